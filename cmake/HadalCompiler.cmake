@@ -1,0 +1,30 @@
+# Flags that every target shares. Only per-ISA kernel files may add instruction-set flags of their own.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                    -Wold-style-cast -Wimplicit-fallthrough -Werror)
+# x86-64-v2 is the oldest machine supported. Contraction stays off: whether a multiply and an add
+# fuse would otherwise depend on the compiler's choice, and with it the last bit of every logit.
+add_compile_options(-ffp-contract=off)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options(-march=x86-64-v2)
+endif()
+
+if(HADAL_SANITIZE)
+  add_compile_options(-fsanitize=${HADAL_SANITIZE} -fno-sanitize-recover=all
+                      -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=${HADAL_SANITIZE})
+endif()
+
+find_program(HADAL_CCACHE ccache)
+if(HADAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${HADAL_CCACHE}")
+endif()
