@@ -1,0 +1,58 @@
+# Thin wrappers: what each target does stands in tools/*.sh and CMakePresets.json.
+#
+#   make run         set up, build, serve the built-in model and ask it a question
+#                    MODEL=dir another model, PORT=n another port, ONCE=1 stop after the answer
+#   make test        unit, golden and integration tests, then the same under ASan and UBSan
+#   make check-deep  ThreadSanitizer, clang-tidy over everything, fuzzing
+#   make lint        format, layers, clang-tidy over changed files
+#   make docs        rewrite docs/cli.md from the table of options
+.PHONY: all build run test test-release test-asan test-tsan check-deep lint fuzz docs setup setup-deep \
+        check-fresh clean
+
+FUZZ_SECONDS ?= 30
+
+all: build
+
+setup:
+	@tools/setup-debian.sh
+
+setup-deep:
+	@tools/setup-debian.sh --deep
+
+build: setup
+	cmake --preset release
+	cmake --build --preset release
+
+run: setup
+	@MODEL='$(MODEL)' PORT='$(PORT)' ONCE='$(ONCE)' tools/run.sh
+
+test: test-release test-asan
+
+test-release: build
+	ctest --preset release
+
+test-asan test-tsan: test-%: setup
+	cmake --preset $*
+	cmake --build --preset $*
+	ctest --preset $*
+
+check-deep: setup-deep
+	$(MAKE) test-tsan
+	tools/lint.sh --all
+	tools/fuzz.sh $(FUZZ_SECONDS)
+
+lint: setup-deep
+	@tools/lint.sh
+
+fuzz: setup-deep
+	tools/fuzz.sh $(FUZZ_SECONDS)
+
+docs: build
+	build/release/bin/hadal help --markdown > docs/cli.md.tmp
+	mv docs/cli.md.tmp docs/cli.md
+
+check-fresh:
+	@tools/check-fresh.sh
+
+clean:
+	rm -rf build
