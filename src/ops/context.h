@@ -1,0 +1,33 @@
+// What every operation is given besides its arguments: the threads to run on, the kernels chosen
+// for this machine, and scratch memory per thread. Not shared between concurrent callers.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_pool.h"
+
+namespace hadal {
+
+struct KernelTable;
+
+class OpContext {
+ public:
+  // Both must outlive the context.
+  OpContext(ThreadPool& threads, const KernelTable& kernels);
+
+  ThreadPool& threads() { return threads_; }
+  const KernelTable& kernels() const { return kernels_; }
+
+  // Scratch of one thread of the pool: `count` floats, 64-byte aligned, with unspecified contents,
+  // valid until the same thread asks again.
+  float* thread_scratch(int thread, size_t count);
+
+ private:
+  ThreadPool& threads_;
+  const KernelTable& kernels_;
+  std::vector<AlignedBuffer<float>> scratch_;  // [threads]
+};
+
+}  // namespace hadal

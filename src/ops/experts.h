@@ -1,0 +1,91 @@
+// Mixture of experts: routing, dispatch of rows to experts, the experts' feed-forward networks over
+// their rows, and the sum of their outputs. Dispatch and combine are operations of their own, so
+// that experts can live on other ranks.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ops/context.h"
+#include "ops/linear.h"
+
+namespace hadal {
+
+// score = sqrt(softplus(logit)); the top-k of score + bias are chosen (ties: the lower expert), or,
+// in hash layers, the row of `hash_table` for the token. Weights are the chosen scores, normalised
+// to sum 1, times `scaling`.
+struct RouteArgs {
+  const float* logits = nullptr;          // [rows, experts]
+  const float* bias = nullptr;            // [experts]; nullptr in hash layers
+  const std::byte* hash_table = nullptr;  // I64 [vocab, topk], any alignment; nullptr: no hash
+  const int32_t* tokens = nullptr;        // [rows]
+  int32_t* experts = nullptr;             // [rows, topk], ascending
+  float* weights = nullptr;               // [rows, topk]
+  int rows = 0;
+  int expert_count = 0;
+  int topk = 0;
+  float scaling = 1;
+};
+
+// The (row, choice) pairs sorted by expert, then row.
+struct Dispatch {
+  std::vector<int32_t> first;    // [experts + 1]: the range of each expert's assignments
+  std::vector<int32_t> row;      // [assignments]
+  std::vector<float> weight;     // [assignments]
+  std::vector<int32_t> slot_of;  // [rows, topk]: the assignment of each choice
+};
+
+struct DispatchArgs {
+  const int32_t* experts = nullptr;  // [rows, topk]
+  const float* weights = nullptr;    // [rows, topk]
+  int rows = 0;
+  int expert_count = 0;
+  int topk = 0;
+  Dispatch* out = nullptr;
+};
+
+struct ExpertWeights {
+  WeightMatrix w1;  // gate [width, hidden]
+  WeightMatrix w3;  // up [width, hidden]
+  WeightMatrix w2;  // down [hidden, width]
+};
+
+// out = w2 · round(silu(min(gate, limit)) · clamp(up, ±limit) · weight), for each assignment.
+struct ExpertsArgs {
+  const float* x = nullptr;                // [rows, hidden], rounded by the policy
+  const ExpertWeights* experts = nullptr;  // [experts]
+  const Dispatch* dispatch = nullptr;
+  float* out = nullptr;  // [assignments, hidden]
+  int hidden = 0;
+  int width = 0;
+  int expert_count = 0;
+  float swiglu_limit = 0;
+  ActivationPolicy policy = ActivationPolicy::kFp8;
+};
+
+// out[row] = Σ over the row's experts in ascending id, then + shared[row].
+struct CombineArgs {
+  const float* expert_out = nullptr;  // [assignments, hidden]
+  const float* shared = nullptr;      // [rows, hidden]
+  const Dispatch* dispatch = nullptr;
+  float* out = nullptr;  // [rows, hidden]
+  int rows = 0;
+  int hidden = 0;
+  int topk = 0;
+};
+
+namespace ref {
+void route(OpContext& context, const RouteArgs& args);
+void dispatch(OpContext& context, const DispatchArgs& args);
+void experts(OpContext& context, const ExpertsArgs& args);
+void combine(OpContext& context, const CombineArgs& args);
+}  // namespace ref
+
+namespace ops {
+void route(OpContext& context, const RouteArgs& args);
+void dispatch(OpContext& context, const DispatchArgs& args);
+void experts(OpContext& context, const ExpertsArgs& args);
+void combine(OpContext& context, const CombineArgs& args);
+}  // namespace ops
+
+}  // namespace hadal

@@ -1,0 +1,49 @@
+// The kernels in use: one function per operation. ref/ holds the scalar truth; faster variants
+// replace single entries after they have reproduced a known answer.
+#pragma once
+
+#include "ops/attention.h"
+#include "ops/compressor.h"
+#include "ops/embedding.h"
+#include "ops/experts.h"
+#include "ops/hyper_connection.h"
+#include "ops/indexer.h"
+#include "ops/kv_entry.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
+#include "ops/rope.h"
+#include "ops/swiglu.h"
+
+namespace hadal {
+
+template <typename Args>
+using Kernel = void (*)(OpContext& context, const Args& args);
+
+struct KernelTable {
+  const char* name = "";
+  Kernel<EmbedArgs> embed = nullptr;
+  Kernel<RoundActivationsArgs> round_activations = nullptr;
+  Kernel<LinearArgs> linear = nullptr;
+  Kernel<RmsNormArgs> rms_norm = nullptr;
+  Kernel<RopeArgs> rope = nullptr;
+  Kernel<HyperPreArgs> hyper_pre = nullptr;
+  Kernel<HyperPostArgs> hyper_post = nullptr;
+  Kernel<HyperHeadArgs> hyper_head = nullptr;
+  Kernel<EncodeKvArgs> encode_kv = nullptr;
+  Kernel<EncodeIndexKeyArgs> encode_index_key = nullptr;
+  Kernel<AttendArgs> attend = nullptr;
+  Kernel<HadamardArgs> hadamard = nullptr;
+  Kernel<ChooseEntriesArgs> choose_entries = nullptr;
+  Kernel<AddPositionBiasArgs> add_position_bias = nullptr;
+  Kernel<CsaPoolArgs> csa_pool = nullptr;
+  Kernel<HcaPoolArgs> hca_pool = nullptr;
+  Kernel<RouteArgs> route = nullptr;
+  Kernel<DispatchArgs> dispatch = nullptr;
+  Kernel<SwigluArgs> swiglu = nullptr;
+  Kernel<ExpertsArgs> experts = nullptr;
+  Kernel<CombineArgs> combine = nullptr;
+};
+
+const KernelTable& reference_kernels();
+
+}  // namespace hadal

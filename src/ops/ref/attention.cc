@@ -1,0 +1,128 @@
+#include "ops/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/kv_entry.h"
+#include "ops/ref/dot.h"
+
+namespace hadal::ref {
+namespace {
+
+constexpr int kBlockEntries = 64;
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+// The entries one row sees, in the fixed order of the sums: window by position, then compressed.
+class VisibleEntries {
+ public:
+  VisibleEntries(const AttendArgs& args, int row) : args_(args) {
+    const StepPlan& plan = *args.kv.plan;
+    sequence_index_ = plan.row_sequence[static_cast<size_t>(row)];
+    const int position = plan.positions[static_cast<size_t>(row)];
+    window_begin_ = std::max(0, position - args.kv.window + 1);
+    window_count_ = position + 1 - window_begin_;
+    if (args.kv.ratio == 0) return;
+    if (args.chosen == nullptr) {
+      compressed_count_ = (position + 1) / args.kv.ratio;
+    } else {
+      chosen_ = args.chosen + static_cast<size_t>(row) * static_cast<size_t>(args.topk);
+      while (compressed_count_ < args.topk && chosen_[compressed_count_] >= 0) ++compressed_count_;
+    }
+  }
+
+  int count() const { return window_count_ + compressed_count_; }
+
+  KvEntry operator[](int i) const {
+    if (i < window_count_) {
+      const SequenceStep& sequence = args_.kv.plan->sequences[static_cast<size_t>(sequence_index_)];
+      return args_.kv.window_entry(sequence, window_begin_ + i);
+    }
+    const int j = i - window_count_;
+    return args_.kv.compressed_entry(sequence_index_, chosen_ == nullptr ? j : chosen_[j]);
+  }
+
+ private:
+  const AttendArgs& args_;
+  int sequence_index_ = 0;
+  int window_begin_ = 0;
+  int window_count_ = 0;
+  int compressed_count_ = 0;
+  const int32_t* chosen_ = nullptr;
+};
+
+// Running softmax of one head.
+struct HeadState {
+  float maximum;
+  float denominator;
+};
+
+void attend_row(const AttendArgs& args, int row, int head_begin, int head_end, float* scratch) {
+  const int dim = args.kv.format.head_dim();
+  const auto width = static_cast<size_t>(dim);
+  const size_t row_offset = static_cast<size_t>(row) * static_cast<size_t>(args.heads) * width;
+  float* keys = scratch;  // [kBlockEntries, dim]
+  float* weights = keys + kBlockEntries * width;
+  auto* states = reinterpret_cast<HeadState*>(weights + kBlockEntries);
+  for (int head = head_begin; head < head_end; ++head) {
+    states[head] = {kMinusInfinity, 0.0F};
+    std::fill_n(args.out + row_offset + static_cast<size_t>(head) * width, width, 0.0F);
+  }
+  const VisibleEntries visible(args, row);
+  for (int begin = 0; begin < visible.count(); begin += kBlockEntries) {
+    const int count = std::min(kBlockEntries, visible.count() - begin);
+    for (int i = 0; i < count; ++i) {
+      decode_kv(args.kv.format, visible[begin + i], keys + static_cast<size_t>(i) * width);
+    }
+    for (int head = head_begin; head < head_end; ++head) {
+      const float* q = args.q + row_offset + static_cast<size_t>(head) * width;
+      float* out = args.out + row_offset + static_cast<size_t>(head) * width;
+      HeadState& state = states[head];
+      float maximum = state.maximum;
+      for (int i = 0; i < count; ++i) {
+        weights[i] = dot(q, keys + static_cast<size_t>(i) * width, dim) * args.scale;
+        maximum = std::max(maximum, weights[i]);
+      }
+      const float correction = begin == 0 ? 0.0F : std::exp(state.maximum - maximum);
+      float denominator = state.denominator * correction;
+      if (begin > 0) {
+        for (size_t c = 0; c < width; ++c) out[c] *= correction;
+      }
+      for (int i = 0; i < count; ++i) {
+        const float weight = std::exp(weights[i] - maximum);
+        denominator += weight;
+        const float* value = keys + static_cast<size_t>(i) * width;
+        for (size_t c = 0; c < width; ++c) out[c] += weight * value[c];
+      }
+      state = {maximum, denominator};
+    }
+  }
+  for (int head = head_begin; head < head_end; ++head) {
+    float* out = args.out + row_offset + static_cast<size_t>(head) * width;
+    const float denominator =
+        states[head].denominator + std::exp(args.sink[head] - states[head].maximum);
+    for (size_t c = 0; c < width; ++c) out[c] /= denominator;
+  }
+}
+
+}  // namespace
+
+void attend(OpContext& context, const AttendArgs& args) {
+  const int rows = args.kv.plan->rows;
+  // Few rows: the heads of a row are shared out too, at the price of decoding its keys once each.
+  const int threads = context.threads().threads();
+  const int parts = rows >= 2 * threads ? 1 : std::min(threads, args.heads);
+  const auto dim = static_cast<size_t>(args.kv.format.head_dim());
+  const size_t scratch_floats =
+      kBlockEntries * dim + kBlockEntries + 2 * static_cast<size_t>(args.heads);
+  context.threads().parallel_for(rows * parts, 1, [&](int begin, int end, int thread) {
+    float* scratch = context.thread_scratch(thread, scratch_floats);
+    for (int task = begin; task < end; ++task) {
+      const int part = task % parts;
+      attend_row(args, task / parts, args.heads * part / parts, args.heads * (part + 1) / parts,
+                 scratch);
+    }
+  });
+}
+
+}  // namespace hadal::ref

@@ -1,0 +1,168 @@
+#include "ops/experts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/aligned_buffer.h"
+#include "base/check.h"
+#include "base/unaligned.h"
+#include "ops/swiglu.h"
+
+namespace hadal::ref {
+namespace {
+
+constexpr int kMaxTopk = 64;
+
+// sqrt(softplus(x)); softplus is linear above 20, where the two agree to the last bit.
+float score_of(float logit) {
+  const float softplus = logit > 20.0F ? logit : std::log1p(std::exp(logit));
+  return std::sqrt(softplus);
+}
+
+struct Candidate {
+  float key;
+  int32_t expert;
+};
+
+bool ranks_before(const Candidate& a, const Candidate& b) {
+  return a.key != b.key ? a.key > b.key : a.expert < b.expert;
+}
+
+// The ids of the top-k experts by score + bias.
+void choose_by_score(const RouteArgs& args, const float* scores, Candidate* candidates,
+                     int32_t* chosen) {
+  for (int e = 0; e < args.expert_count; ++e) {
+    const float key = scores[e] + args.bias[e];
+    candidates[e] = {std::isnan(key) ? -INFINITY : key, e};
+  }
+  std::partial_sort(candidates, candidates + args.topk, candidates + args.expert_count,
+                    ranks_before);
+  for (int k = 0; k < args.topk; ++k) chosen[k] = candidates[k].expert;
+}
+
+void choose_by_hash(const RouteArgs& args, int32_t token, int32_t* chosen) {
+  const std::byte* row = args.hash_table + static_cast<size_t>(token) *
+                                               static_cast<size_t>(args.topk) * sizeof(int64_t);
+  for (int k = 0; k < args.topk; ++k) {
+    const auto expert = load_unaligned<int64_t>(row + static_cast<size_t>(k) * sizeof(int64_t));
+    HADAL_CHECK(expert >= 0 && expert < args.expert_count);
+    chosen[k] = static_cast<int32_t>(expert);
+  }
+}
+
+}  // namespace
+
+void route(OpContext& context, const RouteArgs& args) {
+  HADAL_CHECK(args.topk >= 1 && args.topk <= std::min(kMaxTopk, args.expert_count));
+  HADAL_CHECK((args.bias == nullptr) != (args.hash_table == nullptr));
+  const auto experts = static_cast<size_t>(args.expert_count);
+  context.threads().parallel_for(args.rows, 8, [&](int begin, int end, int thread) {
+    float* scores = context.thread_scratch(thread, 3 * experts);
+    auto* candidates = reinterpret_cast<Candidate*>(scores + experts);
+    for (int row = begin; row < end; ++row) {
+      const auto index = static_cast<size_t>(row);
+      const float* logits = args.logits + index * experts;
+      for (size_t e = 0; e < experts; ++e) scores[e] = score_of(logits[e]);
+      int32_t* chosen = args.experts + index * static_cast<size_t>(args.topk);
+      float* weights = args.weights + index * static_cast<size_t>(args.topk);
+      if (args.hash_table != nullptr) {
+        choose_by_hash(args, args.tokens[row], chosen);
+      } else {
+        choose_by_score(args, scores, candidates, chosen);
+      }
+      std::sort(chosen, chosen + args.topk);
+      float sum = 0;
+      for (int k = 0; k < args.topk; ++k) sum += scores[chosen[k]];
+      for (int k = 0; k < args.topk; ++k) weights[k] = scores[chosen[k]] / sum * args.scaling;
+    }
+  });
+}
+
+void dispatch(OpContext&, const DispatchArgs& args) {
+  Dispatch& out = *args.out;
+  const int assignments = args.rows * args.topk;
+  out.first.assign(static_cast<size_t>(args.expert_count) + 1, 0);
+  out.row.resize(static_cast<size_t>(assignments));
+  out.weight.resize(static_cast<size_t>(assignments));
+  out.slot_of.resize(static_cast<size_t>(assignments));
+  for (int i = 0; i < assignments; ++i) ++out.first[static_cast<size_t>(args.experts[i]) + 1];
+  for (size_t e = 1; e < out.first.size(); ++e) out.first[e] += out.first[e - 1];
+  std::vector<int32_t> next(out.first.begin(), out.first.end() - 1);
+  for (int i = 0; i < assignments; ++i) {
+    const int32_t slot = next[static_cast<size_t>(args.experts[i])]++;
+    out.row[static_cast<size_t>(slot)] = i / args.topk;
+    out.weight[static_cast<size_t>(slot)] = args.weights[i];
+    out.slot_of[static_cast<size_t>(i)] = slot;
+  }
+}
+
+void experts(OpContext& context, const ExpertsArgs& args) {
+  const Dispatch& dispatch = *args.dispatch;
+  const auto hidden = static_cast<size_t>(args.hidden);
+  const auto width = static_cast<size_t>(args.width);
+  AlignedBuffer<float> inputs;
+  AlignedBuffer<float> gate_up;
+  for (int e = 0; e < args.expert_count; ++e) {
+    const int32_t first = dispatch.first[static_cast<size_t>(e)];
+    const int rows = dispatch.first[static_cast<size_t>(e) + 1] - first;
+    if (rows == 0) continue;
+    const auto count = static_cast<size_t>(rows);
+    float* x = inputs.at_least(count * hidden);
+    for (size_t i = 0; i < count; ++i) {
+      const auto row = static_cast<size_t>(dispatch.row[static_cast<size_t>(first) + i]);
+      std::copy_n(args.x + row * hidden, hidden, x + i * hidden);
+    }
+    float* gate = gate_up.at_least(2 * count * width);
+    float* up = gate + count * width;
+    const ExpertWeights& expert = args.experts[e];
+    linear(context, {.x = x,
+                     .weight = expert.w1,
+                     .out = gate,
+                     .rows = rows,
+                     .x_stride = hidden,
+                     .out_stride = width});
+    linear(context, {.x = x,
+                     .weight = expert.w3,
+                     .out = up,
+                     .rows = rows,
+                     .x_stride = hidden,
+                     .out_stride = width});
+    swiglu(context, {.gate = gate,
+                     .up = up,
+                     .row_weights = dispatch.weight.data() + first,
+                     .out = gate,
+                     .rows = rows,
+                     .width = args.width,
+                     .limit = args.swiglu_limit});
+    round_activations(
+        context,
+        {.x = gate, .out = gate, .rows = rows, .columns = args.width, .policy = args.policy});
+    linear(context, {.x = gate,
+                     .weight = expert.w2,
+                     .out = args.out + static_cast<size_t>(first) * hidden,
+                     .rows = rows,
+                     .x_stride = width,
+                     .out_stride = hidden});
+  }
+}
+
+void combine(OpContext& context, const CombineArgs& args) {
+  const auto hidden = static_cast<size_t>(args.hidden);
+  const auto topk = static_cast<size_t>(args.topk);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      const auto index = static_cast<size_t>(row);
+      float* out = args.out + index * hidden;
+      std::fill_n(out, hidden, 0.0F);
+      for (size_t k = 0; k < topk; ++k) {
+        const auto slot = static_cast<size_t>(args.dispatch->slot_of[index * topk + k]);
+        const float* expert = args.expert_out + slot * hidden;
+        for (size_t i = 0; i < hidden; ++i) out[i] += expert[i];
+      }
+      const float* shared = args.shared + index * hidden;
+      for (size_t i = 0; i < hidden; ++i) out[i] += shared[i];
+    }
+  });
+}
+
+}  // namespace hadal::ref

@@ -1,0 +1,83 @@
+#include "ops/kv_entry.h"
+
+#include <algorithm>
+
+#include "base/unaligned.h"
+#include "numeric/bf16.h"
+#include "numeric/block_scale.h"
+#include "numeric/e2m1.h"
+#include "numeric/e4m3.h"
+#include "numeric/e8m0.h"
+
+namespace hadal::ref {
+namespace {
+
+constexpr int kKvGroup = 64;
+constexpr int kKeyGroup = 32;
+
+uint8_t code_at(const std::byte* codes, int index) {
+  return std::to_integer<uint8_t>(codes[index]);
+}
+
+}  // namespace
+
+void encode_kv(OpContext& context, const EncodeKvArgs& args) {
+  const KvEntryFormat& format = args.format;
+  context.threads().parallel_for(args.rows, 8, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      const auto index = static_cast<size_t>(row);
+      const float* x = args.x + index * static_cast<size_t>(format.head_dim());
+      std::byte* data = args.data + index * format.data_bytes();
+      std::byte* scales = args.scales + index * format.scale_bytes();
+      std::fill_n(scales, format.scale_bytes(), std::byte{0});
+      for (int group = 0; group < format.nope_dim / kKvGroup; ++group) {
+        auto* codes = reinterpret_cast<uint8_t*>(data + group * kKvGroup);
+        scales[group] = std::byte{q8_encode_group(x + group * kKvGroup, codes, kKvGroup)};
+      }
+      std::byte* rope = data + format.nope_dim;
+      for (int i = 0; i < format.rope_dim; ++i) {
+        store_unaligned(rope + 2 * i, bf16_encode(x[format.nope_dim + i]));
+      }
+    }
+  });
+}
+
+void encode_index_key(OpContext& context, const EncodeIndexKeyArgs& args) {
+  const IndexKeyFormat& format = args.format;
+  context.threads().parallel_for(args.rows, 8, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      const auto index = static_cast<size_t>(row);
+      const float* x = args.x + index * static_cast<size_t>(format.dim);
+      std::byte* data = args.data + index * format.data_bytes();
+      std::byte* scales = args.scales + index * format.scale_bytes();
+      for (int group = 0; group < format.dim / kKeyGroup; ++group) {
+        auto* codes = reinterpret_cast<uint8_t*>(data + group * kKeyGroup / 2);
+        scales[group] = std::byte{q4_encode_group(x + group * kKeyGroup, codes, kKeyGroup)};
+      }
+    }
+  });
+}
+
+void decode_kv(const KvEntryFormat& format, const KvEntry& entry, float* out) {
+  for (int group = 0; group < format.nope_dim / kKvGroup; ++group) {
+    const float scale = e8m0_decode(code_at(entry.scales, group));
+    for (int i = group * kKvGroup; i < (group + 1) * kKvGroup; ++i) {
+      out[i] = scale * e4m3_decode(code_at(entry.data, i));
+    }
+  }
+  const std::byte* rope = entry.data + format.nope_dim;
+  for (int i = 0; i < format.rope_dim; ++i) {
+    out[format.nope_dim + i] = bf16_decode(load_unaligned<uint16_t>(rope + 2 * i));
+  }
+}
+
+void decode_index_key(const IndexKeyFormat& format, const KvEntry& key, float* out) {
+  for (int i = 0; i < format.dim; i += 2) {
+    const float scale = e8m0_decode(code_at(key.scales, i / kKeyGroup));
+    const uint8_t pair = code_at(key.data, i / 2);
+    out[i] = scale * e2m1_decode(pair & 15);
+    out[i + 1] = scale * e2m1_decode(pair >> 4);
+  }
+}
+
+}  // namespace hadal::ref
