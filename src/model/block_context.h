@@ -1,0 +1,55 @@
+// What the blocks of a layer share during one forward pass: configuration, the plan of the step,
+// the cache they read, the Step they fill, and working buffers reused from layer to layer.
+#pragma once
+
+#include "base/aligned_buffer.h"
+#include "checkpoint/config.h"
+#include "model/cache_layout.h"
+#include "model/model.h"
+#include "model/sequence_cache.h"
+#include "model/step.h"
+#include "ops/context.h"
+#include "ops/experts.h"
+#include "ops/step_plan.h"
+
+namespace hadal {
+
+// Named after what they hold in the equations; sized on use.
+struct BlockBuffers {
+  AlignedBuffer<float> rounded_input;  // [rows, hidden]
+  AlignedBuffer<float> q_latent;       // [rows, q_lora_rank]
+  AlignedBuffer<float> q_rounded;      // [rows, q_lora_rank]
+  AlignedBuffer<float> q;              // [rows, heads, head_dim]
+  AlignedBuffer<float> kv;             // [rows, head_dim]
+  AlignedBuffer<float> compressor_rows;
+  AlignedBuffer<float> index_rows;
+  AlignedBuffer<float> pooled;  // [groups, head_dim]
+  AlignedBuffer<float> index_q;
+  AlignedBuffer<float> index_weights;
+  AlignedBuffer<int32_t> chosen;        // [rows, index_topk]
+  AlignedBuffer<float> attention_out;   // [rows, heads, head_dim]
+  AlignedBuffer<float> output_latent;   // [rows, o_groups · o_lora_rank]
+  AlignedBuffer<float> gate_logits;     // [rows, experts]
+  AlignedBuffer<int32_t> experts;       // [rows, topk]
+  AlignedBuffer<float> expert_weights;  // [rows, topk]
+  AlignedBuffer<float> expert_out;      // [rows · topk, hidden]
+  AlignedBuffer<float> shared_gate_up;  // [2, rows, width]
+  AlignedBuffer<float> shared_out;      // [rows, hidden]
+  Dispatch dispatch;
+};
+
+struct BlockContext {
+  const ModelConfig& config;
+  const CacheLayout& layout;
+  const ModelOptions& options;
+  const StepPlan& plan;
+  const CachePoolView& pool;
+  Step& step;
+  OpContext& ops;
+  BlockBuffers& buffers;
+  const LayerObserver& observer;
+  const float* window_frequencies;      // RoPE of layers without compression
+  const float* compressed_frequencies;  // RoPE of layers with compression
+};
+
+}  // namespace hadal

@@ -1,0 +1,57 @@
+// The byte layout of the cache of one model: pages of compressed entries for all layers at once,
+// and the state slot of a sequence. Pages and slots are made of blocks of one size, so that one
+// pool serves both. Owns no memory; docs/formats.md shows the same layout in prose.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "checkpoint/config.h"
+#include "ops/kv_cache.h"
+
+namespace hadal {
+
+constexpr int kDefaultPageTokens = 256;
+
+// The part of a page that belongs to one layer: `entries` data rows, their scale rows, then for CSA
+// the index keys and their scales; each part begins at a multiple of 64 bytes.
+struct LayerPagePart {
+  int entries = 0;  // page_tokens / ratio; 0: the layer keeps no compressed entries
+  size_t data_offset = 0;
+  size_t scale_offset = 0;
+  size_t key_offset = 0;
+  size_t key_scale_offset = 0;
+};
+
+// The part of a state slot that belongs to one layer. Each piece lies whole within one block of
+// the slot: `..._unit` is the index of the block, the offset counts from its start.
+struct LayerStatePart {
+  int ring_unit = 0;
+  size_t ring_data_offset = 0;   // [window, data_bytes]
+  size_t ring_scale_offset = 0;  // [window, scale_bytes]
+  int compressor_unit = 0;
+  size_t compressor_offset = 0;  // CSA: F32 [8, 4c + 4·index_dim]; HCA: F32 [3, c]
+};
+
+struct CacheLayout {
+  int page_tokens = 0;
+  KvEntryFormat entry;
+  IndexKeyFormat index_key;
+  int window = 0;
+  size_t block_bytes = 0;  // of a page, and of a unit of a state slot; a multiple of 64
+  int state_units = 0;     // blocks of one state slot
+  // [layers + 1]; the last is the MTP block's (window only), present with or without one.
+  std::vector<LayerPagePart> pages;
+  std::vector<LayerStatePart> state;
+
+  int pages_for(int tokens) const { return (tokens + page_tokens - 1) / page_tokens; }
+};
+
+// `page_tokens` must be a positive multiple of 128. Throws Error kInvalidArgument otherwise.
+CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens = kDefaultPageTokens);
+
+// Floats of one CSA state row: [kv 2c][z 2c] of the main compressor, then the same of the
+// indexer's with c = index_head_dim.
+size_t csa_state_row_floats(const ModelConfig& config);
+
+}  // namespace hadal

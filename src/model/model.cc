@@ -1,0 +1,290 @@
+#include "model/model.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "model/attention_block.h"
+#include "model/block_context.h"
+#include "model/commit.h"
+#include "model/moe_block.h"
+#include "model/weights.h"
+#include "ops/embedding.h"
+#include "ops/hyper_connection.h"
+#include "ops/kernel_table.h"
+#include "ops/norm.h"
+#include "ops/rope.h"
+
+namespace hadal {
+namespace {
+
+size_t as_size(int value) { return static_cast<size_t>(value); }
+
+std::vector<float> window_frequencies(const ModelConfig& config) {
+  return rope_frequencies({.rope_dim = config.rope_dim, .theta = config.rope_theta});
+}
+
+std::vector<float> compressed_frequencies(const ModelConfig& config) {
+  return rope_frequencies({.rope_dim = config.rope_dim,
+                           .theta = config.compress_rope_theta,
+                           .yarn_factor = config.yarn.factor,
+                           .yarn_original_positions = config.yarn.original_positions,
+                           .yarn_beta_fast = config.yarn.beta_fast,
+                           .yarn_beta_slow = config.yarn.beta_slow});
+}
+
+}  // namespace
+
+struct Model::Impl {
+  Impl(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& model_options)
+      : config(checkpoint.config()),
+        options(model_options),
+        layout(make_cache_layout(config, options.page_tokens)),
+        weights(bind_weights(checkpoint)),
+        window_rope(window_frequencies(config)),
+        compressed_rope(compressed_frequencies(config)),
+        ops(threads, reference_kernels()) {}
+
+  size_t stream_floats() const { return as_size(config.hc_mult) * as_size(config.hidden_size); }
+  int mtp_layer() const { return config.layers; }
+
+  void embed(const StepPlan& plan, int streams, float* out);
+  void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
+                 const CachePoolView& pool, Step& step, float* streams);
+  void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
+  void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
+
+  ModelConfig config;
+  ModelOptions options;
+  CacheLayout layout;
+  ModelWeights weights;
+  std::vector<float> window_rope;
+  std::vector<float> compressed_rope;
+  OpContext ops;
+  BlockBuffers buffers;
+  LayerObserver observer;
+
+  AlignedBuffer<float> block_input;   // [rows, hidden]
+  AlignedBuffer<float> block_output;  // [rows, hidden]
+  AlignedBuffer<float> post;          // [rows, streams]
+  AlignedBuffer<float> mixing;        // [rows, streams, streams]
+  AlignedBuffer<float> head_streams;  // [logit rows, streams, hidden]
+  AlignedBuffer<float> projected;     // MTP: [rows, streams, hidden]
+};
+
+void Model::Impl::embed(const StepPlan& plan, int streams, float* out) {
+  for (const int32_t token : plan.tokens) HADAL_CHECK(token >= 0 && token < config.vocab_size);
+  ops::embed(ops, {.tokens = plan.tokens.data(),
+                   .table = weights.embedding,
+                   .out = out,
+                   .rows = plan.rows,
+                   .streams = streams});
+}
+
+void Model::Impl::run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
+                            const CachePoolView& pool, Step& step, float* streams) {
+  const int rows = plan.rows;
+  float* x = block_input.at_least(as_size(rows) * as_size(config.hidden_size));
+  float* out = block_output.at_least(as_size(rows) * as_size(config.hidden_size));
+  HyperPreArgs pre{
+      .x = streams,
+      .weights = layer_weights.hc_attn.view(),
+      .out = x,
+      .post = post.at_least(as_size(rows) * as_size(config.hc_mult)),
+      .mixing = mixing.at_least(as_size(rows) * as_size(config.hc_mult * config.hc_mult)),
+      .rows = rows,
+      .streams = config.hc_mult,
+      .hidden = config.hidden_size,
+      .sinkhorn_iterations = config.hc_sinkhorn_iters,
+      .hc_eps = config.hc_eps,
+      .rms_eps = config.rms_eps};
+  const HyperPostArgs spread{.block_out = out,
+                             .post = pre.post,
+                             .mixing = pre.mixing,
+                             .x = streams,
+                             .rows = rows,
+                             .streams = config.hc_mult,
+                             .hidden = config.hidden_size};
+  RmsNormArgs norm{.x = x,
+                   .weight = layer_weights.attn_norm.data(),
+                   .out = x,
+                   .rows = rows,
+                   .columns = config.hidden_size,
+                   .eps = config.rms_eps};
+  BlockContext block{.config = config,
+                     .layout = layout,
+                     .options = options,
+                     .plan = plan,
+                     .pool = pool,
+                     .step = step,
+                     .ops = ops,
+                     .buffers = buffers,
+                     .observer = observer,
+                     .window_frequencies = window_rope.data(),
+                     .compressed_frequencies = compressed_rope.data()};
+
+  ops::hyper_pre(ops, pre);
+  ops::rms_norm(ops, norm);
+  attention_block(block, layer, layer_weights, x, out);
+  ops::hyper_post(ops, spread);
+
+  pre.weights = layer_weights.hc_ffn.view();
+  norm.weight = layer_weights.ffn_norm.data();
+  ops::hyper_pre(ops, pre);
+  ops::rms_norm(ops, norm);
+  moe_block(block, layer, layer_weights.moe, x, out);
+  ops::hyper_post(ops, spread);
+}
+
+// stream_k = e_proj · norm(embedding of the next token) + h_proj · norm(main stream_k).
+void Model::Impl::start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams,
+                                    float* out) {
+  const MtpWeights& mtp = *weights.mtp;
+  const int rows = plan.rows;
+  const int streams = config.hc_mult;
+  const size_t hidden = as_size(config.hidden_size);
+  const auto normalized_projection = [&](const std::vector<float>& norm, const WeightMatrix& weight,
+                                         const float* x, int x_rows, float* y) {
+    float* normalized = projected.at_least(as_size(x_rows) * hidden);
+    ops::rms_norm(ops, {.x = x,
+                        .weight = norm.data(),
+                        .out = normalized,
+                        .rows = x_rows,
+                        .columns = config.hidden_size,
+                        .eps = config.rms_eps});
+    ops::round_activations(ops, {.x = normalized,
+                                 .out = normalized,
+                                 .rows = x_rows,
+                                 .columns = config.hidden_size,
+                                 .policy = options.activations});
+    ops::linear(ops, {.x = normalized,
+                      .weight = weight,
+                      .out = y,
+                      .rows = x_rows,
+                      .x_stride = hidden,
+                      .out_stride = hidden});
+  };
+  normalized_projection(mtp.hnorm, mtp.h_proj, main_streams.data(), rows * streams, out);
+  float* embedding = block_input.at_least(as_size(rows) * hidden);
+  float* e = block_output.at_least(as_size(rows) * hidden);
+  embed(plan, 1, embedding);
+  normalized_projection(mtp.enorm, mtp.e_proj, embedding, rows, e);
+  for (size_t row = 0; row < as_size(rows * streams); ++row) {
+    const float* shared = e + row / as_size(streams) * hidden;
+    for (size_t i = 0; i < hidden; ++i) out[row * hidden + i] += shared[i];
+  }
+}
+
+void Model::Impl::run_head(const StepPlan& plan, const HeadWeights& head, Step& step) {
+  const int rows = static_cast<int>(plan.logit_rows.size());
+  float* logits = step.logits.at_least(as_size(rows) * as_size(config.vocab_size));
+  if (rows == 0) return;
+  float* streams = head_streams.at_least(as_size(rows) * stream_floats());
+  for (size_t i = 0; i < as_size(rows); ++i) {
+    std::copy_n(step.streams.data() + as_size(plan.logit_rows[i]) * stream_floats(),
+                stream_floats(), streams + i * stream_floats());
+  }
+  float* x = block_input.at_least(as_size(rows) * as_size(config.hidden_size));
+  const HyperConnectionWeights joint = head.hc_head.view();
+  ops::hyper_head(ops, {.x = streams,
+                        .fn = joint.fn,
+                        .base = joint.base,
+                        .scale = joint.scale,
+                        .out = x,
+                        .rows = rows,
+                        .streams = config.hc_mult,
+                        .hidden = config.hidden_size,
+                        .hc_eps = config.hc_eps,
+                        .rms_eps = config.rms_eps});
+  ops::rms_norm(ops, {.x = x,
+                      .weight = head.norm.data(),
+                      .out = x,
+                      .rows = rows,
+                      .columns = config.hidden_size,
+                      .eps = config.rms_eps});
+  ops::linear(ops, {.x = x,
+                    .weight = weights.output,
+                    .out = logits,
+                    .rows = rows,
+                    .x_stride = as_size(config.hidden_size),
+                    .out_stride = as_size(config.vocab_size)});
+}
+
+Model::Model(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options)
+    : impl_(std::make_unique<Impl>(checkpoint, threads, options)) {}
+
+Model::~Model() = default;
+
+const ModelConfig& Model::config() const { return impl_->config; }
+
+const CacheLayout& Model::cache_layout() const { return impl_->layout; }
+
+void Model::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
+  step.layers.resize(as_size(impl_->config.layers) + 1);
+  float* streams = step.streams.at_least(as_size(plan.rows) * impl_->stream_floats());
+  impl_->embed(plan, impl_->config.hc_mult, streams);
+  for (int layer = 0; layer < impl_->config.layers; ++layer) {
+    impl_->run_layer(layer, impl_->weights.layers[as_size(layer)], plan, pool, step, streams);
+  }
+  impl_->run_head(plan, impl_->weights.head, step);
+}
+
+void Model::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
+                        const CachePoolView& pool, Step& step) {
+  HADAL_CHECK(has_mtp());
+  HADAL_CHECK(main_streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  step.layers.resize(as_size(impl_->config.layers) + 1);
+  float* streams = step.streams.at_least(main_streams.size());
+  HADAL_CHECK(streams != main_streams.data());
+  impl_->start_mtp_streams(plan, main_streams, streams);
+  impl_->run_layer(impl_->mtp_layer(), impl_->weights.mtp->layer, plan, pool, step, streams);
+  impl_->run_head(plan, impl_->weights.mtp->head, step);
+}
+
+void Model::commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
+                   const Step& step, SequenceCache& cache) const {
+  HADAL_CHECK(cache.length == plan.sequences[as_size(index)].start);
+  for (int layer = 0; layer < impl_->config.layers; ++layer) {
+    commit_layer({.config = impl_->config,
+                  .layout = impl_->layout,
+                  .plan = plan,
+                  .pool = pool,
+                  .step = step,
+                  .sequence = index,
+                  .rows = rows},
+                 layer);
+  }
+  cache.length += rows;
+}
+
+void Model::commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
+                       const Step& step, SequenceCache& cache) const {
+  HADAL_CHECK(cache.drafter_length == plan.sequences[as_size(index)].start);
+  commit_layer({.config = impl_->config,
+                .layout = impl_->layout,
+                .plan = plan,
+                .pool = pool,
+                .step = step,
+                .sequence = index,
+                .rows = rows},
+               impl_->mtp_layer());
+  cache.drafter_length += rows;
+}
+
+void Model::run_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                      std::span<float> streams) {
+  HADAL_CHECK(layer >= 0 && layer < impl_->config.layers);
+  HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  step.layers.resize(as_size(impl_->config.layers) + 1);
+  impl_->run_layer(layer, impl_->weights.layers[as_size(layer)], plan, pool, step, streams.data());
+}
+
+void Model::embed(const StepPlan& plan, std::span<float> streams) {
+  HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  impl_->embed(plan, impl_->config.hc_mult, streams.data());
+}
+
+void Model::set_observer(LayerObserver observer) { impl_->observer = std::move(observer); }
+
+}  // namespace hadal

@@ -1,0 +1,114 @@
+#include "model/moe_block.h"
+
+#include "ops/experts.h"
+#include "ops/linear.h"
+#include "ops/swiglu.h"
+
+namespace hadal {
+namespace {
+
+size_t as_size(int value) { return static_cast<size_t>(value); }
+
+// x [rows, hidden], rounded; out [rows, hidden].
+void shared_expert(BlockContext& block, const ExpertWeights& weights, const float* x, float* out) {
+  const int rows = block.plan.rows;
+  const int width = weights.w1.out_features;
+  const size_t part = as_size(rows) * as_size(width);
+  float* gate = block.buffers.shared_gate_up.at_least(2 * part);
+  float* up = gate + part;
+  LinearArgs args{.x = x,
+                  .weight = weights.w1,
+                  .out = gate,
+                  .rows = rows,
+                  .x_stride = as_size(weights.w1.in_features),
+                  .out_stride = as_size(width)};
+  ops::linear(block.ops, args);
+  args.weight = weights.w3;
+  args.out = up;
+  ops::linear(block.ops, args);
+  ops::swiglu(block.ops, {.gate = gate,
+                          .up = up,
+                          .out = gate,
+                          .rows = rows,
+                          .width = width,
+                          .limit = block.config.swiglu_limit});
+  ops::round_activations(block.ops, {.x = gate,
+                                     .out = gate,
+                                     .rows = rows,
+                                     .columns = width,
+                                     .policy = block.options.activations});
+  ops::linear(block.ops, {.x = gate,
+                          .weight = weights.w2,
+                          .out = out,
+                          .rows = rows,
+                          .x_stride = as_size(width),
+                          .out_stride = as_size(weights.w2.out_features)});
+}
+
+}  // namespace
+
+void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const float* x,
+               float* out) {
+  const ModelConfig& config = block.config;
+  BlockBuffers& buffers = block.buffers;
+  const int rows = block.plan.rows;
+  const int topk = config.experts_per_token;
+  const size_t hidden = as_size(config.hidden_size);
+
+  float* logits = buffers.gate_logits.at_least(as_size(rows) * as_size(config.routed_experts));
+  ops::linear(block.ops, {.x = x,
+                          .weight = weights.gate,
+                          .out = logits,
+                          .rows = rows,
+                          .x_stride = hidden,
+                          .out_stride = as_size(config.routed_experts)});
+  int32_t* experts = buffers.experts.at_least(as_size(rows) * as_size(topk));
+  float* expert_weights = buffers.expert_weights.at_least(as_size(rows) * as_size(topk));
+  ops::route(block.ops, {.logits = logits,
+                         .bias = weights.bias.empty() ? nullptr : weights.bias.data(),
+                         .hash_table = weights.hash_table,
+                         .tokens = block.plan.tokens.data(),
+                         .experts = experts,
+                         .weights = expert_weights,
+                         .rows = rows,
+                         .expert_count = config.routed_experts,
+                         .topk = topk,
+                         .scaling = config.routed_scaling_factor});
+  if (block.observer.on_experts) {
+    block.observer.on_experts(layer, {experts, as_size(rows) * as_size(topk)});
+  }
+  ops::dispatch(block.ops, {.experts = experts,
+                            .weights = expert_weights,
+                            .rows = rows,
+                            .expert_count = config.routed_experts,
+                            .topk = topk,
+                            .out = &buffers.dispatch});
+
+  float* x_rounded = buffers.rounded_input.at_least(as_size(rows) * hidden);
+  ops::round_activations(block.ops, {.x = x,
+                                     .out = x_rounded,
+                                     .rows = rows,
+                                     .columns = config.hidden_size,
+                                     .policy = block.options.activations});
+  float* expert_out = buffers.expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
+  ops::experts(block.ops, {.x = x_rounded,
+                           .experts = weights.experts.data(),
+                           .dispatch = &buffers.dispatch,
+                           .out = expert_out,
+                           .hidden = config.hidden_size,
+                           .width = config.expert_width,
+                           .expert_count = config.routed_experts,
+                           .swiglu_limit = config.swiglu_limit,
+                           .policy = block.options.activations});
+  float* shared_out = buffers.shared_out.at_least(as_size(rows) * hidden);
+  shared_expert(block, weights.shared, x_rounded, shared_out);
+  ops::combine(block.ops, {.expert_out = expert_out,
+                           .shared = shared_out,
+                           .dispatch = &buffers.dispatch,
+                           .out = out,
+                           .rows = rows,
+                           .hidden = config.hidden_size,
+                           .topk = topk});
+}
+
+}  // namespace hadal
