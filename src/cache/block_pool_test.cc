@@ -1,0 +1,84 @@
+#include "cache/block_pool.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <limits>
+#include <set>
+
+#include "base/error.h"
+
+namespace hadal {
+namespace {
+
+CacheLayout tiny_layout() {
+  CacheLayout layout;
+  layout.page_tokens = 128;
+  layout.block_bytes = 4096;
+  layout.state_units = 2;
+  return layout;
+}
+
+TEST(BlockPool, HandsOutEveryBlockOnceAndTakesItBack) {
+  BlockPool pool(4096, 5);
+  std::vector<int32_t> ids;
+  ASSERT_TRUE(pool.allocate(5, ids));
+  EXPECT_EQ(std::set<int32_t>(ids.begin(), ids.end()), (std::set<int32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(pool.free_blocks(), 0);
+  std::vector<int32_t> none;
+  EXPECT_FALSE(pool.allocate(1, none));
+  EXPECT_TRUE(none.empty());
+  pool.release(ids);
+  EXPECT_TRUE(ids.empty());
+  EXPECT_EQ(pool.free_blocks(), 5);
+}
+
+TEST(BlockPool, BlocksAreWritableAndDistinct) {
+  BlockPool pool(4096, 3);
+  std::vector<int32_t> ids;
+  ASSERT_TRUE(pool.allocate(3, ids));
+  for (const int32_t id : ids) {
+    std::fill_n(pool.view().block(id), 4096, static_cast<std::byte>(id + 1));
+  }
+  for (const int32_t id : ids) {
+    const std::byte* block = pool.view().block(id);
+    EXPECT_TRUE(std::all_of(block, block + 4096,
+                            [&](std::byte b) { return b == static_cast<std::byte>(id + 1); }));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % 64, 0U);
+  }
+}
+
+TEST(BlockPool, RefusesWhatTheSystemCannotGive) {
+  EXPECT_THROW(BlockPool(std::numeric_limits<size_t>::max() / 2, 1 << 20), Error);
+}
+
+TEST(ReserveSequence, GrowsByWholePagesAndKeepsItsStateSlot) {
+  const CacheLayout layout = tiny_layout();
+  BlockPool pool(layout.block_bytes, 6);
+  SequenceCache cache;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 1, cache));
+  EXPECT_EQ(cache.pages.size(), 1U);
+  EXPECT_EQ(cache.state_units.size(), 2U);
+  const std::vector<int32_t> slot = cache.state_units;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 128, cache));
+  EXPECT_EQ(cache.pages.size(), 1U);
+  ASSERT_TRUE(reserve_sequence(pool, layout, 129, cache));
+  EXPECT_EQ(cache.pages.size(), 2U);
+  EXPECT_EQ(cache.state_units, slot);
+  EXPECT_EQ(pool.free_blocks(), 2);
+}
+
+TEST(ReserveSequence, TakesNothingWhenThePoolIsShort) {
+  const CacheLayout layout = tiny_layout();
+  BlockPool pool(layout.block_bytes, 4);
+  SequenceCache cache;
+  EXPECT_FALSE(reserve_sequence(pool, layout, 3 * 128, cache));
+  EXPECT_TRUE(cache.pages.empty());
+  EXPECT_TRUE(cache.state_units.empty());
+  EXPECT_EQ(pool.free_blocks(), 4);
+  ASSERT_TRUE(reserve_sequence(pool, layout, 2 * 128, cache));
+  release_sequence(pool, cache);
+  EXPECT_EQ(pool.free_blocks(), 4);
+}
+
+}  // namespace
+}  // namespace hadal

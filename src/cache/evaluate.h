@@ -1,0 +1,37 @@
+// The model over whole token sequences, for checking and scoring: logits of every position, or one
+// layer alone. Serving goes through the engine instead.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+
+namespace hadal {
+
+struct EvaluateOptions {
+  int chunk = 0;     // rows per forward pass; 0: all at once
+  bool mtp = false;  // also run the MTP block
+};
+
+struct SequenceLogits {
+  std::vector<float> logits;      // [tokens, vocab]
+  std::vector<float> mtp_logits;  // [tokens - 1, vocab]; row i: streams of token i, embedding i + 1
+};
+
+// Throws Error kInvalidArgument when `ids` is empty, holds an id outside the vocabulary or exceeds
+// the model's positions, or when the MTP block is asked of a model without one.
+SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
+                               const EvaluateOptions& options);
+
+// Layer `layer` alone over a whole sequence: streams [tokens, streams, hidden] in, the same out.
+// Throws Error as evaluate_logits, and when `streams` has another size.
+std::vector<float> evaluate_layer(Model& model, int layer, std::span<const int32_t> ids,
+                                  std::span<const float> streams);
+
+// The streams before layer 0, [tokens, streams, hidden].
+std::vector<float> evaluate_embedding(Model& model, std::span<const int32_t> ids);
+
+}  // namespace hadal
