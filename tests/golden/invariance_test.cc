@@ -1,0 +1,207 @@
+// The contract of one forward pass: the logits of a token depend on the tokens before it and on
+// nothing else, to the last bit. Chunks, threads, batch neighbours, dropped drafts and page sizes
+// are varied here; the answer may not.
+#include <cstring>
+#include <gtest/gtest.h>
+
+#include "base/thread_pool.h"
+#include "cache/block_pool.h"
+#include "cache/evaluate.h"
+#include "golden_case.h"
+#include "model/model.h"
+
+namespace hadal {
+namespace {
+
+using golden::GoldenCase;
+
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+class Invariance : public testing::TestWithParam<const char*> {
+ protected:
+  Invariance() : golden_(GetParam()) {}
+
+  size_t vocab() const { return static_cast<size_t>(golden_.checkpoint.config().vocab_size); }
+
+  GoldenCase golden_;
+};
+
+TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
+  for (const ActivationPolicy policy : {ActivationPolicy::kFp8, ActivationPolicy::kNone}) {
+    ThreadPool one(1);
+    Model alone(golden_.checkpoint, one, {.activations = policy});
+    const SequenceLogits whole = evaluate_logits(alone, golden_.ids, {.mtp = true});
+    for (const int threads : {1, 2}) {
+      ThreadPool pool(threads);
+      Model model(golden_.checkpoint, pool, {.activations = policy});
+      for (const int chunk : {1, 7, 130, 0}) {
+        if (threads == 1 && chunk == 0) continue;
+        const SequenceLogits split =
+            evaluate_logits(model, golden_.ids, {.chunk = chunk, .mtp = true});
+        EXPECT_TRUE(same_bits(split.logits, whole.logits))
+            << "chunk " << chunk << ", threads " << threads;
+        EXPECT_TRUE(same_bits(split.mtp_logits, whole.mtp_logits))
+            << "MTP, chunk " << chunk << ", threads " << threads;
+      }
+    }
+  }
+}
+
+// One sequence driven by hand.
+class Driver {
+ public:
+  Driver(Model& model, BlockPool& pool, int tokens) : model_(model), pool_(pool) {
+    EXPECT_TRUE(reserve_sequence(pool, model.cache_layout(), tokens, cache));
+  }
+
+  // Logits of the last `logit_rows` rows; commits all but the last `dropped` rows.
+  std::vector<float> step(std::span<const int32_t> tokens, int logit_rows, int droppable = 0,
+                          int dropped = 0) {
+    const BatchEntry entry{
+        .cache = &cache, .tokens = tokens, .logit_rows = logit_rows, .droppable_rows = droppable};
+    const StepPlan plan = make_step_plan({&entry, 1}, model_.cache_layout());
+    model_.forward(plan, pool_.view(), step_);
+    model_.commit(plan, 0, plan.rows - dropped, pool_.view(), step_, cache);
+    const auto count =
+        static_cast<size_t>(logit_rows) * static_cast<size_t>(model_.config().vocab_size);
+    return {step_.logits.data(), step_.logits.data() + count};
+  }
+
+  SequenceCache cache;
+
+ private:
+  Model& model_;
+  BlockPool& pool_;
+  Step step_;
+};
+
+TEST_P(Invariance, DroppedRowsHaveNeverBeen) {
+  constexpr int kPrefix = 122;  // nine more rows cross groups of 4 and the group of 128
+  constexpr int kRows = 9;
+  ThreadPool threads(2);
+  Model model(golden_.checkpoint, threads, {});
+  const std::span<const int32_t> ids(golden_.ids);
+  const SequenceLogits oracle = evaluate_logits(model, ids, {});
+  BlockPool pool(model.cache_layout().block_bytes, 64);
+  for (int kept = 0; kept <= kRows; ++kept) {
+    Driver sequence(model, pool, static_cast<int>(ids.size()));
+    sequence.step(ids.first(kPrefix), 0);
+    // The rows that stay are true tokens, the others wrong drafts.
+    std::vector<int32_t> draft(ids.begin() + kPrefix, ids.begin() + kPrefix + kRows);
+    for (size_t i = static_cast<size_t>(kept); i < draft.size(); ++i) {
+      draft[i] = (draft[i] + 1) % static_cast<int32_t>(vocab());
+    }
+    const std::vector<float> verified = sequence.step(draft, kRows, kRows, kRows - kept);
+    EXPECT_TRUE(same_bits(
+        std::span(verified).first(static_cast<size_t>(kept) * vocab()),
+        std::span(oracle.logits).subspan(kPrefix * vocab(), static_cast<size_t>(kept) * vocab())))
+        << "verification keeping " << kept;
+    ASSERT_EQ(sequence.cache.length, kPrefix + kept);
+    const auto begin = static_cast<size_t>(kPrefix + kept);
+    const auto rest = ids.subspan(begin);
+    const std::vector<float> after = sequence.step(rest, static_cast<int>(rest.size()));
+    EXPECT_TRUE(same_bits(after, std::span(oracle.logits).subspan(begin * vocab())))
+        << "after keeping " << kept;
+    release_sequence(pool, sequence.cache);
+  }
+}
+
+TEST_P(Invariance, RepeatedDraftsAtEveryPositionLeaveNoTrace) {
+  constexpr size_t kTokens = 150;
+  ThreadPool threads(1);
+  Model model(golden_.checkpoint, threads, {});
+  const auto ids = std::span<const int32_t>(golden_.ids).first(kTokens);
+  const SequenceLogits oracle = evaluate_logits(model, ids, {});
+  BlockPool pool(model.cache_layout().block_bytes, 64);
+  Driver sequence(model, pool, static_cast<int>(kTokens) + 4);
+  std::vector<float> logits;
+  for (const int32_t id : ids) {
+    const std::vector<int32_t> tokens = {id, 3, 5};
+    const std::vector<float> rows = sequence.step(tokens, 3, 2, 2);
+    logits.insert(logits.end(), rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(vocab()));
+  }
+  EXPECT_TRUE(same_bits(logits, oracle.logits));
+}
+
+TEST_P(Invariance, BatchNeighboursChangeNoBit) {
+  ThreadPool threads(2);
+  Model model(golden_.checkpoint, threads, {});
+  const std::span<const int32_t> ids(golden_.ids);
+  BlockPool pool(model.cache_layout().block_bytes, 128);
+  // Three sequences of different lengths and contents, in ragged steps together.
+  const std::vector<std::span<const int32_t>> prompts = {ids, ids.subspan(100), ids.subspan(37, 5)};
+  const std::vector<size_t> strides = {61, 1, 2};
+  std::vector<SequenceLogits> oracles;
+  for (const auto& prompt : prompts) oracles.push_back(evaluate_logits(model, prompt, {}));
+  std::vector<SequenceCache> caches(prompts.size());
+  for (size_t s = 0; s < prompts.size(); ++s) {
+    ASSERT_TRUE(reserve_sequence(pool, model.cache_layout(), static_cast<int>(prompts[s].size()),
+                                 caches[s]));
+  }
+  Step step;
+  std::vector<std::vector<float>> logits(prompts.size());
+  while (true) {
+    std::vector<BatchEntry> batch;
+    std::vector<size_t> who;
+    for (size_t s = prompts.size(); s-- > 0;) {
+      const auto done = static_cast<size_t>(caches[s].length);
+      if (done == prompts[s].size()) continue;
+      const size_t rows = std::min(strides[s], prompts[s].size() - done);
+      batch.push_back({.cache = &caches[s],
+                       .tokens = prompts[s].subspan(done, rows),
+                       .logit_rows = static_cast<int>(rows)});
+      who.push_back(s);
+    }
+    if (batch.empty()) break;
+    const StepPlan plan = make_step_plan(batch, model.cache_layout());
+    model.forward(plan, pool.view(), step);
+    const float* next = step.logits.data();
+    for (size_t i = 0; i < batch.size(); ++i) {
+      const size_t floats = batch[i].tokens.size() * vocab();
+      logits[who[i]].insert(logits[who[i]].end(), next, next + floats);
+      next += floats;
+      model.commit(plan, static_cast<int>(i), static_cast<int>(batch[i].tokens.size()), pool.view(),
+                   step, caches[who[i]]);
+    }
+  }
+  for (size_t s = 0; s < prompts.size(); ++s) {
+    EXPECT_TRUE(same_bits(logits[s], oracles[s].logits)) << "sequence " << s;
+  }
+}
+
+TEST_P(Invariance, PageSizeChangesNoBit) {
+  ThreadPool threads(2);
+  Model wide(golden_.checkpoint, threads, {.page_tokens = 1024});
+  Model narrow(golden_.checkpoint, threads, {.page_tokens = 128});
+  EXPECT_TRUE(same_bits(evaluate_logits(wide, golden_.ids, {.chunk = 50}).logits,
+                        evaluate_logits(narrow, golden_.ids, {.chunk = 50}).logits));
+}
+
+TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {
+  ThreadPool threads(1);
+  Model model(golden_.checkpoint, threads, {});
+  const auto ids = std::span<const int32_t>(golden_.ids).first(140);
+  const SequenceLogits oracle = evaluate_logits(model, ids, {});
+  BlockPool pool(model.cache_layout().block_bytes, 32);
+  // 0xff: NaN as e4m3, e8m0, bf16 and float32.
+  std::memset(pool.view().base, 0xff, pool.view().block_bytes * 32);
+  Driver sequence(model, pool, 140);
+  std::vector<float> logits;
+  for (size_t begin = 0; begin < ids.size(); begin += 10) {
+    const std::vector<float> rows = sequence.step(ids.subspan(begin, 10), 10);
+    logits.insert(logits.end(), rows.begin(), rows.end());
+  }
+  EXPECT_TRUE(same_bits(logits, oracle.logits));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Invariance, testing::Values("pico", "pico-flash"),
+                         [](const auto& case_info) {
+                           std::string name = case_info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace hadal
