@@ -17,10 +17,10 @@ struct CachePoolView {
 };
 
 struct SequenceCache {
-  std::vector<int32_t> pages;  // page i covers tokens [i · page_tokens, (i + 1) · page_tokens)
-  std::vector<int32_t> state_units;  // [CacheLayout::state_units]
-  int length = 0;                    // tokens committed by the main layers
-  int drafter_length = 0;            // tokens committed by the MTP block; at most `length`
+  std::vector<int32_t> pages = {};  // page i covers tokens [i · page_tokens, (i + 1) · page_tokens)
+  std::vector<int32_t> state_units = {};  // [CacheLayout::state_units]
+  int length = 0;                         // tokens committed by the main layers
+  int drafter_length = 0;                 // tokens committed by the MTP block; at most `length`
 };
 
 }  // namespace hadal
