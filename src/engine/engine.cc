@@ -1,0 +1,434 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <new>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "cache/block_pool.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/scheduler.h"
+#include "model/batch.h"
+#include "model/model.h"
+#include "model/step.h"
+
+namespace hadal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+void require_positive(int value, const char* name) {
+  if (value > 0) return;
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = name,
+               .what = "is " + std::to_string(value),
+               .remedy = "give a number of at least 1"});
+}
+
+const EngineOptions& checked(const EngineOptions& options) {
+  require_positive(options.max_running, "max_running");
+  require_positive(options.max_queue, "max_queue");
+  require_positive(options.prefill_chunk, "prefill_chunk");
+  if (options.threads != 0) require_positive(options.threads, "threads");
+  if (options.max_context != 0) require_positive(options.max_context, "max_context");
+  return options;
+}
+
+// Longest context wanted, before the cache has its say.
+int wanted_context(const EngineOptions& options, const ModelConfig& config) {
+  const int limit = config.max_positions;
+  return options.max_context == 0 ? limit : std::min(limit, options.max_context);
+}
+
+int pool_blocks(const EngineOptions& options, const ModelConfig& config,
+                const CacheLayout& layout) {
+  const int64_t wanted =
+      static_cast<int64_t>(blocks_for_sequence(layout, wanted_context(options, config))) *
+      options.max_running;
+  size_t bytes = options.cache_bytes;
+  if (bytes == 0) {
+    const auto pages = static_cast<size_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
+    bytes = pages * static_cast<size_t>(std::max(0L, sysconf(_SC_PAGESIZE))) / 4;
+  }
+  const auto affordable = static_cast<int64_t>(
+      std::min<size_t>(bytes / layout.block_bytes, std::numeric_limits<int32_t>::max()));
+  const int64_t blocks = std::min(wanted, affordable);
+  const int least = blocks_for_sequence(layout, 1);
+  if (blocks < least) {
+    throw Error({.code = ErrorCode::kResourceExhausted,
+                 .where = "the KV cache",
+                 .what = std::to_string(bytes) + " bytes hold " + std::to_string(blocks) +
+                         " blocks of " + std::to_string(layout.block_bytes) +
+                         " bytes, and the shortest sequence needs " + std::to_string(least),
+                 .remedy = "give the cache at least " +
+                           std::to_string(static_cast<size_t>(least) * layout.block_bytes) +
+                           " bytes"});
+  }
+  return static_cast<int>(blocks);
+}
+
+// The error of whatever is being handled, for a FinishEvent.
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error({.code = ErrorCode::kResourceExhausted,
+                  .where = "the engine",
+                  .what = "ran out of memory",
+                  .remedy = "give the cache less memory, or use a smaller prefill chunk"});
+  } catch (const std::exception& error) {
+    return Error({.code = ErrorCode::kInternal,
+                  .where = "the engine",
+                  .what = std::string("internal fault: ") + error.what(),
+                  .remedy = "please report it"});
+  } catch (...) {
+    return Error({.code = ErrorCode::kInternal,
+                  .where = "the engine",
+                  .what = "internal fault of unknown kind",
+                  .remedy = "please report it"});
+  }
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options);
+
+  RequestHandle submit(GenerateRequest request, EventHandler on_event);
+  void shutdown(Shutdown how);
+
+  // The engine thread.
+  void run();
+  bool take_arrivals();
+  void run_step(const std::vector<ScheduledRows>& scheduled);
+  void compute(const std::vector<ScheduledRows>& scheduled);
+  void advance(const ScheduledRows& rows, int index, std::span<const float> logits);
+  void emit(Sequence& sequence, const GenerateEvent& event);
+  void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
+              std::optional<Error> error = std::nullopt);
+  void publish_locked();
+
+  const EngineOptions options;
+  ThreadPool threads;
+  Model model;
+  BlockPool pool;
+  Scheduler scheduler;
+  const int max_context;
+  Sampler sampler;
+  StepPlan plan;
+  Step step;
+  EngineStatistics counts;  // the engine thread's own; published once per step
+
+  std::mutex mutex;  // guards all below
+  std::condition_variable wake;
+  std::vector<std::unique_ptr<Sequence>> arrivals;
+  int in_flight = 0;  // accepted and not finished
+  int64_t accepted = 0;
+  int64_t refused = 0;
+  bool closing = false;
+  bool cancel_all = false;
+  EngineStatistics published;
+
+  std::mutex join_mutex;
+  std::thread thread;
+};
+
+Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
+    : options(checked(engine_options)),
+      threads(options.threads == 0 ? available_processors() : options.threads),
+      model(checkpoint, threads,
+            {.activations = options.activations, .page_tokens = options.page_tokens}),
+      pool(model.cache_layout().block_bytes,
+           pool_blocks(options, model.config(), model.cache_layout())),
+      scheduler(model.cache_layout(), pool,
+                {.max_running = options.max_running, .prefill_chunk = options.prefill_chunk}),
+      max_context(static_cast<int>(std::min<int64_t>(
+          wanted_context(options, model.config()),
+          static_cast<int64_t>(pool.capacity() - model.cache_layout().state_units) *
+              options.page_tokens))) {
+  publish_locked();
+  thread = std::thread([this] { run(); });
+}
+
+RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_event) {
+  check_sampling_options(request.sampling);
+  if (request.max_tokens < 0) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "max_tokens",
+                 .what = "is " + std::to_string(request.max_tokens),
+                 .remedy = "give a number of at least 1"});
+  }
+  if (request.prompt.empty()) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "prompt",
+                 .what = "has no tokens",
+                 .remedy = "give at least one"});
+  }
+  const int vocab = model.config().vocab_size;
+  for (size_t i = 0; i < request.prompt.size(); ++i) {
+    if (request.prompt[i] >= 0 && request.prompt[i] < vocab) continue;
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "prompt",
+                 .what = "token " + std::to_string(i) + " is " + std::to_string(request.prompt[i]) +
+                         ", outside the vocabulary of " + std::to_string(vocab),
+                 .remedy = "use the tokenizer that belongs to the model"});
+  }
+  if (request.prompt.size() >= static_cast<size_t>(max_context)) {
+    throw Error({.code = ErrorCode::kResourceExhausted,
+                 .where = "prompt",
+                 .what = "has " + std::to_string(request.prompt.size()) +
+                         " tokens, and the context holds " + std::to_string(max_context) +
+                         " with the answer (the model " +
+                         std::to_string(model.config().max_positions) + ", the cache " +
+                         std::to_string(pool.capacity()) + " blocks of " +
+                         std::to_string(model.cache_layout().block_bytes) + " bytes)",
+                 .remedy = "shorten the prompt"});
+  }
+
+  auto sequence = std::make_unique<Sequence>();
+  sequence->cancelled = std::make_shared<std::atomic<bool>>(false);
+  RequestHandle handle(sequence->cancelled);
+  sequence->prompt_tokens = static_cast<int>(request.prompt.size());
+  const int room = max_context - sequence->prompt_tokens;
+  sequence->token_limit = sequence->prompt_tokens +
+                          (request.max_tokens == 0 ? room : std::min(room, request.max_tokens));
+  sequence->tokens = std::exchange(request.prompt, {});
+  sequence->request = std::move(request);
+  sequence->on_event = std::move(on_event);
+  sequence->submitted = Clock::now();
+  {
+    const std::lock_guard lock(mutex);
+    if (closing) {
+      throw Error({.code = ErrorCode::kUnavailable,
+                   .where = "the engine",
+                   .what = "is shutting down",
+                   .remedy = "ask again when it is back"});
+    }
+    if (in_flight >= options.max_running + options.max_queue) {
+      ++refused;
+      throw Error({.code = ErrorCode::kUnavailable,
+                   .where = "the queue",
+                   .what = "is full: " + std::to_string(in_flight) + " requests are in flight",
+                   .remedy = "try again in a few seconds"});
+    }
+    arrivals.push_back(std::move(sequence));
+    ++in_flight;
+    ++accepted;
+  }
+  wake.notify_one();
+  return handle;
+}
+
+void Engine::Impl::shutdown(Shutdown how) {
+  {
+    const std::lock_guard lock(mutex);
+    closing = true;
+    if (how == Shutdown::kCancel) cancel_all = true;
+  }
+  wake.notify_one();
+  const std::lock_guard lock(join_mutex);
+  if (thread.joinable()) thread.join();
+}
+
+void Engine::Impl::run() {
+  while (take_arrivals()) {
+    try {
+      for (auto& sequence : scheduler.remove_cancelled()) {
+        finish(std::move(sequence), FinishReason::kCancelled);
+      }
+      const std::vector<ScheduledRows> scheduled = scheduler.next_step();
+      if (!scheduled.empty()) run_step(scheduled);
+    } catch (...) {
+      // Not the fault of one request that could be named: end them all and go on.
+      const Error error = current_error();
+      for (auto& sequence : scheduler.remove_all()) {
+        finish(std::move(sequence), FinishReason::kError, error);
+      }
+    }
+    const std::lock_guard lock(mutex);
+    publish_locked();
+  }
+}
+
+// Waits for work; false when there is none left and the engine closes.
+bool Engine::Impl::take_arrivals() {
+  std::vector<std::unique_ptr<Sequence>> taken;
+  bool cancel = false;
+  bool open = true;
+  {
+    std::unique_lock lock(mutex);
+    if (scheduler.idle()) wake.wait(lock, [&] { return !arrivals.empty() || closing; });
+    taken.swap(arrivals);
+    cancel = cancel_all;
+    open = !closing;
+  }
+  for (auto& sequence : taken) scheduler.add(std::move(sequence));
+  if (cancel) {
+    for (auto& sequence : scheduler.remove_all()) {
+      finish(std::move(sequence), FinishReason::kCancelled);
+    }
+  }
+  return open || !scheduler.idle();
+}
+
+void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
+  const Clock::time_point begin = Clock::now();
+  StepInfo info{.index = counts.steps, .sequences = static_cast<int>(scheduled.size())};
+  for (const ScheduledRows& rows : scheduled) {
+    info.rows += rows.rows;
+    if (rows.sequence->generated_tokens() > 0) ++info.decoding_sequences;
+  }
+  ++counts.steps;
+  try {
+    if (options.before_step) options.before_step(info);
+    compute(scheduled);
+  } catch (...) {
+    const Error error = current_error();
+    for (const ScheduledRows& rows : scheduled) {
+      finish(scheduler.remove(*rows.sequence), FinishReason::kError, error);
+    }
+    counts.step_seconds += seconds_between(begin, Clock::now());
+    return;
+  }
+  const auto vocab = static_cast<size_t>(model.config().vocab_size);
+  size_t logit_row = 0;
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    std::span<const float> logits;
+    if (scheduled[i].samples) logits = {step.logits.data() + vocab * logit_row++, vocab};
+    advance(scheduled[i], static_cast<int>(i), logits);
+  }
+  counts.step_seconds += seconds_between(begin, Clock::now());
+}
+
+void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
+  std::vector<BatchEntry> batch;
+  batch.reserve(scheduled.size());
+  for (const ScheduledRows& rows : scheduled) {
+    const Sequence& sequence = *rows.sequence;
+    batch.push_back({.cache = &sequence.cache,
+                     .tokens = std::span(sequence.tokens)
+                                   .subspan(static_cast<size_t>(sequence.cache.length),
+                                            static_cast<size_t>(rows.rows)),
+                     .logit_rows = rows.samples ? 1 : 0});
+  }
+  plan = make_step_plan(batch, model.cache_layout());
+  model.forward(plan, pool.view(), step);
+}
+
+// Commits the rows of sequence `index` of the plan, and with logits gives it its next token.
+void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const float> logits) {
+  Sequence& sequence = *rows.sequence;
+  int32_t token = 0;
+  try {
+    if (rows.samples) {
+      token = sampler.sample(logits, sequence.request.sampling, sequence.tokens.size());
+    }
+    model.commit(plan, index, rows.rows, pool.view(), step, sequence.cache);
+    if (rows.samples) sequence.tokens.push_back(token);
+  } catch (...) {
+    finish(scheduler.remove(sequence), FinishReason::kError, current_error());
+    return;
+  }
+  counts.prompt_tokens += std::min(sequence.cache.length, sequence.prompt_tokens) -
+                          std::min(sequence.cache.length - rows.rows, sequence.prompt_tokens);
+  if (!rows.samples) return;
+
+  ++counts.generated_tokens;
+  if (sequence.generated_tokens() == 1) sequence.first_token = Clock::now();
+  const std::vector<int32_t>& stops = sequence.request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+    finish(scheduler.remove(sequence), FinishReason::kStop);
+    return;
+  }
+  emit(sequence, TokenEvent{.token = token});
+  if (static_cast<int>(sequence.tokens.size()) >= sequence.token_limit) {
+    finish(scheduler.remove(sequence), FinishReason::kLength);
+  }
+}
+
+void Engine::Impl::emit(Sequence& sequence, const GenerateEvent& event) {
+  try {
+    sequence.on_event(event);
+  } catch (...) {
+    sequence.cancelled->store(true, std::memory_order_relaxed);
+  }
+}
+
+void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
+                          std::optional<Error> error) {
+  if (reason == FinishReason::kCancelled) {
+    ++counts.cancelled;
+  } else if (reason == FinishReason::kError) {
+    ++counts.failed;
+  } else {
+    ++counts.completed;
+  }
+  {
+    const std::lock_guard lock(mutex);
+    --in_flight;
+    publish_locked();
+  }
+  const Clock::time_point now = Clock::now();
+  const bool started = sequence->started != Clock::time_point{};
+  const bool answered = sequence->first_token != Clock::time_point{};
+  FinishEvent event{.reason = reason,
+                    .prompt_tokens = sequence->prompt_tokens,
+                    .completion_tokens = sequence->generated_tokens(),
+                    .error = std::move(error),
+                    .timing = {}};
+  event.timing.queue_seconds =
+      seconds_between(sequence->submitted, started ? sequence->started : now);
+  if (answered) {
+    event.timing.first_token_seconds = seconds_between(sequence->submitted, sequence->first_token);
+  }
+  event.timing.total_seconds = seconds_between(sequence->submitted, now);
+  emit(*sequence, event);
+}
+
+void Engine::Impl::publish_locked() {
+  published = counts;
+  published.running = scheduler.running();
+  published.cache_blocks = pool.capacity();
+  published.cache_blocks_free = pool.free_blocks();
+}
+
+Engine::Engine(const Checkpoint& checkpoint, const EngineOptions& options)
+    : impl_(std::make_unique<Impl>(checkpoint, options)) {}
+
+Engine::~Engine() { impl_->shutdown(Shutdown::kCancel); }
+
+RequestHandle Engine::submit(GenerateRequest request, EventHandler on_event) {
+  return impl_->submit(std::move(request), std::move(on_event));
+}
+
+void Engine::shutdown(Shutdown how) { impl_->shutdown(how); }
+
+const ModelConfig& Engine::config() const { return impl_->model.config(); }
+
+int Engine::max_context() const { return impl_->max_context; }
+
+EngineStatistics Engine::statistics() const {
+  const std::lock_guard lock(impl_->mutex);
+  EngineStatistics statistics = impl_->published;
+  statistics.requests = impl_->accepted;
+  statistics.refused = impl_->refused;
+  statistics.waiting = impl_->in_flight - statistics.running;
+  return statistics;
+}
+
+}  // namespace hadal

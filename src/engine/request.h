@@ -1,0 +1,74 @@
+// What a caller asks of the engine, and the events it hears back: tokens, then exactly one finish.
+// Speaks token ids only; text, chat formats and HTTP live above (chat.h, src/server).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/sampler.h"
+
+namespace hadal {
+
+struct GenerateRequest {
+  std::vector<int32_t> prompt;  // not empty; ids in [0, vocab)
+  SamplingOptions sampling;
+  // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
+  int max_tokens = 0;
+  std::vector<int32_t> stop_tokens;  // end the answer; not reported as TokenEvents
+};
+
+enum class FinishReason {
+  kStop,       // a stop token
+  kLength,     // max_tokens or the end of the context
+  kCancelled,  // by RequestHandle::cancel or a shutdown
+  kError,      // FinishEvent::error says why
+};
+
+struct TokenEvent {
+  int32_t token = 0;
+};
+
+struct RequestTiming {
+  double queue_seconds = 0;        // from submit to the first step
+  double first_token_seconds = 0;  // from submit to the first sampled token; 0: there was none
+  double total_seconds = 0;        // from submit to the finish
+};
+
+struct FinishEvent {
+  FinishReason reason = FinishReason::kStop;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;   // a stop token counts
+  std::optional<Error> error;  // with kError only
+  RequestTiming timing;
+};
+
+using GenerateEvent = std::variant<TokenEvent, FinishEvent>;
+
+// Called on the engine thread, in order: must return quickly and must not throw (a handler that
+// throws cancels its request) or call Engine::shutdown. Released after the FinishEvent.
+using EventHandler = std::function<void(const GenerateEvent&)>;
+
+// The caller's end of a submitted request. Dropping it changes nothing.
+class RequestHandle {
+ public:
+  RequestHandle() = default;
+  explicit RequestHandle(std::shared_ptr<std::atomic<bool>> cancelled)
+      : cancelled_(std::move(cancelled)) {}
+
+  // Ends the request within one step; its FinishEvent still comes. From any thread, any number of
+  // times, also after the finish.
+  void cancel() const {
+    if (cancelled_ != nullptr) cancelled_->store(true, std::memory_order_relaxed);
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> cancelled_;
+};
+
+}  // namespace hadal
