@@ -81,7 +81,8 @@ size_t csa_state_row_floats(const ModelConfig& config) {
   return 4 * static_cast<size_t>(config.head_dim) + 4 * static_cast<size_t>(config.index_head_dim);
 }
 
-CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens) {
+CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
+                              RopeStorage rope_storage) {
   constexpr int kMaxPageTokens = 1 << 16;
   if (page_tokens < kHcaRatio || page_tokens > kMaxPageTokens || page_tokens % kHcaRatio != 0) {
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -91,7 +92,8 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens) {
   }
   CacheLayout layout;
   layout.page_tokens = page_tokens;
-  layout.entry = {.nope_dim = config.nope_dim(), .rope_dim = config.rope_dim};
+  layout.entry = {
+      .nope_dim = config.nope_dim(), .rope_dim = config.rope_dim, .rope_storage = rope_storage};
   layout.index_key = {.dim = config.index_head_dim};
   layout.window = config.window;
 

@@ -48,7 +48,8 @@ struct CacheLayout {
 };
 
 // `page_tokens` must be a positive multiple of 128. Throws Error kInvalidArgument otherwise.
-CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens = kDefaultPageTokens);
+CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens = kDefaultPageTokens,
+                              RopeStorage rope_storage = RopeStorage::kBf16);
 
 // Floats of one CSA state row: [kv 2c][z 2c] of the main compressor, then the same of the
 // indexer's with c = index_head_dim.

@@ -40,7 +40,7 @@ struct Model::Impl {
   Impl(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& model_options)
       : config(checkpoint.config()),
         options(model_options),
-        layout(make_cache_layout(config, options.page_tokens)),
+        layout(make_cache_layout(config, options.page_tokens, options.rope_storage)),
         weights(bind_weights(checkpoint)),
         window_rope(window_frequencies(config)),
         compressed_rope(compressed_frequencies(config)),

@@ -24,6 +24,7 @@ namespace hadal {
 struct ModelOptions {
   ActivationPolicy activations = ActivationPolicy::kFp8;
   int page_tokens = kDefaultPageTokens;
+  RopeStorage rope_storage = RopeStorage::kBf16;  // of cached keys
 };
 
 // Sees intermediate results of every layer, for checking; called on the caller's thread.

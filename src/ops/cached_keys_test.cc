@@ -30,6 +30,20 @@ TEST(KvEntry, V4EntriesHaveTheDocumentedSizes) {
   EXPECT_EQ(v4_key.data_bytes() + v4_key.scale_bytes(), 68U);
 }
 
+TEST(KvEntry, KeepsRotatedValuesUnroundedForChecking) {
+  constexpr KvEntryFormat exact{.nope_dim = 64, .rope_dim = 8, .rope_storage = RopeStorage::kF32};
+  const std::vector<float> x = Values(4).floats(72);
+  std::vector<std::byte> data(exact.data_bytes());
+  std::vector<std::byte> scales(exact.scale_bytes());
+  ReferenceOps ref;
+  ops::encode_kv(
+      ref.context,
+      {.x = x.data(), .format = exact, .data = data.data(), .scales = scales.data(), .rows = 1});
+  std::vector<float> decoded(72);
+  ref::decode_kv(exact, {data.data(), scales.data()}, decoded.data());
+  EXPECT_TRUE(std::equal(x.begin() + 64, x.end(), decoded.begin() + 64));
+}
+
 TEST(KvEntry, StoresE4m3AndBf16WithinTheirPrecision) {
   const std::vector<float> x = Values(4).floats(3 * 72);
   std::vector<std::byte> data(3 * kFormat.data_bytes());

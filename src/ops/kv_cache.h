@@ -10,15 +10,23 @@
 
 namespace hadal {
 
-// A key (which is also the value): nope_dim e4m3 values, then rope_dim bf16 values, in one data
+// How the rotated values of a key are held.
+enum class RopeStorage {
+  kBf16,  // as the model is served
+  kF32,   // unrounded: for checking against float32 arithmetic
+};
+
+// A key (which is also the value): nope_dim e4m3 values, then rope_dim rotated values, in one data
 // row; one e8m0 scale per 64 e4m3 values in a separate row padded to 8 bytes. 576 + 8 bytes for V4.
 struct KvEntryFormat {
   int nope_dim = 0;  // a multiple of 64
   int rope_dim = 0;
+  RopeStorage rope_storage = RopeStorage::kBf16;
 
   int head_dim() const { return nope_dim + rope_dim; }
   size_t data_bytes() const {
-    return static_cast<size_t>(nope_dim) + 2 * static_cast<size_t>(rope_dim);
+    const size_t rope_bytes = rope_storage == RopeStorage::kBf16 ? 2 : 4;
+    return static_cast<size_t>(nope_dim) + rope_bytes * static_cast<size_t>(rope_dim);
   }
   size_t scale_bytes() const { return (static_cast<size_t>(nope_dim) / 64 + 7) / 8 * 8; }
 };

@@ -175,8 +175,11 @@ TEST_P(Invariance, PageSizeChangesNoBit) {
   ThreadPool threads(2);
   Model wide(golden_.checkpoint, threads, {.page_tokens = 1024});
   Model narrow(golden_.checkpoint, threads, {.page_tokens = 128});
+  Model exact(golden_.checkpoint, threads, {.rope_storage = RopeStorage::kF32});
   EXPECT_TRUE(same_bits(evaluate_logits(wide, golden_.ids, {.chunk = 50}).logits,
                         evaluate_logits(narrow, golden_.ids, {.chunk = 50}).logits));
+  EXPECT_TRUE(same_bits(evaluate_logits(exact, golden_.ids, {.chunk = 50}).logits,
+                        evaluate_logits(exact, golden_.ids, {}).logits));
 }
 
 TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {

@@ -19,6 +19,24 @@ uint8_t code_at(const std::byte* codes, int index) {
   return std::to_integer<uint8_t>(codes[index]);
 }
 
+void store_rope(const KvEntryFormat& format, const float* x, std::byte* out) {
+  for (int i = 0; i < format.rope_dim; ++i) {
+    if (format.rope_storage == RopeStorage::kBf16) {
+      store_unaligned(out + 2 * i, bf16_encode(x[i]));
+    } else {
+      store_unaligned(out + 4 * i, x[i]);
+    }
+  }
+}
+
+void load_rope(const KvEntryFormat& format, const std::byte* stored, float* out) {
+  for (int i = 0; i < format.rope_dim; ++i) {
+    out[i] = format.rope_storage == RopeStorage::kBf16
+                 ? bf16_decode(load_unaligned<uint16_t>(stored + 2 * i))
+                 : load_unaligned<float>(stored + 4 * i);
+  }
+}
+
 }  // namespace
 
 void encode_kv(OpContext& context, const EncodeKvArgs& args) {
@@ -34,10 +52,7 @@ void encode_kv(OpContext& context, const EncodeKvArgs& args) {
         auto* codes = reinterpret_cast<uint8_t*>(data + group * kKvGroup);
         scales[group] = std::byte{q8_encode_group(x + group * kKvGroup, codes, kKvGroup)};
       }
-      std::byte* rope = data + format.nope_dim;
-      for (int i = 0; i < format.rope_dim; ++i) {
-        store_unaligned(rope + 2 * i, bf16_encode(x[format.nope_dim + i]));
-      }
+      store_rope(format, x + format.nope_dim, data + format.nope_dim);
     }
   });
 }
@@ -65,10 +80,7 @@ void decode_kv(const KvEntryFormat& format, const KvEntry& entry, float* out) {
       out[i] = scale * e4m3_decode(code_at(entry.data, i));
     }
   }
-  const std::byte* rope = entry.data + format.nope_dim;
-  for (int i = 0; i < format.rope_dim; ++i) {
-    out[format.nope_dim + i] = bf16_decode(load_unaligned<uint16_t>(rope + 2 * i));
-  }
+  load_rope(format, entry.data + format.nope_dim, out + format.nope_dim);
 }
 
 void decode_index_key(const IndexKeyFormat& format, const KvEntry& key, float* out) {
