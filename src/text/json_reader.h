@@ -1,0 +1,72 @@
+// A pull parser for JSON: the caller asks for the next key, string or number and builds what it
+// needs, so that a vocabulary of 128,000 entries becomes no tree first. Numbers come as they are
+// written. It accepts what Python's json.loads accepts (NaN, Infinity and -Infinity included), save
+// that lone surrogates are refused. It builds no document; python_json.h does.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace hadal {
+
+class JsonReader {
+ public:
+  enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
+
+  // Deeper nesting is refused (Python itself gives up near 1,000).
+  static constexpr size_t kMaxDepth = 512;
+
+  // `text` must outlive the reader. Every Error has this code and begins with `where`. Throws at
+  // once when `text` is not UTF-8.
+  JsonReader(std::string_view text, std::string where,
+             ErrorCode code = ErrorCode::kInvalidArgument);
+
+  // What the next value is. The value stays unread.
+  Kind peek();
+
+  void read_null();
+  bool read_bool();
+  std::string read_string();
+  // The number as written, for example "1e2", "-0" or "NaN"; a view into the text.
+  std::string_view read_number();
+  // A number without fraction or exponent that fits 64 bits.
+  int64_t read_integer();
+
+  // for (enter_object(); next_member(key);) { read or skip one value }
+  void enter_object();
+  bool next_member(std::string& key);
+
+  // for (enter_array(); next_element();) { read or skip one value }
+  void enter_array();
+  bool next_element();
+
+  void skip_value();
+
+  // Checks that nothing but white space follows.
+  void finish();
+
+  // Throws an Error that tells the byte offset reached.
+  [[noreturn]] void fail(const std::string& what) const;
+
+ private:
+  void skip_space();
+  char current() const { return position_ < text_.size() ? text_[position_] : '\0'; }
+  bool take_word(std::string_view word);
+  void enter(char open, const char* what);
+  bool next(char close);
+  uint32_t read_hex4();
+  void append_escape(std::string& out);
+
+  std::string_view text_;
+  std::string where_;
+  ErrorCode code_;
+  size_t position_ = 0;
+  std::vector<bool> has_items_;  // for each open array or object: an item was read already
+};
+
+}  // namespace hadal

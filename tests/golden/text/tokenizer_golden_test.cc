@@ -1,0 +1,69 @@
+// DeepSeek's own tokenizer.json against the ids that another implementation gave.
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/files.h"
+#include "text/detokenizer.h"
+#include "text/python_json.h"
+#include "text/tokenizer.h"
+
+namespace hadal {
+namespace {
+
+struct GoldenLine {
+  std::string text;
+  std::vector<int32_t> ids;
+};
+
+std::vector<GoldenLine> read_golden() {
+  const std::string file = read_text_file(
+      HADAL_SOURCE_DIR "/tests/golden/data/tokenizer/deepseek_v3.jsonl", size_t{1} << 24);
+  std::vector<GoldenLine> lines;
+  for (size_t begin = 0; begin < file.size();) {
+    const size_t end = std::min(file.find('\n', begin), file.size());
+    const auto json = parse_json(std::string_view(file).substr(begin, end - begin), "golden");
+    lines.push_back({json["text"].get<std::string>(), json["ids"].get<std::vector<int32_t>>()});
+    begin = end + 1;
+  }
+  return lines;
+}
+
+const Tokenizer& deepseek() {
+  static const Tokenizer kTokenizer = Tokenizer::load(HADAL_DEEPSEEK_TOKENIZER);
+  return kTokenizer;
+}
+
+TEST(DeepSeekTokenizerTest, GivesTheGoldenIds) {
+  const auto lines = read_golden();
+  ASSERT_GE(lines.size(), 250u);
+  for (const GoldenLine& line : lines) {
+    EXPECT_EQ(deepseek().encode(line.text), line.ids) << line.text;
+  }
+}
+
+TEST(DeepSeekTokenizerTest, DecodesTheGoldenIdsAtOnceAndOneByOne) {
+  for (const GoldenLine& line : read_golden()) {
+    EXPECT_EQ(deepseek().decode(line.ids), line.text);
+    Detokenizer detokenizer(deepseek());
+    std::string text;
+    for (const int32_t id : line.ids) text += detokenizer.push(id);
+    EXPECT_EQ(text + detokenizer.finish(), line.text);
+  }
+}
+
+TEST(DeepSeekTokenizerTest, KnowsItsVocabulary) {
+  EXPECT_EQ(deepseek().vocab_size(), 128815);
+  EXPECT_EQ(deepseek().find("<｜end▁of▁sentence｜>"), 1);
+  EXPECT_TRUE(deepseek().is_special(1));
+  EXPECT_EQ(deepseek().find("<｜User｜>"), 128803);
+  EXPECT_EQ(deepseek().encode_ordinary("Hello, world!"), deepseek().encode("Hello, world!"));
+  const auto spelled = deepseek().encode_ordinary("<｜User｜>hi");
+  EXPECT_EQ(std::count(spelled.begin(), spelled.end(), 128803), 0);
+  EXPECT_EQ(deepseek().decode(spelled), "<｜User｜>hi");
+}
+
+}  // namespace
+}  // namespace hadal
