@@ -1,8 +1,10 @@
 // A model directory opened for use: its config and its tensors, mapped and checked against the
-// catalogue, nothing copied. Views stay valid as long as the Checkpoint.
+// catalogue, nothing copied. Views stay valid as long as the Checkpoint; moving it keeps them.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,9 +19,13 @@ namespace hadal {
 class Checkpoint {
  public:
   // Opens DIR/config.json, model.safetensors.index.json (or the single model.safetensors) and all
-  // shards. Throws one Error that names every missing, surplus and misshapen tensor.
+  // shards. Throws one Error that names every missing, surplus and misshapen tensor (20 of them
+  // and the number of the others). Where all scales together take at most kMaxEagerScaleBytes,
+  // they are checked for NaN as well; verify() does that for any size.
   static Checkpoint open(const std::filesystem::path& model_dir);
+  static constexpr uint64_t kMaxEagerScaleBytes = 64 << 20;
 
+  // The config, with the drafter that the tensors show.
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& directory() const { return directory_; }
 
@@ -27,8 +33,18 @@ class Checkpoint {
   // happen for names of the catalogue).
   const TensorView& tensor(std::string_view name) const;
   bool has(std::string_view name) const;
-  // A hash over config and tensor names, shapes, types and bytes' locations and sizes; see
-  // fingerprint notes in docs/formats.md.
+
+  size_t shard_count() const { return shards_.size(); }
+  // Names of tensors that are present but not used: the stages of a DSpark drafter.
+  const std::vector<std::string>& unused_tensors() const { return unused_; }
+
+  // Reads every scale and every floating-point weight. Throws Error kInvalidFile that names the
+  // tensors with a NaN. `progress`, which may be empty, is told the bytes read and their total.
+  using Progress = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;
+  void verify(const Progress& progress) const;
+
+  // A hash over the config's text, the tensors' names, types, shapes and places, the shards' sizes
+  // and samples of the contents (docs/formats.md).
   uint64_t fingerprint() const { return fingerprint_; }
 
  private:
@@ -36,6 +52,7 @@ class Checkpoint {
   ModelConfig config_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, TensorView, std::less<>> tensors_;
+  std::vector<std::string> unused_;
   uint64_t fingerprint_ = 0;
 };
 

@@ -86,7 +86,11 @@ int compress_ratio(LayerKind kind);
 // kInvalidFile that names the first offending field, its value and what would be consistent.
 ModelConfig parse_config(std::string_view json_text, const std::string& where);
 
-// Reads DIR/config.json. Throws Error.
+// Reads DIR/config.json. Throws Error; kNotFound when DIR is not the directory of a model.
 ModelConfig load_config(const std::filesystem::path& model_dir);
+std::string read_config_text(const std::filesystem::path& model_dir);
+
+// The text of a config.json that parse_config() reads back as `config`.
+std::string config_to_json(const ModelConfig& config);
 
 }  // namespace hadal

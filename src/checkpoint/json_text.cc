@@ -1,0 +1,59 @@
+#include "checkpoint/json_text.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace hadal {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+// The deepest nesting of brackets outside strings.
+int nesting_depth(std::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+}  // namespace
+
+nlohmann::json parse_json_text(std::string_view text, const std::string& where) {
+  if (nesting_depth(text) > kMaxDepth) {
+    throw Error({.code = ErrorCode::kInvalidFile,
+                 .where = where,
+                 .what = "is nested more deeply than " + std::to_string(kMaxDepth) + " levels",
+                 .remedy = "fetch the file again"});
+  }
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw Error({.code = ErrorCode::kInvalidFile,
+                 .where = where,
+                 .what = "is not valid JSON (near byte " + std::to_string(error.byte) + ")",
+                 .remedy = "fetch the file again"});
+  } catch (const nlohmann::json::exception&) {
+    throw Error({.code = ErrorCode::kInvalidFile,
+                 .where = where,
+                 .what = "holds a number that is out of range",
+                 .remedy = "fetch the file again"});
+  }
+}
+
+}  // namespace hadal

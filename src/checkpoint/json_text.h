@@ -1,0 +1,16 @@
+// Parsing untrusted JSON of a model directory (config.json, the shard index): bounded depth, and
+// errors that name the file. Says nothing of what the JSON means.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace hadal {
+
+// Parses `text`; of a name given twice the last value counts. Throws Error kInvalidFile, naming
+// `where`, when it is not JSON or nested more deeply than 64 levels.
+nlohmann::json parse_json_text(std::string_view text, const std::string& where);
+
+}  // namespace hadal
