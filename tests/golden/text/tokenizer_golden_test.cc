@@ -1,13 +1,13 @@
 // DeepSeek's own tokenizer.json against the ids that another implementation gave.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "base/files.h"
+#include "golden_lines.h"
 #include "text/detokenizer.h"
-#include "text/python_json.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -19,14 +19,9 @@ struct GoldenLine {
 };
 
 std::vector<GoldenLine> read_golden() {
-  const std::string file = read_text_file(
-      HADAL_SOURCE_DIR "/tests/golden/data/tokenizer/deepseek_v3.jsonl", size_t{1} << 24);
   std::vector<GoldenLine> lines;
-  for (size_t begin = 0; begin < file.size();) {
-    const size_t end = std::min(file.find('\n', begin), file.size());
-    const auto json = parse_json(std::string_view(file).substr(begin, end - begin), "golden");
+  for (const auto& json : read_golden_lines("tokenizer/deepseek_v3.jsonl")) {
     lines.push_back({json["text"].get<std::string>(), json["ids"].get<std::vector<int32_t>>()});
-    begin = end + 1;
   }
   return lines;
 }

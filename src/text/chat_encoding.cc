@@ -1,0 +1,304 @@
+#include "text/chat_encoding.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "text/chat_markup.h"
+#include "text/chat_messages.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kToolsBefore =
+    "## Tools\n\nYou have access to a set of tools to help answer the user's question. You can "
+    "invoke tools by writing a \"<｜DSML｜tool_calls>\" block like the following:\n\n"
+    "<｜DSML｜tool_calls>\n"
+    "<｜DSML｜invoke name=\"$TOOL_NAME\">\n"
+    "<｜DSML｜parameter name=\"$PARAMETER_NAME\" string=\"true|false\">$PARAMETER_VALUE"
+    "</｜DSML｜parameter>\n"
+    "...\n"
+    "</｜DSML｜invoke>\n"
+    "<｜DSML｜invoke name=\"$TOOL_NAME2\">\n"
+    "...\n"
+    "</｜DSML｜invoke>\n"
+    "</｜DSML｜tool_calls>\n\n"
+    "String parameters should be specified as is and set `string=\"true\"`. For all other types "
+    "(numbers, booleans, arrays, objects), pass the value in JSON format and set "
+    "`string=\"false\"`.\n\n"
+    "If thinking_mode is enabled (triggered by <think>), you MUST output your complete reasoning "
+    "inside <think>...</think> BEFORE any tool calls or final response.\n\n"
+    "Otherwise, output directly after </think> with tool calls or final response.\n\n"
+    "### Available Tool Schemas\n\n";
+constexpr std::string_view kToolsAfter =
+    "\n\nYou MUST strictly follow the above defined tool name and parameter schemas to invoke tool "
+    "calls.\n";
+constexpr std::string_view kResponseFormat =
+    "\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n";
+constexpr std::string_view kMaximumEffort =
+    "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
+    "You MUST be very thorough in your thinking and comprehensively decompose the problem to "
+    "resolve the root cause, rigorously stress-testing your logic against all potential paths, "
+    "edge cases, and adversarial scenarios.\n"
+    "Explicitly write out your entire deliberation process, documenting every intermediate step, "
+    "considered alternative, and rejected hypothesis to ensure absolutely no assumption is left "
+    "unchecked.\n\n";
+
+class PromptWriter {
+ public:
+  PromptWriter(const std::vector<ChatMessage>& messages, const ChatOptions& options, bool drops)
+      : messages_(messages),
+        is_thinking_(options.thinking_mode == ThinkingMode::kThinking),
+        effort_(options.reasoning_effort),
+        drops_(drops),
+        last_user_(last_user_index(messages)) {}
+
+  void literal(std::string_view text) { add(text, true); }
+  void write_message(size_t index);
+  std::vector<PromptPiece> take() { return std::move(pieces_); }
+
+ private:
+  void add(std::string_view text, bool literal);
+  void plain(std::string_view text) { add(text, false); }
+  void write_instructions(const ChatMessage& message);
+  void write_user(const ChatMessage& message);
+  void write_assistant(size_t index);
+  void write_tool_calls(const std::vector<ChatToolCall>& calls);
+  void write_transition(size_t index);
+
+  const std::vector<ChatMessage>& messages_;
+  bool is_thinking_;
+  ReasoningEffort effort_;
+  bool drops_;  // whether old reasoning is dropped
+  std::ptrdiff_t last_user_;
+  std::vector<PromptPiece> pieces_;
+};
+
+void PromptWriter::add(std::string_view text, bool literal) {
+  if (text.empty()) return;
+  if (pieces_.empty() || pieces_.back().literal != literal) {
+    pieces_.push_back({.text = std::string(text), .literal = literal});
+  } else {
+    pieces_.back().text += text;
+  }
+}
+
+// What follows the text of a system or developer message.
+void PromptWriter::write_instructions(const ChatMessage& message) {
+  if (!message.tools.empty()) {
+    literal("\n\n");
+    literal(kToolsBefore);
+    for (size_t i = 0; i < message.tools.size(); ++i) {
+      if (i > 0) literal("\n");
+      plain(message.tools[i]);
+    }
+    literal(kToolsAfter);
+  }
+  if (message.response_format) {
+    literal(kResponseFormat);
+    plain(*message.response_format);
+  }
+}
+
+void PromptWriter::write_user(const ChatMessage& message) {
+  literal(markup::kUser);
+  for (size_t i = 0; i < message.blocks.size(); ++i) {
+    const ChatBlock& block = message.blocks[i];
+    if (i > 0) literal("\n\n");
+    if (block.is_tool_result) literal("<tool_result>");
+    plain(block.text);
+    if (block.is_tool_result) literal("</tool_result>");
+  }
+}
+
+void PromptWriter::write_tool_calls(const std::vector<ChatToolCall>& calls) {
+  literal(markup::kToolCallsMark);
+  literal(">\n");
+  for (const ChatToolCall& call : calls) {
+    literal(markup::kInvokeBegin);
+    literal(" name=\"");
+    plain(call.name);
+    literal("\">\n");
+    for (size_t i = 0; i < call.arguments.size(); ++i) {
+      const ChatArgument& argument = call.arguments[i];
+      if (i > 0) literal("\n");
+      literal(markup::kParameterBegin);
+      literal(" name=\"");
+      plain(argument.name);
+      literal(argument.is_string ? "\" string=\"true\">" : "\" string=\"false\">");
+      plain(argument.value);
+      literal("<");
+      literal(markup::kParameterEnd);
+      literal(">");
+    }
+    literal("\n");
+    literal(markup::kInvokeEnd);
+    literal(">\n");
+  }
+  literal(markup::kToolCallsEnd);
+}
+
+void PromptWriter::write_assistant(size_t index) {
+  const ChatMessage& message = messages_[index];
+  const bool follows_task = index > 0 && messages_[index - 1].task.has_value();
+  const bool keeps_reasoning = !drops_ || static_cast<std::ptrdiff_t>(index) > last_user_;
+  if (is_thinking_ && !follows_task && keeps_reasoning) {
+    plain(message.reasoning);
+    literal(markup::kThinkEnd);
+  }
+  plain(message.content);
+  if (!message.tool_calls.empty()) write_tool_calls(message.tool_calls);
+  if (!message.without_eos) literal(markup::kEos);
+}
+
+// What stands between a message and the answer to it.
+void PromptWriter::write_transition(size_t index) {
+  if (index + 1 < messages_.size()) {
+    const ChatRole next = messages_[index + 1].role;
+    if (next != ChatRole::kAssistant && next != ChatRole::kLatestReminder) return;
+  }
+  const ChatMessage& message = messages_[index];
+  if (message.task && *message.task != "action") {
+    literal("<｜" + *message.task + "｜>");
+  } else if (message.task) {
+    literal(markup::kAssistant);
+    literal(is_thinking_ ? markup::kThinkBegin : markup::kThinkEnd);
+    literal("<｜action｜>");
+  } else if (message.role == ChatRole::kUser || message.role == ChatRole::kDeveloper) {
+    const bool is_current = !drops_ || static_cast<std::ptrdiff_t>(index) >= last_user_;
+    literal(markup::kAssistant);
+    literal(is_thinking_ && is_current ? markup::kThinkBegin : markup::kThinkEnd);
+  }
+}
+
+void PromptWriter::write_message(size_t index) {
+  const ChatMessage& message = messages_[index];
+  if (index == 0 && is_thinking_ && effort_ == ReasoningEffort::kMax) literal(kMaximumEffort);
+  switch (message.role) {
+    case ChatRole::kSystem:
+      plain(message.content);
+      write_instructions(message);
+      break;
+    case ChatRole::kDeveloper:
+      literal(markup::kUser);
+      plain(message.content);
+      write_instructions(message);
+      break;
+    case ChatRole::kUser:
+    case ChatRole::kTool:  // merging has turned these into user messages
+      write_user(message);
+      break;
+    case ChatRole::kLatestReminder:
+      literal(markup::kLatestReminder);
+      plain(message.content);
+      break;
+    case ChatRole::kAssistant:
+      write_assistant(index);
+      break;
+  }
+  write_transition(index);
+}
+
+std::string join(const std::vector<PromptPiece>& pieces) {
+  std::string text;
+  for (const PromptPiece& piece : pieces) text += piece.text;
+  return text;
+}
+
+[[noreturn]] void refuse(const std::string& where, const std::string& what,
+                         const std::string& remedy) {
+  throw Error(
+      {.code = ErrorCode::kInvalidArgument, .where = where, .what = what, .remedy = remedy});
+}
+
+const ordered_json* member(const ordered_json& request, const char* key) {
+  if (!request.is_object()) refuse("request", "it is not an object", "send a JSON object");
+  const auto found = request.find(key);
+  return found == request.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool flag(const ordered_json& request, const char* key, bool fallback) {
+  const ordered_json* value = member(request, key);
+  if (value == nullptr) return fallback;
+  if (!value->is_boolean()) refuse(key, "it is not true or false", "send true or false");
+  return value->get<bool>();
+}
+
+}  // namespace
+
+ThinkingMode parse_thinking_mode(std::string_view name, const std::string& where) {
+  if (name == "chat") return ThinkingMode::kChat;
+  if (name == "thinking") return ThinkingMode::kThinking;
+  refuse(where, "unknown mode \"" + printable(name, 40) + "\"", "use chat or thinking");
+}
+
+ChatOptions parse_chat_options(const nlohmann::ordered_json& request) {
+  ChatOptions options;
+  const ordered_json* mode = member(request, "thinking_mode");
+  if (mode == nullptr || !mode->is_string()) {
+    refuse("thinking_mode", "it is missing or not a string", "use chat or thinking");
+  }
+  options.thinking_mode = parse_thinking_mode(mode->get<std::string>(), "thinking_mode");
+  if (const ordered_json* effort = member(request, "reasoning_effort")) {
+    if (*effort == "high") {
+      options.reasoning_effort = ReasoningEffort::kHigh;
+    } else if (*effort == "max") {
+      options.reasoning_effort = ReasoningEffort::kMax;
+    } else {
+      refuse("reasoning_effort", "it is neither null, \"high\" nor \"max\"", "use one of these");
+    }
+  }
+  options.drop_thinking = flag(request, "drop_thinking", true);
+  options.add_bos = flag(request, "add_bos", true);
+  return options;
+}
+
+std::vector<PromptPiece> encode_chat_pieces(const nlohmann::ordered_json& messages,
+                                            const ChatOptions& options,
+                                            const nlohmann::ordered_json* context) {
+  std::vector<ChatMessage> all;
+  if (context != nullptr) all = merge_user_messages(read_chat_messages(*context, "context"));
+  size_t first = all.size();
+  for (ChatMessage& message : merge_user_messages(read_chat_messages(messages, "messages"))) {
+    all.push_back(std::move(message));
+  }
+  const bool has_context = first > 0;
+  sort_tool_results(all);
+  bool drops = options.drop_thinking;
+  for (const ChatMessage& message : all) drops = drops && message.tools.empty();
+  if (drops && options.thinking_mode == ThinkingMode::kThinking) {
+    first = drop_old_reasoning(all, first);
+  }
+  PromptWriter writer(all, options, drops);
+  if (options.add_bos && !has_context) writer.literal(markup::kBos);
+  for (size_t i = first; i < all.size(); ++i) writer.write_message(i);
+  return writer.take();
+}
+
+std::string encode_chat(const nlohmann::ordered_json& messages, const ChatOptions& options) {
+  return join(encode_chat_pieces(messages, options));
+}
+
+std::string encode_chat(const nlohmann::ordered_json& request) {
+  const ordered_json* messages = member(request, "messages");
+  if (messages == nullptr) refuse("messages", "it is missing", "send the messages as an array");
+  return join(
+      encode_chat_pieces(*messages, parse_chat_options(request), member(request, "context")));
+}
+
+std::vector<int32_t> tokenize_prompt(const Tokenizer& tokenizer,
+                                     std::span<const PromptPiece> pieces) {
+  std::string text;
+  std::vector<TextRange> trusted;
+  for (const PromptPiece& piece : pieces) {
+    const size_t begin = text.size();
+    text += piece.text;
+    if (piece.literal) trusted.push_back({begin, text.size()});
+  }
+  return tokenizer.encode(text, trusted);
+}
+
+}  // namespace hadal
