@@ -141,14 +141,14 @@ struct Distribution {
   double deviation = 0;
 };
 
-// hc_{attn,ffn}_base of n streams: pre, post, then the n x n mixing matrix, which is to favour the
-// stream itself without keeping the others out.
+// hc_{attn,ffn}_base of n streams: pre, post, then the n x n mixing matrix, which keeps about 0.9
+// of a stream: with much more mixing all streams become parallel, and mixing errors would not show.
 std::vector<double> mixing_means(int streams) {
   std::vector<double> means(static_cast<size_t>(streams), -0.5);
   means.resize(static_cast<size_t>(2 * streams), 0.0);
   for (int from = 0; from < streams; ++from) {
     for (int to = 0; to < streams; ++to) {
-      means.push_back(from == to ? 1.0 : 0.0);
+      means.push_back(from == to ? 4.0 : 0.0);
     }
   }
   return means;
@@ -157,8 +157,8 @@ std::vector<double> mixing_means(int streams) {
 Distribution distribution(const ModelConfig& config, std::string_view name) {
   if (name.ends_with("norm.weight")) return {.means = {1}, .deviation = 0.1};
   if (name.ends_with("embed.weight")) return {.deviation = 1};
-  if (name.ends_with("hc_head_base")) return {.deviation = 0.3};
-  if (name.ends_with("_base")) return {.means = mixing_means(config.hc_mult), .deviation = 0.3};
+  if (name.ends_with("hc_head_base")) return {.deviation = 1};
+  if (name.ends_with("_base")) return {.means = mixing_means(config.hc_mult), .deviation = 1};
   if (name.ends_with("_scale")) return {.means = {0.5}, .deviation = 0.05};
   if (name.ends_with(".attn_sink")) return {.deviation = 1};
   if (name.ends_with(".ape")) return {.deviation = 0.3};
