@@ -1,0 +1,65 @@
+#include "server/api_error.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/utf8.h"
+
+namespace hadal {
+namespace {
+
+const char* error_type(int status) {
+  switch (status) {
+    case 429:
+      return "rate_limit_error";
+    case 503:
+      return "overloaded_error";
+    default:
+      return status >= 500 ? "server_error" : "invalid_request_error";
+  }
+}
+
+}  // namespace
+
+std::string api_error_body(const ApiError& error) {
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(printable(text, 1000));
+  };
+  nlohmann::ordered_json body;
+  body["error"]["message"] = printable(error.message, 4000);
+  body["error"]["type"] = error_type(error.status);
+  body["error"]["param"] = or_null(error.param);
+  body["error"]["code"] = or_null(error.code);
+  return body.dump() + "\n";
+}
+
+HttpResponse api_error_response(const ApiError& error) {
+  HttpResponse response{
+      .status = error.status, .body = api_error_body(error), .error = error.message};
+  if (error.status == 429 || error.status == 503) response.headers = {{"Retry-After", "5"}};
+  return response;
+}
+
+ApiError api_error_of(const Error& error) {
+  ApiError api{.message = error.what(), .code = std::string(error_code_name(error.code()))};
+  switch (error.code()) {
+    case ErrorCode::kInvalidArgument:
+      api.status = 400;
+      break;
+    case ErrorCode::kNotFound:
+      api.status = 404;
+      break;
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kCancelled:
+      api.status = 503;
+      break;
+    case ErrorCode::kResourceExhausted:
+    case ErrorCode::kInvalidFile:
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kInternal:
+      api.status = 500;
+      break;
+  }
+  return api;
+}
+
+}  // namespace hadal

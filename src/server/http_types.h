@@ -1,0 +1,65 @@
+// HTTP as handlers see it: a request that is complete, and an Exchange through which it is answered
+// from whatever thread. The handlers include this; only http_server.cc knows the library beneath.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hadal {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method;
+  std::string path;     // without the query; not percent-decoded
+  HttpHeaders headers;  // in the order and spelling they came in
+  std::string body;
+
+  // The value of the first header `name`, in any spelling; empty when there is none.
+  std::string_view header(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  HttpHeaders headers = {};  // besides Content-Type, Content-Length and Connection
+  std::string body = {};
+  std::string error = {};  // for the log
+};
+
+std::string_view http_status_text(int status);
+
+// The answer to one request. All methods may be called from any thread and return at once; calls
+// from one thread take effect in order, and those after the end or the client's departure have
+// none. An exchange that is dropped unanswered answers 500.
+class Exchange {
+ public:
+  Exchange() = default;
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  virtual const HttpRequest& request() const = 0;
+
+  // The whole answer.
+  virtual void respond(HttpResponse response) = 0;
+
+  // An answer in parts: the head (its body is sent as the first part), then parts, then end().
+  // Parts are sent as they come. The stream is kept alive by server-sent-event comments.
+  virtual void begin_stream(HttpResponse head) = 0;
+  virtual void write(std::string part) = 0;
+  virtual void end() = 0;
+
+  // `callback` is called once on the server's thread when nobody waits for the answer any more: the
+  // client has gone, or the server's patience at shutdown has ended. At once if that has happened.
+  virtual void on_abandoned(std::function<void()> callback) = 0;
+  // Runs `task` on the server's thread, in the order of the calls.
+  virtual void post(std::function<void()> task) = 0;
+  // Token counts for the log.
+  virtual void set_usage(int prompt_tokens, int completion_tokens) = 0;
+};
+
+}  // namespace hadal

@@ -1,0 +1,50 @@
+// What a server is told at its start: address, limits, patience, the name of its model, and where
+// it reports requests. Plain data; `hadal serve --help` lists those that users set.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace hadal {
+
+// One finished request, for the log. Never holds prompts or answers.
+struct RequestLog {
+  std::string method;
+  std::string path;  // printable, cut to 100 bytes, without the query
+  int status = 0;    // 499: the client left before the end of the answer
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  double milliseconds = 0;
+  std::string error;  // the message of an error answer; may be empty
+};
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";  // an address or name of this machine
+  uint16_t port = 8000;            // 0: any free one, see Server::port
+  std::string model_name = "hadal";
+  // Names that a Host header may carry besides this machine's loopback names; only looked at when
+  // the server listens on loopback, where it keeps web pages of other origins from reaching the
+  // server under a name of their own (DNS rebinding).
+  std::vector<std::string> allowed_hosts = {};
+
+  size_t max_body_bytes = size_t{8} << 20;
+  size_t max_header_bytes = size_t{16} << 10;
+  int max_connections = 256;
+  int worker_threads = 2;  // parse and tokenise requests
+
+  std::chrono::milliseconds idle_timeout{75'000};      // between requests of a connection
+  std::chrono::milliseconds read_timeout{30'000};      // for a whole request
+  std::chrono::milliseconds write_timeout{30'000};     // for a reader to take 64 KiB
+  std::chrono::milliseconds keep_alive{15'000};        // comment into a silent stream
+  std::chrono::milliseconds shutdown_timeout{30'000};  // for running requests after stop()
+
+  bool handle_signals = false;  // SIGINT and SIGTERM call stop()
+  // Called on the server's thread for every request; must not block or throw.
+  std::function<void(const RequestLog&)> on_request = {};
+};
+
+}  // namespace hadal
