@@ -1,0 +1,82 @@
+#include "checkpoint/inspect_report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "checkpoint/config_presets.h"
+
+namespace hadal {
+namespace {
+
+const std::filesystem::path kSource = HADAL_SOURCE_DIR;
+constexpr int64_t kGiB = int64_t{1} << 30;
+
+void expect_lines(const std::string& text, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+  }
+}
+
+InspectReport inspect_released(const char* name, int64_t memory) {
+  return inspect_model(kSource / "tests/golden/data/config" / name,
+                       {.machine = {.total_bytes = memory}});
+}
+
+TEST(InspectReport, TellsProFromItsConfigAlone) {
+  expect_lines(
+      inspect_text(inspect_released("pro", 64 * kGiB)),
+      {"DeepSeek-V4-Pro: 1.573 trillion parameters, 48.85 billion active", "none in this directory",
+       "61: 0 window only, 30 CSA (ratio 4), 31 HCA", "1,572,997,201,763", "864,704,792,696",
+       "805.32 GiB   in 145,116 tensors", "822,054,223,872", "13,956,587,692", "5,031.4 B",
+       "43.66 MiB", "633.28 MiB", "5035.79 MiB", "4.35 MiB", "does not fit", "MTP block"});
+}
+
+TEST(InspectReport, TellsFlashFromItsConfigAlone) {
+  expect_lines(
+      inspect_text(inspect_released("flash", 256 * kGiB)),
+      {"DeepSeek-V4-Flash: 284.33 billion parameters, 13.27 billion active", "159,609,485,896",
+       "148.65 GiB   in 69,187 tensors", "3,514.3 B", "30.52 MiB", "442.35 MiB", "3517.32 MiB",
+       "3.07 MiB", "fits: the weights stay in memory, and 99.35 GiB of cache hold 28 sequences"});
+}
+
+TEST(InspectReport, TellsAModelWithWeights) {
+  const InspectReport report =
+      inspect_model(kSource / "models/nano", {.verify = true, .machine = {.total_bytes = kGiB}});
+  expect_lines(inspect_text(report),
+               {"A DeepSeek V4 model: 7.14 million", "1 shard, all tensors present", "is a number",
+                "9,546,152", "(past the model's context)"});
+}
+
+TEST(InspectReport, ItsJsonHoldsTheExactFigures) {
+  const nlohmann::json json =
+      nlohmann::json::parse(inspect_json(inspect_released("flash", 256 * kGiB)));
+  EXPECT_EQ(json["released_model"], "DeepSeek-V4-Flash");
+  EXPECT_EQ(json["weights"]["present"], false);
+  EXPECT_EQ(json["tensors"], 69'187);
+  EXPECT_EQ(json["stored_elements"], 158'069'433'298);
+  EXPECT_EQ(json["bytes"]["total"], 159'609'485'896);
+  EXPECT_EQ(json["bytes"]["by_part"]["routed experts"], 147'169'738'752);
+  EXPECT_EQ(json["parameters"]["active_per_token"], 13'270'101'591);
+  EXPECT_EQ(json["kv_cache"]["bytes_per_token"], 3514.25);
+  EXPECT_EQ(json["kv_cache"]["at"][2]["tokens"], 1'048'576);
+  EXPECT_EQ(json["kv_cache"]["at"][2]["bytes"], 3'688'172'544);
+  EXPECT_EQ(json["memory_plan"]["fit"], "fits");
+  EXPECT_EQ(json["drafter"]["kind"], "mtp");
+}
+
+TEST(InspectReport, NeedsWeightsToVerify) {
+  EXPECT_THROW(inspect_model(kSource / "tests/golden/data/config/pro", {.verify = true}), Error);
+}
+
+TEST(InspectReport, NamesADsparkDrafterAsUnused) {
+  InspectReport report = inspect_released("flash", kGiB);
+  report.config.drafter = DrafterKind::kDspark;
+  report.config.drafter_stages = 3;
+  report.totals = catalogue_totals(report.config);
+  expect_lines(inspect_text(report), {"DeepSeek-V4-Flash", "DSpark, 3 stages; not used"});
+}
+
+}  // namespace
+}  // namespace hadal

@@ -1,0 +1,80 @@
+#include "checkpoint/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "checkpoint/config_presets.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kMiB = 1 << 20;
+constexpr int64_t kGiB = int64_t{1} << 30;
+
+double mib(int64_t bytes) { return static_cast<double>(bytes) / kMiB; }
+
+TEST(KvBytes, ReproducesTheTableOfTheReleasedModels) {
+  const ModelConfig pro = preset_config("pro");
+  const ModelConfig flash = preset_config("flash");
+  EXPECT_EQ(kv_entry_bytes(pro), 584);
+  EXPECT_EQ(index_key_bytes(pro), 68);
+  EXPECT_DOUBLE_EQ(kv_bytes_per_token(pro), 5031.4375);
+  EXPECT_DOUBLE_EQ(kv_bytes_per_token(flash), 3514.25);
+  EXPECT_NEAR(mib(kv_bytes(pro, 8'192)), 43.66, 0.005);
+  EXPECT_NEAR(mib(kv_bytes(flash, 8'192)), 30.52, 0.005);
+  EXPECT_NEAR(mib(kv_bytes(pro, 131'072)), 633.3, 0.05);
+  EXPECT_NEAR(mib(kv_bytes(flash, 131'072)), 442.3, 0.06);
+  EXPECT_NEAR(mib(kv_bytes(pro, 1'048'576)), 5035.8, 0.05);
+  EXPECT_NEAR(mib(kv_bytes(flash, 1'048'576)), 3517.3, 0.05);
+  EXPECT_NEAR(mib(kv_window_bytes(pro)), 4.35, 0.005);
+  EXPECT_NEAR(mib(kv_window_bytes(flash)), 3.07, 0.005);
+  EXPECT_NEAR(mib(compressor_state_bytes(pro)), 2.53, 0.005);
+  EXPECT_NEAR(mib(compressor_state_bytes(flash)), 1.76, 0.005);
+  EXPECT_EQ(mtp_window_bytes(pro), 128 * 584);
+}
+
+TEST(KvBytes, CountsWholeGroupsOnly) {
+  const ModelConfig flash = preset_config("flash");
+  EXPECT_EQ(kv_bytes(flash, 0), 0);
+  EXPECT_EQ(kv_bytes(flash, 3), 3 * 43 * 584);
+  EXPECT_EQ(kv_bytes(flash, 4), 4 * 43 * 584 + 21 * (584 + 68));
+  EXPECT_EQ(kv_bytes(flash, 128) - kv_bytes(flash, 127), 43 * 584 + 21 * (584 + 68) + 20 * 584);
+  EXPECT_EQ(kv_bytes(flash, 129), kv_bytes(flash, 128));
+}
+
+MemoryPlan plan(const char* preset, int64_t memory) {
+  const ModelConfig config = preset_config(preset);
+  return plan_memory(config, catalogue_totals(config), {.total_bytes = memory});
+}
+
+TEST(MemoryPlan, GivesTheCacheWhatTheWeightsLeave) {
+  const MemoryPlan roomy = plan("flash", 192 * kGiB);
+  EXPECT_EQ(roomy.fit, Fit::kFits);
+  EXPECT_EQ(roomy.reserve_bytes, 8 * kGiB);
+  EXPECT_EQ(roomy.cache_bytes, 184 * kGiB - 159'609'485'896);
+  EXPECT_EQ(roomy.disk_bytes_per_token, 0);
+  const ModelConfig flash = preset_config("flash");
+  EXPECT_LE(sequence_bytes(flash, roomy.cache_tokens), roomy.cache_bytes);
+  EXPECT_GT(sequence_bytes(flash, roomy.cache_tokens + 1024), roomy.cache_bytes);
+}
+
+TEST(MemoryPlan, SaysWhenOnlyTheWeightsFit) {
+  const int64_t weights = 159'609'485'896;
+  EXPECT_EQ(plan("flash", weights + 8 * kGiB).fit, Fit::kNoCache);
+  EXPECT_EQ(plan("flash", weights + 8 * kGiB).cache_tokens, 0);
+  EXPECT_EQ(plan("flash", weights + 8 * kGiB - 1).fit, Fit::kFromDisk);
+}
+
+TEST(MemoryPlan, EstimatesWhatIsReadFromDisk) {
+  const MemoryPlan half = plan("flash", 80 * kGiB);
+  const MemoryPlan small = plan("flash", 16 * kGiB);
+  const MemoryPlan none = plan("flash", 0);
+  EXPECT_EQ(half.cache_bytes, 0);
+  EXPECT_GT(half.disk_bytes_per_token, 0);
+  EXPECT_GT(small.disk_bytes_per_token, half.disk_bytes_per_token);
+  EXPECT_EQ(none.disk_bytes_per_token, 11'236'188'380);  // all that a token reads
+}
+
+TEST(MemoryPlan, KnowsThisMachine) { EXPECT_GT(machine_memory().total_bytes, 0); }
+
+}  // namespace
+}  // namespace hadal
