@@ -17,10 +17,10 @@ namespace hadal {
 
 struct GenerateRequest {
   std::vector<int32_t> prompt;  // not empty; ids in [0, vocab)
-  SamplingOptions sampling;
+  SamplingOptions sampling = {};
   // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
   int max_tokens = 0;
-  std::vector<int32_t> stop_tokens;  // end the answer; not reported as TokenEvents
+  std::vector<int32_t> stop_tokens = {};  // end the answer; not reported as TokenEvents
 };
 
 enum class FinishReason {

@@ -1,0 +1,168 @@
+#include "engine/chat.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "checkpoint/config.h"
+#include "engine/engine.h"
+#include "engine/event_queue.h"
+#include "text/chat_markup.h"
+
+namespace hadal {
+namespace {
+
+// Length of the longest end of `text` that one of `stops` begins with.
+size_t held_length(std::string_view text, const std::vector<std::string>& stops) {
+  size_t longest = 0;
+  for (const std::string& stop : stops) {
+    for (size_t length = std::min(text.size(), stop.size() - 1); length > longest; --length) {
+      if (text.ends_with(std::string_view(stop).substr(0, length))) longest = length;
+    }
+  }
+  return longest;
+}
+
+}  // namespace
+
+void ChatAnswer::add(const CompletionEvent& event) {
+  using Kind = CompletionEvent::Kind;
+  switch (event.kind) {
+    case Kind::kReasoning:
+      reasoning += event.text;
+      break;
+    case Kind::kContent:
+      content += event.text;
+      break;
+    case Kind::kToolCallBegin:
+      tool_calls.push_back({.name = event.text, .arguments = {}});
+      break;
+    case Kind::kToolCallArguments:
+      HADAL_CHECK(!tool_calls.empty());
+      tool_calls.back().arguments += event.text;
+      break;
+    case Kind::kToolCallEnd:
+    case Kind::kFinish:
+      break;
+  }
+}
+
+AnswerReader::AnswerReader(const Tokenizer& tokenizer, ThinkingMode mode,
+                           std::vector<std::string> stop)
+    : detokenizer_(tokenizer),
+      stream_(mode),
+      stop_(std::move(stop)),
+      reasoning_(mode == ThinkingMode::kThinking) {
+  for (const std::string& entry : stop_) HADAL_CHECK(!entry.empty());
+}
+
+std::vector<CompletionEvent> AnswerReader::push(int32_t token) {
+  if (done_) return {};
+  ++tokens_;
+  auto events = filter(stream_.push(detokenizer_.push(token)));
+  if (reasoning_) ++reasoning_tokens_;
+  return events;
+}
+
+std::vector<CompletionEvent> AnswerReader::finish() {
+  if (done_) return {};
+  auto events = filter(stream_.push(detokenizer_.finish()));
+  if (done_) return events;
+  for (auto& event : filter(stream_.finish())) events.push_back(std::move(event));
+  return events;
+}
+
+std::vector<CompletionEvent> AnswerReader::filter(std::vector<CompletionEvent> events) {
+  using Kind = CompletionEvent::Kind;
+  std::vector<CompletionEvent> passed;
+  for (CompletionEvent& event : events) {
+    if (event.kind != Kind::kReasoning && event.kind != Kind::kFinish) reasoning_ = false;
+    if (event.kind != Kind::kContent || stop_.empty()) {
+      release_content(passed);
+      if (event.kind == Kind::kFinish) done_ = true;
+      passed.push_back(std::move(event));
+      continue;
+    }
+    held_ += event.text;
+    size_t end = std::string::npos;
+    for (const std::string& stop : stop_) end = std::min(end, held_.find(stop));
+    if (end != std::string::npos) {
+      held_.resize(end);
+      release_content(passed);
+      passed.push_back({.kind = Kind::kFinish});
+      done_ = true;
+      return passed;
+    }
+    std::string kept = held_.substr(held_.size() - held_length(held_, stop_));
+    held_.resize(held_.size() - kept.size());
+    release_content(passed);
+    held_ = std::move(kept);
+  }
+  return passed;
+}
+
+void AnswerReader::release_content(std::vector<CompletionEvent>& events) {
+  if (held_.empty()) return;
+  events.push_back(
+      {.kind = CompletionEvent::Kind::kContent, .text = std::exchange(held_, std::string())});
+}
+
+GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tokenizer,
+                                      const ChatTurn& turn) {
+  GenerateRequest request{.prompt = turn.prompt,
+                          .sampling = turn.sampling,
+                          .max_tokens = turn.max_tokens,
+                          .stop_tokens = {engine.config().eos_token}};
+  const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
+  if (eos.has_value() && *eos != engine.config().eos_token) request.stop_tokens.push_back(*eos);
+  return request;
+}
+
+ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& turn,
+                    const std::function<void(const CompletionEvent&)>& on_event,
+                    const std::atomic<bool>* interrupted) {
+  ChatResult result;
+  AnswerReader reader(tokenizer, turn.thinking_mode, turn.stop);
+  const auto deliver = [&](const std::vector<CompletionEvent>& events) {
+    for (const CompletionEvent& event : events) {
+      result.answer.add(event);
+      if (on_event) on_event(event);
+    }
+  };
+  // Shared with the engine: a handler of ours that throws must not leave it a dead queue.
+  const auto queue = std::make_shared<EventQueue>();
+  const RequestHandle handle =
+      engine.submit(make_generate_request(engine, tokenizer, turn),
+                    [queue](const GenerateEvent& event) { queue->push(event); });
+  try {
+    for (;;) {
+      const std::optional<GenerateEvent> event = queue->pop_for(std::chrono::milliseconds(50));
+      if (interrupted != nullptr && interrupted->load(std::memory_order_relaxed)) handle.cancel();
+      if (!event.has_value()) continue;
+      if (const auto* token = std::get_if<TokenEvent>(&*event)) {
+        deliver(reader.push(token->token));
+        if (reader.done()) handle.cancel();
+        continue;
+      }
+      const FinishEvent& finish = std::get<FinishEvent>(*event);
+      if (finish.error.has_value()) throw Error(*finish.error);
+      const bool ended_here = reader.done();
+      deliver(reader.finish());
+      result.reason = ended_here ? FinishReason::kStop : finish.reason;
+      result.prompt_tokens = finish.prompt_tokens;
+      result.completion_tokens = ended_here ? reader.tokens() : finish.completion_tokens;
+      result.reasoning_tokens = reader.reasoning_tokens();
+      result.timing = finish.timing;
+      return result;
+    }
+  } catch (...) {
+    handle.cancel();
+    throw;
+  }
+}
+
+}  // namespace hadal

@@ -1,0 +1,93 @@
+// One turn of a conversation through the engine: prompt tokens in, reasoning, content and tool
+// calls out as they are generated. The command line runs turns with run_chat; the server drives an
+// AnswerReader from its own event loop. Encoding the messages is the text layer's
+// (text/chat_encoding.h).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/request.h"
+#include "text/chat_encoding.h"
+#include "text/completion_parser.h"
+#include "text/completion_stream.h"
+#include "text/detokenizer.h"
+#include "text/tokenizer.h"
+
+namespace hadal {
+
+class Engine;
+
+struct ChatTurn {
+  std::vector<int32_t> prompt;                       // tokenize_prompt of the encoded messages
+  ThinkingMode thinking_mode = ThinkingMode::kChat;  // as the prompt was encoded
+  SamplingOptions sampling = {};
+  int max_tokens = 0;  // 0: as many as the context holds
+  // Strings that end the answer where they begin in its content; reasoning and tool calls do not
+  // count. None may be empty.
+  std::vector<std::string> stop = {};
+};
+
+// What the events of a turn add up to.
+struct ChatAnswer {
+  std::string reasoning;
+  std::string content;
+  std::vector<ParsedToolCall> tool_calls;
+
+  void add(const CompletionEvent& event);
+};
+
+// The tokens of one answer, as events. No events come after kFinish.
+class AnswerReader {
+ public:
+  AnswerReader(const Tokenizer& tokenizer, ThinkingMode mode, std::vector<std::string> stop);
+
+  std::vector<CompletionEvent> push(int32_t token);
+  // After the last token; what was held back, and kFinish.
+  std::vector<CompletionEvent> finish();
+
+  // The answer ended by itself (a stop string, or text that ends it): the request can be cancelled.
+  bool done() const { return done_; }
+  int tokens() const { return tokens_; }
+  int reasoning_tokens() const { return reasoning_tokens_; }  // of tokens(), the first so many
+  int tool_calls() const { return stream_.tool_calls(); }
+
+ private:
+  std::vector<CompletionEvent> filter(std::vector<CompletionEvent> events);
+  void release_content(std::vector<CompletionEvent>& events);
+
+  Detokenizer detokenizer_;
+  CompletionStream stream_;
+  std::vector<std::string> stop_;
+  std::string held_;  // content that may be the beginning of a stop string
+  bool reasoning_;    // no content and no tool call yet
+  bool done_ = false;
+  int tokens_ = 0;
+  int reasoning_tokens_ = 0;
+};
+
+// The engine's request for a turn: ends at the model's end-of-sentence token.
+GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tokenizer,
+                                      const ChatTurn& turn);
+
+struct ChatResult {
+  ChatAnswer answer;
+  FinishReason reason = FinishReason::kStop;  // kCancelled: interrupted
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  int reasoning_tokens = 0;
+  RequestTiming timing;
+};
+
+// Runs a turn to its end on the calling thread, which sees every event in `on_event`. When
+// `interrupted` (may be null) becomes true the answer ends within a step. Throws what
+// Engine::submit throws, and the Error of a step that failed.
+ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& turn,
+                    const std::function<void(const CompletionEvent&)>& on_event,
+                    const std::atomic<bool>* interrupted = nullptr);
+
+}  // namespace hadal

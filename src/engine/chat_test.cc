@@ -1,0 +1,169 @@
+#include "engine/chat.h"
+
+#include <atomic>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "text/python_json.h"
+
+namespace hadal {
+namespace {
+
+constexpr char kNotes[] =
+    "Here are my notes. The code for the blue door is 4821. Anna lives in Lisbon. We drank tea and "
+    "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
+    "Rosa is on Friday.";
+
+std::filesystem::path nano_directory() {
+  return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
+}
+
+const Tokenizer& tokenizer() {
+  static const Tokenizer instance = Tokenizer::load(nano_directory() / "tokenizer.json");
+  return instance;
+}
+
+class ChatTest : public testing::Test {
+ protected:
+  explicit ChatTest(EngineOptions options = {.threads = 1})
+      : checkpoint_(Checkpoint::open(nano_directory())), engine_(checkpoint_, options) {}
+
+  static ChatTurn turn(const nlohmann::ordered_json& messages, ThinkingMode mode) {
+    const auto pieces = encode_chat_pieces(messages, {.thinking_mode = mode});
+    return {.prompt = tokenize_prompt(tokenizer(), pieces),
+            .thinking_mode = mode,
+            .sampling = {.temperature = 0},
+            .max_tokens = 200,
+            .stop = {}};
+  }
+
+  ChatResult ask(const std::string& question, ThinkingMode mode = ThinkingMode::kChat,
+                 std::vector<std::string> stop = {}) {
+    const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", question}}};
+    ChatTurn request = turn(messages, mode);
+    request.stop = std::move(stop);
+    return run_chat(engine_, tokenizer(), request, {});
+  }
+
+  Checkpoint checkpoint_;
+  Engine engine_;
+};
+
+TEST_F(ChatTest, AnswersAboutNotes) {
+  const ChatResult result = ask(std::string(kNotes) + " What is the code for the blue door?");
+  EXPECT_EQ(result.answer.content, "The code for the blue door is 4821.");
+  EXPECT_EQ(result.answer.reasoning, "");
+  EXPECT_EQ(result.reason, FinishReason::kStop);
+  EXPECT_EQ(result.reasoning_tokens, 0);
+}
+
+TEST_F(ChatTest, ThinksBeforeItAnswers) {
+  const ChatResult result =
+      ask(std::string(kNotes) + "\n\nWhat pet does Victor have?", ThinkingMode::kThinking);
+  EXPECT_EQ(result.answer.reasoning, "The notes say: Victor has a white owl.");
+  EXPECT_EQ(result.answer.content, "Victor has a white owl.");
+  EXPECT_GT(result.reasoning_tokens, 5);
+  EXPECT_LT(result.reasoning_tokens, result.completion_tokens - 5);
+}
+
+TEST_F(ChatTest, RemembersTheTurnBefore) {
+  const ChatResult first = ask(kNotes);
+  EXPECT_EQ(first.answer.content, "I will remember that.");
+  const nlohmann::ordered_json messages = {
+      {{"role", "user"}, {"content", kNotes}},
+      {{"role", "assistant"}, {"content", first.answer.content}},
+      {{"role", "user"}, {"content", "Where can I find the key?"}}};
+  const ChatResult second = run_chat(engine_, tokenizer(), turn(messages, ThinkingMode::kChat), {});
+  EXPECT_EQ(second.answer.content, "The key is under the stairs.");
+}
+
+TEST_F(ChatTest, StopStringsCutTheContentWhereTheyBegin) {
+  const std::string question = std::string(kNotes) + " What is the code for the blue door?";
+  const ChatResult cut = ask(question, ThinkingMode::kChat, {"nowhere", "blue door is", "door"});
+  EXPECT_EQ(cut.answer.content, "The code for the blue ");
+  EXPECT_EQ(cut.reason, FinishReason::kStop);
+  // What only looked like the beginning of a stop string is given back.
+  const ChatResult whole = ask(question, ThinkingMode::kChat, {"4821!", "4821.x", ".."});
+  EXPECT_EQ(whole.answer.content, "The code for the blue door is 4821.");
+}
+
+TEST_F(ChatTest, StopStringsDoNotCountInReasoning) {
+  const ChatResult result =
+      ask(std::string(kNotes) + "\n\nWhat pet does Victor have?", ThinkingMode::kThinking, {"owl"});
+  EXPECT_EQ(result.answer.reasoning, "The notes say: Victor has a white owl.");
+  EXPECT_EQ(result.answer.content, "Victor has a white ");
+}
+
+TEST_F(ChatTest, EventsAddUpToTheAnswerAndEndOnce) {
+  const nlohmann::ordered_json messages = {
+      {{"role", "user"}, {"content", std::string(kNotes) + " Where can I find the key?"}}};
+  std::string content;
+  int parts = 0;
+  int finishes = 0;
+  const ChatResult result = run_chat(engine_, tokenizer(), turn(messages, ThinkingMode::kChat),
+                                     [&](const CompletionEvent& event) {
+                                       content += event.text;
+                                       if (event.kind == CompletionEvent::Kind::kContent) ++parts;
+                                       if (event.kind == CompletionEvent::Kind::kFinish) ++finishes;
+                                     });
+  EXPECT_EQ(content, result.answer.content);
+  EXPECT_GT(parts, 3);
+  EXPECT_EQ(finishes, 1);
+}
+
+TEST_F(ChatTest, TokenLimitCutsTheAnswer) {
+  const nlohmann::ordered_json messages = {
+      {{"role", "user"}, {"content", std::string(kNotes) + " Where can I find the key?"}}};
+  ChatTurn request = turn(messages, ThinkingMode::kChat);
+  request.max_tokens = 2;
+  const ChatResult result = run_chat(engine_, tokenizer(), request, {});
+  EXPECT_EQ(result.reason, FinishReason::kLength);
+  EXPECT_EQ(result.completion_tokens, 2);
+}
+
+TEST_F(ChatTest, AnInterruptEndsTheAnswer) {
+  std::atomic<bool> interrupted{false};
+  const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", kNotes}}};
+  ChatTurn request = turn(messages, ThinkingMode::kChat);
+  interrupted = true;
+  const ChatResult result = run_chat(engine_, tokenizer(), request, {}, &interrupted);
+  EXPECT_EQ(result.reason, FinishReason::kCancelled);
+}
+
+TEST_F(ChatTest, AListenerThatThrowsEndsTheRequest) {
+  const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", kNotes}}};
+  EXPECT_THROW(run_chat(engine_, tokenizer(), turn(messages, ThinkingMode::kChat),
+                        [](const CompletionEvent&) { throw std::runtime_error("full disk"); }),
+               std::runtime_error);
+  EXPECT_EQ(ask(kNotes).answer.content, "I will remember that.");
+}
+
+TEST(ChatToolTest, CallsTools) {
+  AnswerReader reader(tokenizer(), ThinkingMode::kChat, {"get"});
+  const std::string text =
+      "Looking.\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"get_weather\">\n"
+      "<｜DSML｜parameter name=\"city\" string=\"true\">Lisbon</｜DSML｜parameter>\n"
+      "</｜DSML｜invoke>\n</｜DSML｜tool_calls>";
+  ChatAnswer answer;
+  for (const int32_t token : tokenizer().encode(text)) {
+    for (const CompletionEvent& event : reader.push(token)) answer.add(event);
+  }
+  for (const CompletionEvent& event : reader.finish()) answer.add(event);
+  EXPECT_EQ(answer.content, "Looking.");
+  ASSERT_EQ(answer.tool_calls.size(), 1U);
+  EXPECT_EQ(answer.tool_calls[0].name, "get_weather");
+  EXPECT_EQ(parse_json(answer.tool_calls[0].arguments, "arguments"),
+            nlohmann::ordered_json({{"city", "Lisbon"}}));
+  EXPECT_EQ(reader.tool_calls(), 1);
+}
+
+}  // namespace
+}  // namespace hadal
