@@ -17,24 +17,26 @@ namespace {
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
-void plain_linear(BlockContext& block, const WeightMatrix& weight, const float* x, float* out) {
-  ops::linear(block.ops, {.x = x,
+void plain_linear(BlockContext& block, const WeightMatrix& weight, const LinearInput& input,
+                  float* out) {
+  ops::linear(block.ops, {.x = input.x,
                           .weight = weight,
                           .out = out,
                           .rows = block.plan.rows,
                           .x_stride = as_size(weight.in_features),
-                          .out_stride = as_size(weight.out_features)});
+                          .out_stride = as_size(weight.out_features),
+                          .x_int8 = input.int8});
 }
 
 // Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
 const int32_t* choose_entries(BlockContext& block, const AttentionWeights& weights,
-                              const LayerKv& kv, const float* x, const float* q_rounded) {
+                              const LayerKv& kv, const float* x, const LinearInput& q_input) {
   const ModelConfig& config = block.config;
   const int rows = block.plan.rows;
   BlockBuffers& buffers = block.buffers;
   const int query_floats = config.index_heads * config.index_head_dim;
   float* q = buffers.index_q.at_least(as_size(rows) * as_size(query_floats));
-  plain_linear(block, weights.indexer.wq_b, q_rounded, q);
+  plain_linear(block, weights.indexer.wq_b, q_input, q);
   ops::rope(block.ops, {.x = q,
                         .positions = block.plan.positions.data(),
                         .frequencies = block.compressed_frequencies,
@@ -47,7 +49,7 @@ const int32_t* choose_entries(BlockContext& block, const AttentionWeights& weigh
                             .dim = config.index_head_dim,
                             .round_to_fp4 = true});
   float* head_weights = buffers.index_weights.at_least(as_size(rows) * as_size(config.index_heads));
-  plain_linear(block, weights.indexer.weights_proj, x, head_weights);
+  plain_linear(block, weights.indexer.weights_proj, {.x = x}, head_weights);
   const float factor = 1.0F / std::sqrt(static_cast<float>(config.index_head_dim)) /
                        std::sqrt(static_cast<float>(config.index_heads));
   std::for_each_n(head_weights, rows * config.index_heads, [=](float& w) { w *= factor; });
@@ -68,6 +70,13 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
   const int rows = block.plan.rows;
   const int group_inputs = config.heads_per_group() * config.head_dim;
   const int latent_width = config.o_groups * config.o_lora_rank;
+  // The model never rounds this input to FP8; only the int8 policy quantises it.
+  const bool int8 = block.options.activations == ActivationPolicy::kInt8;
+  const Int8Rows o_int8 =
+      block.buffers.attention_input
+          .prepare(block.ops, int8 ? ActivationPolicy::kInt8 : ActivationPolicy::kNone, o, rows,
+                   config.o_groups * group_inputs)
+          .int8;
   float* latent = block.buffers.output_latent.at_least(as_size(rows) * as_size(latent_width));
   for (int group = 0; group < config.o_groups; ++group) {
     ops::linear(block.ops,
@@ -76,19 +85,18 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
                  .out = latent + group * config.o_lora_rank,
                  .rows = rows,
                  .x_stride = as_size(config.o_groups * group_inputs),
-                 .out_stride = as_size(latent_width)});
+                 .out_stride = as_size(latent_width),
+                 .x_int8 = columns_from(o_int8, group * group_inputs)});
   }
-  ops::round_activations(block.ops, {.x = latent,
-                                     .out = latent,
-                                     .rows = rows,
-                                     .columns = latent_width,
-                                     .policy = block.options.activations});
-  ops::linear(block.ops, {.x = latent,
+  const LinearInput latent_input = block.buffers.latent_input.prepare(
+      block.ops, block.options.activations, latent, rows, latent_width);
+  ops::linear(block.ops, {.x = latent_input.x,
                           .weight = weights.wo_b,
                           .out = out,
                           .rows = rows,
                           .x_stride = as_size(latent_width),
                           .out_stride = as_size(config.hidden_size),
+                          .x_int8 = latent_input.int8,
                           .segments = config.o_groups});
 }
 
@@ -106,31 +114,21 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                                  ? block.window_frequencies
                                  : block.compressed_frequencies;
 
-  float* x_rounded = buffers.rounded_input.at_least(as_size(rows) * as_size(config.hidden_size));
-  ops::round_activations(block.ops, {.x = x,
-                                     .out = x_rounded,
-                                     .rows = rows,
-                                     .columns = config.hidden_size,
-                                     .policy = block.options.activations});
-
-  const size_t latent_floats = as_size(rows) * as_size(config.q_lora_rank);
-  float* q_latent = buffers.q_latent.at_least(latent_floats);
-  float* q_rounded = buffers.q_rounded.at_least(latent_floats);
-  plain_linear(block, weights.wq_a, x_rounded, q_latent);
+  const LinearInput input =
+      buffers.input.prepare(block.ops, block.options.activations, x, rows, config.hidden_size);
+  float* q_latent = buffers.q_latent.at_least(as_size(rows) * as_size(config.q_lora_rank));
+  plain_linear(block, weights.wq_a, input, q_latent);
   ops::rms_norm(block.ops, {.x = q_latent,
                             .weight = weights.q_norm.data(),
                             .out = q_latent,
                             .rows = rows,
                             .columns = config.q_lora_rank,
                             .eps = config.rms_eps});
-  ops::round_activations(block.ops, {.x = q_latent,
-                                     .out = q_rounded,
-                                     .rows = rows,
-                                     .columns = config.q_lora_rank,
-                                     .policy = block.options.activations});
+  const LinearInput q_input = buffers.q_input.prepare(block.ops, block.options.activations,
+                                                      q_latent, rows, config.q_lora_rank);
   const size_t head_floats = as_size(rows) * as_size(config.heads) * as_size(config.head_dim);
   float* q = buffers.q.at_least(head_floats);
-  plain_linear(block, weights.wq_b, q_rounded, q);
+  plain_linear(block, weights.wq_b, q_input, q);
   ops::rms_norm(block.ops, {.x = q,
                             .out = q,
                             .rows = rows * config.heads,
@@ -146,7 +144,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   ops::rope(block.ops, q_rope);
 
   float* kv = buffers.kv.at_least(as_size(rows) * as_size(config.head_dim));
-  plain_linear(block, weights.wkv, x_rounded, kv);
+  plain_linear(block, weights.wkv, input, kv);
   ops::rms_norm(block.ops, {.x = kv,
                             .weight = weights.kv_norm.data(),
                             .out = kv,
@@ -170,7 +168,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   if (layer_weights.kind == LayerKind::kHca) compress_hca(block, layer, weights, x);
   const LayerKv layer_kv = layer_kv_view(block, layer, layer_weights.kind);
   if (layer_weights.kind == LayerKind::kCsa) {
-    chosen = choose_entries(block, weights, layer_kv, x, q_rounded);
+    chosen = choose_entries(block, weights, layer_kv, x, q_input);
     if (block.observer.on_indexer) {
       block.observer.on_indexer(layer, {chosen, as_size(rows) * as_size(config.index_topk)});
     }

@@ -5,6 +5,7 @@
 #include "base/aligned_buffer.h"
 #include "checkpoint/config.h"
 #include "model/cache_layout.h"
+#include "model/linear_input.h"
 #include "model/model.h"
 #include "model/sequence_cache.h"
 #include "model/step.h"
@@ -16,24 +17,27 @@ namespace hadal {
 
 // Named after what they hold in the equations; sized on use.
 struct BlockBuffers {
-  AlignedBuffer<float> rounded_input;  // [rows, hidden]
-  AlignedBuffer<float> q_latent;       // [rows, q_lora_rank]
-  AlignedBuffer<float> q_rounded;      // [rows, q_lora_rank]
-  AlignedBuffer<float> q;              // [rows, heads, head_dim]
-  AlignedBuffer<float> kv;             // [rows, head_dim]
+  LinearInputBuffer input;        // [rows, hidden]
+  AlignedBuffer<float> q_latent;  // [rows, q_lora_rank]
+  LinearInputBuffer q_input;      // [rows, q_lora_rank]
+  AlignedBuffer<float> q;         // [rows, heads, head_dim]
+  AlignedBuffer<float> kv;        // [rows, head_dim]
   AlignedBuffer<float> compressor_rows;
   AlignedBuffer<float> index_rows;
   AlignedBuffer<float> pooled;  // [groups, head_dim]
   AlignedBuffer<float> index_q;
   AlignedBuffer<float> index_weights;
-  AlignedBuffer<int32_t> chosen;        // [rows, index_topk]
-  AlignedBuffer<float> attention_out;   // [rows, heads, head_dim]
-  AlignedBuffer<float> output_latent;   // [rows, o_groups · o_lora_rank]
+  AlignedBuffer<int32_t> chosen;       // [rows, index_topk]
+  AlignedBuffer<float> attention_out;  // [rows, heads, head_dim]
+  LinearInputBuffer attention_input;   // [rows, heads · head_dim], under the int8 policy
+  AlignedBuffer<float> output_latent;  // [rows, o_groups · o_lora_rank]
+  LinearInputBuffer latent_input;
   AlignedBuffer<float> gate_logits;     // [rows, experts]
   AlignedBuffer<int32_t> experts;       // [rows, topk]
   AlignedBuffer<float> expert_weights;  // [rows, topk]
   AlignedBuffer<float> expert_out;      // [rows · topk, hidden]
   AlignedBuffer<float> shared_gate_up;  // [2, rows, width]
+  LinearInputBuffer shared_input;       // [rows, width]
   AlignedBuffer<float> shared_out;      // [rows, hidden]
   Dispatch dispatch;
 };

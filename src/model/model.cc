@@ -153,17 +153,15 @@ void Model::Impl::start_mtp_streams(const StepPlan& plan, std::span<const float>
                         .rows = x_rows,
                         .columns = config.hidden_size,
                         .eps = config.rms_eps});
-    ops::round_activations(ops, {.x = normalized,
-                                 .out = normalized,
-                                 .rows = x_rows,
-                                 .columns = config.hidden_size,
-                                 .policy = options.activations});
-    ops::linear(ops, {.x = normalized,
+    const LinearInput input =
+        buffers.input.prepare(ops, options.activations, normalized, x_rows, config.hidden_size);
+    ops::linear(ops, {.x = input.x,
                       .weight = weight,
                       .out = y,
                       .rows = x_rows,
                       .x_stride = hidden,
-                      .out_stride = hidden});
+                      .out_stride = hidden,
+                      .x_int8 = input.int8});
   };
   normalized_projection(mtp.hnorm, mtp.h_proj, main_streams.data(), rows * streams, out);
   float* embedding = block_input.at_least(as_size(rows) * hidden);

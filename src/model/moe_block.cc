@@ -9,19 +9,21 @@ namespace {
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
-// x [rows, hidden], rounded; out [rows, hidden].
-void shared_expert(BlockContext& block, const ExpertWeights& weights, const float* x, float* out) {
+// input, out: [rows, hidden].
+void shared_expert(BlockContext& block, const ExpertWeights& weights, const LinearInput& input,
+                   float* out) {
   const int rows = block.plan.rows;
   const int width = weights.w1.out_features;
   const size_t part = as_size(rows) * as_size(width);
   float* gate = block.buffers.shared_gate_up.at_least(2 * part);
   float* up = gate + part;
-  LinearArgs args{.x = x,
+  LinearArgs args{.x = input.x,
                   .weight = weights.w1,
                   .out = gate,
                   .rows = rows,
                   .x_stride = as_size(weights.w1.in_features),
-                  .out_stride = as_size(width)};
+                  .out_stride = as_size(width),
+                  .x_int8 = input.int8};
   ops::linear(block.ops, args);
   args.weight = weights.w3;
   args.out = up;
@@ -32,17 +34,15 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const floa
                           .rows = rows,
                           .width = width,
                           .limit = block.config.swiglu_limit});
-  ops::round_activations(block.ops, {.x = gate,
-                                     .out = gate,
-                                     .rows = rows,
-                                     .columns = width,
-                                     .policy = block.options.activations});
-  ops::linear(block.ops, {.x = gate,
+  const LinearInput gated =
+      block.buffers.shared_input.prepare(block.ops, block.options.activations, gate, rows, width);
+  ops::linear(block.ops, {.x = gated.x,
                           .weight = weights.w2,
                           .out = out,
                           .rows = rows,
                           .x_stride = as_size(width),
-                          .out_stride = as_size(weights.w2.out_features)});
+                          .out_stride = as_size(weights.w2.out_features),
+                          .x_int8 = gated.int8});
 }
 
 }  // namespace
@@ -84,14 +84,11 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
                             .topk = topk,
                             .out = &buffers.dispatch});
 
-  float* x_rounded = buffers.rounded_input.at_least(as_size(rows) * hidden);
-  ops::round_activations(block.ops, {.x = x,
-                                     .out = x_rounded,
-                                     .rows = rows,
-                                     .columns = config.hidden_size,
-                                     .policy = block.options.activations});
+  const LinearInput input =
+      buffers.input.prepare(block.ops, block.options.activations, x, rows, config.hidden_size);
   float* expert_out = buffers.expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
-  ops::experts(block.ops, {.x = x_rounded,
+  ops::experts(block.ops, {.x = input.x,
+                           .x_int8 = input.int8,
                            .experts = weights.experts.data(),
                            .dispatch = &buffers.dispatch,
                            .out = expert_out,
@@ -101,7 +98,7 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
                            .swiglu_limit = config.swiglu_limit,
                            .policy = block.options.activations});
   float* shared_out = buffers.shared_out.at_least(as_size(rows) * hidden);
-  shared_expert(block, weights.shared, x_rounded, shared_out);
+  shared_expert(block, weights.shared, input, shared_out);
   ops::combine(block.ops, {.expert_out = expert_out,
                            .shared = shared_out,
                            .dispatch = &buffers.dispatch,

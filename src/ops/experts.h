@@ -52,7 +52,8 @@ struct ExpertWeights {
 
 // out = w2 · round(silu(min(gate, limit)) · clamp(up, ±limit) · weight), for each assignment.
 struct ExpertsArgs {
-  const float* x = nullptr;                // [rows, hidden], rounded by the policy
+  const float* x = nullptr;  // [rows, hidden]; under kFp8 already rounded, else as it is
+  Int8Rows x_int8 = {};      // under kInt8: the same rows in int8, where they have that form
   const ExpertWeights* experts = nullptr;  // [experts]
   const Dispatch* dispatch = nullptr;
   float* out = nullptr;  // [assignments, hidden]

@@ -7,6 +7,7 @@ const KernelTable& reference_kernels() {
       .name = "ref",
       .embed = ref::embed,
       .round_activations = ref::round_activations,
+      .quantize_int8_rows = ref::quantize_int8_rows,
       .linear = ref::linear,
       .rms_norm = ref::rms_norm,
       .rope = ref::rope,
@@ -36,6 +37,10 @@ void embed(OpContext& context, const EmbedArgs& args) { context.kernels().embed(
 
 void round_activations(OpContext& context, const RoundActivationsArgs& args) {
   context.kernels().round_activations(context, args);
+}
+
+void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
+  context.kernels().quantize_int8_rows(context, args);
 }
 
 void linear(OpContext& context, const LinearArgs& args) { context.kernels().linear(context, args); }

@@ -23,6 +23,7 @@ struct KernelTable {
   const char* name = "";
   Kernel<EmbedArgs> embed = nullptr;
   Kernel<RoundActivationsArgs> round_activations = nullptr;
+  Kernel<QuantizeInt8RowsArgs> quantize_int8_rows = nullptr;
   Kernel<LinearArgs> linear = nullptr;
   Kernel<RmsNormArgs> rms_norm = nullptr;
   Kernel<RopeArgs> rope = nullptr;

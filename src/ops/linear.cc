@@ -4,6 +4,23 @@
 
 namespace hadal {
 
+Int8Rows columns_from(const Int8Rows& rows, int first) {
+  if (rows.codes == nullptr) return {};
+  return {.codes = rows.codes + first,
+          .scales = rows.scales + first / kInt8Block,
+          .group_sums = rows.group_sums + first / 32,
+          .columns = rows.columns};
+}
+
+bool has_int8_form(const WeightMatrix& weight, int segments) {
+  if (weight.in_features % segments != 0) return false;
+  if (weight.in_features / segments % kInt8Block != 0) return false;
+  if (weight.format == WeightFormat::kFp4) {
+    return segments == 1 && weight.out_features % kInt8TileFeatures == 0;
+  }
+  return weight.int8.codes != nullptr;
+}
+
 WeightMatrix row_slice(const WeightMatrix& weight, int first, int count) {
   HADAL_CHECK(first >= 0 && count >= 0 && first + count <= weight.out_features);
   const auto columns = static_cast<size_t>(weight.in_features);
@@ -20,6 +37,13 @@ WeightMatrix row_slice(const WeightMatrix& weight, int first, int count) {
     case WeightFormat::kFp8:
       slice.data += rows * columns;
       slice.scale_row += first;
+      if (slice.int8.codes == nullptr) break;
+      if (first % kInt8TileFeatures != 0) {
+        slice.int8 = {};
+        break;
+      }
+      slice.int8.codes += rows * columns;
+      slice.int8.scales += rows * (columns / kInt8Block);
       break;
     case WeightFormat::kFp4:
       slice.data += rows * columns / 2;

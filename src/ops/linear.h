@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "ops/context.h"
+#include "ops/int8_rows.h"
 
 namespace hadal {
 
@@ -15,6 +16,16 @@ enum class WeightFormat {
   kFp4,  // e2m1, two per byte, low nibble first, one e8m0 scale per row and 32 inputs
 };
 
+// An FP8 weight requantised to int8, one scale per feature and 128 inputs, in tiles of 16 features:
+// [out / 16][in / 4][16][4] codes + 128, inputs of each 128 in the order of Int8Rows, and
+// [out / 16][in / 128][16] scales. Missing features of the last tile are zero.
+struct Int8Tiles {
+  const uint8_t* codes = nullptr;  // null: the weight has no int8 form
+  const float* scales = nullptr;
+};
+constexpr int kInt8TileFeatures = 16;
+constexpr int kInt8Block = 128;
+
 // A weight where it lies in the mapped checkpoint; any alignment.
 struct WeightMatrix {
   WeightFormat format = WeightFormat::kF32;
@@ -23,6 +34,7 @@ struct WeightMatrix {
   int out_features = 0;
   int in_features = 0;
   int scale_row = 0;  // kFp8: the row of the scaled matrix that `data` begins with
+  Int8Tiles int8 = {};
 };
 
 // Rows [first, first + count) of `weight`, as a matrix of their own.
@@ -32,6 +44,7 @@ WeightMatrix row_slice(const WeightMatrix& weight, int first, int count);
 enum class ActivationPolicy {
   kNone,  // not at all: for checking
   kFp8,   // through e4m3 with one power-of-two scale per 128 inputs, as the model was trained
+  kInt8,  // to int8 with one scale per 128 inputs, against weights in int8
 };
 
 struct RoundActivationsArgs {
@@ -42,6 +55,23 @@ struct RoundActivationsArgs {
   ActivationPolicy policy = ActivationPolicy::kFp8;
 };
 
+// The `int8` policy: per row and 128 columns, scale = max|x| / 127 and code = nearest(x / scale),
+// ties to even; a group whose maximum is not above 1e-35 becomes zero.
+struct QuantizeInt8RowsArgs {
+  const float* x = nullptr;  // [rows, columns]
+  int rows = 0;
+  int columns = 0;                // a multiple of 128
+  int8_t* codes = nullptr;        // [rows, columns], in the order of Int8Rows
+  float* scales = nullptr;        // [rows, columns / 128]
+  int32_t* group_sums = nullptr;  // [rows, columns / 32]
+};
+
+// Whether `weight` can be multiplied with inputs in int8, cut into `segments`.
+bool has_int8_form(const WeightMatrix& weight, int segments = 1);
+
+// With inputs in int8 and a weight that has that form, integer dot products are scaled and summed:
+// FP4 over groups of 32 inputs within blocks of 128, int8 tiles over blocks of 128, ascending, one
+// fused multiply-add each. Everything else is computed from `x` in float32.
 struct LinearArgs {
   const float* x = nullptr;  // [rows, in_features], rows `x_stride` apart
   WeightMatrix weight;
@@ -49,6 +79,7 @@ struct LinearArgs {
   int rows = 0;
   size_t x_stride = 0;
   size_t out_stride = 0;
+  Int8Rows x_int8 = {};  // the same inputs in int8, or none
   // The inputs are cut into this many equal parts; each part is summed by itself and the partial
   // sums are added in ascending order, so that splitting the parts over ranks changes no bit.
   int segments = 1;
@@ -56,11 +87,13 @@ struct LinearArgs {
 
 namespace ref {
 void round_activations(OpContext& context, const RoundActivationsArgs& args);
+void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);
 }  // namespace ref
 
 namespace ops {
 void round_activations(OpContext& context, const RoundActivationsArgs& args);
+void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);
 }  // namespace ops
 

@@ -6,6 +6,7 @@
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/unaligned.h"
+#include "ops/int8_buffer.h"
 #include "ops/swiglu.h"
 
 namespace hadal::ref {
@@ -102,6 +103,9 @@ void experts(OpContext& context, const ExpertsArgs& args) {
   const auto width = static_cast<size_t>(args.width);
   AlignedBuffer<float> inputs;
   AlignedBuffer<float> gate_up;
+  Int8Buffer int8_inputs;
+  Int8Buffer int8_gated;
+  const bool int8 = args.policy == ActivationPolicy::kInt8;
   for (int e = 0; e < args.expert_count; ++e) {
     const int32_t first = dispatch.first[static_cast<size_t>(e)];
     const int rows = dispatch.first[static_cast<size_t>(e) + 1] - first;
@@ -112,37 +116,43 @@ void experts(OpContext& context, const ExpertsArgs& args) {
       const auto row = static_cast<size_t>(dispatch.row[static_cast<size_t>(first) + i]);
       std::copy_n(args.x + row * hidden, hidden, x + i * hidden);
     }
+    const Int8Rows x_int8 = int8 ? int8_inputs.quantize(context, x, rows, args.hidden) : Int8Rows{};
     float* gate = gate_up.at_least(2 * count * width);
     float* up = gate + count * width;
     const ExpertWeights& expert = args.experts[e];
-    linear(context, {.x = x,
-                     .weight = expert.w1,
-                     .out = gate,
-                     .rows = rows,
-                     .x_stride = hidden,
-                     .out_stride = width});
-    linear(context, {.x = x,
-                     .weight = expert.w3,
-                     .out = up,
-                     .rows = rows,
-                     .x_stride = hidden,
-                     .out_stride = width});
-    swiglu(context, {.gate = gate,
-                     .up = up,
-                     .row_weights = dispatch.weight.data() + first,
-                     .out = gate,
-                     .rows = rows,
-                     .width = args.width,
-                     .limit = args.swiglu_limit});
-    round_activations(
+    ops::linear(context, {.x = x,
+                          .weight = expert.w1,
+                          .out = gate,
+                          .rows = rows,
+                          .x_stride = hidden,
+                          .out_stride = width,
+                          .x_int8 = x_int8});
+    ops::linear(context, {.x = x,
+                          .weight = expert.w3,
+                          .out = up,
+                          .rows = rows,
+                          .x_stride = hidden,
+                          .out_stride = width,
+                          .x_int8 = x_int8});
+    ops::swiglu(context, {.gate = gate,
+                          .up = up,
+                          .row_weights = dispatch.weight.data() + first,
+                          .out = gate,
+                          .rows = rows,
+                          .width = args.width,
+                          .limit = args.swiglu_limit});
+    ops::round_activations(
         context,
         {.x = gate, .out = gate, .rows = rows, .columns = args.width, .policy = args.policy});
-    linear(context, {.x = gate,
-                     .weight = expert.w2,
-                     .out = args.out + static_cast<size_t>(first) * hidden,
-                     .rows = rows,
-                     .x_stride = width,
-                     .out_stride = hidden});
+    const Int8Rows gated_int8 =
+        int8 ? int8_gated.quantize(context, gate, rows, args.width) : Int8Rows{};
+    ops::linear(context, {.x = gate,
+                          .weight = expert.w2,
+                          .out = args.out + static_cast<size_t>(first) * hidden,
+                          .rows = rows,
+                          .x_stride = width,
+                          .out_stride = hidden,
+                          .x_int8 = gated_int8});
   }
 }
 
