@@ -1,0 +1,63 @@
+#include "cli/answer_printer.h"
+
+#include <cstdlib>
+#include <fmt/format.h>
+
+#include "cli/terminal.h"
+
+namespace hadal {
+
+// https://no-color.org
+AnswerPrinter::AnswerPrinter()
+    : plain_output_(!output_is_terminal()),
+      dim_(errors_are_terminal() && std::getenv("NO_COLOR") == nullptr) {}
+
+void AnswerPrinter::print(const CompletionEvent& event) {
+  switch (event.kind) {
+    case CompletionEvent::Kind::kReasoning:
+      if (!reasoning_ && dim_) write_err("\x1b[2m");
+      reasoning_ = true;
+      write_err(errors_are_terminal() ? terminal_safe(event.text) : event.text);
+      break;
+    case CompletionEvent::Kind::kContent:
+      write_content(event.text);
+      break;
+    case CompletionEvent::Kind::kToolCallBegin:
+      write_content(fmt::format("{}[calls {} ", content_ends_line_ ? "" : "\n", event.text));
+      break;
+    case CompletionEvent::Kind::kToolCallArguments:
+      write_content(event.text);
+      break;
+    case CompletionEvent::Kind::kToolCallEnd:
+      write_content(event.complete ? "]\n" : " (cut off)]\n");
+      break;
+    case CompletionEvent::Kind::kFinish:
+      break;
+  }
+}
+
+void AnswerPrinter::finish(const ChatResult& result) {
+  end_reasoning();
+  if (!content_ends_line_) write_out("\n");
+  content_ends_line_ = true;
+  if (result.reason == FinishReason::kLength) {
+    write_err(fmt::format("(cut off after {} tokens)\n", result.completion_tokens));
+  } else if (result.reason == FinishReason::kCancelled) {
+    write_err("(stopped)\n");
+  }
+}
+
+void AnswerPrinter::end_reasoning() {
+  if (!reasoning_) return;
+  write_err(dim_ ? "\x1b[0m\n" : "\n");
+  reasoning_ = false;
+}
+
+void AnswerPrinter::write_content(const std::string& text) {
+  if (text.empty()) return;
+  end_reasoning();
+  write_out(plain_output_ ? text : terminal_safe(text));
+  content_ends_line_ = text.ends_with('\n');
+}
+
+}  // namespace hadal

@@ -1,0 +1,28 @@
+// Shows an answer as it comes: content and tool calls on standard output, reasoning on standard
+// error (dimmed on a terminal), so that what a program reads is the answer alone.
+#pragma once
+
+#include "engine/chat.h"
+
+namespace hadal {
+
+class AnswerPrinter {
+ public:
+  AnswerPrinter();
+
+  void print(const CompletionEvent& event);
+  // Ends the answer: a line feed where one is missing, and why it stopped when that was not by
+  // itself.
+  void finish(const ChatResult& result);
+
+ private:
+  void end_reasoning();
+  void write_content(const std::string& text);
+
+  bool plain_output_;  // not a terminal: text as it is
+  bool dim_;
+  bool reasoning_ = false;
+  bool content_ends_line_ = true;
+};
+
+}  // namespace hadal

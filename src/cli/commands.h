@@ -1,0 +1,16 @@
+// One function per command. Each returns the exit status or throws Error; program.h turns what is
+// thrown into one line and a status.
+#pragma once
+
+#include "cli/command_line.h"
+
+namespace hadal {
+
+int run_command(const ParsedLine& line);
+int serve_command(const ParsedLine& line);
+int inspect_command(const ParsedLine& line);
+int synth_command(const ParsedLine& line);
+int score_command(const ParsedLine& line);
+int text_command(const ParsedLine& line);
+
+}  // namespace hadal

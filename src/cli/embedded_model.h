@@ -1,0 +1,49 @@
+// The model that is part of the program: nano, used when no other is named. Its files lie in the
+// binary; to be opened like any checkpoint they are unpacked once into the user's cache directory,
+// or for the time of one run into a temporary one.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hadal {
+
+struct EmbeddedFile {
+  std::string_view name;
+  std::span<const std::byte> bytes;
+};
+
+std::vector<EmbeddedFile> embedded_model_files();
+
+// The directory of a checkpoint to open. Removes it again if it was unpacked for this run only.
+class ModelDirectory {
+ public:
+  // An existing directory, taken as it is.
+  explicit ModelDirectory(std::filesystem::path path);
+  // The built-in model. Looks for a place in $XDG_CACHE_HOME/hadal, ~/.cache/hadal and, for this
+  // run only, $TMPDIR or /tmp. What lies there is compared byte for byte with the binary before
+  // use. Throws Error kPermissionDenied when none of them can be written.
+  static ModelDirectory built_in();
+
+  ~ModelDirectory();
+  ModelDirectory(ModelDirectory&& other) noexcept;
+  ModelDirectory& operator=(ModelDirectory&&) = delete;
+  ModelDirectory(const ModelDirectory&) = delete;
+  ModelDirectory& operator=(const ModelDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  bool is_built_in() const { return built_in_; }
+  // How the model is called towards users: the directory's last part, or "hadal-nano".
+  std::string name() const;
+
+ private:
+  std::filesystem::path path_;
+  bool built_in_ = false;
+  bool temporary_ = false;
+};
+
+}  // namespace hadal

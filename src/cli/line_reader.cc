@@ -1,0 +1,109 @@
+#include "cli/line_reader.h"
+
+#include <clocale>
+#include <cstdio>
+#include <histedit.h>
+#include <iostream>
+
+#include "base/check.h"
+#include "cli/terminal.h"
+
+namespace hadal {
+namespace {
+
+class PlainReader : public LineReader {
+ public:
+  Status read(const std::string& /*prompt*/, std::string& line) override {
+    line.clear();
+    if (!std::getline(std::cin, line)) {
+      return InterruptGuard::flag() ? Status::kInterrupted : Status::kEnd;
+    }
+    if (line.ends_with('\r')) line.pop_back();
+    return Status::kLine;
+  }
+};
+
+class Editor : public LineReader {
+ public:
+  Editor() {
+    // The editor counts columns by locale; in the C locale every other letter would be escaped.
+    if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1) {
+      std::setlocale(LC_CTYPE, "C.UTF-8");
+    }
+    constexpr int kHistoryLines = 1000;
+    history_ = history_init();
+    HADAL_CHECK(history_ != nullptr);
+    HistEvent event;
+    history(history_, &event, H_SETSIZE, kHistoryLines);
+    editor_ = el_init("hadal", stdin, stdout, stderr);
+    HADAL_CHECK(editor_ != nullptr);
+    el_set(editor_, EL_CLIENTDATA, this);
+    el_set(editor_, EL_PROMPT, &Editor::prompt_of);
+    el_set(editor_, EL_EDITOR, "emacs");
+    el_set(editor_, EL_HIST, history, history_);
+    el_set(editor_, EL_SIGNAL, 0);
+    // While a line is edited Ctrl-C is a key like any other, not a signal.
+    el_set(editor_, EL_SETTY, "-d", "-isig", nullptr);
+    el_set(editor_, EL_ADDFN, "hadal-interrupt", "Drop the line", &Editor::interrupt);
+    el_set(editor_, EL_BIND, "^C", "hadal-interrupt", nullptr);
+    el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+    el_set(editor_, EL_BIND, "\\e[1;5C", "em-next-word", nullptr);
+    el_set(editor_, EL_BIND, "\\e[1;5D", "ed-prev-word", nullptr);
+  }
+
+  ~Editor() override {
+    el_end(editor_);
+    history_end(history_);
+  }
+  Editor(const Editor&) = delete;
+  Editor& operator=(const Editor&) = delete;
+
+  Status read(const std::string& prompt, std::string& line) override {
+    prompt_ = prompt;
+    interrupted_ = false;
+    line.clear();
+    int length = 0;
+    const char* text = el_gets(editor_, &length);
+    if (interrupted_) {
+      write_err("\n");
+      return Status::kInterrupted;
+    }
+    if (text == nullptr || length <= 0) {
+      write_err("\n");
+      return Status::kEnd;
+    }
+    line.assign(text, static_cast<size_t>(length));
+    if (line.ends_with('\n')) line.pop_back();
+    if (!line.empty()) {
+      HistEvent event;
+      history(history_, &event, H_ENTER, line.c_str());
+    }
+    return Status::kLine;
+  }
+
+ private:
+  static Editor* self(EditLine* editor) {
+    void* data = nullptr;
+    el_get(editor, EL_CLIENTDATA, &data);
+    return static_cast<Editor*>(data);
+  }
+  static char* prompt_of(EditLine* editor) { return self(editor)->prompt_.data(); }
+  static unsigned char interrupt(EditLine* editor, int /*key*/) {
+    self(editor)->interrupted_ = true;
+    return CC_EOF;
+  }
+
+  EditLine* editor_ = nullptr;
+  History* history_ = nullptr;
+  std::string prompt_;
+  bool interrupted_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<LineReader> LineReader::open() {
+  if (input_is_terminal() && output_is_terminal()) return std::make_unique<Editor>();
+  return std::make_unique<PlainReader>();
+}
+
+}  // namespace hadal

@@ -1,0 +1,75 @@
+#include "cli/model_setup.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "text/python_json.h"
+
+namespace hadal {
+
+namespace fs = std::filesystem;
+
+ModelDirectory model_directory(const ParsedLine& line) {
+  const std::optional<std::string> given = line.text("model");
+  if (!given) return ModelDirectory::built_in();
+  std::error_code error;
+  const fs::file_status status = fs::status(*given, error);
+  if (!fs::exists(status)) {
+    throw Error({.code = ErrorCode::kNotFound,
+                 .where = *given,
+                 .what = "is not there",
+                 .remedy = "give --model a directory with config.json and safetensors files"});
+  }
+  if (!fs::is_directory(status)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = *given,
+                 .what = "is not a directory",
+                 .remedy = "give --model the directory that holds config.json"});
+  }
+  return ModelDirectory(fs::path(*given));
+}
+
+int thread_count(const ParsedLine& line) {
+  return static_cast<int>(line.integer("threads").value_or(available_processors()));
+}
+
+ModelOptions model_options(const ParsedLine& line) {
+  ModelOptions options;
+  options.activations =
+      line.text("activations") == "none" ? ActivationPolicy::kNone : ActivationPolicy::kFp8;
+  return options;
+}
+
+SamplingDefaults sampling_defaults(const fs::path& model_directory) {
+  constexpr size_t kMaxBytes = 1 << 20;
+  const fs::path path = model_directory / "generation_config.json";
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return {};
+  const nlohmann::ordered_json config =
+      parse_json(read_text_file(path, kMaxBytes), path.string(), ErrorCode::kInvalidFile);
+  const auto number = [&](const char* name, double fallback, double least, double greatest) {
+    if (!config.is_object() || !config.contains(name) || config[name].is_null()) return fallback;
+    const auto& value = config[name];
+    if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= greatest)) {
+      throw Error({.code = ErrorCode::kInvalidFile,
+                   .where = path.string(),
+                   .what = std::string(name) + " is out of its range",
+                   .remedy = "mend or delete the file"});
+    }
+    return value.get<double>();
+  };
+  constexpr double kGreatestTemperature = 100;
+  SamplingDefaults defaults;
+  defaults.temperature =
+      static_cast<float>(number("temperature", defaults.temperature, 0, kGreatestTemperature));
+  defaults.top_p = static_cast<float>(number("top_p", defaults.top_p, 0, 1));
+  if (config.is_object() && config.value("do_sample", nlohmann::ordered_json()) == false) {
+    defaults.temperature = 0;
+  }
+  return defaults;
+}
+
+}  // namespace hadal

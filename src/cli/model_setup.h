@@ -1,0 +1,34 @@
+// What every command that computes needs first: the directory of the model, the checkpoint in it,
+// threads, the rounding policy, and how the model likes to be sampled.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "base/thread_pool.h"
+#include "checkpoint/checkpoint.h"
+#include "cli/command_line.h"
+#include "cli/embedded_model.h"
+#include "model/model.h"
+
+namespace hadal {
+
+// The directory that --model names, or the built-in model. Throws Error when it is no directory.
+ModelDirectory model_directory(const ParsedLine& line);
+
+// --threads, or one for each processor.
+int thread_count(const ParsedLine& line);
+
+// --activations.
+ModelOptions model_options(const ParsedLine& line);
+
+struct SamplingDefaults {
+  float temperature = 1;
+  float top_p = 1;
+};
+
+// generation_config.json of a model directory: temperature 0 where do_sample is false; 1 and 1, as
+// the makers of V4 advise, where the file or a field is missing. Throws Error for a malformed file.
+SamplingDefaults sampling_defaults(const std::filesystem::path& model_directory);
+
+}  // namespace hadal

@@ -1,0 +1,290 @@
+#include "cli/options_table.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kMaxInt32 = 2147483647;
+constexpr double kMaxSeed = 9007199254740992;  // 2^53: what a JSON number carries exactly
+
+constexpr unsigned kModelCommands = Command::kRun | Command::kServe | Command::kScore;
+
+const std::vector<CommandSpec>& commands() {
+  static const std::vector<CommandSpec> table = {
+      {.id = Command::kRun,
+       .name = "run",
+       .summary = "Chat with a model in the terminal",
+       .description =
+           "With --prompt, prints one answer and exits. Otherwise opens a conversation: each line "
+           "is a message (a line that ends in \\ goes on), /help lists the commands, Ctrl-C stops "
+           "an answer, Ctrl-D leaves. When standard input is not a terminal every line of it is "
+           "one message of the conversation.",
+       .examples = {"hadal run", "hadal run --think high --prompt \"What is 12 plus 30?\"",
+                    "hadal run --model ~/models/DeepSeek-V4-Flash --prompt - < question.txt"}},
+      {.id = Command::kServe,
+       .name = "serve",
+       .summary = "Answer chat requests over HTTP in the form of OpenAI's interface",
+       .description = "Serves /v1/chat/completions, /v1/models and /health until it is "
+                      "interrupted; running answers are finished first.",
+       .examples = {"hadal serve", "hadal serve --model ~/models/DeepSeek-V4-Flash --port 9000"}},
+      {.id = Command::kInspect,
+       .name = "inspect",
+       .summary = "Show a checkpoint's architecture, size and memory needs",
+       .description = "A directory that holds config.json alone is enough for everything but "
+                      "--verify.",
+       .arguments = {{"DIR", "The directory of the checkpoint", {}}},
+       .examples = {"hadal inspect ~/models/DeepSeek-V4-Flash",
+                    "hadal inspect ~/models/DeepSeek-V4-Flash --verify --json"}},
+      {.id = Command::kSynth,
+       .name = "synth",
+       .summary = "Write a checkpoint with random weights, for tests and measurements",
+       .description =
+           "The same options and seed give the same bytes. pico takes a few MB and comes "
+           "with a small tokenizer; flash and pro have the true widths of the released "
+           "models.",
+       .arguments = {{"PRESET", "What to write", {"pico", "flash", "pro"}},
+                     {"DIR", "The directory to write to; it must be new or empty", {}}},
+       .examples = {"hadal synth pico pico-model",
+                    "hadal synth flash small-flash --layers 4 --experts 16"}},
+      {.id = Command::kScore,
+       .name = "score",
+       .summary = "Compute logits of given token ids, for checking the arithmetic",
+       .description =
+           "With --input, line i of the file is {\"ids\":[...]} and the output holds logits.i "
+           "[n, vocab], with --mtp also mtp_logits.i [n-1, vocab] (row j: the residual streams of "
+           "token j with the embedding of token j+1). With --layers, every layer L is fed "
+           "layers.(L-1).out of the given file (the embedding of its ids for L = 0) and the output "
+           "holds layers.L.out. All outputs are float32 safetensors.",
+       .examples = {"hadal score --model DIR --input rows.jsonl --output out.safetensors --mtp"}},
+      {.id = Command::kText,
+       .name = "text",
+       .summary = "Tokenise, detokenise, encode chats and parse completions, line by line",
+       .description =
+           "Reads JSON lines from standard input and writes as many to standard output. tokenize: "
+           "{\"text\"} to {\"ids\"}; detokenize: {\"ids\"} to {\"text\"}; encode-chat: "
+           "{\"messages\",\"thinking_mode\",...} to {\"prompt\"}; parse-chat: "
+           "{\"completion\",\"thinking_mode\"} to {\"parsed\"} or "
+           "{\"malformed\":true,\"reason\"}. Only the first two need a tokenizer.json.",
+       .arguments = {{"ACTION",
+                      "What to do with each line",
+                      {"tokenize", "detokenize", "encode-chat", "parse-chat"}}},
+       .examples = {"echo '{\"text\":\"Hello\"}' | hadal text tokenize"}},
+  };
+  return table;
+}
+
+const std::vector<OptionSpec>& options() {
+  static const std::vector<OptionSpec> table = {
+      {.name = "model",
+       .letter = 'm',
+       .type = OptionType::kPath,
+       .value_name = "DIR",
+       .fallback_note = "the built-in nano",
+       .help = "The checkpoint to use",
+       .commands = kModelCommands | Command::kText},
+
+      {.name = "prompt",
+       .letter = 'p',
+       .value_name = "TEXT",
+       .help = "Answer this and exit; - reads it from standard input",
+       .commands = static_cast<unsigned>(Command::kRun)},
+      {.name = "system",
+       .value_name = "TEXT",
+       .help = "A system message that opens the conversation",
+       .commands = static_cast<unsigned>(Command::kRun)},
+      {.name = "think",
+       .type = OptionType::kChoice,
+       .value_name = "MODE",
+       .fallback = "off",
+       .help = "Whether the model reasons before it answers, and how much",
+       .commands = static_cast<unsigned>(Command::kRun),
+       .choices = {"off", "high", "max"}},
+      {.name = "temperature",
+       .type = OptionType::kNumber,
+       .value_name = "T",
+       .fallback_note = "the model's generation_config.json, else 1",
+       .help = "0 always takes the likeliest token; higher values choose more freely",
+       .commands = static_cast<unsigned>(Command::kRun),
+       .minimum = 0,
+       .maximum = 2},
+      {.name = "top-p",
+       .type = OptionType::kNumber,
+       .value_name = "P",
+       .fallback_note = "the model's generation_config.json, else 1",
+       .help = "Choose among the likeliest tokens that together have this probability",
+       .commands = static_cast<unsigned>(Command::kRun),
+       .minimum = 0,
+       .maximum = 1},
+      {.name = "seed",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "a random one",
+       .help = "The same seed gives the same answer",
+       .commands = static_cast<unsigned>(Command::kRun),
+       .maximum = kMaxSeed},
+      {.name = "max-tokens",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "as many as the context holds",
+       .help = "The longest answer",
+       .commands = static_cast<unsigned>(Command::kRun),
+       .minimum = 1,
+       .maximum = kMaxInt32},
+
+      {.name = "context",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "what the model and the memory allow",
+       .help = "Most tokens of a prompt and its answer together",
+       .commands = Command::kRun | Command::kServe,
+       .minimum = 1,
+       .maximum = kMaxInt32},
+
+      {.name = "host",
+       .value_name = "ADDRESS",
+       .fallback = "127.0.0.1",
+       .help = "The address to listen on; 0.0.0.0 lets other machines in",
+       .commands = static_cast<unsigned>(Command::kServe)},
+      {.name = "port",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback = "8000",
+       .help = "The port to listen on; 0 takes any free one",
+       .commands = static_cast<unsigned>(Command::kServe),
+       .maximum = 65535},
+
+      {.name = "name",
+       .value_name = "NAME",
+       .fallback_note = "the directory's name",
+       .help = "What requests call the model",
+       .commands = static_cast<unsigned>(Command::kServe)},
+
+      {.name = "verify",
+       .type = OptionType::kFlag,
+       .help = "Also read every scale of the weights and report those that are not numbers",
+       .commands = static_cast<unsigned>(Command::kInspect)},
+      {.name = "json",
+       .type = OptionType::kFlag,
+       .help = "Print JSON instead of text",
+       .commands = static_cast<unsigned>(Command::kInspect)},
+
+      {.name = "layers",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "the preset's",
+       .help = "How many layers, without the MTP block",
+       .commands = static_cast<unsigned>(Command::kSynth),
+       .minimum = 1,
+       .maximum = 1024},
+      {.name = "experts",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "the preset's",
+       .help = "How many routed experts in each layer",
+       .commands = static_cast<unsigned>(Command::kSynth),
+       .minimum = 1,
+       .maximum = 65536},
+      {.name = "vocab",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "the preset's",
+       .help = "How many token ids",
+       .commands = static_cast<unsigned>(Command::kSynth),
+       .minimum = 1,
+       .maximum = 1 << 24},
+      {.name = "seed",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback = "1",
+       .help = "The same seed gives the same weights",
+       .commands = static_cast<unsigned>(Command::kSynth),
+       .maximum = kMaxSeed},
+      {.name = "tokenizer",
+       .type = OptionType::kPath,
+       .value_name = "FILE",
+       .help = "A tokenizer.json to put beside the weights",
+       .commands = static_cast<unsigned>(Command::kSynth)},
+
+      {.name = "input",
+       .type = OptionType::kPath,
+       .value_name = "FILE",
+       .help = "JSON lines, each {\"ids\":[...]}",
+       .commands = static_cast<unsigned>(Command::kScore)},
+      {.name = "layers",
+       .type = OptionType::kPath,
+       .value_name = "FILE",
+       .help = "A safetensors file with ids and layers.L.out",
+       .commands = static_cast<unsigned>(Command::kScore)},
+      {.name = "output",
+       .letter = 'o',
+       .type = OptionType::kPath,
+       .value_name = "FILE",
+       .help = "The safetensors file to write",
+       .commands = static_cast<unsigned>(Command::kScore)},
+      {.name = "mtp",
+       .type = OptionType::kFlag,
+       .help = "Also write the logits of the MTP block",
+       .commands = static_cast<unsigned>(Command::kScore)},
+      {.name = "chunk",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "the whole sequence",
+       .help = "Tokens in one forward pass; the logits do not depend on it",
+       .commands = static_cast<unsigned>(Command::kScore),
+       .minimum = 1,
+       .maximum = kMaxInt32},
+
+      {.name = "threads",
+       .letter = 't',
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "one for each processor",
+       .help = "How many threads compute; the answers do not depend on it",
+       .commands = kModelCommands,
+       .minimum = 1,
+       .maximum = 1024},
+      {.name = "activations",
+       .type = OptionType::kChoice,
+       .value_name = "POLICY",
+       .fallback = "fp8",
+       .help = "How the inputs of quantised layers are rounded: fp8 as the model was trained, none "
+               "for checking",
+       .commands = kModelCommands,
+       .choices = {"none", "fp8"}},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::span<const CommandSpec> command_table() { return commands(); }
+
+std::span<const OptionSpec> option_table() { return options(); }
+
+const CommandSpec* find_command(std::string_view name) {
+  const auto& table = commands();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const CommandSpec& spec) { return spec.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+const CommandSpec& command_spec(Command command) {
+  const auto& table = commands();
+  const auto found = std::find_if(table.begin(), table.end(),
+                                  [&](const CommandSpec& spec) { return spec.id == command; });
+  HADAL_CHECK(found != table.end());
+  return *found;
+}
+
+std::vector<const OptionSpec*> options_of(Command command) {
+  std::vector<const OptionSpec*> found;
+  for (const OptionSpec& spec : options()) {
+    if ((spec.commands & static_cast<unsigned>(command)) != 0) found.push_back(&spec);
+  }
+  return found;
+}
+
+}  // namespace hadal

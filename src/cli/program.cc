@@ -1,0 +1,86 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+#include <new>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/help_text.h"
+#include "cli/terminal.h"
+
+namespace hadal {
+namespace {
+
+constexpr int kOwnFault = 1;
+constexpr int kUserError = 2;
+constexpr int kInterrupted = 130;
+
+int dispatch(const ParsedLine& line) {
+  switch (line.command.value()) {
+    case Command::kRun:
+      return run_command(line);
+    case Command::kServe:
+      return serve_command(line);
+    case Command::kInspect:
+      return inspect_command(line);
+    case Command::kSynth:
+      return synth_command(line);
+    case Command::kScore:
+      return score_command(line);
+    case Command::kText:
+      return text_command(line);
+  }
+  return kOwnFault;
+}
+
+int answer(const ParsedLine& line) {
+  switch (line.request) {
+    case Request::kCommand:
+      return dispatch(line);
+    case Request::kHelp:
+      write_out(line.command ? command_help(command_spec(*line.command)) : overview_help());
+      return 0;
+    case Request::kMarkdown:
+      write_out(markdown_reference());
+      return 0;
+    case Request::kVersion:
+      write_out(version_text());
+      return 0;
+  }
+  return kOwnFault;
+}
+
+int status_of(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kInternal:
+      return kOwnFault;
+    case ErrorCode::kCancelled:
+      return kInterrupted;
+    default:
+      return kUserError;
+  }
+}
+
+}  // namespace
+
+int run_program(std::span<const std::string> words) {
+  try {
+    return answer(parse_command_line(words));
+  } catch (const Error& error) {
+    write_err(fmt::format("hadal: error: {}\n", error.what()));
+    return status_of(error);
+  } catch (const InvariantError& error) {
+    write_err(fmt::format("hadal: error: internal fault: {}; please report it\n", error.what()));
+  } catch (const std::bad_alloc&) {
+    write_err("hadal: error: memory: there is not enough; use a smaller model or context\n");
+    return kUserError;
+  } catch (const std::exception& error) {
+    write_err(fmt::format("hadal: error: internal fault: {}; please report it\n",
+                          printable(error.what(), 1024)));
+  }
+  return kOwnFault;
+}
+
+}  // namespace hadal

@@ -1,0 +1,240 @@
+// hadal score: logits of whole sequences, or single layers fed from a file.
+#include <chrono>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/unaligned.h"
+#include "cache/evaluate.h"
+#include "checkpoint/safetensors.h"
+#include "cli/commands.h"
+#include "cli/model_setup.h"
+#include "cli/terminal.h"
+#include "text/json_reader.h"
+
+namespace hadal {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+constexpr std::chrono::seconds kQuiet(2);
+
+// Throws Error naming `where` when the model cannot score `ids`.
+void check_ids(const Ids& ids, const ModelConfig& config, const std::string& where) {
+  const auto refuse = [&](std::string what, std::string remedy) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = where,
+                 .what = std::move(what),
+                 .remedy = std::move(remedy)});
+  };
+  if (ids.empty()) refuse("has no ids", "give at least one token id");
+  if (ids.size() > static_cast<size_t>(config.max_positions)) {
+    refuse("has " + std::to_string(ids.size()) + " ids, more than the model's " +
+               std::to_string(config.max_positions) + " positions",
+           "split it");
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] >= 0 && ids[i] < config.vocab_size) continue;
+    refuse("ids[" + std::to_string(i) + "] is " + std::to_string(ids[i]) +
+               ", outside the vocabulary of " + std::to_string(config.vocab_size),
+           "use ids from 0 to " + std::to_string(config.vocab_size - 1));
+  }
+}
+
+Ids parse_row(const std::string& text, const std::string& where) {
+  JsonReader reader(text, where);
+  Ids ids;
+  bool found = false;
+  std::string key;
+  for (reader.enter_object(); reader.next_member(key);) {
+    if (key != "ids") {
+      reader.skip_value();
+      continue;
+    }
+    found = true;
+    ids.clear();
+    for (reader.enter_array(); reader.next_element();) {
+      const int64_t id = reader.read_integer();
+      if (id < std::numeric_limits<int32_t>::min() || id > std::numeric_limits<int32_t>::max()) {
+        reader.fail("the id " + std::to_string(id) + " is outside any vocabulary");
+      }
+      ids.push_back(static_cast<int32_t>(id));
+    }
+  }
+  reader.finish();
+  if (!found) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = where,
+                 .what = "has no field ids",
+                 .remedy = "write each line as {\"ids\":[...]}"});
+  }
+  return ids;
+}
+
+std::vector<Ids> read_rows(const std::string& path, const ModelConfig& config) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    throw Error({.code = ErrorCode::kNotFound,
+                 .where = path,
+                 .what = "cannot be opened",
+                 .remedy = "give --input a file of JSON lines"});
+  }
+  std::vector<Ids> rows;
+  std::string text;
+  for (int number = 1; std::getline(file, text); ++number) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = path + ":" + std::to_string(number);
+    rows.push_back(parse_row(text, where));
+    check_ids(rows.back(), config, where);
+  }
+  if (rows.empty()) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = path,
+                 .what = "holds no lines",
+                 .remedy = "write lines of the form {\"ids\":[...]}"});
+  }
+  return rows;
+}
+
+// Logits of every row, written as they are computed.
+void score_rows(Model& model, const ParsedLine& line, const std::string& output) {
+  const ModelConfig& config = model.config();
+  const EvaluateOptions options = {.chunk = static_cast<int>(line.integer("chunk").value_or(0)),
+                                   .mtp = line.flag("mtp")};
+  if (options.mtp && !model.has_mtp()) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--mtp",
+                 .what = "asks for an MTP block, and this checkpoint has none",
+                 .remedy = "leave --mtp out"});
+  }
+  const std::vector<Ids> rows = read_rows(line.required_text("input"), config);
+
+  std::vector<SafetensorsWriter::Declaration> tensors;
+  uint64_t total_ids = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto n = static_cast<int64_t>(rows[i].size());
+    const std::string index = std::to_string(i);
+    tensors.push_back({"logits." + index, DType::kF32, {n, config.vocab_size}});
+    if (options.mtp) {
+      tensors.push_back({"mtp_logits." + index, DType::kF32, {n - 1, config.vocab_size}});
+    }
+    total_ids += rows[i].size();
+  }
+  SafetensorsWriter writer(output, tensors);
+  Progress progress("scoring", "tokens", kQuiet);
+  uint64_t done = 0;
+  for (const Ids& ids : rows) {
+    const SequenceLogits result = evaluate_logits(model, ids, options);
+    writer.write(std::as_bytes(std::span(result.logits)));
+    if (options.mtp) writer.write(std::as_bytes(std::span(result.mtp_logits)));
+    done += ids.size();
+    progress.update(done, total_ids);
+  }
+  writer.finish();
+}
+
+[[noreturn]] void refuse_tensor(const std::string& path, const std::string& name,
+                                std::string what) {
+  throw Error({.code = ErrorCode::kInvalidFile,
+               .where = path + ": " + name,
+               .what = std::move(what),
+               .remedy = "give --layers a file made for this model"});
+}
+
+Ids read_ids(const SafetensorsFile& file, const std::string& path) {
+  const TensorView view = file.tensor("ids");
+  if (view.shape.size() != 1) {
+    refuse_tensor(path, "ids", "has shape " + shape_text(view.shape) + " in place of [n]");
+  }
+  Ids ids(static_cast<size_t>(view.shape[0]));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (view.dtype == DType::kI32) {
+      ids[i] = load_unaligned<int32_t>(view.data + i * sizeof(int32_t));
+    } else if (view.dtype == DType::kI64) {
+      const auto id = load_unaligned<int64_t>(view.data + i * sizeof(int64_t));
+      ids[i] = id < 0 || id > std::numeric_limits<int32_t>::max() ? -1 : static_cast<int32_t>(id);
+    } else {
+      refuse_tensor(path, "ids",
+                    "is " + std::string(dtype_name(view.dtype)) + " in place of I32 or I64");
+    }
+  }
+  return ids;
+}
+
+std::vector<float> read_streams(const SafetensorsFile& file, const std::string& path,
+                                const std::string& name, const std::vector<int64_t>& shape) {
+  const TensorView view = file.tensor(name);
+  if (view.dtype != DType::kF32 || view.shape != shape) {
+    refuse_tensor(path, name,
+                  "is " + std::string(dtype_name(view.dtype)) + " " + shape_text(view.shape) +
+                      " in place of F32 " + shape_text(shape));
+  }
+  size_t count = 1;
+  for (const int64_t extent : shape) count *= static_cast<size_t>(extent);
+  std::vector<float> streams(count);
+  for (size_t i = 0; i < count; ++i) {
+    streams[i] = load_unaligned<float>(view.data + i * sizeof(float));
+  }
+  return streams;
+}
+
+// Each layer alone, fed with what the file says the layer before it gave.
+void score_layers(Model& model, const std::string& path, const std::string& output) {
+  const ModelConfig& config = model.config();
+  const SafetensorsFile file(path);
+  const Ids ids = read_ids(file, path);
+  check_ids(ids, config, path + ": ids");
+  const std::vector<int64_t> shape = {static_cast<int64_t>(ids.size()), config.hc_mult,
+                                      config.hidden_size};
+  std::vector<SafetensorsWriter::Declaration> tensors;
+  for (int layer = 0; layer < config.layers; ++layer) {
+    tensors.push_back({"layers." + std::to_string(layer) + ".out", DType::kF32, shape});
+  }
+  SafetensorsWriter writer(output, tensors);
+  Progress progress("scoring", "layers", kQuiet);
+  for (int layer = 0; layer < config.layers; ++layer) {
+    const std::vector<float> in =
+        layer == 0
+            ? evaluate_embedding(model, ids)
+            : read_streams(file, path, "layers." + std::to_string(layer - 1) + ".out", shape);
+    const std::vector<float> out = evaluate_layer(model, layer, ids, in);
+    writer.write(std::as_bytes(std::span(out)));
+    progress.update(static_cast<uint64_t>(layer) + 1, static_cast<uint64_t>(config.layers));
+  }
+  writer.finish();
+}
+
+}  // namespace
+
+int score_command(const ParsedLine& line) {
+  const std::string output = line.required_text("output");
+  const std::optional<std::string> layers = line.text("layers");
+  if (layers.has_value() == line.text("input").has_value()) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "hadal score",
+                 .what = "needs --input or --layers, and not both",
+                 .remedy = "see hadal score --help"});
+  }
+  for (const char* name : {"mtp", "chunk"}) {
+    if (layers && line.flag(name)) {
+      throw Error({.code = ErrorCode::kInvalidArgument,
+                   .where = std::string("--") + name,
+                   .what = "has no meaning with --layers",
+                   .remedy = "leave it out"});
+    }
+  }
+  const ModelDirectory directory = model_directory(line);
+  const Checkpoint checkpoint = Checkpoint::open(directory.path());
+  ThreadPool threads(thread_count(line));
+  Model model(checkpoint, threads, model_options(line));
+  if (layers) {
+    score_layers(model, *layers, output);
+  } else {
+    score_rows(model, line, output);
+  }
+  return 0;
+}
+
+}  // namespace hadal

@@ -1,0 +1,125 @@
+#include "cli/terminal.h"
+
+#include <cerrno>
+#include <csignal>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+
+namespace hadal {
+namespace {
+
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
+struct sigaction previous_action;
+
+void note_interrupt(int /*signal*/) { interrupted.store(true, std::memory_order_relaxed); }
+
+// Returns the errno of the failure, or 0.
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void write_out(std::string_view text) {
+  if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
+    throw_system_error("standard output", "cannot be written", error);
+  }
+}
+
+void write_err(std::string_view text) { write_all(STDERR_FILENO, text); }
+
+std::string terminal_safe(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+  std::string safe;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, in UTF-8 C2 80 to C2 9F, are control characters as well.
+    const bool second_set =
+        byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (second_set) {
+      safe += kReplacement;
+      ++i;
+    } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
+      safe += kReplacement;
+    } else {
+      safe += text[i];
+    }
+  }
+  return safe;
+}
+
+bool input_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
+bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+bool errors_are_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+InterruptGuard::InterruptGuard() {
+  clear();
+  struct sigaction action = {};
+  action.sa_handler = note_interrupt;
+  sigemptyset(&action.sa_mask);
+  // Without SA_RESTART: a read at the prompt must come back.
+  ::sigaction(SIGINT, &action, &previous_action);
+}
+
+InterruptGuard::~InterruptGuard() { ::sigaction(SIGINT, &previous_action, nullptr); }
+
+const std::atomic<bool>& InterruptGuard::flag() { return interrupted; }
+
+void InterruptGuard::clear() { interrupted.store(false, std::memory_order_relaxed); }
+
+Progress::Progress(std::string label, std::string unit, std::chrono::milliseconds quiet)
+    : label_(std::move(label)), unit_(std::move(unit)), quiet_(quiet) {}
+
+Progress::~Progress() { finish(); }
+
+void Progress::finish() {
+  if (shown_ && errors_are_terminal()) write_err("\n");
+  shown_ = false;
+}
+
+void Progress::update(uint64_t done, uint64_t total) {
+  if (total == 0 || Clock::now() - start_ < quiet_) return;
+  show(done, total);
+}
+
+void Progress::show(uint64_t done, uint64_t total) {
+  constexpr std::chrono::milliseconds kInterval(100);
+  constexpr uint64_t kBarWidth = 30;
+  const auto now = Clock::now();
+  const bool terminal = errors_are_terminal();
+  const auto share = static_cast<double>(done) / static_cast<double>(total);
+  const auto tenth = static_cast<uint64_t>(share * 10);
+  if (terminal) {
+    if (done < total && now - last_shown_ < kInterval) return;
+  } else {
+    if (tenth == last_tenth_) return;
+  }
+  last_shown_ = now;
+  last_tenth_ = tenth;
+  shown_ = true;
+
+  constexpr double kMega = 1e6;
+  const std::string amount =
+      unit_ == "B" ? fmt::format("{:.1f} of {:.1f} MB", static_cast<double>(done) / kMega,
+                                 static_cast<double>(total) / kMega)
+                   : fmt::format("{} of {} {}", done, total, unit_);
+  if (terminal) {
+    const auto filled = static_cast<size_t>(share * static_cast<double>(kBarWidth));
+    write_err(fmt::format("\r{} [{}{}] {:3.0f} %  {}\x1b[K", label_, std::string(filled, '#'),
+                          std::string(kBarWidth - filled, ' '), share * 100, amount));
+  } else {
+    write_err(fmt::format("{}: {:.0f} %  {}\n", label_, share * 100, amount));
+  }
+}
+
+}  // namespace hadal

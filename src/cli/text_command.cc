@@ -1,0 +1,33 @@
+// hadal text: JSON lines in, JSON lines out.
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/model_setup.h"
+#include "cli/terminal.h"
+#include "text/text_lines.h"
+
+namespace hadal {
+
+int text_command(const ParsedLine& line) {
+  const std::string action = line.required_text("ACTION");
+  std::optional<Tokenizer> tokenizer;
+  if (action == "tokenize" || action == "detokenize") {
+    tokenizer = Tokenizer::load(model_directory(line).path() / "tokenizer.json");
+  }
+  const auto convert = [&](const std::string& text, size_t number) {
+    if (action == "tokenize") return tokenize_line(*tokenizer, text, number);
+    if (action == "detokenize") return detokenize_line(*tokenizer, text, number);
+    if (action == "encode-chat") return encode_chat_line(text, number);
+    return parse_chat_line(text, number);
+  };
+  std::string text;
+  for (size_t number = 1; std::getline(std::cin, text); ++number) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    write_out(convert(text, number) + "\n");
+  }
+  return 0;
+}
+
+}  // namespace hadal

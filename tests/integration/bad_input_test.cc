@@ -1,0 +1,276 @@
+// Every kind of bad input ends in one line on standard error that names the culprit, and status 2.
+#include <algorithm>
+#include <cstring>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "program.h"
+
+namespace hadal::integration {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// `parts`: what the line must contain.
+void expect_refusal(const Outcome& outcome, const std::vector<std::string>& parts) {
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(outcome.err.starts_with("hadal: error: ")) << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("; "), std::string::npos) << "no remedy: " << outcome.err;
+  for (const std::string& part : parts) {
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << part << " is not in: " << outcome.err;
+  }
+}
+
+class BadModelTest : public testing::Test {
+ protected:
+  Outcome ask() {
+    return run_hadal(
+        {.words = {"run", "--model", model_.string(), "-p", "Hi", "--temperature", "0"}});
+  }
+  // A tensor of the catalogue and one that carries scales.
+  static constexpr const char* kNorm = "layers.1.attn_norm.weight";
+  static constexpr const char* kScale = "layers.1.attn.wkv.scale";
+
+  Scratch scratch_;
+  fs::path model_ = scratch_.nano_copy("model");
+  fs::path weights_ = weights_of(model_);
+};
+
+TEST_F(BadModelTest, UndamagedItAnswers) { EXPECT_EQ(ask().status, 0); }
+
+TEST_F(BadModelTest, TruncatedData) {
+  fs::resize_file(weights_, fs::file_size(weights_) / 2);
+  expect_refusal(ask(), {weights_.filename()});
+}
+
+TEST_F(BadModelTest, TruncatedHeader) {
+  for (const uintmax_t size : {0, 4, 8, 100}) {
+    fs::resize_file(weights_, size);
+    expect_refusal(ask(), {weights_.filename()});
+  }
+}
+
+TEST_F(BadModelTest, HeaderLongerThanTheFile) {
+  std::string bytes = read_bytes(weights_);
+  bytes.replace(0, 8, std::string(8, '\xff'));
+  write_bytes(weights_, bytes);
+  expect_refusal(ask(), {weights_.filename()});
+}
+
+TEST_F(BadModelTest, HeaderThatIsNotJson) {
+  std::string bytes = read_bytes(weights_);
+  bytes[8] = '[';
+  write_bytes(weights_, bytes);
+  expect_refusal(ask(), {weights_.filename()});
+}
+
+TEST_F(BadModelTest, OverlappingTensors) {
+  edit_header(weights_, [](json& header) {
+    const size_t size = header[kNorm]["data_offsets"][1].get<size_t>() -
+                        header[kNorm]["data_offsets"][0].get<size_t>();
+    header[kNorm]["data_offsets"] = {0, size};
+  });
+  expect_refusal(ask(), {weights_.filename(), "overlap"});
+}
+
+TEST_F(BadModelTest, OverflowingOffsets) {
+  edit_header(weights_, [](json& header) {
+    header[kNorm]["data_offsets"] = {0, 18446744073709551615ULL};
+  });
+  expect_refusal(ask(), {weights_.filename(), kNorm});
+}
+
+TEST_F(BadModelTest, OverflowingShape) {
+  edit_header(weights_, [](json& header) {
+    header[kNorm]["shape"] = {4611686018427387904LL, 4611686018427387904LL, 4};
+  });
+  expect_refusal(ask(), {weights_.filename(), kNorm});
+}
+
+TEST_F(BadModelTest, LyingShape) {
+  edit_header(weights_, [](json& header) { header[kNorm]["shape"] = {255}; });
+  expect_refusal(ask(), {weights_.filename(), kNorm});
+}
+
+TEST_F(BadModelTest, WrongDtype) {
+  edit_header(weights_, [](json& header) { header[kScale]["dtype"] = "I8"; });
+  expect_refusal(ask(), {kScale, "I8"});
+}
+
+TEST_F(BadModelTest, UnknownDtype) {
+  edit_header(weights_, [](json& header) { header[kNorm]["dtype"] = "F5"; });
+  expect_refusal(ask(), {kNorm, "F5"});
+}
+
+TEST_F(BadModelTest, ScaleThatIsNotANumber) {
+  std::string bytes = read_bytes(weights_);
+  edit_header(weights_, [&](json& header) {
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof(length));
+    bytes[sizeof(length) + length + header[kScale]["data_offsets"][0].get<size_t>()] = '\xff';
+  });
+  write_bytes(weights_, bytes);
+  expect_refusal(ask(), {kScale, "NaN"});
+}
+
+TEST_F(BadModelTest, MissingShard) {
+  fs::remove(weights_);
+  expect_refusal(ask(), {weights_.filename()});
+}
+
+TEST_F(BadModelTest, ShardOutsideTheDirectory) {
+  edit_json(model_ / "model.safetensors.index.json",
+            [](json& index) { index["weight_map"][kNorm] = "../elsewhere.safetensors"; });
+  expect_refusal(ask(), {"index.json", "elsewhere.safetensors"});
+}
+
+TEST_F(BadModelTest, ConfigThatContradictsItself) {
+  edit_json(model_ / "config.json", [](json& config) { config["num_attention_heads"] = 3; });
+  expect_refusal(ask(), {"config.json", "num_attention_heads"});
+}
+
+TEST_F(BadModelTest, ConfigThatContradictsTheTensors) {
+  edit_json(model_ / "config.json", [](json& config) { config["hidden_size"] = 512; });
+  expect_refusal(ask(), {"256", "512"});
+}
+
+TEST_F(BadModelTest, ConfigOfWrongTypesOrAbsurdSizes) {
+  const std::string good = read_bytes(model_ / "config.json");
+  for (const json& value : {json(-1), json(0), json(1e300), json("many"), json(nullptr),
+                            json::array(), json(2147483648LL)}) {
+    write_bytes(model_ / "config.json", good);
+    edit_json(model_ / "config.json", [&](json& config) { config["n_routed_experts"] = value; });
+    expect_refusal(ask(), {"config.json", "n_routed_experts"});
+  }
+}
+
+TEST_F(BadModelTest, ConfigThatIsNotJson) {
+  write_bytes(model_ / "config.json", "{\"hidden_size\": ");
+  expect_refusal(ask(), {"config.json"});
+}
+
+TEST_F(BadModelTest, TokenizerThatIsNotOne) {
+  write_bytes(model_ / "tokenizer.json", "{}");
+  expect_refusal(ask(), {"tokenizer.json"});
+  fs::remove(model_ / "tokenizer.json");
+  expect_refusal(ask(), {"tokenizer.json"});
+}
+
+TEST(BadDirectoryTest, NotAModel) {
+  const Scratch scratch;
+  fs::create_directories(scratch.path("empty"));
+  write_bytes(scratch.path("file"), "text");
+  for (const std::string command : {"run", "score"}) {
+    std::vector<std::string> words = {command, "--model"};
+    const std::vector<std::string> rest =
+        command == "run" ? std::vector<std::string>{"-p", "Hi"}
+                         : std::vector<std::string>{"--input", "x", "--output", "y"};
+    for (const std::string name : {"absent", "empty", "file"}) {
+      std::vector<std::string> all = words;
+      all.push_back(scratch.path(name).string());
+      all.insert(all.end(), rest.begin(), rest.end());
+      expect_refusal(run_hadal({.words = all}), {scratch.path(name).string()});
+    }
+  }
+  expect_refusal(run_hadal({.words = {"inspect", scratch.path("empty").string()}}),
+                 {"config.json"});
+  expect_refusal(
+      run_hadal({.words = {"text", "tokenize", "--model", scratch.path("empty").string()},
+                 .input = "{\"text\":\"a\"}\n"}),
+      {"tokenizer.json"});
+}
+
+TEST(BadPromptTest, Empty) {
+  expect_refusal(run_hadal({.words = {"run", "-p", ""}}), {"--prompt", "empty"});
+  expect_refusal(run_hadal({.words = {"run", "-p", "-"}}), {"empty"});
+}
+
+TEST(BadPromptTest, NotUtf8) {
+  expect_refusal(run_hadal({.words = {"run", "-p", "abc\xff"}}), {"--prompt", "UTF-8"});
+  expect_refusal(run_hadal({.words = {"run", "-p", "-"}, .input = "abc\xc3"}), {"UTF-8"});
+  expect_refusal(run_hadal({.words = {"run", "-p", "x", "--system", "\xff"}}),
+                 {"--system", "UTF-8"});
+}
+
+TEST(BadPromptTest, Huge) {
+  std::string words;
+  for (int i = 0; i < 100000; ++i) words += "We drank tea. ";
+  expect_refusal(run_hadal({.words = {"run", "-p", "-"}, .input = words}), {"tokens", "4096"});
+  // One word without end must not take quadratic time.
+  expect_refusal(run_hadal({.words = {"run", "-p", "-"}, .input = std::string(4 << 20, 'a')}),
+                 {"tokens", "4096"});
+}
+
+TEST(BadScoreTest, IdsOutOfRange) {
+  const Scratch scratch;
+  const std::string in = scratch.path("rows.jsonl").string();
+  const std::string out = scratch.path("out.safetensors").string();
+  const auto score = [&](const std::string& rows) {
+    write_bytes(in, rows);
+    const Outcome outcome = run_hadal({.words = {"score", "--input", in, "--output", out}});
+    EXPECT_FALSE(fs::exists(out));
+    return outcome;
+  };
+  expect_refusal(score("{\"ids\":[1,2]}\n{\"ids\":[2048]}\n"), {in + ":2", "2048"});
+  expect_refusal(score("{\"ids\":[-1]}\n"), {in + ":1", "-1"});
+  expect_refusal(score("{\"ids\":[99999999999]}\n"), {in + ":1", "99999999999"});
+  expect_refusal(score("{\"ids\":[]}\n"), {in + ":1"});
+  expect_refusal(score("{\"ids\":[1.5]}\n"), {in + ":1"});
+  expect_refusal(score("{\"id\":[1]}\n"), {in + ":1", "ids"});
+  expect_refusal(score("nonsense\n"), {in + ":1"});
+  expect_refusal(score(""), {in});
+  expect_refusal(score(std::string(1 << 20, '[')), {in + ":1"});
+}
+
+TEST(BadScoreTest, LayersFileWithoutLayers) {
+  const Scratch scratch;
+  const std::string weights = HADAL_SOURCE_DIR "/models/nano/model-00001-of-00001.safetensors";
+  const std::string golden = HADAL_SOURCE_DIR "/tests/golden/data/model/pico/golden.safetensors";
+  const std::string model = HADAL_SOURCE_DIR "/tests/golden/data/model/pico/model";
+  const std::string out = scratch.path("out").string();
+  expect_refusal(run_hadal({.words = {"score", "--layers", weights, "--output", out}}),
+                 {weights, "ids"});
+  fs::copy(golden, scratch.path("golden"));
+  edit_header(scratch.path("golden"), [](json& header) {
+    header["layers.0.out"]["shape"] = {1, header["layers.0.out"]["shape"][0].get<int>() * 1024};
+  });
+  expect_refusal(run_hadal({.words = {"score", "--model", model, "--layers",
+                                      scratch.path("golden").string(), "--output", out}}),
+                 {scratch.path("golden").string(), "layers.0.out"});
+  EXPECT_FALSE(fs::exists(out));
+}
+
+// /proc refuses new files to everyone, root included.
+TEST(NoPermissionTest, NamesThePlace) {
+  const Scratch scratch;
+  const std::string in = scratch.path("rows.jsonl").string();
+  write_bytes(in, "{\"ids\":[1]}\n");
+  expect_refusal(
+      run_hadal({.words = {"score", "--input", in, "--output", "/proc/out.safetensors"}}),
+      {"/proc/out.safetensors"});
+  expect_refusal(run_hadal({.words = {"synth", "pico", "/proc/pico"}}), {"/proc/pico"});
+}
+
+TEST(NoPermissionTest, FullDisk) {
+  const Scratch scratch;
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(full, 0);
+  const int err = ::open(scratch.path("err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  const pid_t pid = start_hadal({"--help"}, -1, full, err);
+  ::close(full);
+  ::close(err);
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(WEXITSTATUS(status), 2);
+  EXPECT_NE(read_bytes(scratch.path("err")).find("standard output"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hadal::integration

@@ -1,0 +1,136 @@
+// The conversation on a terminal: editing, Ctrl-C stops an answer and not the program, Ctrl-D
+// leaves.
+#include <chrono>
+#include <csignal>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "program.h"
+
+namespace hadal::integration {
+namespace {
+
+// hadal run on a pseudo-terminal.
+class Terminal {
+ public:
+  Terminal() {
+    int slave = -1;
+    if (::openpty(&master_, &slave, nullptr, nullptr, nullptr) != 0) return;
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::login_tty(slave);
+      ::setenv("TERM", "xterm", 1);
+      ::execl(HADAL_BINARY, HADAL_BINARY, "run", "--temperature", "0", nullptr);
+      ::_exit(127);
+    }
+    ::close(slave);
+  }
+  ~Terminal() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    ::close(master_);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  void type(const std::string& keys) const {
+    EXPECT_EQ(::write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+
+  // Reads until `text` appears after what was waited for before. False when it does not come.
+  bool wait_for(const std::string& text) {
+    constexpr auto kLimit = std::chrono::seconds(60);
+    const auto deadline = std::chrono::steady_clock::now() + kLimit;
+    while (true) {
+      if (const size_t at = seen_.find(text, consumed_); at != std::string::npos) {
+        consumed_ = at + text.size();
+        return true;
+      }
+      if (std::chrono::steady_clock::now() > deadline || !read_more()) return false;
+    }
+  }
+
+  // The exit status once the program has ended by itself.
+  int exit_status() {
+    while (read_more()) {
+    }
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  const std::string& seen() const { return seen_; }
+
+ private:
+  bool read_more() {
+    constexpr int kWaitMs = 60000;
+    pollfd ready = {.fd = master_, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, kWaitMs) <= 0) return false;
+    char buffer[4096];
+    const ssize_t n = ::read(master_, buffer, sizeof(buffer));
+    if (n <= 0) return false;
+    seen_.append(buffer, static_cast<size_t>(n));
+    return true;
+  }
+
+  int master_ = -1;
+  pid_t pid_ = -1;
+  std::string seen_;
+  size_t consumed_ = 0;
+};
+
+constexpr const char* kPrompt = "> ";
+
+TEST(InteractiveTest, AnswersAndLeavesOnEndOfInput) {
+  Terminal terminal;
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("Victor has a white owl. What pet does Victor have?\r");
+  ASSERT_TRUE(terminal.wait_for("Victor has a white owl.\r\n")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("\x04");
+  EXPECT_EQ(terminal.exit_status(), 0);
+}
+
+TEST(InteractiveTest, CtrlCStopsTheAnswerNotTheProgram) {
+  Terminal terminal;
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("Count from 1 to 200.\r");
+  ASSERT_TRUE(terminal.wait_for("\r\n")) << terminal.seen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("/help\r");
+  ASSERT_TRUE(terminal.wait_for("/reset")) << terminal.seen();
+  terminal.type("/quit\r");
+  EXPECT_EQ(terminal.exit_status(), 0);
+}
+
+TEST(InteractiveTest, CtrlCTwiceAtThePromptLeaves) {
+  Terminal terminal;
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("half a line\x03");
+  ASSERT_TRUE(terminal.wait_for("Ctrl-C again")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("\x03");
+  EXPECT_EQ(terminal.exit_status(), 0);
+}
+
+TEST(InteractiveTest, AnErrorKeepsTheConversation) {
+  Terminal terminal;
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("/rest\r");
+  ASSERT_TRUE(terminal.wait_for("did you mean /reset?")) << terminal.seen();
+  ASSERT_TRUE(terminal.wait_for(kPrompt)) << terminal.seen();
+  terminal.type("\x04");
+  EXPECT_EQ(terminal.exit_status(), 0);
+}
+
+}  // namespace
+}  // namespace hadal::integration
