@@ -12,7 +12,6 @@
 #include "model/weights.h"
 #include "ops/embedding.h"
 #include "ops/hyper_connection.h"
-#include "ops/kernel_table.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
 
@@ -44,7 +43,7 @@ struct Model::Impl {
         weights(bind_weights(checkpoint)),
         window_rope(window_frequencies(config)),
         compressed_rope(compressed_frequencies(config)),
-        ops(threads, reference_kernels()) {}
+        ops(threads, kernels_for(options.isa)) {}
 
   size_t stream_floats() const { return as_size(config.hc_mult) * as_size(config.hidden_size); }
   int mtp_layer() const { return config.layers; }

@@ -17,11 +17,13 @@
 #include "model/cache_layout.h"
 #include "model/sequence_cache.h"
 #include "model/step.h"
+#include "ops/isa.h"
 #include "ops/linear.h"
 
 namespace hadal {
 
 struct ModelOptions {
+  Isa isa = best_isa();
   ActivationPolicy activations = ActivationPolicy::kFp8;
   int page_tokens = kDefaultPageTokens;
   RopeStorage rope_storage = RopeStorage::kBf16;  // of cached keys

@@ -23,11 +23,14 @@ class OpContext {
   // Scratch of one thread of the pool: `count` floats, 64-byte aligned, with unspecified contents,
   // valid until the same thread asks again.
   float* thread_scratch(int thread, size_t count);
+  // The same for the caller of an operation, who may share it with the threads.
+  float* shared_scratch(size_t count) { return shared_scratch_.at_least(count); }
 
  private:
   ThreadPool& threads_;
   const KernelTable& kernels_;
   std::vector<AlignedBuffer<float>> scratch_;  // [threads]
+  AlignedBuffer<float> shared_scratch_;
 };
 
 }  // namespace hadal

@@ -16,11 +16,16 @@
 
 namespace hadal {
 
+namespace cpu {
+struct MicroKernels;
+}
+
 template <typename Args>
 using Kernel = void (*)(OpContext& context, const Args& args);
 
 struct KernelTable {
   const char* name = "";
+  const cpu::MicroKernels* micro = nullptr;  // inner loops of an instruction set; ref has none
   Kernel<EmbedArgs> embed = nullptr;
   Kernel<RoundActivationsArgs> round_activations = nullptr;
   Kernel<QuantizeInt8RowsArgs> quantize_int8_rows = nullptr;

@@ -6,13 +6,12 @@
 #include "base/check.h"
 #include "base/unaligned.h"
 #include "ops/ref/dot.h"
+#include "ops/stream_weights.h"
 
 namespace hadal::ref {
 namespace {
 
 constexpr int kMaxMixes = (2 + kMaxStreams) * kMaxStreams;
-
-float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 // mixes[i] = (fn_i · v) · rsqrt(mean(v²) + eps), v the streams of one row laid end to end.
 void project_streams(const WeightMatrix& fn, const float* v, float rms_eps, float* row_buffer,
@@ -24,41 +23,6 @@ void project_streams(const WeightMatrix& fn, const float* v, float rms_eps, floa
   for (int i = 0; i < fn.out_features; ++i) {
     std::memcpy(row_buffer, fn.data + static_cast<size_t>(i) * row_bytes, row_bytes);
     mixes[i] = dot(row_buffer, v, columns) * factor;
-  }
-}
-
-void normalize_columns(float* matrix, int n, float eps) {
-  for (int k = 0; k < n; ++k) {
-    float sum = 0;
-    for (int j = 0; j < n; ++j) sum += matrix[j * n + k];
-    for (int j = 0; j < n; ++j) matrix[j * n + k] /= sum + eps;
-  }
-}
-
-void normalize_rows(float* matrix, int n, float eps) {
-  for (int j = 0; j < n; ++j) {
-    float sum = 0;
-    for (int k = 0; k < n; ++k) sum += matrix[j * n + k];
-    for (int k = 0; k < n; ++k) matrix[j * n + k] /= sum + eps;
-  }
-}
-
-// Softmax over each row, then `iterations` column passes with row passes between them.
-void sinkhorn(float* matrix, int n, int iterations, float eps) {
-  for (int j = 0; j < n; ++j) {
-    float* row = matrix + j * n;
-    const float maximum = *std::max_element(row, row + n);
-    float sum = 0;
-    for (int k = 0; k < n; ++k) {
-      row[k] = std::exp(row[k] - maximum);
-      sum += row[k];
-    }
-    for (int k = 0; k < n; ++k) row[k] = row[k] / sum + eps;
-  }
-  normalize_columns(matrix, n, eps);
-  for (int i = 1; i < iterations; ++i) {
-    normalize_rows(matrix, n, eps);
-    normalize_columns(matrix, n, eps);
   }
 }
 
@@ -79,8 +43,6 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   HADAL_CHECK(args.weights.fn.format == WeightFormat::kF32);
   const auto hidden = static_cast<size_t>(args.hidden);
   const size_t width = static_cast<size_t>(n) * hidden;
-  const float* base = args.weights.base;
-  const float* scale = args.weights.scale;
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int thread) {
     float* buffer = context.thread_scratch(thread, width);
     float mixes[kMaxMixes];
@@ -90,12 +52,7 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args) {
       project_streams(args.weights.fn, x, args.rms_eps, buffer, mixes);
       float* post = args.post + static_cast<size_t>(row) * static_cast<size_t>(n);
       float* mixing = args.mixing + static_cast<size_t>(row) * static_cast<size_t>(n * n);
-      for (int j = 0; j < n; ++j) {
-        pre[j] = sigmoid(mixes[j] * scale[0] + base[j]) + args.hc_eps;
-        post[j] = 2.0F * sigmoid(mixes[n + j] * scale[1] + base[n + j]);
-      }
-      for (int i = 0; i < n * n; ++i) mixing[i] = mixes[2 * n + i] * scale[2] + base[2 * n + i];
-      sinkhorn(mixing, n, args.sinkhorn_iterations, args.hc_eps);
+      stream_weights(args, mixes, pre, post, mixing);
       mix_streams(x, pre, n, hidden, args.out + static_cast<size_t>(row) * hidden);
     }
   });
@@ -135,9 +92,7 @@ void hyper_head(OpContext& context, const HyperHeadArgs& args) {
     for (int row = begin; row < end; ++row) {
       const float* x = args.x + static_cast<size_t>(row) * width;
       project_streams(args.fn, x, args.rms_eps, buffer, pre);
-      for (int j = 0; j < n; ++j) {
-        pre[j] = sigmoid(pre[j] * args.scale[0] + args.base[j]) + args.hc_eps;
-      }
+      head_stream_weights(args, pre, pre);
       mix_streams(x, pre, n, hidden, args.out + static_cast<size_t>(row) * hidden);
     }
   });

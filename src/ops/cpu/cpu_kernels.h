@@ -1,0 +1,20 @@
+// The operations on vector units: tiling and threads around the inner loops of one instruction set
+// (context.kernels().micro). Shapes that the inner loops do not take go to the reference.
+#pragma once
+
+#include "ops/kernel_table.h"
+
+namespace hadal::cpu {
+
+void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
+void linear(OpContext& context, const LinearArgs& args);
+void rms_norm(OpContext& context, const RmsNormArgs& args);
+void swiglu(OpContext& context, const SwigluArgs& args);
+void hyper_pre(OpContext& context, const HyperPreArgs& args);
+void hyper_post(OpContext& context, const HyperPostArgs& args);
+void hyper_head(OpContext& context, const HyperHeadArgs& args);
+void attend(OpContext& context, const AttendArgs& args);
+void choose_entries(OpContext& context, const ChooseEntriesArgs& args);
+void experts(OpContext& context, const ExpertsArgs& args);
+
+}  // namespace hadal::cpu

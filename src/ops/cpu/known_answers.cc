@@ -1,0 +1,202 @@
+#include "ops/cpu/known_answers.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace hadal::cpu {
+namespace {
+
+// A fixed sequence of values in [-1, 1).
+class Sequence {
+ public:
+  uint32_t next_bits() {
+    state_ = state_ * 1664525U + 1013904223U;
+    return state_ >> 8;
+  }
+  std::vector<float> floats(size_t count) {
+    std::vector<float> out(count);
+    for (float& v : out) v = static_cast<float>(next_bits() % 4096) / 2048.0F - 1.0F;
+    return out;
+  }
+  // Codes without NaN and scales near one.
+  std::vector<std::byte> codes(size_t count) {
+    std::vector<std::byte> out(count);
+    for (std::byte& b : out) b = static_cast<std::byte>(next_bits() % 0x7f);
+    return out;
+  }
+  std::vector<std::byte> scales(size_t count) {
+    std::vector<std::byte> out(count);
+    for (std::byte& b : out) b = static_cast<std::byte>(120 + next_bits() % 8);
+    return out;
+  }
+
+ private:
+  uint32_t state_ = 2463534242U;
+};
+
+bool close(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0;
+  double norm = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(static_cast<double>(a[i]) - b[i], 2);
+    norm += static_cast<double>(b[i]) * b[i];
+  }
+  return difference <= 1e-10 * norm;
+}
+
+bool same(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+constexpr int kColumns = 256;
+constexpr int kFeatures = 16;
+
+// Runs one operation on the candidate's and on the reference's context.
+struct Contexts {
+  explicit Contexts(const KernelTable& candidate_table)
+      : candidate(threads, candidate_table), reference(threads, reference_kernels()) {}
+  ThreadPool threads{1};
+  OpContext candidate;
+  OpContext reference;
+};
+
+std::vector<float> linear_result(OpContext& context, const WeightMatrix& weight,
+                                 const std::vector<float>& x, int rows, const Int8Rows& int8) {
+  std::vector<float> out(static_cast<size_t>(rows * weight.out_features));
+  ops::linear(context, {.x = x.data(),
+                        .weight = weight,
+                        .out = out.data(),
+                        .rows = rows,
+                        .x_stride = static_cast<size_t>(weight.in_features),
+                        .out_stride = static_cast<size_t>(weight.out_features),
+                        .x_int8 = int8});
+  return out;
+}
+
+struct Quantized {
+  std::vector<int8_t> codes;
+  std::vector<float> scales;
+  std::vector<int32_t> sums;
+  Int8Rows rows() const { return {codes.data(), scales.data(), sums.data(), kColumns}; }
+};
+
+Quantized quantize(OpContext& context, const std::vector<float>& x) {
+  Quantized q{std::vector<int8_t>(x.size()), std::vector<float>(x.size() / 128),
+              std::vector<int32_t>(x.size() / 32)};
+  ops::quantize_int8_rows(context, {.x = x.data(),
+                                    .rows = static_cast<int>(x.size()) / kColumns,
+                                    .columns = kColumns,
+                                    .codes = q.codes.data(),
+                                    .scales = q.scales.data(),
+                                    .group_sums = q.sums.data()});
+  return q;
+}
+
+std::string failed_linear(Contexts& contexts, Sequence& sequence) {
+  const std::vector<std::byte> data = sequence.codes(kFeatures * kColumns * 4);
+  const std::vector<std::byte> scales = sequence.scales(kFeatures * kColumns / 32);
+  const std::vector<float> tile_scales = sequence.floats(kFeatures * kColumns / 128);
+  for (const int rows : {1, 3, 13}) {
+    const std::vector<float> x = sequence.floats(static_cast<size_t>(rows * kColumns));
+    const Quantized q = quantize(contexts.candidate, x);
+    const Quantized expected = quantize(contexts.reference, x);
+    if (q.codes != expected.codes || q.sums != expected.sums || !same(q.scales, expected.scales)) {
+      return "int8 quantisation";
+    }
+    WeightMatrix weight{.data = data.data(),
+                        .scale = scales.data(),
+                        .out_features = kFeatures,
+                        .in_features = kColumns};
+    const auto agrees = [&](const Int8Rows& int8, const auto& equal) {
+      return equal(linear_result(contexts.candidate, weight, x, rows, int8),
+                   linear_result(contexts.reference, weight, x, rows, int8));
+    };
+    for (const WeightFormat format :
+         {WeightFormat::kF32, WeightFormat::kBf16, WeightFormat::kFp8, WeightFormat::kFp4}) {
+      weight.format = format;
+      if (!agrees({}, close)) return "float32 dot product";
+    }
+    if (!agrees(q.rows(), same)) return "FP4 dot product in int8";
+    weight.format = WeightFormat::kFp8;
+    weight.int8 = {.codes = reinterpret_cast<const uint8_t*>(data.data()),
+                   .scales = tile_scales.data()};
+    if (!agrees(q.rows(), same)) return "int8 dot product";
+  }
+  return "";
+}
+
+std::string failed_elementwise(Contexts& contexts, Sequence& sequence) {
+  std::vector<float> x = sequence.floats(2 * 100);
+  for (float& v : x) v *= 12;
+  const auto agrees = [&](const auto& run) {
+    return close(run(contexts.candidate), run(contexts.reference));
+  };
+  const bool norm = agrees([&](OpContext& context) {
+    std::vector<float> out(200);
+    ops::rms_norm(context, {.x = x.data(), .out = out.data(), .rows = 2, .columns = 100, .eps = 1});
+    return out;
+  });
+  if (!norm) return "RMS norm";
+  const bool gate = agrees([&](OpContext& context) {
+    std::vector<float> out(100);
+    ops::swiglu(context, {.gate = x.data(),
+                          .up = x.data() + 100,
+                          .out = out.data(),
+                          .rows = 1,
+                          .width = 100,
+                          .limit = 10});
+    return out;
+  });
+  return gate ? "" : "SwiGLU";
+}
+
+std::string failed_attention(Contexts& contexts, Sequence& sequence) {
+  constexpr int kEntries = 70;
+  constexpr int kHeads = 5;
+  StepPlan plan;
+  plan.rows = kEntries;
+  plan.sequences.push_back({.rows = kEntries});
+  for (int i = 0; i < kEntries; ++i) {
+    plan.positions.push_back(i);
+    plan.row_sequence.push_back(0);
+  }
+  LayerKv kv;
+  kv.format = {.nope_dim = 64, .rope_dim = 32};
+  kv.plan = &plan;
+  kv.window = kEntries;
+  std::vector<std::byte> data = sequence.codes(kEntries * kv.format.data_bytes());
+  // Exponents of the bf16 part near one, so that no weight drowns the others.
+  for (size_t i = 0; i < data.size(); ++i) {
+    if (i % 128 >= 64 && i % 2 == 1) data[i] = static_cast<std::byte>(0x3f);
+  }
+  const std::vector<std::byte> scales(kEntries * kv.format.scale_bytes(), std::byte{118});
+  kv.step_data = data.data();
+  kv.step_scales = scales.data();
+  const std::vector<float> q = sequence.floats(static_cast<size_t>(kEntries) * kHeads * 96);
+  const std::vector<float> sink = sequence.floats(kHeads);
+  const auto run = [&](OpContext& context) {
+    std::vector<float> out(q.size());
+    ops::attend(context, {.q = q.data(),
+                          .sink = sink.data(),
+                          .kv = kv,
+                          .out = out.data(),
+                          .heads = kHeads,
+                          .scale = 0.1F});
+    return out;
+  };
+  return close(run(contexts.candidate), run(contexts.reference)) ? "" : "attention";
+}
+
+}  // namespace
+
+std::string failed_known_answer(const KernelTable& table) {
+  Contexts contexts(table);
+  Sequence sequence;
+  for (const auto& check : {failed_linear, failed_elementwise, failed_attention}) {
+    if (const std::string failed = check(contexts, sequence); !failed.empty()) return failed;
+  }
+  return "";
+}
+
+}  // namespace hadal::cpu

@@ -1,0 +1,193 @@
+#include "ops/linear.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/micro_kernels.h"
+
+namespace hadal::cpu {
+namespace {
+
+constexpr int kFp8Block = 128;
+constexpr int kFp4Block = 32;
+// Features that are decoded together: with 4096 inputs half of a 1 MiB share of the second cache.
+constexpr int kPanelFeatures = 32;
+// Rows that one panel meets before the next is decoded: their inputs stay in the second cache.
+constexpr int kRowBlock = 64;
+
+size_t as_size(int value) { return static_cast<size_t>(value); }
+
+RowFormat row_format(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
+      return RowFormat::kF32;
+    case WeightFormat::kBf16:
+      return RowFormat::kBf16;
+    case WeightFormat::kFp8:
+      return RowFormat::kFp8;
+    case WeightFormat::kFp4:
+      return RowFormat::kFp4;
+  }
+  return RowFormat::kF32;
+}
+
+size_t row_bytes(const WeightMatrix& weight) {
+  const size_t columns = as_size(weight.in_features);
+  switch (weight.format) {
+    case WeightFormat::kF32:
+      return columns * 4;
+    case WeightFormat::kBf16:
+      return columns * 2;
+    case WeightFormat::kFp8:
+      return columns;
+    case WeightFormat::kFp4:
+      return columns / 2;
+  }
+  return 0;
+}
+
+size_t element_offset(const WeightMatrix& weight, int column) {
+  return as_size(column) * row_bytes(weight) / as_size(weight.in_features);
+}
+
+// Features [feature, feature + count), rows [row, row + rows), all of whose FP8 scales lie in one
+// row of blocks.
+void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, int count, int row,
+                int rows, float* panel) {
+  const WeightMatrix& weight = args.weight;
+  const int segment = weight.in_features / args.segments;
+  FloatDotArgs dot{.format = row_format(weight.format),
+                   .weight_stride = row_bytes(weight),
+                   .features = count,
+                   .columns = segment,
+                   .x_stride = args.x_stride,
+                   .rows = rows,
+                   .out = args.out + as_size(row) * args.out_stride + as_size(feature),
+                   .out_stride = args.out_stride,
+                   .panel = panel};
+  for (int s = 0; s < args.segments; ++s) {
+    const int first = s * segment;
+    dot.weights =
+        weight.data + as_size(feature) * dot.weight_stride + element_offset(weight, first);
+    dot.x = args.x + as_size(row) * args.x_stride + as_size(first);
+    dot.accumulate = s > 0;
+    if (weight.format == WeightFormat::kFp8) {
+      const size_t blocks = as_size((weight.in_features + kFp8Block - 1) / kFp8Block);
+      dot.scales = weight.scale + as_size((weight.scale_row + feature) / kFp8Block) * blocks;
+      dot.scale_column = first;
+    } else if (weight.format == WeightFormat::kFp4) {
+      dot.scale_stride = as_size(weight.in_features / kFp4Block);
+      dot.scales = weight.scale + as_size(feature) * dot.scale_stride + as_size(first / kFp4Block);
+    }
+    micro.float_dot(dot);
+  }
+}
+
+void linear_float(OpContext& context, const LinearArgs& args) {
+  const MicroKernels& micro = *context.kernels().micro;
+  const WeightMatrix& weight = args.weight;
+  const int panels = (weight.out_features + kPanelFeatures - 1) / kPanelFeatures;
+  const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
+  const size_t panel_floats =
+      args.rows > 1 ? kPanelFeatures * padded_columns(weight.in_features / args.segments) : 0;
+  context.threads().parallel_for(panels * row_blocks, 1, [&](int begin, int end, int thread) {
+    float* panel = context.thread_scratch(thread, panel_floats);
+    for (int task = begin; task < end; ++task) {
+      const int row = task % row_blocks * kRowBlock;
+      const int rows = std::min(kRowBlock, args.rows - row);
+      const int panel_begin = task / row_blocks * kPanelFeatures;
+      const int panel_end = std::min(panel_begin + kPanelFeatures, weight.out_features);
+      for (int feature = panel_begin; feature < panel_end;) {
+        const int to_block_end = kFp8Block - (weight.scale_row + feature) % kFp8Block;
+        const int count = std::min(panel_end - feature, to_block_end);
+        float_tile(args, micro, feature, count, row, rows, panel);
+        feature += count;
+      }
+    }
+  });
+}
+
+// Consecutive tiles that one task takes: long streams for the prefetcher, enough tasks to share.
+int tiles_per_task(int tiles, int threads) { return std::clamp(tiles / (threads * 8), 1, 8); }
+
+void linear_int8_tiles(OpContext& context, const LinearArgs& args) {
+  const MicroKernels& micro = *context.kernels().micro;
+  const WeightMatrix& weight = args.weight;
+  const int segment = weight.in_features / args.segments;
+  const int tiles = (weight.out_features + kInt8TileFeatures - 1) / kInt8TileFeatures;
+  const int grain = tiles_per_task(tiles, context.threads().threads());
+  context.threads().parallel_for(tiles, grain, [&](int begin, int end, int) {
+    for (int tile = begin; tile < end; ++tile) {
+      const int feature = tile * kInt8TileFeatures;
+      const size_t tile_codes = as_size(tile) * as_size(weight.in_features) * kInt8TileFeatures;
+      for (int s = 0; s < args.segments; ++s) {
+        const size_t first = as_size(s * segment);
+        micro.int8_dot({.tile = weight.int8.codes + tile_codes + first * kInt8TileFeatures,
+                        .tile_scales = weight.int8.scales +
+                                       (tile_codes + first * kInt8TileFeatures) / kInt8Block,
+                        .features = std::min(kInt8TileFeatures, weight.out_features - feature),
+                        .columns = segment,
+                        .x = columns_from(args.x_int8, s * segment),
+                        .rows = args.rows,
+                        .out = args.out + as_size(feature),
+                        .out_stride = args.out_stride,
+                        .accumulate = s > 0});
+      }
+    }
+  });
+}
+
+void linear_int8_fp4(OpContext& context, const LinearArgs& args) {
+  const MicroKernels& micro = *context.kernels().micro;
+  const WeightMatrix& weight = args.weight;
+  const size_t columns = as_size(weight.in_features);
+  const int tiles = weight.out_features / kInt8TileFeatures;
+  const int grain = tiles_per_task(tiles, context.threads().threads());
+  context.threads().parallel_for(tiles, grain, [&](int begin, int end, int thread) {
+    float* scratch = context.thread_scratch(thread, fp4_tile_floats(weight.in_features));
+    for (int tile = begin; tile < end; ++tile) {
+      const size_t feature = as_size(tile * kInt8TileFeatures);
+      micro.fp4_int8_dot({.weights = weight.data + feature * (columns / 2),
+                          .scales = weight.scale + feature * (columns / kFp4Block),
+                          .columns = weight.in_features,
+                          .x = args.x_int8,
+                          .rows = args.rows,
+                          .out = args.out + feature,
+                          .out_stride = args.out_stride,
+                          .scratch = scratch});
+    }
+  });
+}
+
+}  // namespace
+
+void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
+  HADAL_CHECK(args.columns % kInt8Block == 0);
+  const MicroKernels& micro = *context.kernels().micro;
+  const size_t columns = as_size(args.columns);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (size_t row = as_size(begin); row < as_size(end); ++row) {
+      micro.quantize_int8({.x = args.x + row * columns,
+                           .columns = args.columns,
+                           .codes = args.codes + row * columns,
+                           .scales = args.scales + row * (columns / kInt8Block),
+                           .group_sums = args.group_sums + row * (columns / kFp4Block)});
+    }
+  });
+}
+
+void linear(OpContext& context, const LinearArgs& args) {
+  const WeightMatrix& weight = args.weight;
+  HADAL_CHECK(args.segments >= 1 && weight.in_features % args.segments == 0);
+  HADAL_CHECK(weight.format != WeightFormat::kFp4 ||
+              weight.in_features / args.segments % kFp4Block == 0);
+  if (args.rows == 0) return;
+  if (args.x_int8.codes == nullptr || !has_int8_form(weight, args.segments)) {
+    return linear_float(context, args);
+  }
+  if (weight.format == WeightFormat::kFp4) return linear_int8_fp4(context, args);
+  linear_int8_tiles(context, args);
+}
+
+}  // namespace hadal::cpu

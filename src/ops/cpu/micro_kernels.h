@@ -1,0 +1,126 @@
+// What one instruction set contributes: the inner loops of the operations, as plain functions over
+// pointers. The files that define them are compiled with ISA flags and share no inline function
+// with the rest of the program; tiling and threads are the business of their callers (linear.cc and
+// the other files of this folder).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ops/int8_rows.h"
+
+namespace hadal::cpu {
+
+enum class RowFormat { kF32, kBf16, kFp8, kFp4 };
+
+// out[r, f] = Σ_i weight[f, i] · x[r, i] in float32. Sums run over lanes i % 16 with i ascending,
+// fused multiply-adds, and the lanes are joined in pairs: one order for all shapes.
+struct FloatDotArgs {
+  RowFormat format = RowFormat::kF32;
+  const std::byte* weights = nullptr;  // [features] rows, `weight_stride` bytes apart
+  size_t weight_stride = 0;
+  const std::byte* scales = nullptr;  // e8m0: per 128 columns (kFp8, the same for all features) or
+  size_t scale_stride = 0;            // per 32 columns (kFp4, rows `scale_stride` apart)
+  int scale_column = 0;               // kFp8: the column that the first weight has in the matrix
+  int features = 0;
+  int columns = 0;
+  const float* x = nullptr;  // [rows], `x_stride` floats apart
+  size_t x_stride = 0;
+  int rows = 0;
+  float* out = nullptr;  // [rows], `out_stride` floats apart
+  size_t out_stride = 0;
+  float* panel = nullptr;   // scratch for rows > 1: [features, padded_columns(columns)]
+  bool accumulate = false;  // add to out instead of replacing it
+};
+
+constexpr size_t padded_columns(int columns) {
+  return (static_cast<size_t>(columns) + 15) / 16 * 16;
+}
+
+// x is cut into groups of 128 columns: scale = max|x| / 127, code = nearest(x / scale).
+struct QuantizeInt8Args {
+  const float* x = nullptr;  // [columns], a multiple of 128
+  int columns = 0;
+  int8_t* codes = nullptr;
+  float* scales = nullptr;
+  int32_t* group_sums = nullptr;
+};
+
+// out[r, f] = Σ over blocks b of 128 columns, ascending, of scale_x[r, b] · Σ over the four groups
+// of 32, ascending, of scale_w[f, group] · (integer dot product), one fused multiply-add each.
+struct Fp4Int8DotArgs {
+  const std::byte* weights = nullptr;  // [16, columns / 2]
+  const std::byte* scales = nullptr;   // [16, columns / 32]
+  int columns = 0;                     // a multiple of 128
+  Int8Rows x;
+  const int32_t* row_index = nullptr;  // [rows]: which rows of x; nullptr: 0, 1, 2, …
+  int rows = 0;
+  float* out = nullptr;  // [rows, 16], rows `out_stride` apart
+  size_t out_stride = 0;
+  float* scratch = nullptr;  // fp4_tile_floats(columns), 64-byte aligned
+};
+
+// An unpacked tile of 16 features: a byte per weight, a float per 32.
+constexpr size_t fp4_tile_floats(int columns) {
+  return static_cast<size_t>(columns) * 4 + static_cast<size_t>(columns) / 2;
+}
+
+// FP8 weights requantised to int8: tiles of 16 features, [columns / 4][16 features][4 columns] as
+// code + 128, columns in the order of Int8Rows, one scale per feature and 128 columns.
+struct Int8DotArgs {
+  const uint8_t* tile = nullptr;       // one tile of 16 features: [16 · columns]
+  const float* tile_scales = nullptr;  // [columns / 128][16]
+  int features = 0;                    // of the tile that exist
+  int columns = 0;                     // a multiple of 128
+  Int8Rows x;
+  const int32_t* row_index = nullptr;
+  int rows = 0;
+  float* out = nullptr;
+  size_t out_stride = 0;
+  bool accumulate = false;
+};
+
+// The attention of one row: heads [0, heads) over `entries` keys that are also the values.
+struct AttendRowArgs {
+  const float* q = nullptr;     // [heads, dim]
+  const float* sink = nullptr;  // [heads]
+  float* out = nullptr;         // [heads, dim]
+  int heads = 0;
+  int dim = 0;  // a multiple of 16
+  float scale = 0;
+};
+
+struct MicroKernels {
+  const char* name = "";
+  void (*float_dot)(const FloatDotArgs& args) = nullptr;
+  void (*quantize_int8)(const QuantizeInt8Args& args) = nullptr;
+  void (*fp4_int8_dot)(const Fp4Int8DotArgs& args) = nullptr;
+  void (*int8_dot)(const Int8DotArgs& args) = nullptr;
+
+  // One block of at most 64 decoded keys [entries, dim] joins a running softmax: `state` holds
+  // [heads] maxima, then [heads] denominators.
+  void (*attend_block)(const AttendRowArgs& args, const float* keys, int entries, bool first,
+                       float* state) = nullptr;
+  // Adds the sinks to the denominators and divides.
+  void (*attend_finish)(const AttendRowArgs& args, const float* state) = nullptr;
+  // A cached key to float32: `nope` e4m3 codes with a scale per 64, then `rope` bf16 values.
+  void (*decode_kv)(const std::byte* data, const std::byte* scales, int nope, int rope,
+                    float* out) = nullptr;
+
+  void (*rms_norm)(const float* x, const float* weight, float* out, int n, float eps) = nullptr;
+  float (*mean_square)(const float* x, int n) = nullptr;
+  // out = silu(min(gate, limit)) · clamp(up, ±limit) · weight; limit 0: no clamping.
+  void (*swiglu)(const float* gate, const float* up, float* out, int n, float limit,
+                 float weight) = nullptr;
+  // out[i] = Σ_j weights[j] · x[j · stride + i], j ascending.
+  void (*mix)(const float* x, size_t stride, const float* weights, int count, float* out,
+              int n) = nullptr;
+  // x'_k = post_k · f + Σ_j mixing[j, k] · x_j, in place over [streams, n].
+  void (*spread)(const float* f, const float* post, const float* mixing, float* x, int streams,
+                 int n) = nullptr;
+};
+
+const MicroKernels& avx2_micro_kernels();
+const MicroKernels& avx512_micro_kernels();
+
+}  // namespace hadal::cpu

@@ -1,0 +1,179 @@
+// Every instruction set of this processor against the reference and against itself: results may
+// depend neither on the number of rows nor on how tiles fall.
+#include "ops/isa.h"
+
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "ops/int8_buffer.h"
+#include "ops/testing.h"
+
+namespace hadal {
+namespace {
+
+using testing_support::Values;
+
+class EveryIsa : public testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (!isa_supported(GetParam())) GTEST_SKIP() << "this processor lacks it";
+  }
+};
+
+TEST(Isa, NamesRoundTrip) {
+  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512}) {
+    EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
+  }
+  EXPECT_FALSE(isa_from_name("sse").has_value());
+  EXPECT_TRUE(isa_supported(best_isa()));
+}
+
+TEST_P(EveryIsa, PassesItsKnownAnswers) { EXPECT_NO_THROW(kernels_for(GetParam())); }
+
+struct Shape {
+  int out_features;
+  int in_features;
+};
+
+// All rows together give the bits of each row alone, for weights of every format and both kinds of
+// inputs.
+TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
+  constexpr int kRows = 75;
+  ThreadPool threads(2);
+  OpContext context(threads, kernels_for(GetParam()));
+  for (const Shape shape : {Shape{1, 128}, Shape{24, 512}, Shape{130, 256}, Shape{64, 384}}) {
+    Values random(5);
+    const auto in = static_cast<size_t>(shape.in_features);
+    const auto out = static_cast<size_t>(shape.out_features);
+    std::vector<std::byte> data(4 * in * out + 1);
+    for (size_t i = 0; i < data.size(); ++i) {
+      data[i] = static_cast<std::byte>(i % 4 == 3 ? 0x3e : random.below(0x7e));
+    }
+    std::vector<std::byte> scales(in * out / 32);
+    for (std::byte& s : scales) s = static_cast<std::byte>(120 + random.below(8));
+    const size_t tiles = (out + 15) / 16;
+    std::vector<uint8_t> tile_codes(tiles * 16 * in);
+    for (uint8_t& c : tile_codes) c = random.byte();
+    const std::vector<float> tile_scales = random.floats(tiles * 16 * in / 128);
+    const std::vector<float> x = random.floats(kRows * in);
+    Int8Buffer buffer;
+    const Int8Rows x_int8 = buffer.quantize(context, x.data(), kRows, shape.in_features);
+    WeightMatrix weight{.data = data.data() + 1,
+                        .scale = scales.data(),
+                        .out_features = shape.out_features,
+                        .in_features = shape.in_features};
+    const auto check = [&](const char* what, bool int8, int segments) {
+      const auto run = [&](size_t first, int rows) {
+        std::vector<float> y(static_cast<size_t>(rows) * out);
+        Int8Rows part;
+        if (int8) {
+          part = x_int8;
+          part.codes += first * in;
+          part.scales += first * (in / 128);
+          part.group_sums += first * (in / 32);
+        }
+        ops::linear(context, {.x = x.data() + first * in,
+                              .weight = weight,
+                              .out = y.data(),
+                              .rows = rows,
+                              .x_stride = in,
+                              .out_stride = out,
+                              .x_int8 = part,
+                              .segments = segments});
+        return y;
+      };
+      const std::vector<float> together = run(0, kRows);
+      for (const int rows : {1, 2, 3, 4, 7, 8, 33}) {
+        for (size_t first = 0; first + static_cast<size_t>(rows) <= kRows; first += 20) {
+          const std::vector<float> part = run(first, rows);
+          EXPECT_EQ(std::memcmp(part.data(), together.data() + first * out, part.size() * 4), 0)
+              << what << ", " << shape.out_features << " x " << shape.in_features << ", " << rows
+              << " rows from " << first;
+        }
+      }
+    };
+    for (const WeightFormat format :
+         {WeightFormat::kF32, WeightFormat::kBf16, WeightFormat::kFp8, WeightFormat::kFp4}) {
+      weight.format = format;
+      check("float", false, 1);
+      check("float in segments", false, shape.in_features / 64);
+    }
+    if (has_int8_form(weight)) check("FP4 in int8", true, 1);
+    weight.format = WeightFormat::kFp8;
+    weight.int8 = {.codes = tile_codes.data(), .scales = tile_scales.data()};
+    check("int8 tiles", true, 1);
+    check("int8 tiles in segments", true, shape.in_features / 128);
+  }
+}
+
+// The experts of a layer with int8 inputs: the fused path equals the composition of its parts.
+TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
+  constexpr int kHidden = 256;
+  constexpr int kWidth = 128;
+  constexpr int kExperts = 4;
+  constexpr int kRows = 21;
+  Values random(13);
+  std::vector<std::vector<std::byte>> storage;
+  storage.reserve(kExperts * 6);
+  const auto fp4 = [&](int out, int in) {
+    std::vector<std::byte>& data = storage.emplace_back(static_cast<size_t>(out * in / 2));
+    for (std::byte& b : data) b = std::byte{random.byte()};
+    std::vector<std::byte>& scale = storage.emplace_back(static_cast<size_t>(out * in / 32));
+    for (std::byte& s : scale) s = static_cast<std::byte>(120 + random.below(4));
+    return WeightMatrix{.format = WeightFormat::kFp4,
+                        .data = data.data(),
+                        .scale = scale.data(),
+                        .out_features = out,
+                        .in_features = in};
+  };
+  std::vector<ExpertWeights> weights;
+  for (int e = 0; e < kExperts; ++e) {
+    weights.push_back({fp4(kWidth, kHidden), fp4(kWidth, kHidden), fp4(kHidden, kWidth)});
+  }
+  const std::vector<float> x = random.floats(kRows * kHidden);
+  std::vector<int32_t> chosen;
+  for (int row = 0; row < kRows; ++row) chosen.insert(chosen.end(), {0, row % 7 == 0 ? 1 : 3});
+  const std::vector<float> chosen_weights(chosen.size(), 0.5F);
+  ThreadPool threads(2);
+  const auto run = [&](const KernelTable& kernels) {
+    OpContext context(threads, kernels);
+    Int8Buffer buffer;
+    Dispatch dispatch;
+    ops::dispatch(context, {.experts = chosen.data(),
+                            .weights = chosen_weights.data(),
+                            .rows = kRows,
+                            .expert_count = kExperts,
+                            .topk = 2,
+                            .out = &dispatch});
+    std::vector<float> out(chosen.size() * kHidden);
+    ops::experts(context, {.x = x.data(),
+                           .x_int8 = buffer.quantize(context, x.data(), kRows, kHidden),
+                           .experts = weights.data(),
+                           .dispatch = &dispatch,
+                           .out = out.data(),
+                           .hidden = kHidden,
+                           .width = kWidth,
+                           .expert_count = kExperts,
+                           .swiglu_limit = 10,
+                           .policy = ActivationPolicy::kInt8});
+    return out;
+  };
+  const std::vector<float> expected = run(reference_kernels());
+  const std::vector<float> actual = run(kernels_for(GetParam()));
+  double difference = 0;
+  double norm = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(static_cast<double>(actual[i]) - expected[i], 2);
+    norm += static_cast<double>(expected[i]) * expected[i];
+  }
+  // A code may flip where the vector exponential differs in the last bit.
+  EXPECT_LT(difference, 1e-7 * norm);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512),
+                         [](const auto& isa) { return std::string(isa_name(isa.param)); });
+
+}  // namespace
+}  // namespace hadal

@@ -1,0 +1,67 @@
+#include "ops/stream_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal {
+namespace {
+
+float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
+
+void normalize_columns(float* matrix, int n, float eps) {
+  for (int k = 0; k < n; ++k) {
+    float sum = 0;
+    for (int j = 0; j < n; ++j) sum += matrix[j * n + k];
+    for (int j = 0; j < n; ++j) matrix[j * n + k] /= sum + eps;
+  }
+}
+
+void normalize_rows(float* matrix, int n, float eps) {
+  for (int j = 0; j < n; ++j) {
+    float sum = 0;
+    for (int k = 0; k < n; ++k) sum += matrix[j * n + k];
+    for (int k = 0; k < n; ++k) matrix[j * n + k] /= sum + eps;
+  }
+}
+
+// Softmax over each row, then `iterations` column passes with row passes between them.
+void sinkhorn(float* matrix, int n, int iterations, float eps) {
+  for (int j = 0; j < n; ++j) {
+    float* row = matrix + j * n;
+    const float maximum = *std::max_element(row, row + n);
+    float sum = 0;
+    for (int k = 0; k < n; ++k) {
+      row[k] = std::exp(row[k] - maximum);
+      sum += row[k];
+    }
+    for (int k = 0; k < n; ++k) row[k] = row[k] / sum + eps;
+  }
+  normalize_columns(matrix, n, eps);
+  for (int i = 1; i < iterations; ++i) {
+    normalize_rows(matrix, n, eps);
+    normalize_columns(matrix, n, eps);
+  }
+}
+
+}  // namespace
+
+void stream_weights(const HyperPreArgs& args, const float* mixes, float* pre, float* post,
+                    float* mixing) {
+  const int n = args.streams;
+  const float* base = args.weights.base;
+  const float* scale = args.weights.scale;
+  for (int j = 0; j < n; ++j) {
+    pre[j] = sigmoid(mixes[j] * scale[0] + base[j]) + args.hc_eps;
+    post[j] = 2.0F * sigmoid(mixes[n + j] * scale[1] + base[n + j]);
+  }
+  for (int i = 0; i < n * n; ++i) mixing[i] = mixes[2 * n + i] * scale[2] + base[2 * n + i];
+  sinkhorn(mixing, n, args.sinkhorn_iterations, args.hc_eps);
+}
+
+void head_stream_weights(const HyperHeadArgs& args, const float* mixes, float* pre) {
+  for (int j = 0; j < args.streams; ++j) {
+    pre[j] = sigmoid(mixes[j] * args.scale[0] + args.base[j]) + args.hc_eps;
+  }
+}
+
+}  // namespace hadal
