@@ -44,6 +44,7 @@ ApiError api_error_of(const Error& error) {
   switch (error.code()) {
     case ErrorCode::kInvalidArgument:
       api.status = 400;
+      api.param = error.parts().where;
       break;
     case ErrorCode::kNotFound:
       api.status = 404;

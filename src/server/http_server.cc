@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -139,7 +140,7 @@ class HttpExchange final : public Exchange {
   }
 
   void on_abandoned(std::function<void()> callback) override {
-    asio::post(io_, [answer = answer_, callback = std::move(callback)] {
+    asio::dispatch(io_, [answer = answer_, callback = std::move(callback)] {
       if (answer->abandoned) {
         callback();
       } else if (!answer->ended) {
@@ -151,7 +152,8 @@ class HttpExchange final : public Exchange {
   void post(std::function<void()> task) override { asio::post(io_, std::move(task)); }
 
   void set_usage(int prompt_tokens, int completion_tokens) override {
-    asio::post(io_, [answer = answer_, prompt_tokens, completion_tokens] {
+    // At once on the server's thread: an abandoned request is logged right after its callback.
+    asio::dispatch(io_, [answer = answer_, prompt_tokens, completion_tokens] {
       answer->prompt_tokens = prompt_tokens;
       answer->completion_tokens = completion_tokens;
     });

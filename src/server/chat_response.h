@@ -1,0 +1,55 @@
+// The answers of POST /v1/chat/completions as JSON: one chat.completion, or the chunks of a stream
+// as server-sent events.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/chat.h"
+
+namespace hadal {
+
+// What every answer and every chunk of it repeats.
+struct CompletionIdentity {
+  std::string id;       // "chatcmpl-..."
+  int64_t created = 0;  // seconds since 1970
+  std::string model;
+};
+
+CompletionIdentity make_completion_identity(const std::string& model);
+
+struct CompletionUsage {
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+  int reasoning_tokens = 0;  // of the completion tokens
+};
+
+// stop, length or tool_calls. `tool_calls` counts those the answer made.
+const char* finish_reason_name(FinishReason reason, int tool_calls);
+
+// The whole answer, one line.
+std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
+                            const char* finish_reason, const CompletionUsage& usage);
+
+// Events of a stream, each "data: {...}\n\n". `identity` must outlive the writer.
+class ChunkWriter {
+ public:
+  // `usage`: chunks carry "usage": null, and the last one before [DONE] the numbers.
+  ChunkWriter(const CompletionIdentity& identity, bool usage)
+      : identity_(identity), usage_(usage) {}
+
+  std::string begin() const;
+  // Empty when the event changes nothing that the client sees.
+  std::string delta(const CompletionEvent& event) const;
+  // The finish reason, the usage if asked for, and [DONE].
+  std::string end(const char* finish_reason, const CompletionUsage& usage) const;
+
+ private:
+  const CompletionIdentity& identity_;
+  bool usage_;
+};
+
+// An event that ends a stream with an error, `body` being an api_error_body.
+std::string error_event(const std::string& body);
+
+}  // namespace hadal

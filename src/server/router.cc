@@ -1,0 +1,86 @@
+#include "server/router.h"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "base/error.h"
+#include "server/api_error.h"
+
+namespace hadal {
+
+std::string host_name(std::string_view header) {
+  std::string_view name = header;
+  if (name.starts_with('[')) {
+    name = name.substr(1, name.find(']') - 1);
+  } else {
+    name = name.substr(0, name.find(':'));
+  }
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return lower;
+}
+
+void Router::add(std::string method, std::string path, Handler handler) {
+  routes_.push_back({std::move(method), std::move(path), std::move(handler)});
+}
+
+void Router::dispatch(const std::shared_ptr<Exchange>& exchange) const {
+  const HttpRequest& request = exchange->request();
+  const std::string host = host_name(request.header("Host"));
+  if (!hosts_.empty() && std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end()) {
+    exchange->respond(api_error_response(
+        {.status = 403,
+         .message = "this server does not answer to the host \"" + printable(host, 100) + "\"",
+         .code = "host_not_allowed"}));
+    return;
+  }
+
+  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  std::string allowed;
+  for (const Route& route : routes_) {
+    const bool prefix = route.path.ends_with('/') && request.path.starts_with(route.path);
+    if (!prefix && request.path != route.path) continue;
+    if (route.method != method) {
+      allowed += (allowed.empty() ? "" : ", ") + route.method;
+      if (route.method == "GET") allowed += ", HEAD";
+      continue;
+    }
+    try {
+      route.handler(exchange, prefix ? std::string_view(request.path).substr(route.path.size())
+                                     : std::string_view());
+    } catch (const ApiException& error) {
+      exchange->respond(api_error_response(error.error()));
+    } catch (const Error& error) {
+      exchange->respond(api_error_response(api_error_of(error)));
+    } catch (const std::bad_alloc&) {
+      exchange->respond(api_error_response(
+          {.status = 503, .message = "the server is out of memory; try again later"}));
+    } catch (const std::exception& error) {
+      exchange->respond(api_error_response(
+          {.status = 500, .message = std::string("internal fault: ") + error.what()}));
+    }
+    return;
+  }
+  if (!allowed.empty()) {
+    HttpResponse response =
+        api_error_response({.status = 405,
+                            .message = printable(request.path, 100) + " takes " + allowed +
+                                       ", not " + printable(request.method, 20),
+                            .code = "method_not_allowed"});
+    response.headers.emplace_back("Allow", allowed);
+    exchange->respond(std::move(response));
+    return;
+  }
+  exchange->respond(
+      api_error_response({.status = 404,
+                          .message = "there is nothing at " + printable(request.path, 100) +
+                                     "; this server answers POST "
+                                     "/v1/chat/completions, GET /v1/models and "
+                                     "GET /health",
+                          .code = "not_found"}));
+}
+
+}  // namespace hadal

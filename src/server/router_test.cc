@@ -1,0 +1,97 @@
+#include "server/router.h"
+
+#include <gtest/gtest.h>
+#include <optional>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "server/api_error.h"
+
+namespace hadal {
+namespace {
+
+// Keeps the answer it is given.
+class RecordedExchange final : public Exchange {
+ public:
+  explicit RecordedExchange(HttpRequest request) : request_(std::move(request)) {}
+
+  const HttpRequest& request() const override { return request_; }
+  void respond(HttpResponse given) override { response = std::move(given); }
+  void begin_stream(HttpResponse) override {}
+  void write(std::string) override {}
+  void end() override {}
+  void on_abandoned(std::function<void()>) override {}
+  void post(std::function<void()> task) override { task(); }
+  void set_usage(int, int) override {}
+
+  std::optional<HttpResponse> response;
+
+ private:
+  HttpRequest request_;
+};
+
+HttpResponse ask(const Router& router, const std::string& method, const std::string& path,
+                 const std::string& host = "localhost:8000") {
+  const auto exchange = std::make_shared<RecordedExchange>(
+      HttpRequest{.method = method, .path = path, .headers = {{"hOsT", host}}, .body = {}});
+  router.dispatch(exchange);
+  return exchange->response.value_or(HttpResponse{.status = 0});
+}
+
+Router make_router(std::vector<std::string> hosts = {}) {
+  Router router(std::move(hosts));
+  const auto echo = [](const std::shared_ptr<Exchange>& exchange, std::string_view rest) {
+    exchange->respond({.body = exchange->request().path + "|" + std::string(rest)});
+  };
+  router.add("GET", "/things", echo);
+  router.add("GET", "/things/", echo);
+  router.add("POST", "/make", echo);
+  router.add("GET", "/api",
+             [](const auto&, auto) { throw ApiException({.status = 418, .message = "teapot"}); });
+  router.add("GET", "/error", [](const auto&, auto) {
+    throw Error({.code = ErrorCode::kInvalidArgument, .where = "field", .what = "is wrong"});
+  });
+  router.add("GET", "/fault", [](const auto&, auto) { throw std::runtime_error("oops"); });
+  return router;
+}
+
+TEST(RouterTest, FindsRoutesAndWhatFollows) {
+  const Router router = make_router();
+  EXPECT_EQ(ask(router, "GET", "/things").body, "/things|");
+  EXPECT_EQ(ask(router, "GET", "/things/a/b").body, "/things/a/b|a/b");
+  EXPECT_EQ(ask(router, "HEAD", "/things").status, 200);
+}
+
+TEST(RouterTest, UnknownPathsAndMethods) {
+  const Router router = make_router();
+  EXPECT_EQ(ask(router, "GET", "/nothing").status, 404);
+  EXPECT_EQ(ask(router, "GET", "").status, 404);
+  const HttpResponse wrong = ask(router, "DELETE", "/things");
+  EXPECT_EQ(wrong.status, 405);
+  ASSERT_EQ(wrong.headers.size(), 1U);
+  EXPECT_EQ(wrong.headers[0].second, "GET, HEAD");
+  EXPECT_EQ(ask(router, "HEAD", "/make").status, 405);
+}
+
+TEST(RouterTest, ErrorsOfHandlersBecomeAnswers) {
+  const Router router = make_router();
+  EXPECT_EQ(ask(router, "GET", "/api").status, 418);
+  const HttpResponse error = ask(router, "GET", "/error");
+  EXPECT_EQ(error.status, 400);
+  EXPECT_EQ(error.body,
+            "{\"error\":{\"message\":\"field: is wrong\",\"type\":\"invalid_request_error\","
+            "\"param\":\"field\",\"code\":\"invalid_argument\"}}\n");
+  EXPECT_EQ(ask(router, "GET", "/fault").status, 500);
+}
+
+TEST(RouterTest, ForeignHostsAreRefused) {
+  const Router router = make_router({"localhost", "::1"});
+  EXPECT_EQ(ask(router, "GET", "/things", "LocalHost:99").status, 200);
+  EXPECT_EQ(ask(router, "GET", "/things", "[::1]:8000").status, 200);
+  EXPECT_EQ(ask(router, "GET", "/things", "evil.example").status, 403);
+  EXPECT_EQ(ask(router, "GET", "/things", "localhost.evil.example:8000").status, 403);
+  EXPECT_EQ(ask(router, "GET", "/things", "").status, 403);
+}
+
+}  // namespace
+}  // namespace hadal

@@ -1,0 +1,118 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/config.h"
+#include "engine/engine.h"
+#include "server/api_error.h"
+#include "server/chat_handler.h"
+#include "server/http_server.h"
+#include "server/router.h"
+#include "text/tokenizer.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kModels = "/v1/models/";
+
+bool is_loopback(const std::string& host) {
+  return host.starts_with("127.") || host == "::1" || host == "localhost";
+}
+
+std::vector<std::string> accepted_hosts(const ServerOptions& options) {
+  if (!is_loopback(options.host)) return {};
+  std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", host_name(options.host)};
+  for (const std::string& host : options.allowed_hosts) hosts.push_back(host_name(host));
+  return hosts;
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(Engine& server_engine, const Tokenizer& server_tokenizer,
+       const ServerOptions& server_options)
+      : engine(server_engine),
+        tokenizer(server_tokenizer),
+        options(server_options),
+        router(accepted_hosts(server_options)),
+        http(server_options,
+             [this](const std::shared_ptr<Exchange>& exchange) { router.dispatch(exchange); }) {
+    router.add("POST", "/v1/chat/completions",
+               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
+                 handle_chat_completion(exchange, engine, tokenizer, options.model_name);
+               });
+    router.add("GET", "/v1/models",
+               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
+                 const ordered_json body = {{"object", "list"},
+                                            {"data", ordered_json::array({model_json()})}};
+                 exchange->respond({.body = body.dump() + "\n"});
+               });
+    router.add("GET", std::string(kModels),
+               [this](const std::shared_ptr<Exchange>& exchange, std::string_view name) {
+                 get_model(*exchange, name);
+               });
+    router.add("GET", "/health",
+               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
+                 get_health(*exchange);
+               });
+  }
+
+  ordered_json model_json() const {
+    return {{"id", options.model_name},
+            {"object", "model"},
+            {"created", started},
+            {"owned_by", "hadal"},
+            {"context_length", engine.max_context()}};
+  }
+
+  void get_model(Exchange& exchange, std::string_view name) const {
+    if (name != options.model_name) {
+      throw ApiException({.status = 404,
+                          .message = "the model \"" + printable(name, 100) +
+                                     "\" is not served here; this server has \"" +
+                                     options.model_name + "\"",
+                          .param = "model",
+                          .code = "model_not_found"});
+    }
+    exchange.respond({.body = model_json().dump() + "\n"});
+  }
+
+  void get_health(Exchange& exchange) const {
+    const EngineStatistics statistics = engine.statistics();
+    const ordered_json body = {{"status", "ok"},
+                               {"model", options.model_name},
+                               {"requests_running", statistics.running},
+                               {"requests_waiting", statistics.waiting}};
+    exchange.respond({.body = body.dump() + "\n"});
+  }
+
+  Engine& engine;
+  const Tokenizer& tokenizer;
+  const ServerOptions options;
+  const int64_t started = std::chrono::duration_cast<std::chrono::seconds>(
+                              std::chrono::system_clock::now().time_since_epoch())
+                              .count();
+  Router router;
+  HttpServer http;
+};
+
+Server::Server(Engine& engine, const Tokenizer& tokenizer, const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(engine, tokenizer, options)) {}
+
+Server::~Server() = default;
+
+uint16_t Server::port() const { return impl_->http.port(); }
+
+void Server::run() { impl_->http.run(); }
+
+void Server::stop() { impl_->http.stop(); }
+
+}  // namespace hadal

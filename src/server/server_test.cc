@@ -1,0 +1,407 @@
+#include "server/server.h"
+
+#include <condition_variable>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "checkpoint/checkpoint.h"
+#include "engine/engine.h"
+#include "engine/test_gate.h"
+#include "server/test_client.h"
+#include "text/tokenizer.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+using test::ClientResponse;
+using test::get_request;
+using test::post_request;
+using test::StepGate;
+using test::TestClient;
+
+constexpr char kPath[] = "/v1/chat/completions";
+constexpr char kNotes[] =
+    "Here are my notes. The code for the blue door is 4821. Anna lives in Lisbon. We drank tea and "
+    "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
+    "Rosa is on Friday.";
+
+std::filesystem::path nano_directory() {
+  return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
+}
+
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest()
+      : checkpoint_(Checkpoint::open(nano_directory())),
+        tokenizer_(Tokenizer::load(nano_directory() / "tokenizer.json")) {}
+
+  void start(EngineOptions engine_options = {}, ServerOptions options = {}) {
+    engine_options.threads = 1;
+    engine_options.before_step = gate_.hook();
+    engine_ = std::make_unique<Engine>(checkpoint_, engine_options);
+    options.port = 0;
+    options.model_name = "nano";
+    options.on_request = [this](const RequestLog& entry) {
+      const std::lock_guard lock(mutex_);
+      log_.push_back(entry);
+      logged_.notify_all();
+    };
+    server_ = std::make_unique<Server>(*engine_, tokenizer_, options);
+    thread_ = std::thread([this] { server_->run(); });
+  }
+
+  void TearDown() override {
+    gate_.release();
+    if (server_ == nullptr) return;
+    server_->stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  RequestLog wait_for_log(size_t index = 0) {
+    std::unique_lock lock(mutex_);
+    logged_.wait(lock, [&] { return log_.size() > index; });
+    return log_[index];
+  }
+
+  static ordered_json chat(const std::string& question) {
+    return {{"model", "nano"},
+            {"temperature", 0},
+            {"max_tokens", 200},
+            {"messages", ordered_json::array({{{"role", "user"}, {"content", question}}})}};
+  }
+
+  ClientResponse ask(const ordered_json& body) {
+    TestClient client(server_->port());
+    client.send(post_request(kPath, body.dump()));
+    return client.read_response();
+  }
+
+  ordered_json answer(const ordered_json& body) {
+    const ClientResponse response = ask(body);
+    EXPECT_EQ(response.status, 200) << response.body;
+    return ordered_json::parse(response.body);
+  }
+
+  // The data of every event of a stream but [DONE], which must come last.
+  static std::vector<ordered_json> events_of(const std::string& body) {
+    std::vector<ordered_json> events;
+    bool done = false;
+    for (size_t at = 0; at < body.size();) {
+      const size_t end = body.find("\n\n", at);
+      const std::string event = body.substr(at, end - at);
+      at = end + 2;
+      EXPECT_FALSE(done);
+      if (event == "data: [DONE]") {
+        done = true;
+      } else if (event.starts_with("data: ")) {
+        events.push_back(ordered_json::parse(event.substr(6)));
+      }
+    }
+    EXPECT_TRUE(done) << body;
+    return events;
+  }
+
+  Checkpoint checkpoint_;
+  Tokenizer tokenizer_;
+  StepGate gate_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Server> server_;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable logged_;
+  std::vector<RequestLog> log_;
+};
+
+TEST_F(ServerTest, AnswersAboutNotes) {
+  start();
+  const ordered_json body =
+      answer(chat(std::string(kNotes) + " What is the code for the blue door?"));
+  EXPECT_EQ(body["object"], "chat.completion");
+  EXPECT_EQ(body["model"], "nano");
+  const ordered_json& choice = body["choices"][0];
+  EXPECT_EQ(choice["message"]["role"], "assistant");
+  EXPECT_EQ(choice["message"]["content"], "The code for the blue door is 4821.");
+  EXPECT_FALSE(choice["message"].contains("reasoning_content"));
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  const ordered_json& usage = body["usage"];
+  EXPECT_GT(usage["prompt_tokens"], 40);
+  EXPECT_EQ(usage["total_tokens"],
+            usage["prompt_tokens"].get<int>() + usage["completion_tokens"].get<int>());
+
+  const RequestLog entry = wait_for_log();
+  EXPECT_EQ(entry.path, kPath);
+  EXPECT_EQ(entry.status, 200);
+  EXPECT_EQ(entry.prompt_tokens, usage["prompt_tokens"]);
+  EXPECT_EQ(entry.completion_tokens, usage["completion_tokens"]);
+}
+
+TEST_F(ServerTest, ThinksWhenAsked) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + "\n\nWhat pet does Victor have?");
+  request["thinking"] = {{"type", "enabled"}};
+  const ordered_json body = answer(request);
+  const ordered_json& message = body["choices"][0]["message"];
+  EXPECT_EQ(message["reasoning_content"], "The notes say: Victor has a white owl.");
+  EXPECT_EQ(message["content"], "Victor has a white owl.");
+  EXPECT_GT(body["usage"]["completion_tokens_details"]["reasoning_tokens"], 5);
+}
+
+TEST_F(ServerTest, StreamsTheSameAnswer) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + "\n\nWhat pet does Victor have?");
+  request["reasoning_effort"] = "high";
+  request["stream"] = true;
+  request["stream_options"] = {{"include_usage", true}};
+  const ClientResponse response = ask(request);
+  EXPECT_NE(response.head.find("text/event-stream"), std::string::npos);
+  EXPECT_TRUE(response.whole);
+  const std::vector<ordered_json> events = events_of(response.body);
+  ASSERT_GT(events.size(), 6U);
+  EXPECT_EQ(events.front()["choices"][0]["delta"]["role"], "assistant");
+  std::string reasoning;
+  std::string content;
+  for (const ordered_json& event : events) {
+    EXPECT_EQ(event["object"], "chat.completion.chunk");
+    EXPECT_EQ(event["id"], events.front()["id"]);
+    if (event["choices"].empty()) continue;
+    const ordered_json& delta = event["choices"][0]["delta"];
+    reasoning += delta.value("reasoning_content", "");
+    content += delta.value("content", "");
+  }
+  EXPECT_EQ(reasoning, "The notes say: Victor has a white owl.");
+  EXPECT_EQ(content, "Victor has a white owl.");
+  EXPECT_EQ(events[events.size() - 2]["choices"][0]["finish_reason"], "stop");
+  EXPECT_GT(events.back()["usage"]["completion_tokens"], 10);
+}
+
+TEST_F(ServerTest, StreamingIsReal) {
+  start();
+  gate_.hold_before_decoding();
+  ordered_json request = chat(std::string(kNotes) + " What is the code for the blue door?");
+  request["stream"] = true;
+  TestClient client(server_->port());
+  client.send(post_request(kPath, request.dump()));
+  // The engine cannot compute the second token before release(), yet the first one arrives.
+  ASSERT_TRUE(client.wait_for("{\"content\":\"The\"}"));
+  gate_.wait_until_held();
+  EXPECT_EQ(client.received().find("code"), std::string::npos);
+  gate_.release();
+  EXPECT_EQ(events_of(client.read_response().body).back()["choices"][0]["finish_reason"], "stop");
+}
+
+TEST_F(ServerTest, TheClientsDepartureCancelsTheRequest) {
+  start();
+  for (const bool stream : {false, true}) {
+    gate_.hold_before_decoding();
+    ordered_json request = chat(kNotes);
+    request["stream"] = stream;
+    TestClient client(server_->port());
+    client.send(post_request(kPath, request.dump()));
+    gate_.wait_until_held();
+    client.close();
+    EXPECT_EQ(wait_for_log(stream ? 1 : 0).status, 499);
+    gate_.release();
+    while (engine_->statistics().cancelled < (stream ? 2 : 1)) std::this_thread::yield();
+  }
+  EXPECT_LE(engine_->statistics().generated_tokens, 4);
+}
+
+TEST_F(ServerTest, StopStringsAndTokenLimits) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + " What is the code for the blue door?");
+  request["stop"] = " door";
+  ordered_json body = answer(request);
+  EXPECT_EQ(body["choices"][0]["message"]["content"], "The code for the blue");
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "stop");
+  request["stop"] = nullptr;
+  request["max_tokens"] = 3;
+  body = answer(request);
+  EXPECT_EQ(body["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(body["usage"]["completion_tokens"], 3);
+}
+
+TEST_F(ServerTest, TheSameSeedGivesTheSameAnswer) {
+  start();
+  ordered_json request = chat("Tell me something.");
+  request["temperature"] = 5;
+  request["max_tokens"] = 20;
+  request["seed"] = 11;
+  const auto content = [&] { return answer(request)["choices"][0]["message"]["content"]; };
+  const ordered_json first = content();
+  EXPECT_EQ(content(), first);
+  request["seed"] = 12;
+  EXPECT_NE(content(), first);
+}
+
+TEST_F(ServerTest, ModelsAndHealth) {
+  start();
+  TestClient client(server_->port());
+  client.send(get_request("/v1/models"));
+  const ordered_json models = ordered_json::parse(client.read_response().body);
+  EXPECT_EQ(models["data"][0]["id"], "nano");
+  EXPECT_EQ(models["data"][0]["context_length"], 4096);
+  client.send(get_request("/v1/models/nano"));
+  EXPECT_EQ(ordered_json::parse(client.read_response().body)["id"], "nano");
+  client.send(get_request("/v1/models/other"));
+  EXPECT_EQ(client.read_response().status, 404);
+  client.send(get_request("/health?x=y"));
+  EXPECT_EQ(ordered_json::parse(client.read_response().body)["status"], "ok");
+  client.send(get_request("/v1/models", "DELETE"));
+  EXPECT_EQ(client.read_response().status, 405);
+  client.send(get_request("/"));
+  EXPECT_EQ(client.read_response().status, 404);
+}
+
+TEST_F(ServerTest, PromptsBeyondTheContextAreRefusedWithNumbers) {
+  start({.max_context = 30});
+  const ClientResponse response = ask(chat(kNotes));
+  EXPECT_EQ(response.status, 400);
+  const ordered_json error = ordered_json::parse(response.body)["error"];
+  EXPECT_EQ(error["code"], "context_length_exceeded");
+  EXPECT_EQ(error["type"], "invalid_request_error");
+  EXPECT_NE(error["message"].get<std::string>().find("30"), std::string::npos);
+}
+
+TEST_F(ServerTest, AFullQueueAnswers503) {
+  start({.max_queue = 1});
+  gate_.hold_before_decoding();
+  TestClient running(server_->port());
+  running.send(post_request(kPath, chat("hello").dump()));
+  gate_.wait_until_held();
+  TestClient waiting(server_->port());
+  waiting.send(post_request(kPath, chat("hello").dump()));
+  while (engine_->statistics().waiting < 1) std::this_thread::yield();
+  const ClientResponse refused = ask(chat("hello"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_NE(refused.head.find("Retry-After: "), std::string::npos);
+  gate_.release();
+  EXPECT_EQ(running.read_response().status, 200);
+  EXPECT_EQ(waiting.read_response().status, 200);
+}
+
+TEST_F(ServerTest, HostileBodiesAreRefusedAndTheServerLives) {
+  start({}, {.max_body_bytes = size_t{1} << 20});
+  TestClient client(server_->port());
+  const std::vector<std::string> bodies{
+      "",
+      "{",
+      "[]",
+      "\xff\xfe",
+      std::string(500000, '['),
+      R"({"messages": [{"role": "user", "content": ")"
+      "\xc3\x28"
+      R"("}]})",
+      R"({"messages": [{"role": "wizard", "content": "x"}]})",
+      R"({"messages": {"role": "user"}})",
+      R"({"messages": [{"role": "user", "content": {}}], "temperature": []})",
+      R"({"messages": [{"role": "user", "content": "x"}], "temperature": NaN})",
+      R"({"messages": [{"role": "user", "content": "x"}], "n": 1000000})",
+      R"({"messages": [{"role": "user", "content": "x"}], "max_tokens": -1})",
+  };
+  for (const std::string& body : bodies) {
+    client.send(post_request(kPath, body));
+    const ClientResponse response = client.read_response();
+    EXPECT_EQ(response.status, 400) << printable(body);
+    EXPECT_FALSE(ordered_json::parse(response.body)["error"]["message"].get<std::string>().empty());
+  }
+  client.send(post_request(kPath, chat(std::string(900000, 'x')).dump()));
+  EXPECT_EQ(client.read_response().status, 400);
+  EXPECT_EQ(ask(chat(std::string(2000000, 'x'))).status, 413);
+  client.send(post_request(kPath, chat(kNotes).dump()));
+  EXPECT_EQ(client.read_response().status, 200);
+}
+
+TEST_F(ServerTest, AFaultOfTheEngineIsAnAnswerNotTheEnd) {
+  struct Fault {
+    std::mutex mutex;
+    bool due = true;
+  } fault;
+  EngineOptions options{.threads = 1};
+  options.before_step = [&fault](const StepInfo& step) {
+    const std::lock_guard lock(fault.mutex);
+    if (!fault.due || step.decoding_sequences == 0) return;
+    fault.due = false;
+    throw Error({.code = ErrorCode::kInvalidFile, .where = "layer 3", .what = "is damaged"});
+  };
+  Engine engine(checkpoint_, options);
+  Server server(engine, tokenizer_, {.port = 0, .model_name = "nano"});
+  std::thread thread([&] { server.run(); });
+  ordered_json request = chat(kNotes);
+  {
+    TestClient client(server.port());
+    client.send(post_request(kPath, request.dump()));
+    const ClientResponse response = client.read_response();
+    EXPECT_EQ(response.status, 500);
+    EXPECT_NE(response.body.find("layer 3: is damaged"), std::string::npos);
+  }
+  {
+    const std::lock_guard lock(fault.mutex);
+    fault.due = true;
+  }
+  request["stream"] = true;
+  {
+    TestClient client(server.port());
+    client.send(post_request(kPath, request.dump()));
+    const ClientResponse response = client.read_response();
+    EXPECT_EQ(response.status, 200);
+    EXPECT_TRUE(response.whole);
+    EXPECT_NE(response.body.find("data: {\"error\":{\"message\":\"layer 3"), std::string::npos);
+    EXPECT_EQ(response.body.find("[DONE]"), std::string::npos);
+    client.send(post_request(kPath, request.dump()));
+    events_of(client.read_response().body);
+  }
+  server.stop();
+  thread.join();
+}
+
+TEST_F(ServerTest, StopLetsAStreamEnd) {
+  start();
+  gate_.hold_before_decoding();
+  ordered_json request = chat(kNotes);
+  request["stream"] = true;
+  TestClient client(server_->port());
+  client.send(post_request(kPath, request.dump()));
+  gate_.wait_until_held();
+  server_->stop();
+  gate_.release();
+  const ClientResponse response = client.read_response();
+  EXPECT_TRUE(response.whole);
+  events_of(response.body);
+  thread_.join();
+}
+
+TEST_F(ServerTest, StopCutsAStreamThatTakesTooLong) {
+  start({}, {.shutdown_timeout = std::chrono::milliseconds(50)});
+  gate_.hold_before_decoding();
+  ordered_json request = chat(kNotes);
+  request["stream"] = true;
+  TestClient client(server_->port());
+  client.send(post_request(kPath, request.dump()));
+  gate_.wait_until_held();
+  server_->stop();
+  EXPECT_FALSE(client.read_response().whole);
+  gate_.release();
+  thread_.join();
+  EXPECT_EQ(engine_->statistics().cancelled, 1);
+}
+
+TEST_F(ServerTest, OtherOriginsNamesAreRefused) {
+  start({}, {.allowed_hosts = {"Hadal.example"}});
+  TestClient client(server_->port());
+  client.send("GET /health HTTP/1.1\r\nHost: evil.example:8000\r\n\r\n");
+  EXPECT_EQ(client.read_response().status, 403);
+  client.send("GET /health HTTP/1.1\r\nHost: hadal.example\r\n\r\n");
+  EXPECT_EQ(client.read_response().status, 200);
+}
+
+}  // namespace
+}  // namespace hadal
