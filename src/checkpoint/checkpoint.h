@@ -23,7 +23,7 @@ class Checkpoint {
   // and the number of the others). Where all scales together take at most kMaxEagerScaleBytes,
   // they are checked for NaN as well; verify() does that for any size.
   static Checkpoint open(const std::filesystem::path& model_dir);
-  static constexpr uint64_t kMaxEagerScaleBytes = 64 << 20;
+  static constexpr uint64_t kMaxEagerScaleBytes = 256 << 20;
 
   // The config, with the drafter that the tensors show.
   const ModelConfig& config() const { return config_; }
