@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/utf8.h"
 #include "text/chat_markup.h"
 #include "text/dsml.h"
@@ -30,11 +28,6 @@ constexpr size_t kPart = 4096;
 
 bool may_begin(std::string_view text, std::string_view mark) {
   return mark.starts_with(text.substr(0, mark.size())) || text.starts_with(mark);
-}
-
-bool is_json(std::string_view text) {
-  // nlohmann skips a byte order mark, which is no JSON in the middle of a text.
-  return !text.starts_with("\xEF\xBB\xBF") && nlohmann::json::accept(text);
 }
 
 }  // namespace

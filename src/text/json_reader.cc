@@ -105,7 +105,9 @@ std::string_view JsonReader::read_number() {
   skip_space();
   const size_t begin = position_;
   const auto token = [&] { return text_.substr(begin, position_ - begin); };
-  if (take_word("NaN") || take_word("Infinity") || take_word("-Infinity")) return token();
+  if (allows_non_finite_ && (take_word("NaN") || take_word("Infinity") || take_word("-Infinity"))) {
+    return token();
+  }
   if (current() == '-') ++position_;
   if (!is_digit(current())) fail("a number is expected");
   if (current() == '0') {

@@ -26,6 +26,9 @@ class JsonReader {
   JsonReader(std::string_view text, std::string where,
              ErrorCode code = ErrorCode::kInvalidArgument);
 
+  // Makes NaN and Infinity errors, as the JSON standard has them.
+  void refuse_non_finite() { allows_non_finite_ = false; }
+
   // What the next value is. The value stays unread.
   Kind peek();
 
@@ -65,6 +68,7 @@ class JsonReader {
   std::string_view text_;
   std::string where_;
   ErrorCode code_;
+  bool allows_non_finite_ = true;
   size_t position_ = 0;
   std::vector<bool> has_items_;  // for each open array or object: an item was read already
 };

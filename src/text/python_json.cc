@@ -173,6 +173,18 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& wher
   return value;
 }
 
+bool is_json(std::string_view text) {
+  try {
+    JsonReader reader(text, "");
+    reader.refuse_non_finite();
+    reader.skip_value();
+    reader.finish();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::string dump_json(const nlohmann::ordered_json& value) {
   std::string out;
   append_value(out, value);

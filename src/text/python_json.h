@@ -20,6 +20,9 @@ namespace hadal {
 nlohmann::ordered_json parse_json(std::string_view text, const std::string& where,
                                   ErrorCode code = ErrorCode::kInvalidArgument);
 
+// Whether `text` is one JSON value by the standard (no NaN), nested at most 512 deep.
+bool is_json(std::string_view text);
+
 // json.dumps(value, ensure_ascii=False). Strings that are not UTF-8 throw Error (kInvalidArgument).
 std::string dump_json(const nlohmann::ordered_json& value);
 

@@ -8,13 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/chat_markup.h"
 #include "text/completion_parser.h"
 #include "text/completion_stream.h"
+#include "text/python_json.h"
 
 namespace {
 
@@ -55,7 +54,7 @@ void collect(const std::vector<CompletionEvent>& events, Collected& into) {
       case Kind::kToolCallEnd:
         into.complete.push_back(event.complete);
         // A whole call's arguments are always JSON.
-        require(!event.complete || nlohmann::json::accept(calls.back().arguments));
+        require(!event.complete || hadal::is_json(calls.back().arguments));
         break;
       case Kind::kFinish:
         ++into.finishes;
@@ -85,7 +84,7 @@ bool must_agree(std::string_view text, const ParsedCompletion& strict) {
   if (text.find(hadal::markup::kToolCallsMark) == std::string_view::npos) return true;
   if (!text.ends_with(hadal::markup::kToolCallsEnd)) return false;
   for (const auto& call : strict.tool_calls) {
-    if (!nlohmann::json::accept(call.arguments)) return false;
+    if (!hadal::is_json(call.arguments)) return false;
   }
   return true;
 }
