@@ -102,6 +102,16 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
+void AtomicFile::write_at(size_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw_system_error(path_, "cannot be written", errno);
+    offset += static_cast<size_t>(n);
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+}
+
 void AtomicFile::commit() {
   constexpr mode_t kMode = 0644;
   if (::fchmod(fd_, kMode) != 0 || ::fsync(fd_) != 0) {

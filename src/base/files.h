@@ -32,6 +32,8 @@ class AtomicFile {
   // Appends. Throws Error, for example kResourceExhausted on a full disk.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  // Overwrites bytes that were written before; the end stays where it is.
+  void write_at(size_t offset, std::span<const std::byte> bytes);
   void commit();
 
  private:

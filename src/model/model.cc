@@ -43,7 +43,11 @@ struct Model::Impl {
         weights(bind_weights(checkpoint)),
         window_rope(window_frequencies(config)),
         compressed_rope(compressed_frequencies(config)),
-        ops(threads, kernels_for(options.isa)) {}
+        ops(threads, kernels_for(options.isa)) {
+    if (options.activations == ActivationPolicy::kInt8) {
+      int8_weights = Int8Weights::attach(weights, threads, options.int8_weights);
+    }
+  }
 
   size_t stream_floats() const { return as_size(config.hc_mult) * as_size(config.hidden_size); }
   int mtp_layer() const { return config.layers; }
@@ -58,6 +62,7 @@ struct Model::Impl {
   ModelOptions options;
   CacheLayout layout;
   ModelWeights weights;
+  std::unique_ptr<Int8Weights> int8_weights;  // null under other policies
   std::vector<float> window_rope;
   std::vector<float> compressed_rope;
   OpContext ops;
@@ -283,5 +288,7 @@ void Model::embed(const StepPlan& plan, std::span<float> streams) {
 }
 
 void Model::set_observer(LayerObserver observer) { impl_->observer = std::move(observer); }
+
+void Model::set_profile(OpProfile* profile) { impl_->ops.set_profile(profile); }
 
 }  // namespace hadal

@@ -15,6 +15,7 @@
 #include "checkpoint/checkpoint.h"
 #include "model/batch.h"
 #include "model/cache_layout.h"
+#include "model/int8_weights.h"
 #include "model/sequence_cache.h"
 #include "model/step.h"
 #include "ops/isa.h"
@@ -27,6 +28,7 @@ struct ModelOptions {
   ActivationPolicy activations = ActivationPolicy::kFp8;
   int page_tokens = kDefaultPageTokens;
   RopeStorage rope_storage = RopeStorage::kBf16;  // of cached keys
+  Int8WeightsOptions int8_weights = {};           // used under the int8 policy
 };
 
 // Sees intermediate results of every layer, for checking; called on the caller's thread.
@@ -75,6 +77,8 @@ class Model {
   void embed(const StepPlan& plan, std::span<float> streams);
 
   void set_observer(LayerObserver observer);
+  // Where operations count their time; nullptr: nowhere. Must outlive its use here.
+  void set_profile(OpProfile* profile);
 
  private:
   struct Impl;
