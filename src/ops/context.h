@@ -11,6 +11,7 @@
 namespace hadal {
 
 struct KernelTable;
+class OpProfile;
 
 class OpContext {
  public:
@@ -19,6 +20,11 @@ class OpContext {
 
   ThreadPool& threads() { return threads_; }
   const KernelTable& kernels() const { return kernels_; }
+
+  // Where operations count their time (op_profile.h); nullptr, as at first: nowhere. Must outlive
+  // its use here.
+  OpProfile* profile() const { return profile_; }
+  void set_profile(OpProfile* profile) { profile_ = profile; }
 
   // Scratch of one thread of the pool: `count` floats, 64-byte aligned, with unspecified contents,
   // valid until the same thread asks again.
@@ -29,6 +35,7 @@ class OpContext {
  private:
   ThreadPool& threads_;
   const KernelTable& kernels_;
+  OpProfile* profile_ = nullptr;
   std::vector<AlignedBuffer<float>> scratch_;  // [threads]
   AlignedBuffer<float> shared_scratch_;
 };

@@ -1,5 +1,7 @@
 #include "ops/kernel_table.h"
 
+#include "ops/op_profile.h"
+
 namespace hadal {
 
 const KernelTable& reference_kernels() {
@@ -31,81 +33,141 @@ const KernelTable& reference_kernels() {
   return kTable;
 }
 
+namespace {
+
+// By the format that the kernel reads, which under the int8 policy is not that of the checkpoint.
+OpKey linear_key(const LinearArgs& args) {
+  const WeightMatrix& weight = args.weight;
+  OpKey key{.op = "linear", .out_features = weight.out_features, .in_features = weight.in_features};
+  const bool int8 = args.x_int8.codes != nullptr && has_int8_form(weight, args.segments);
+  switch (weight.format) {
+    case WeightFormat::kF32:
+      key.form = "f32";
+      break;
+    case WeightFormat::kBf16:
+      key.form = "bf16";
+      break;
+    case WeightFormat::kFp8:
+      key.form = int8 ? "int8" : "fp8";
+      break;
+    case WeightFormat::kFp4:
+      key.form = int8 ? "fp4 x int8" : "fp4";
+      break;
+  }
+  return key;
+}
+
+}  // namespace
+
 namespace ops {
 
-void embed(OpContext& context, const EmbedArgs& args) { context.kernels().embed(context, args); }
+void embed(OpContext& context, const EmbedArgs& args) {
+  const OpTimer timer(context, {.op = "embed"});
+  context.kernels().embed(context, args);
+}
 
 void round_activations(OpContext& context, const RoundActivationsArgs& args) {
+  const OpTimer timer(context, {.op = "round_activations"});
   context.kernels().round_activations(context, args);
 }
 
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
+  const OpTimer timer(context, {.op = "quantize_int8_rows"});
   context.kernels().quantize_int8_rows(context, args);
 }
 
-void linear(OpContext& context, const LinearArgs& args) { context.kernels().linear(context, args); }
+void linear(OpContext& context, const LinearArgs& args) {
+  const OpTimer timer(context, context.profile() == nullptr ? OpKey{} : linear_key(args));
+  context.kernels().linear(context, args);
+}
 
 void rms_norm(OpContext& context, const RmsNormArgs& args) {
+  const OpTimer timer(context, {.op = "rms_norm"});
   context.kernels().rms_norm(context, args);
 }
 
-void rope(OpContext& context, const RopeArgs& args) { context.kernels().rope(context, args); }
+void rope(OpContext& context, const RopeArgs& args) {
+  const OpTimer timer(context, {.op = "rope"});
+  context.kernels().rope(context, args);
+}
 
 void hyper_pre(OpContext& context, const HyperPreArgs& args) {
+  const OpTimer timer(context, {.op = "hyper_pre"});
   context.kernels().hyper_pre(context, args);
 }
 
 void hyper_post(OpContext& context, const HyperPostArgs& args) {
+  const OpTimer timer(context, {.op = "hyper_post"});
   context.kernels().hyper_post(context, args);
 }
 
 void hyper_head(OpContext& context, const HyperHeadArgs& args) {
+  const OpTimer timer(context, {.op = "hyper_head"});
   context.kernels().hyper_head(context, args);
 }
 
 void encode_kv(OpContext& context, const EncodeKvArgs& args) {
+  const OpTimer timer(context, {.op = "encode_kv"});
   context.kernels().encode_kv(context, args);
 }
 
 void encode_index_key(OpContext& context, const EncodeIndexKeyArgs& args) {
+  const OpTimer timer(context, {.op = "encode_index_key"});
   context.kernels().encode_index_key(context, args);
 }
 
-void attend(OpContext& context, const AttendArgs& args) { context.kernels().attend(context, args); }
+void attend(OpContext& context, const AttendArgs& args) {
+  const OpTimer timer(context, {.op = "attend"});
+  context.kernels().attend(context, args);
+}
 
 void hadamard(OpContext& context, const HadamardArgs& args) {
+  const OpTimer timer(context, {.op = "hadamard"});
   context.kernels().hadamard(context, args);
 }
 
 void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
+  const OpTimer timer(context, {.op = "choose_entries"});
   context.kernels().choose_entries(context, args);
 }
 
 void add_position_bias(OpContext& context, const AddPositionBiasArgs& args) {
+  const OpTimer timer(context, {.op = "add_position_bias"});
   context.kernels().add_position_bias(context, args);
 }
 
 void csa_pool(OpContext& context, const CsaPoolArgs& args) {
+  const OpTimer timer(context, {.op = "csa_pool"});
   context.kernels().csa_pool(context, args);
 }
 
 void hca_pool(OpContext& context, const HcaPoolArgs& args) {
+  const OpTimer timer(context, {.op = "hca_pool"});
   context.kernels().hca_pool(context, args);
 }
 
-void route(OpContext& context, const RouteArgs& args) { context.kernels().route(context, args); }
+void route(OpContext& context, const RouteArgs& args) {
+  const OpTimer timer(context, {.op = "route"});
+  context.kernels().route(context, args);
+}
 
 void dispatch(OpContext& context, const DispatchArgs& args) {
+  const OpTimer timer(context, {.op = "dispatch"});
   context.kernels().dispatch(context, args);
 }
 
-void swiglu(OpContext& context, const SwigluArgs& args) { context.kernels().swiglu(context, args); }
+void swiglu(OpContext& context, const SwigluArgs& args) {
+  const OpTimer timer(context, {.op = "swiglu"});
+  context.kernels().swiglu(context, args);
+}
 
 void experts(OpContext& context, const ExpertsArgs& args) {
+  const OpTimer timer(context, {.op = "experts"});
   context.kernels().experts(context, args);
 }
 
 void combine(OpContext& context, const CombineArgs& args) {
+  const OpTimer timer(context, {.op = "combine"});
   context.kernels().combine(context, args);
 }
 
