@@ -25,16 +25,16 @@ double element(const TensorView& view, size_t index) {
   return decode_bf16(load_unaligned<uint16_t>(view.data + 2 * index));
 }
 
-const std::array<double, 256>& e4m3_values() {
-  static const std::array<double, 256> values = [] {
-    std::array<double, 256> all{};
-    for (size_t code = 0; code < all.size(); ++code) {
-      all[code] = decode_e4m3(static_cast<uint8_t>(code));
-    }
-    return all;
-  }();
+// What every code of a format stands for.
+template <size_t kCodes>
+std::array<double, kCodes> decode_all(double (*decode)(uint8_t)) {
+  std::array<double, kCodes> values{};
+  for (size_t code = 0; code < kCodes; ++code) values[code] = decode(static_cast<uint8_t>(code));
   return values;
 }
+
+const std::array<double, 256> kE4m3Values = decode_all<256>(decode_e4m3);
+const std::array<double, 16> kE2m1Values = decode_all<16>(decode_e2m1);
 
 }  // namespace
 
@@ -76,11 +76,14 @@ WeightMatrix::WeightMatrix(const Checkpoint& checkpoint, const std::string& name
 void WeightMatrix::decode_row(size_t output, std::span<double> values) const {
   HADAL_CHECK(values.size() == inputs_);
   if (weight_.dtype == DType::kI8) {
-    for (size_t i = 0; i < inputs_; ++i) {
-      const uint8_t pair = byte_at(weight_, (output * inputs_ + i) / 2);
-      const auto code = static_cast<uint8_t>(i % 2 == 0 ? pair & 0xf : pair >> 4);
-      const size_t block = output * (inputs_ / kFp4ScaleBlock) + i / kFp4ScaleBlock;
-      values[i] = decode_e2m1(code) * decode_e8m0(byte_at(scale_, block));
+    for (size_t begin = 0; begin < inputs_; begin += kFp4ScaleBlock) {
+      const size_t first = output * inputs_ + begin;
+      const double scale = decode_e8m0(byte_at(scale_, first / kFp4ScaleBlock));
+      for (size_t i = 0; i < kFp4ScaleBlock; i += 2) {
+        const uint8_t pair = byte_at(weight_, (first + i) / 2);
+        values[begin + i] = kE2m1Values[pair & 0xf] * scale;
+        values[begin + i + 1] = kE2m1Values[pair >> 4] * scale;
+      }
     }
   } else if (weight_.dtype == DType::kF8E4m3) {
     const size_t blocks_across = (inputs_ + kFp8ScaleBlock - 1) / kFp8ScaleBlock;
@@ -89,7 +92,7 @@ void WeightMatrix::decode_row(size_t output, std::span<double> values) const {
       const double scale = decode_e8m0(byte_at(scale_, block));
       const size_t end = std::min(begin + kFp8ScaleBlock, inputs_);
       for (size_t i = begin; i < end; ++i) {
-        values[i] = e4m3_values()[byte_at(weight_, output * inputs_ + i)] * scale;
+        values[i] = kE4m3Values[byte_at(weight_, output * inputs_ + i)] * scale;
       }
     }
   } else {
