@@ -19,9 +19,26 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 
-class Invariance : public testing::TestWithParam<const char*> {
+struct Setting {
+  const char* name;
+  Isa isa;
+  ActivationPolicy activations;
+};
+
+class Invariance : public testing::TestWithParam<Setting> {
  protected:
-  Invariance() : golden_(GetParam()) {}
+  Invariance() : golden_(GetParam().name) {}
+
+  void SetUp() override {
+    if (!isa_supported(GetParam().isa)) GTEST_SKIP() << "this processor lacks the instructions";
+  }
+  ModelOptions options(int page_tokens = kDefaultPageTokens,
+                       RopeStorage rope_storage = RopeStorage::kBf16) const {
+    return {.isa = GetParam().isa,
+            .activations = GetParam().activations,
+            .page_tokens = page_tokens,
+            .rope_storage = rope_storage};
+  }
 
   size_t vocab() const { return static_cast<size_t>(golden_.checkpoint.config().vocab_size); }
 
@@ -29,22 +46,20 @@ class Invariance : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
-  for (const ActivationPolicy policy : {ActivationPolicy::kFp8, ActivationPolicy::kNone}) {
-    ThreadPool one(1);
-    Model alone(golden_.checkpoint, one, {.activations = policy});
-    const SequenceLogits whole = evaluate_logits(alone, golden_.ids, {.mtp = true});
-    for (const int threads : {1, 2}) {
-      ThreadPool pool(threads);
-      Model model(golden_.checkpoint, pool, {.activations = policy});
-      for (const int chunk : {1, 7, 130, 0}) {
-        if (threads == 1 && chunk == 0) continue;
-        const SequenceLogits split =
-            evaluate_logits(model, golden_.ids, {.chunk = chunk, .mtp = true});
-        EXPECT_TRUE(same_bits(split.logits, whole.logits))
-            << "chunk " << chunk << ", threads " << threads;
-        EXPECT_TRUE(same_bits(split.mtp_logits, whole.mtp_logits))
-            << "MTP, chunk " << chunk << ", threads " << threads;
-      }
+  ThreadPool one(1);
+  Model alone(golden_.checkpoint, one, options());
+  const SequenceLogits whole = evaluate_logits(alone, golden_.ids, {.mtp = true});
+  for (const int threads : {1, 2}) {
+    ThreadPool pool(threads);
+    Model model(golden_.checkpoint, pool, options());
+    for (const int chunk : {1, 7, 130, 0}) {
+      if (threads == 1 && chunk == 0) continue;
+      const SequenceLogits split =
+          evaluate_logits(model, golden_.ids, {.chunk = chunk, .mtp = true});
+      EXPECT_TRUE(same_bits(split.logits, whole.logits))
+          << "chunk " << chunk << ", threads " << threads;
+      EXPECT_TRUE(same_bits(split.mtp_logits, whole.mtp_logits))
+          << "MTP, chunk " << chunk << ", threads " << threads;
     }
   }
 }
@@ -81,7 +96,7 @@ TEST_P(Invariance, DroppedRowsHaveNeverBeen) {
   constexpr int kPrefix = 122;  // nine more rows cross groups of 4 and the group of 128
   constexpr int kRows = 9;
   ThreadPool threads(2);
-  Model model(golden_.checkpoint, threads, {});
+  Model model(golden_.checkpoint, threads, options());
   const std::span<const int32_t> ids(golden_.ids);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 64);
@@ -111,7 +126,7 @@ TEST_P(Invariance, DroppedRowsHaveNeverBeen) {
 TEST_P(Invariance, RepeatedDraftsAtEveryPositionLeaveNoTrace) {
   constexpr size_t kTokens = 150;
   ThreadPool threads(1);
-  Model model(golden_.checkpoint, threads, {});
+  Model model(golden_.checkpoint, threads, options());
   const auto ids = std::span<const int32_t>(golden_.ids).first(kTokens);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 64);
@@ -127,7 +142,7 @@ TEST_P(Invariance, RepeatedDraftsAtEveryPositionLeaveNoTrace) {
 
 TEST_P(Invariance, BatchNeighboursChangeNoBit) {
   ThreadPool threads(2);
-  Model model(golden_.checkpoint, threads, {});
+  Model model(golden_.checkpoint, threads, options());
   const std::span<const int32_t> ids(golden_.ids);
   BlockPool pool(model.cache_layout().block_bytes, 128);
   // Three sequences of different lengths and contents, in ragged steps together.
@@ -173,9 +188,9 @@ TEST_P(Invariance, BatchNeighboursChangeNoBit) {
 
 TEST_P(Invariance, PageSizeChangesNoBit) {
   ThreadPool threads(2);
-  Model wide(golden_.checkpoint, threads, {.page_tokens = 1024});
-  Model narrow(golden_.checkpoint, threads, {.page_tokens = 128});
-  Model exact(golden_.checkpoint, threads, {.rope_storage = RopeStorage::kF32});
+  Model wide(golden_.checkpoint, threads, options(1024));
+  Model narrow(golden_.checkpoint, threads, options(128));
+  Model exact(golden_.checkpoint, threads, options(256, RopeStorage::kF32));
   EXPECT_TRUE(same_bits(evaluate_logits(wide, golden_.ids, {.chunk = 50}).logits,
                         evaluate_logits(narrow, golden_.ids, {.chunk = 50}).logits));
   EXPECT_TRUE(same_bits(evaluate_logits(exact, golden_.ids, {.chunk = 50}).logits,
@@ -184,7 +199,7 @@ TEST_P(Invariance, PageSizeChangesNoBit) {
 
 TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {
   ThreadPool threads(1);
-  Model model(golden_.checkpoint, threads, {});
+  Model model(golden_.checkpoint, threads, options());
   const auto ids = std::span<const int32_t>(golden_.ids).first(140);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 32);
@@ -199,12 +214,25 @@ TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {
   EXPECT_TRUE(same_bits(logits, oracle.logits));
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, Invariance, testing::Values("pico", "pico-flash"),
-                         [](const auto& case_info) {
-                           std::string name = case_info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+std::string setting_name(const testing::TestParamInfo<Setting>& setting) {
+  std::string name = setting.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  const char* const policies[] = {"none", "fp8", "int8"};
+  return name + "_" + std::string(isa_name(setting.param.isa)) + "_" +
+         policies[static_cast<int>(setting.param.activations)];
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, Invariance,
+    testing::Values(Setting{"pico", Isa::kRef, ActivationPolicy::kFp8},
+                    Setting{"pico-flash", Isa::kRef, ActivationPolicy::kNone},
+                    Setting{"pico", Isa::kAvx2, ActivationPolicy::kInt8},
+                    Setting{"pico-flash", Isa::kAvx2, ActivationPolicy::kFp8},
+                    Setting{"pico", Isa::kAvx512, ActivationPolicy::kFp8},
+                    Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kNone},
+                    Setting{"pico", Isa::kAvx512, ActivationPolicy::kInt8},
+                    Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kInt8}),
+    setting_name);
 
 }  // namespace
 }  // namespace hadal

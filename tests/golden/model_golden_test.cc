@@ -17,9 +17,22 @@ using golden::GoldenCase;
 using golden::median;
 using golden::relative_errors;
 
-class ModelGolden : public testing::TestWithParam<const char*> {
+struct GoldenSetting {
+  const char* name;
+  Isa isa;
+};
+
+class ModelGolden : public testing::TestWithParam<GoldenSetting> {
  protected:
-  ModelGolden() : golden_(GetParam()), threads_(available_processors()) {}
+  ModelGolden() : golden_(GetParam().name), threads_(available_processors()) {}
+
+  void SetUp() override {
+    if (!isa_supported(GetParam().isa)) GTEST_SKIP() << "this processor lacks the instructions";
+  }
+  // Options that keep keys as the answers do.
+  ModelOptions exact(ActivationPolicy activations) const {
+    return {.isa = GetParam().isa, .activations = activations, .rope_storage = RopeStorage::kF32};
+  }
 
   const ModelConfig& config() const { return golden_.checkpoint.config(); }
   size_t vocab() const { return static_cast<size_t>(config().vocab_size); }
@@ -35,8 +48,7 @@ class ModelGolden : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(ModelGolden, UnroundedLogitsAgree) {
-  Model unrounded(golden_.checkpoint, threads_,
-                  {.activations = ActivationPolicy::kNone, .rope_storage = RopeStorage::kF32});
+  Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
   const SequenceLogits actual = evaluate_logits(unrounded, golden_.ids, {.mtp = true});
   const auto logits = golden_.values<float>("logits_unrounded");
   const auto mtp_logits = golden_.values<float>("mtp_logits_unrounded");
@@ -53,8 +65,7 @@ TEST_P(ModelGolden, UnroundedLogitsAgree) {
 }
 
 TEST_P(ModelGolden, EveryLayerAgreesOnGoldenInput) {
-  Model rounded(golden_.checkpoint, threads_,
-                {.activations = ActivationPolicy::kFp8, .rope_storage = RopeStorage::kF32});
+  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   const auto columns = static_cast<size_t>(config().hc_mult * config().hidden_size);
   for (int layer = 0; layer < config().layers; ++layer) {
     const std::vector<float> actual =
@@ -67,8 +78,7 @@ TEST_P(ModelGolden, EveryLayerAgreesOnGoldenInput) {
 }
 
 TEST_P(ModelGolden, IndexerAndRouterChooseTheSame) {
-  Model rounded(golden_.checkpoint, threads_,
-                {.activations = ActivationPolicy::kFp8, .rope_storage = RopeStorage::kF32});
+  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   std::vector<int32_t> entries;
   std::vector<int32_t> experts;
   rounded.set_observer(
@@ -95,8 +105,7 @@ TEST_P(ModelGolden, IndexerAndRouterChooseTheSame) {
 }
 
 TEST_P(ModelGolden, RoundedLogitsStandNoFurtherThanBf16Arithmetic) {
-  Model rounded(golden_.checkpoint, threads_,
-                {.activations = ActivationPolicy::kFp8, .rope_storage = RopeStorage::kF32});
+  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   const SequenceLogits actual = evaluate_logits(rounded, golden_.ids, {});
   const auto logits = golden_.values<float>("logits");
   const auto bf16 = golden_.values<float>("logits_bf16");
@@ -110,7 +119,8 @@ TEST_P(ModelGolden, RoundedLogitsStandNoFurtherThanBf16Arithmetic) {
 // The cache as it is served: rounding the rotated values of keys to bf16 must cost less than the
 // bf16 arithmetic of the released code.
 TEST_P(ModelGolden, ServedCacheStandsCloserThanBf16Arithmetic) {
-  Model served(golden_.checkpoint, threads_, {.activations = ActivationPolicy::kNone});
+  Model served(golden_.checkpoint, threads_,
+               {.isa = GetParam().isa, .activations = ActivationPolicy::kNone});
   const SequenceLogits actual = evaluate_logits(served, golden_.ids, {});
   const auto logits = golden_.values<float>("logits_unrounded");
   const double error = median(relative_errors(actual.logits, logits, vocab()));
@@ -121,12 +131,36 @@ TEST_P(ModelGolden, ServedCacheStandsCloserThanBf16Arithmetic) {
   EXPECT_GE(golden::argmax_agreement(actual.logits, logits, vocab()), 0.95);
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, ModelGolden, testing::Values("pico", "pico-flash"),
-                         [](const auto& case_info) {
-                           std::string name = case_info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+// What lets int8 be the default: fed the same input, every layer stands closer to the unrounded
+// layer than under the model's own FP8 rounding.
+TEST_P(ModelGolden, Int8LayersStandCloserThanFp8Layers) {
+  Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
+  Model fp8(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
+  Model int8(golden_.checkpoint, threads_, exact(ActivationPolicy::kInt8));
+  const auto columns = static_cast<size_t>(config().hc_mult * config().hidden_size);
+  for (int layer = 0; layer < config().layers; ++layer) {
+    const std::vector<float> input = golden_input(unrounded, layer);
+    const std::vector<float> truth = evaluate_layer(unrounded, layer, golden_.ids, input);
+    const double fp8_error =
+        median(relative_errors(evaluate_layer(fp8, layer, golden_.ids, input), truth, columns));
+    const double int8_error =
+        median(relative_errors(evaluate_layer(int8, layer, golden_.ids, input), truth, columns));
+    RecordProperty("layer_" + std::to_string(layer) + "_fp8", std::to_string(fp8_error));
+    RecordProperty("layer_" + std::to_string(layer) + "_int8", std::to_string(int8_error));
+    EXPECT_LT(int8_error, fp8_error) << "layer " << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, ModelGolden,
+    testing::Values(GoldenSetting{"pico", Isa::kRef}, GoldenSetting{"pico-flash", Isa::kRef},
+                    GoldenSetting{"pico", Isa::kAvx2}, GoldenSetting{"pico-flash", Isa::kAvx2},
+                    GoldenSetting{"pico", Isa::kAvx512}, GoldenSetting{"pico-flash", Isa::kAvx512}),
+    [](const auto& setting) {
+      std::string name = setting.param.name;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name + "_" + std::string(isa_name(setting.param.isa));
+    });
 
 }  // namespace
 }  // namespace hadal
