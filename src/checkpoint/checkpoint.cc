@@ -17,7 +17,7 @@ namespace {
 // Everything that is wrong with a checkpoint, told at once.
 class Problems {
  public:
-  void add(std::string problem) {
+  void add(const std::string& problem) {
     constexpr size_t kMaxListed = 20;
     ++count_;
     if (count_ <= kMaxListed) {
