@@ -8,11 +8,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/huge_pages.h"
 
 namespace hadal {
 
-BlockPool::BlockPool(size_t block_bytes, int capacity)
-    : block_bytes_(block_bytes), capacity_(capacity) {
+BlockPool::BlockPool(size_t block_bytes, int capacity) : block_bytes_(block_bytes) {
   HADAL_CHECK(block_bytes > 0 && capacity > 0);
   const auto blocks = static_cast<size_t>(capacity);
   void* memory = MAP_FAILED;
@@ -30,25 +30,71 @@ BlockPool::BlockPool(size_t block_bytes, int capacity)
                  .remedy = "give the cache less memory"});
   }
   base_ = static_cast<std::byte*>(memory);
+  advise_huge_pages(base_, blocks * block_bytes);
+  statistics_.capacity = capacity;
+  blocks_.resize(blocks);
   free_.resize(blocks);
   for (size_t i = 0; i < blocks; ++i) free_[i] = static_cast<int32_t>(blocks - 1 - i);
 }
 
-BlockPool::~BlockPool() { munmap(base_, static_cast<size_t>(capacity_) * block_bytes_); }
+BlockPool::~BlockPool() { munmap(base_, blocks_.size() * block_bytes_); }
 
-bool BlockPool::allocate(int count, std::vector<int32_t>& ids) {
+PoolStatistics BlockPool::statistics() const {
+  PoolStatistics statistics = statistics_;
+  statistics.free = free_blocks();
+  return statistics;
+}
+
+bool BlockPool::allocate(int count, std::vector<int32_t>& ids, BlockKind kind) {
   HADAL_CHECK(count >= 0);
   if (count > free_blocks()) return false;
   const auto first = free_.end() - count;
   ids.insert(ids.end(), std::make_reverse_iterator(free_.end()), std::make_reverse_iterator(first));
+  for (auto id = first; id != free_.end(); ++id) {
+    blocks_[static_cast<size_t>(*id)] = {.references = 1, .kind = kind};
+  }
   free_.erase(first, free_.end());
+  statistics_.used[static_cast<size_t>(kind)] += count;
   return true;
 }
 
+BlockPool::Block& BlockPool::used_block(int32_t id) {
+  HADAL_CHECK(id >= 0 && id < capacity());
+  Block& block = blocks_[static_cast<size_t>(id)];
+  HADAL_CHECK(block.references > 0);
+  return block;
+}
+
+void BlockPool::change(Block& block, int references, bool indexed) {
+  statistics_.idle -= block.idle() ? 1 : 0;
+  block.references = references;
+  block.indexed = indexed;
+  statistics_.idle += block.idle() ? 1 : 0;
+}
+
+void BlockPool::retain(int32_t id) {
+  Block& block = used_block(id);
+  change(block, block.references + 1, block.indexed);
+}
+
+void BlockPool::release(int32_t id) {
+  Block& block = used_block(id);
+  HADAL_CHECK(block.references > (block.indexed ? 1 : 0));
+  change(block, block.references - 1, block.indexed);
+  if (block.references > 0) return;
+  --statistics_.used[static_cast<size_t>(block.kind)];
+  free_.push_back(id);
+}
+
 void BlockPool::release(std::vector<int32_t>& ids) {
-  HADAL_CHECK(free_.size() + ids.size() <= static_cast<size_t>(capacity_));
-  free_.insert(free_.end(), ids.rbegin(), ids.rend());
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) release(*id);
   ids.clear();
+}
+
+void BlockPool::set_indexed(int32_t id, bool indexed) {
+  Block& block = used_block(id);
+  HADAL_CHECK(block.indexed != indexed);
+  change(block, block.references, indexed);
 }
 
 int blocks_for_sequence(const CacheLayout& layout, int tokens) {
@@ -60,7 +106,7 @@ bool reserve_sequence(BlockPool& pool, const CacheLayout& layout, int tokens,
   const int state_units = cache.state_units.empty() ? layout.state_units : 0;
   const int pages = std::max(0, layout.pages_for(tokens) - static_cast<int>(cache.pages.size()));
   if (state_units + pages > pool.free_blocks()) return false;
-  const bool state_taken = pool.allocate(state_units, cache.state_units);
+  const bool state_taken = pool.allocate(state_units, cache.state_units, BlockKind::kSlot);
   const bool pages_taken = pool.allocate(pages, cache.pages);
   HADAL_CHECK(state_taken && pages_taken);
   return true;

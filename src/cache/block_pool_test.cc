@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "base/check.h"
 #include "base/error.h"
 
 namespace hadal {
@@ -45,6 +46,51 @@ TEST(BlockPool, BlocksAreWritableAndDistinct) {
                             [&](std::byte b) { return b == static_cast<std::byte>(id + 1); }));
     EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % 64, 0U);
   }
+}
+
+TEST(BlockPool, SharedBlocksAreFreeOnlyWhenTheLastReferenceGoes) {
+  BlockPool pool(4096, 2);
+  std::vector<int32_t> ids;
+  ASSERT_TRUE(pool.allocate(1, ids));
+  const int32_t id = ids[0];
+  pool.retain(id);
+  EXPECT_EQ(pool.references(id), 2);
+  pool.release(ids);
+  EXPECT_EQ(pool.free_blocks(), 1);
+  pool.release(id);
+  EXPECT_EQ(pool.free_blocks(), 2);
+  EXPECT_THROW(pool.release(id), InvariantError);
+  EXPECT_THROW(pool.retain(id), InvariantError);
+}
+
+TEST(BlockPool, CountsBlocksByKindAndTheIdleOnes) {
+  BlockPool pool(4096, 8);
+  std::vector<int32_t> pages;
+  std::vector<int32_t> slot;
+  std::vector<int32_t> image;
+  ASSERT_TRUE(pool.allocate(3, pages, BlockKind::kPage));
+  ASSERT_TRUE(pool.allocate(2, slot, BlockKind::kSlot));
+  ASSERT_TRUE(pool.allocate(1, image, BlockKind::kImage));
+  PoolStatistics statistics = pool.statistics();
+  EXPECT_EQ(statistics.used_by(BlockKind::kPage), 3);
+  EXPECT_EQ(statistics.used_by(BlockKind::kSlot), 2);
+  EXPECT_EQ(statistics.used_by(BlockKind::kImage), 1);
+  EXPECT_EQ(statistics.free, 2);
+  EXPECT_EQ(statistics.idle, 0);
+
+  const int32_t shared = pages[0];
+  pool.retain(shared);
+  pool.set_indexed(shared, true);
+  EXPECT_EQ(pool.statistics().idle, 0);  // a sequence holds it too
+  pool.release(pages);
+  statistics = pool.statistics();
+  EXPECT_EQ(statistics.idle, 1);
+  EXPECT_EQ(statistics.used_by(BlockKind::kPage), 1);
+  EXPECT_THROW(pool.release(shared), InvariantError);  // the index's reference is not the caller's
+  pool.set_indexed(shared, false);
+  pool.release(shared);
+  EXPECT_EQ(pool.statistics().idle, 0);
+  EXPECT_EQ(pool.free_blocks(), 5);
 }
 
 TEST(BlockPool, RefusesWhatTheSystemCannotGive) {

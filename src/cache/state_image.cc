@@ -1,0 +1,82 @@
+#include "cache/state_image.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace hadal {
+namespace {
+
+void copy_blocks(const CachePoolView& pool, std::span<const int32_t> from,
+                 std::span<const int32_t> to) {
+  HADAL_CHECK(from.size() == to.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    std::memcpy(pool.block(to[i]), pool.block(from[i]), pool.block_bytes);
+  }
+}
+
+}  // namespace
+
+int blocks_for_image(const CacheLayout& layout, int length) {
+  return layout.state_units + (length % layout.page_tokens == 0 ? 0 : 1);
+}
+
+std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layout,
+                                       const SequenceCache& cache, std::span<const int32_t> tokens,
+                                       std::span<const float> streams) {
+  const int length = cache.length;
+  HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
+  HADAL_CHECK(static_cast<int>(cache.state_units.size()) == layout.state_units);
+  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= layout.pages_for(length));
+  if (blocks_for_image(layout, length) > pool.free_blocks()) return std::nullopt;
+
+  StateImage image{.length = length,
+                   .drafter_length = cache.drafter_length,
+                   .streams = {streams.begin(), streams.end()}};
+  bool taken = pool.allocate(layout.state_units, image.state_units, BlockKind::kImage);
+  copy_blocks(pool.view(), cache.state_units, image.state_units);
+  const int full_pages = length / layout.page_tokens;
+  if (const int tail = length % layout.page_tokens; tail > 0) {
+    taken = taken && pool.allocate(1, image.partial_page, BlockKind::kImage);
+    copy_blocks(pool.view(), {&cache.pages[static_cast<size_t>(full_pages)], 1},
+                image.partial_page);
+    const auto rest = tokens.subspan(static_cast<size_t>(length - tail), static_cast<size_t>(tail));
+    image.tail.assign(rest.begin(), rest.end());
+  }
+  HADAL_CHECK(taken);
+  return image;
+}
+
+void restore_image(const BlockPool& pool, const CacheLayout& layout, const StateImage& image,
+                   SequenceCache& cache) {
+  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= layout.pages_for(image.length));
+  copy_blocks(pool.view(), image.state_units, cache.state_units);
+  if (!image.partial_page.empty()) {
+    const int32_t page = cache.pages[static_cast<size_t>(image.length / layout.page_tokens)];
+    HADAL_CHECK(pool.references(page) == 1);  // a shared page is never written
+    copy_blocks(pool.view(), image.partial_page, {&page, 1});
+  }
+  cache.length = image.length;
+  cache.drafter_length = image.drafter_length;
+}
+
+void release_image(BlockPool& pool, StateImage& image) {
+  pool.release(image.state_units);
+  pool.release(image.partial_page);
+  image = {};
+}
+
+std::vector<int> image_positions(const ImagePositionArgs& args) {
+  const int last_boundary = args.prompt_tokens / args.page_tokens * args.page_tokens;
+  std::vector<int> wanted = {last_boundary - args.page_tokens, last_boundary, args.suffix_begin,
+                             args.prompt_tokens - 1, args.known_length};
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  std::erase_if(wanted, [&](int position) {
+    return position <= args.computed || position >= args.prompt_tokens;
+  });
+  return wanted;
+}
+
+}  // namespace hadal

@@ -1,0 +1,125 @@
+#include "cache/state_image.h"
+
+#include "base/check.h"
+#include "cache/testing.h"
+
+namespace hadal {
+namespace {
+
+using namespace testing_cache;
+
+const Oracle& oracle() {
+  static const Oracle instance(random_tokens(300, 1));
+  return instance;
+}
+
+std::vector<int32_t> first_tokens(int count) {
+  return {oracle().tokens.begin(), oracle().tokens.begin() + count};
+}
+
+class ImageAt : public testing::TestWithParam<int> {};
+
+// Also what a stale ring row, a ring shifted against its positions, a lost compressor row or a lost
+// running softmax would break: the fresh sequence starts in blocks full of NaNs.
+TEST_P(ImageAt, RestoredSequencesGoOnWithTheSameBits) {
+  const int length = GetParam();
+  const CacheLayout& layout = Pico::get().layout();
+  BlockPool pool(layout.block_bytes, 64);
+  poison_free_blocks(pool);
+  SequenceCache original;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 300, original));
+  ASSERT_TRUE(advance_matches(oracle(), length, 100, pool, original));
+  const int used = pool.capacity() - pool.free_blocks();
+  std::optional<StateImage> image = create_image(pool, layout, original, oracle().tokens);
+  ASSERT_TRUE(image);
+  EXPECT_EQ(image->blocks(), blocks_for_image(layout, length));
+  EXPECT_EQ(pool.capacity() - pool.free_blocks(), used + image->blocks());
+
+  // The original goes on and overwrites its ring and its unfinished page.
+  EXPECT_TRUE(advance_matches(oracle(), 300, 37, pool, original));
+
+  SequenceCache fresh;
+  const int shared_pages = length / layout.page_tokens;
+  for (int i = 0; i < shared_pages; ++i) {
+    pool.retain(original.pages[static_cast<size_t>(i)]);
+    fresh.pages.push_back(original.pages[static_cast<size_t>(i)]);
+  }
+  ASSERT_TRUE(reserve_sequence(pool, layout, 300, fresh));
+  restore_image(pool, layout, *image, fresh);
+  EXPECT_EQ(fresh.length, length);
+  release_sequence(pool, original);
+  poison_free_blocks(pool);
+  EXPECT_TRUE(advance_matches(oracle(), 300, 53, pool, fresh));
+  release_sequence(pool, fresh);
+
+  // The image serves more than once.
+  ASSERT_TRUE(shared_pages > 0 || reserve_sequence(pool, layout, 300, fresh));
+  if (shared_pages == 0) {
+    restore_image(pool, layout, *image, fresh);
+    EXPECT_TRUE(advance_matches(oracle(), 300, 41, pool, fresh));
+    release_sequence(pool, fresh);
+  }
+  release_image(pool, *image);
+  EXPECT_EQ(pool.free_blocks(), pool.capacity());
+}
+
+INSTANTIATE_TEST_SUITE_P(Lengths, ImageAt,
+                         testing::Values(1, 4, 5, 9, 127, 128, 129, 131, 256, 257));
+
+TEST(StateImage, KeepsTheTailTheDrafterAndTheStreams) {
+  const CacheLayout& layout = Pico::get().layout();
+  BlockPool pool(layout.block_bytes, 64);
+  SequenceCache cache;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 140, cache));
+  ASSERT_TRUE(advance_matches(oracle(), 133, 133, pool, cache));
+  cache.drafter_length = 132;
+  const std::vector<float> streams = {1, 2, 3};
+  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens, streams);
+  ASSERT_TRUE(image);
+  const std::vector<int32_t> tokens = first_tokens(133);
+  EXPECT_EQ(image->tail, std::vector<int32_t>(tokens.begin() + 128, tokens.end()));
+  EXPECT_EQ(image->streams, streams);
+  EXPECT_EQ(image->drafter_length, 132);
+}
+
+TEST(StateImage, TakesNothingWhenThePoolIsShort) {
+  const CacheLayout& layout = Pico::get().layout();
+  BlockPool pool(layout.block_bytes, blocks_for_sequence(layout, 10) + layout.state_units);
+  SequenceCache cache;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 10, cache));
+  ASSERT_TRUE(advance_matches(oracle(), 10, 10, pool, cache));
+  EXPECT_FALSE(create_image(pool, layout, cache, oracle().tokens));
+  EXPECT_EQ(pool.free_blocks(), layout.state_units);
+}
+
+TEST(StateImage, NeverWritesAPageThatOthersHold) {
+  const CacheLayout& layout = Pico::get().layout();
+  BlockPool pool(layout.block_bytes, 32);
+  SequenceCache cache;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 10, cache));
+  ASSERT_TRUE(advance_matches(oracle(), 10, 10, pool, cache));
+  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens);
+  ASSERT_TRUE(image);
+  pool.retain(cache.pages[0]);
+  EXPECT_THROW(restore_image(pool, layout, *image, cache), InvariantError);
+}
+
+TEST(ImagePositions, AreWhereTheNextRequestMayDiffer) {
+  EXPECT_EQ(image_positions({.prompt_tokens = 1000, .page_tokens = 256, .suffix_begin = 990}),
+            (std::vector<int>{512, 768, 990, 999}));
+  EXPECT_EQ(image_positions({.prompt_tokens = 1000,
+                             .page_tokens = 256,
+                             .computed = 512,
+                             .suffix_begin = 400,
+                             .known_length = 768}),
+            (std::vector<int>{768, 999}));
+  EXPECT_EQ(image_positions(
+                {.prompt_tokens = 5000, .page_tokens = 256, .computed = 100, .known_length = 1024}),
+            (std::vector<int>{1024, 4608, 4864, 4999}));
+  EXPECT_EQ(image_positions({.prompt_tokens = 1, .page_tokens = 256}), std::vector<int>{});
+  EXPECT_EQ(image_positions({.prompt_tokens = 512, .page_tokens = 256}),
+            (std::vector<int>{256, 511}));
+}
+
+}  // namespace
+}  // namespace hadal
