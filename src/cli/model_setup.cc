@@ -38,8 +38,9 @@ int thread_count(const ParsedLine& line) {
 
 ModelOptions model_options(const ParsedLine& line) {
   ModelOptions options;
-  options.activations =
-      line.text("activations") == "none" ? ActivationPolicy::kNone : ActivationPolicy::kFp8;
+  const std::string policy = line.required_text("activations");
+  if (policy == "none") options.activations = ActivationPolicy::kNone;
+  if (policy == "int8") options.activations = ActivationPolicy::kInt8;
   return options;
 }
 

@@ -250,10 +250,10 @@ const std::vector<OptionSpec>& options() {
        .type = OptionType::kChoice,
        .value_name = "POLICY",
        .fallback = "fp8",
-       .help = "How the inputs of quantised layers are rounded: fp8 as the model was trained, none "
-               "for checking",
+       .help = "How the inputs of quantised layers are rounded: fp8 as the model was trained, int8 "
+               "for integer arithmetic, none for checking",
        .commands = kModelCommands,
-       .choices = {"none", "fp8"}},
+       .choices = {"none", "fp8", "int8"}},
   };
   return table;
 }

@@ -234,6 +234,7 @@ struct HttpServer::Impl {
   std::set<Connection*> connections;
   bool stopping = false;
   bool impatient = false;
+  bool abandoned = false;  // nothing is left to be stopped
 };
 
 namespace {
@@ -569,7 +570,8 @@ asio::awaitable<void> HttpServer::Impl::accept() {
 }
 
 asio::awaitable<void> HttpServer::Impl::watch_signals() {
-  for (;;) {
+  // begin_stop may run to its end at once; a wait begun after that would never end.
+  while (!abandoned) {
     const auto [error, signal] = co_await signals.async_wait(kResult);
     if (error) co_return;
     begin_stop();
@@ -580,6 +582,7 @@ asio::awaitable<void> HttpServer::Impl::enforce_shutdown() {
   patience.expires_after(options.shutdown_timeout);
   if (!impatient && !connections.empty()) co_await patience.async_wait(kResult);
   abandon_all();
+  abandoned = true;
   error_code ignored;
   signals.clear(ignored);
 }

@@ -27,7 +27,9 @@ int open_or_throw(const fs::path& path, int flags) {
   return fd;
 }
 
-int wait_for(pid_t pid) {
+}  // namespace
+
+int wait_for_end(pid_t pid) {
   constexpr auto kLimit = std::chrono::minutes(5);
   constexpr auto kPause = std::chrono::milliseconds(5);
   const auto deadline = std::chrono::steady_clock::now() + kLimit;
@@ -43,8 +45,6 @@ int wait_for(pid_t pid) {
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
-
-}  // namespace
 
 pid_t start_hadal(const std::vector<std::string>& words, int in_fd, int out_fd, int err_fd,
                   const std::map<std::string, std::string>& environment) {
@@ -77,7 +77,7 @@ Outcome run_hadal(const Invocation& invocation) {
   ::close(out);
   ::close(err);
   Outcome outcome;
-  outcome.status = wait_for(pid);
+  outcome.status = wait_for_end(pid);
   outcome.out = read_bytes(scratch.path("out"));
   outcome.err = read_bytes(scratch.path("err"));
   return outcome;

@@ -32,6 +32,10 @@ Outcome run_hadal(const Invocation& invocation);
 pid_t start_hadal(const std::vector<std::string>& words, int in_fd, int out_fd, int err_fd,
                   const std::map<std::string, std::string>& environment = {});
 
+// Its exit status, or 128 + the signal that ended it. After five minutes it is killed, which fails
+// the test.
+int wait_for_end(pid_t pid);
+
 // A directory of its own, removed at the end.
 class Scratch {
  public:

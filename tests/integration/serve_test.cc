@@ -9,7 +9,6 @@
 #include <regex>
 #include <string>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@ int bound_socket(uint16_t& port) {
   return fd;
 }
 
-std::string exchange(uint16_t port, const std::string& request) {
+std::string ask_server(uint16_t port, const std::string& request) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
@@ -67,23 +66,22 @@ TEST(ServeTest, AnswersUntilItIsStopped) {
     } while (!std::regex_search(said, match, place) && std::chrono::steady_clock::now() < deadline);
     ASSERT_FALSE(match.empty()) << said;
     const auto port = static_cast<uint16_t>(std::stoi(match[1]));
-    EXPECT_NE(exchange(port, "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                  .find(" 200 "),
-              std::string::npos);
+    EXPECT_NE(
+        ask_server(port, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .find(" 200 "),
+        std::string::npos);
     const std::string body =
         R"({"messages":[{"role":"user","content":"Victor has a white owl. What pet does Victor have?"}],"temperature":0})";
     const std::string reply =
-        exchange(port,
-                 "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                 "Content-Type: application/json\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\n\r\n" + body);
+        ask_server(port,
+                   "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                   "Content-Type: application/json\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n\r\n" + body);
     EXPECT_NE(reply.find("Victor has a white owl."), std::string::npos) << reply;
     // Prompts are nobody's business but the caller's.
     EXPECT_EQ(read_bytes(scratch.path("err")).find("owl"), std::string::npos);
     ::kill(pid, signal);
-    int status = 0;
-    ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    EXPECT_EQ(wait_for_end(pid), 0);
   }
 }
 
