@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/testing.h"
 
@@ -170,6 +171,58 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
   }
   // A code may flip where the vector exponential differs in the last bit.
   EXPECT_LT(difference, 1e-7 * norm);
+}
+
+// Index keys of one sequence, all of them completed in the step.
+TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
+  constexpr int kHeads = 11;
+  constexpr int kDim = 128;
+  constexpr int kEntries = 3003;
+  constexpr int kRows = 3;
+  Values random(19);
+  StepPlan plan;
+  plan.rows = kRows;
+  plan.sequences.push_back({.rows = kRows});
+  for (int i = 0; i < kRows; ++i) {
+    plan.positions.push_back(4 * (kEntries - i) - 1);
+    plan.row_sequence.push_back(0);
+  }
+  plan.csa.ratio = 4;
+  plan.csa.first_group = {0, kEntries};
+  LayerKv kv;
+  kv.plan = &plan;
+  kv.ratio = 4;
+  kv.page_entries = 64;
+  kv.key_format.dim = kDim;
+  std::vector<std::byte> keys(kEntries * kv.key_format.data_bytes());
+  for (std::byte& b : keys) b = std::byte{random.byte()};
+  std::vector<std::byte> scales(kEntries * kv.key_format.scale_bytes());
+  for (std::byte& b : scales) b = static_cast<std::byte>(124 + random.below(4));
+  kv.group_keys = keys.data();
+  kv.group_key_scales = scales.data();
+  ThreadPool threads(2);
+  OpContext reference(threads, reference_kernels());
+  OpContext candidate(threads, kernels_for(GetParam()));
+  std::vector<float> q = random.floats(kRows * kHeads * kDim);
+  ops::hadamard(reference,
+                {.x = q.data(), .rows = kRows * kHeads, .dim = kDim, .round_to_fp4 = true});
+  const std::vector<float> weights = random.floats(kRows * kHeads);
+  for (const int topk : {1, 16, 512, 3000, 4000}) {
+    const auto run = [&](OpContext& context, const std::vector<float>& queries) {
+      std::vector<int32_t> chosen(static_cast<size_t>(kRows * topk));
+      ops::choose_entries(context, {.q = queries.data(),
+                                    .weights = weights.data(),
+                                    .kv = kv,
+                                    .chosen = chosen.data(),
+                                    .heads = kHeads,
+                                    .topk = topk});
+      return chosen;
+    };
+    EXPECT_EQ(run(candidate, q), run(reference, q)) << topk;
+    // Nothing but ties: the lower entries.
+    const std::vector<float> zeros(q.size());
+    EXPECT_EQ(run(candidate, zeros), run(reference, zeros)) << topk;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512),

@@ -23,6 +23,7 @@ const MicroKernels& avx2_micro_kernels() {
       .quantize_int8 = quantize_int8,
       .fp4_int8_dot = fp4_int8_dot,
       .int8_dot = int8_dot,
+      .index_scores = index_scores,
       .attend_block = attend_block,
       .attend_finish = attend_finish,
       .decode_kv = decode_kv,

@@ -1,11 +1,192 @@
 #include "ops/indexer.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "numeric/block_scale.h"
+#include "numeric/e2m1.h"
+#include "numeric/e8m0.h"
 #include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/micro_kernels.h"
 
 namespace hadal::cpu {
+namespace {
+
+size_t as_size(int value) { return static_cast<size_t>(value); }
+
+constexpr int kDim = 128;
+constexpr int kGroup = 32;
+constexpr int kGroups = kDim / kGroup;
+constexpr int kKeys = 16;            // scored together
+constexpr int kKeysPerTask = 1024;   // of one row
+constexpr size_t kScores = 4 << 20;  // kept at a time
+
+// The queries of some rows as integers.
+class IntegerQueries {
+ public:
+  // q [rows, heads, 128] lies on the e2m1 grid, so that encoding it again loses nothing.
+  IntegerQueries(OpContext& context, const float* q, int rows, int heads)
+      : heads_(as_size(heads)),
+        codes_(as_size(rows) * heads_ * kDim),
+        scales_(as_size(rows) * heads_ * kGroups),
+        sums_(scales_.size()) {
+    context.threads().parallel_for(rows * heads, 8, [&](int begin, int end, int) {
+      for (size_t i = as_size(begin); i < as_size(end); ++i) encode(q + i * kDim, i);
+    });
+  }
+
+  void point_at(int row, IndexScoreArgs& args) const {
+    const size_t first = as_size(row) * heads_;
+    args.q_codes = codes_.data() + first * kDim;
+    args.q_scales = scales_.data() + first * kGroups;
+    args.q_sums = sums_.data() + first * kGroups;
+  }
+
+ private:
+  void encode(const float* q, size_t index) {
+    int8_t* codes = codes_.data() + index * kDim;
+    for (size_t g = 0; g < kGroups; ++g) {
+      uint8_t packed[kGroup / 2];
+      const uint8_t scale = q4_encode_group(q + g * kGroup, packed, kGroup);
+      // Codes of queries and of keys stand for twice their value.
+      scales_[index * kGroups + g] = 0.25F * e8m0_decode(scale);
+      int32_t sum = 0;
+      for (size_t i = 0; i < kGroup / 2; ++i) {
+        const auto even = static_cast<int8_t>(2 * e2m1_decode(packed[i] & 15));
+        const auto odd = static_cast<int8_t>(2 * e2m1_decode(packed[i] >> 4));
+        codes[g * kGroup / 2 + i] = even;
+        codes[kDim / 2 + g * kGroup / 2 + i] = odd;
+        sum += even + odd;
+      }
+      sums_[index * kGroups + g] = sum;
+    }
+  }
+
+  size_t heads_;
+  std::vector<int8_t> codes_;
+  std::vector<float> scales_;
+  std::vector<int32_t> sums_;
+};
+
+// Scores of entries [first, first + count) of one row; writes whole groups of 16.
+void score_entries(const ChooseEntriesArgs& args, const MicroKernels& micro,
+                   const IndexScoreArgs& query, int sequence, int first, int count, float* scores) {
+  std::array<const std::byte*, kKeys> keys{};
+  std::array<const std::byte*, kKeys> key_scales{};
+  IndexScoreArgs call = query;
+  call.keys = keys.data();
+  call.key_scales = key_scales.data();
+  for (int j = first; j < first + count; j += kKeys) {
+    for (int k = 0; k < kKeys; ++k) {
+      // The last group is filled up with its last entry.
+      const KvEntry key = args.kv.index_key(sequence, std::min(j + k, first + count - 1));
+      keys[as_size(k)] = key.data;
+      key_scales[as_size(k)] = key.scales;
+    }
+    call.scores = scores + (j - first);
+    micro.index_scores(call);
+  }
+}
+
+// Unsigned keys in the order of the floats, NaN lowest.
+uint32_t order_of(float score) {
+  if (std::isnan(score)) return 0;
+  const auto bits = std::bit_cast<uint32_t>(score + 0.0F);  // -0 becomes 0
+  return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
+}
+
+// The `topk` best of `count` > topk scores, ascending; ties go to the lower entry.
+void choose_best(const float* scores, int count, int topk, int32_t* chosen) {
+  // A histogram of the leading bits finds the bin that the last chosen score falls into.
+  constexpr int kBinBits = 12;
+  constexpr int kShift = 32 - kBinBits;
+  std::vector<int32_t> bins(size_t{1} << kBinBits);
+  for (int j = 0; j < count; ++j) ++bins[order_of(scores[j]) >> kShift];
+  uint32_t bin = (1U << kBinBits) - 1;
+  int above = 0;
+  for (; above + bins[bin] < topk; --bin) above += bins[bin];
+
+  // Inside that bin the best are found by sorting.
+  struct Candidate {
+    uint32_t order;
+    int32_t entry;
+  };
+  std::vector<Candidate> candidates;
+  candidates.reserve(as_size(bins[bin]));
+  for (int j = 0; j < count; ++j) {
+    const uint32_t order = order_of(scores[j]);
+    if (order >> kShift == bin) candidates.push_back({order, j});
+  }
+  const auto last = candidates.begin() + (topk - above - 1);
+  std::nth_element(candidates.begin(), last, candidates.end(),
+                   [](const Candidate& a, const Candidate& b) {
+                     return a.order != b.order ? a.order > b.order : a.entry < b.entry;
+                   });
+  const Candidate threshold = *last;
+  for (int j = 0; j < count; ++j) {
+    const uint32_t order = order_of(scores[j]);
+    if (order > threshold.order || (order == threshold.order && j <= threshold.entry)) {
+      *chosen++ = j;
+    }
+  }
+}
+
+}  // namespace
 
 void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
-  ref::choose_entries(context, args);
+  if (args.kv.key_format.dim != kDim) return ref::choose_entries(context, args);
+  const MicroKernels& micro = *context.kernels().micro;
+  const StepPlan& plan = *args.kv.plan;
+  const auto visible = [&](int row) { return (plan.positions[as_size(row)] + 1) / args.kv.ratio; };
+  // Rows whose entries are all chosen need no scores.
+  std::vector<int> rows;
+  int most_visible = 0;
+  for (int row = 0; row < plan.rows; ++row) {
+    int32_t* chosen = args.chosen + as_size(row) * as_size(args.topk);
+    std::fill_n(chosen, args.topk, -1);
+    if (visible(row) > args.topk) {
+      rows.push_back(row);
+      most_visible = std::max(most_visible, visible(row));
+      continue;
+    }
+    for (int j = 0; j < visible(row); ++j) chosen[j] = j;
+  }
+  if (rows.empty()) return;
+
+  const IntegerQueries queries(context, args.q, plan.rows, args.heads);
+  const int tasks_per_row = (most_visible + kKeysPerTask - 1) / kKeysPerTask;
+  const size_t scores_per_row = as_size(tasks_per_row) * kKeysPerTask;
+  const size_t rows_at_once = std::max<size_t>(1, kScores / scores_per_row);
+  for (size_t first = 0; first < rows.size(); first += rows_at_once) {
+    const size_t count = std::min(rows_at_once, rows.size() - first);
+    float* scores = context.shared_scratch(count * scores_per_row);
+    context.threads().parallel_for(
+        static_cast<int>(count) * tasks_per_row, 1, [&](int begin, int end, int) {
+          for (int task = begin; task < end; ++task) {
+            const size_t slot = as_size(task / tasks_per_row);
+            const int row = rows[first + slot];
+            const int entry = task % tasks_per_row * kKeysPerTask;
+            const int left = visible(row) - entry;
+            if (left <= 0) continue;
+            IndexScoreArgs query{.head_weights = args.weights + as_size(row) * as_size(args.heads),
+                                 .heads = args.heads};
+            queries.point_at(row, query);
+            score_entries(args, micro, query, plan.row_sequence[as_size(row)], entry,
+                          std::min(left, kKeysPerTask),
+                          scores + slot * scores_per_row + as_size(entry));
+          }
+        });
+    context.threads().parallel_for(static_cast<int>(count), 1, [&](int begin, int end, int) {
+      for (size_t slot = as_size(begin); slot < as_size(end); ++slot) {
+        const int row = rows[first + slot];
+        choose_best(scores + slot * scores_per_row, visible(row), args.topk,
+                    args.chosen + as_size(row) * as_size(args.topk));
+      }
+    });
+  }
 }
 
 }  // namespace hadal::cpu

@@ -90,12 +90,27 @@ struct AttendRowArgs {
   float scale = 0;
 };
 
+// Scores of 16 index keys of 128 e2m1 values for one row. Entry scores are Σ_h weight_h ·
+// max(0, q_h · k), heads ascending; a dot product adds, over its four groups of 32 ascending,
+// (integer dot product) · scale_k · scale_q, one fused multiply-add each.
+struct IndexScoreArgs {
+  const int8_t* q_codes = nullptr;      // [heads, 128], twice the e2m1 value, as Int8Rows
+  const float* q_scales = nullptr;      // [heads, 4], a quarter of the e8m0 scale
+  const int32_t* q_sums = nullptr;      // [heads, 4]: sums of codes
+  const float* head_weights = nullptr;  // [heads]
+  int heads = 0;
+  const std::byte* const* keys = nullptr;        // [16] × 64 bytes, the low nibble first
+  const std::byte* const* key_scales = nullptr;  // [16] × 4 bytes
+  float* scores = nullptr;                       // [16]
+};
+
 struct MicroKernels {
   const char* name = "";
   void (*float_dot)(const FloatDotArgs& args) = nullptr;
   void (*quantize_int8)(const QuantizeInt8Args& args) = nullptr;
   void (*fp4_int8_dot)(const Fp4Int8DotArgs& args) = nullptr;
   void (*int8_dot)(const Int8DotArgs& args) = nullptr;
+  void (*index_scores)(const IndexScoreArgs& args) = nullptr;
 
   // One block of at most 64 decoded keys [entries, dim] joins a running softmax: `state` holds
   // [heads] maxima, then [heads] denominators.
