@@ -1,17 +1,24 @@
 # Thin wrappers: what each target does stands in tools/*.sh and CMakePresets.json.
 #
-#   make run         set up, build, serve the built-in model and ask it a question
-#                    MODEL=dir another model, PORT=n another port, ONCE=1 stop after the answer
-#   make test        unit, golden and integration tests, then the same under ASan and UBSan
-#   make check-deep  ThreadSanitizer, clang-tidy over everything, fuzzing
-#   make lint        format, layers, clang-tidy over changed files
-#   make docs        rewrite docs/cli.md from the table of options
+#   make run          set up, build, serve the built-in model and ask it a question
+#                     MODEL=dir another model, PORT=n another port, ONCE=1 stop after the answer
+#   make build        set up and build everything into build/release
+#   make test         unit, golden and integration tests, then the same under ASan and UBSan
+#   make check-deep   ThreadSanitizer, clang-tidy over everything, fuzzing
+#   make lint         format, layers, clang-tidy over changed files
+#   make fuzz         each fuzz target for FUZZ_SECONDS (30)
+#   make docs         rewrite docs/cli.md from the table of options
+#   make check-fresh  the whole CI on a fresh clone
+#   make clean        remove what was built
 .PHONY: all build run test test-release test-asan test-tsan check-deep lint fuzz docs setup setup-deep \
-        check-fresh clean
+        check-fresh clean help
 
 FUZZ_SECONDS ?= 30
 
 all: build
+
+help:
+	@sed -n 's/^#   //p' Makefile
 
 setup:
 	@tools/setup-debian.sh

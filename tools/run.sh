@@ -32,12 +32,14 @@ stop_server() {
   wait "$server" 2>/dev/null || true
 }
 trap stop_server EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT  # the way to end it
 trap 'exit 143' TERM
 
 say "[3/4] waiting until it answers"
 deadline=$((SECONDS + health_timeout_s))
-until curl --silent --fail --max-time 2 --output /dev/null "$address/health"; do
+# The log line comes first: something else may already answer on this port.
+until grep -q " on http://" "$log" &&
+  curl --silent --fail --max-time 2 --output /dev/null "$address/health"; do
   if ! kill -0 "$server" 2>/dev/null; then
     cat "$log" >&2
     echo "run: the server did not start" >&2
@@ -50,11 +52,6 @@ until curl --silent --fail --max-time 2 --output /dev/null "$address/health"; do
   fi
   sleep 0.2
 done
-# Something else on the port could have answered in the place of a server that failed to bind.
-if ! kill -0 "$server" 2>/dev/null; then
-  cat "$log" >&2
-  exit 1
-fi
 
 question="Here are my notes. The code for the blue door is 4821. Anna lives in Lisbon. We drank tea and talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with Rosa is on Friday. What is the code for the blue door?"
 say "[4/4] asking: $question"
