@@ -1,0 +1,404 @@
+#include "cache/prefix_index.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace hadal {
+namespace {
+
+std::span<const int32_t> page_of(std::span<const int32_t> tokens, int index, int page_tokens) {
+  return tokens.subspan(static_cast<size_t>(index) * static_cast<size_t>(page_tokens),
+                        static_cast<size_t>(page_tokens));
+}
+
+}  // namespace
+
+PrefixIndex::PrefixIndex(BlockPool& pool, const CacheLayout& layout)
+    : pool_(pool), layout_(layout) {}
+
+PrefixIndex::~PrefixIndex() {
+  for (auto& [key, node] : nodes_) {
+    for (auto& image : node->images) {
+      for (const auto* blocks : {&image->state.state_units, &image->state.partial_page}) {
+        for (const int32_t id : *blocks) pool_.set_indexed(id, false);
+      }
+      release_image(pool_, image->state);
+    }
+    if (node->block < 0) continue;
+    pool_.set_indexed(node->block, false);
+    pool_.release(node->block);
+  }
+}
+
+PrefixIndex::Node* PrefixIndex::root(const PrefixChain& chain) const {
+  const auto found = nodes_.find(chain.key(0));
+  if (found == nodes_.end()) return nullptr;
+  Node* node = found->second.get();
+  return node->parent == nullptr && node->salt == chain.salt() ? node : nullptr;
+}
+
+PrefixIndex::Node* PrefixIndex::child(Node* parent, const PrefixChain& chain,
+                                      std::span<const int32_t> tokens) const {
+  const auto found = nodes_.find(chain.key(parent->pages + 1));
+  if (found == nodes_.end() || found->second->parent != parent) return nullptr;
+  const auto page = page_of(tokens, parent->pages, layout_.page_tokens);
+  return std::ranges::equal(found->second->tokens, page) ? found->second.get() : nullptr;
+}
+
+PrefixIndex::Image* PrefixIndex::image_with(Node& node, std::span<const int32_t> tail) {
+  for (const auto& image : node.images) {
+    if (std::ranges::equal(image->state.tail, tail)) return image.get();
+  }
+  return nullptr;
+}
+
+PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const int32_t> tokens,
+                                       int limit) const {
+  Place place{.deepest = root(chain)};
+  if (place.deepest == nullptr) return place;
+  HADAL_CHECK(limit >= 0 && static_cast<size_t>(limit) <= tokens.size());
+  const int full_pages = limit / layout_.page_tokens;
+  HADAL_CHECK(chain.pages() >= full_pages);
+  while (place.deepest->pages < full_pages) {
+    Node* next = child(place.deepest, chain, tokens);
+    if (next == nullptr) break;
+    place.deepest = next;
+  }
+  for (Node* node = place.deepest; node != nullptr && place.image == nullptr; node = node->parent) {
+    const auto rest = tokens.first(static_cast<size_t>(limit))
+                          .subspan(static_cast<size_t>(node->pages * layout_.page_tokens));
+    for (const auto& image : node->images) {
+      const std::vector<int32_t>& tail = image->state.tail;
+      if (tail.size() > rest.size() || !std::equal(tail.begin(), tail.end(), rest.begin())) {
+        continue;
+      }
+      if (place.image == nullptr || image->state.length > place.image->state.length) {
+        place.image = image.get();
+      }
+    }
+  }
+  return place;
+}
+
+PrefixMatch PrefixIndex::find(const PrefixChain& chain, std::span<const int32_t> tokens,
+                              int limit) const {
+  const Place place = locate(chain, tokens, limit);
+  PrefixMatch match;
+  if (place.image != nullptr) match.length = place.image->state.length;
+  if (place.deepest != nullptr) match.known_length = place.deepest->pages * layout_.page_tokens;
+  match.known_length = std::max(match.known_length, match.length);
+  return match;
+}
+
+std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
+                                                       SequenceCache& cache) {
+  HADAL_CHECK(cache.pages.empty() && cache.state_units.empty());
+  const Place place = locate(args.chain, args.tokens, args.limit);
+  Started started{.match = find(args.chain, args.tokens, args.limit)};
+  Image* image = place.image;
+  const int length = started.match.length;
+  const int reserve = std::max(args.reserve_tokens, length);
+  const int shared = length / layout_.page_tokens;
+  if (image != nullptr) {
+    for (Node* node = image->node; node->parent != nullptr; node = node->parent) {
+      cache.pages.push_back(node->block);
+      pool_.retain(node->block);
+    }
+    std::reverse(cache.pages.begin(), cache.pages.end());
+    image->pinned = true;
+    pinned_blocks_ += image->state.blocks();
+  }
+  const bool room = make_room(blocks_for_sequence(layout_, reserve) - shared) &&
+                    reserve_sequence(pool_, layout_, reserve, cache);
+  if (image != nullptr) {
+    image->pinned = false;
+    pinned_blocks_ -= image->state.blocks();
+  }
+  if (!room) {
+    release_sequence(pool_, cache);
+    return std::nullopt;
+  }
+  ++statistics_.lookups;
+  statistics_.looked_up_tokens += args.limit;
+  statistics_.lost_tokens += started.match.known_length - length;
+  if (image == nullptr) return started;
+  restore_image(pool_, layout_, image->state, cache);
+  started.streams = image->state.streams;
+  touch(*image);
+  ++statistics_.hits;
+  statistics_.hit_tokens += length;
+  return started;
+}
+
+PrefixIndex::Node* PrefixIndex::ensure_root(const PrefixChain& chain) {
+  if (Node* node = root(chain)) return node;
+  const auto [place, added] = nodes_.try_emplace(chain.key(0), nullptr);
+  if (!added) return nullptr;  // another prefix has this key
+  place->second = std::make_unique<Node>();
+  place->second->key = chain.key(0);
+  place->second->salt = chain.salt();
+  return place->second.get();
+}
+
+PrefixIndex::Node* PrefixIndex::add_node(Node* parent, const PrefixChain& chain,
+                                         std::span<const int32_t> tokens, int32_t block) {
+  const int index = parent->pages;
+  const auto [place, added] = nodes_.try_emplace(chain.key(index + 1), nullptr);
+  if (!added) return nullptr;
+  const auto page = page_of(tokens, index, layout_.page_tokens);
+  place->second = std::make_unique<Node>();
+  Node* node = place->second.get();
+  node->key = chain.key(index + 1);
+  node->parent = parent;
+  node->pages = index + 1;
+  node->block = block;
+  node->tokens.assign(page.begin(), page.end());
+  node->used = ++clock_;
+  pool_.set_indexed(block, true);
+  unlist_bare(*parent);
+  ++parent->children;
+  list_if_bare(*node);
+  ++statistics_.pages;
+  return node;
+}
+
+PrefixIndex::Node* PrefixIndex::node_at(const PrefixChain& chain, std::span<const int32_t> tokens,
+                                        int pages) const {
+  Node* node = root(chain);
+  while (node != nullptr && node->pages < pages) node = child(node, chain, tokens);
+  return node;
+}
+
+void PrefixIndex::add_pages(PrefixChain& chain, std::span<const int32_t> tokens,
+                            SequenceCache& cache) {
+  const int full_pages = cache.length / layout_.page_tokens;
+  HADAL_CHECK(static_cast<size_t>(cache.length) <= tokens.size());
+  if (full_pages == 0) return;
+  chain.cover(tokens.first(static_cast<size_t>(cache.length)));
+  // Pages are added in order and stay while a sequence holds them, so the last one that is there
+  // with this very block shows that those before it are.
+  int from = full_pages;
+  Node* node = nullptr;
+  for (; from > 0; --from) {
+    const auto found = nodes_.find(chain.key(from));
+    if (found == nodes_.end()) continue;
+    if (found->second->block == cache.pages[static_cast<size_t>(from - 1)]) {
+      node = found->second.get();
+    }
+    break;
+  }
+  if (node == nullptr) {
+    from = 0;
+    node = ensure_root(chain);
+  }
+  for (int i = from; i < full_pages && node != nullptr; ++i) {
+    int32_t& block = cache.pages[static_cast<size_t>(i)];
+    Node* next = child(node, chain, tokens);
+    if (next == nullptr) {
+      next = add_node(node, chain, tokens, block);
+      if (next != nullptr) pool_.retain(block);
+    } else if (next->block != block) {
+      pool_.retain(next->block);
+      pool_.release(block);
+      block = next->block;
+      ++statistics_.shared_pages;
+    }
+    node = next;
+  }
+  if (Node* salt = root(chain); salt != nullptr && salt->bare()) drop_node(*salt);
+}
+
+bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
+                            SequenceCache& cache, std::span<const float> streams) {
+  HADAL_CHECK(cache.length > 0);
+  add_pages(chain, tokens, cache);
+  const int full_pages = cache.length / layout_.page_tokens;
+  const auto tail = tokens.first(static_cast<size_t>(cache.length))
+                        .subspan(static_cast<size_t>(full_pages * layout_.page_tokens));
+  if (Node* node = node_at(chain, tokens, full_pages)) {
+    if (Image* image = image_with(*node, tail)) {
+      touch(*image);
+      return true;
+    }
+  }
+  // The sequence holds the pages that the image builds on; only a root may go meanwhile.
+  if (!make_room(blocks_for_image(layout_, cache.length))) return false;
+  std::optional<StateImage> image = create_image(pool_, layout_, cache, tokens, streams);
+  HADAL_CHECK(image);
+  return adopt_image(chain, tokens, std::move(*image));
+}
+
+int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens, int first,
+                             std::span<const int32_t> blocks) {
+  chain.cover(tokens);
+  HADAL_CHECK(first + static_cast<int>(blocks.size()) <= chain.pages());
+  Node* node = first == 0 && !blocks.empty() ? ensure_root(chain) : node_at(chain, tokens, first);
+  for (const int32_t block : blocks) {
+    Node* next = node == nullptr ? nullptr : child(node, chain, tokens);
+    if (node != nullptr && next == nullptr) {
+      next = add_node(node, chain, tokens, block);
+      if (next == nullptr) pool_.release(block);
+    } else {
+      pool_.release(block);
+    }
+    if (next == nullptr && node != nullptr && node->parent == nullptr && node->bare()) {
+      drop_node(*node);
+    }
+    node = next;
+  }
+  return node == nullptr ? 0 : node->pages;
+}
+
+bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> tokens,
+                              StateImage image) {
+  const int full_pages = image.length / layout_.page_tokens;
+  Node* node = full_pages == 0 ? ensure_root(chain) : node_at(chain, tokens, full_pages);
+  if (node == nullptr || image_with(*node, image.tail) != nullptr) {
+    release_image(pool_, image);
+    return false;
+  }
+  auto entry = std::make_unique<Image>();
+  entry->state = std::move(image);
+  entry->node = node;
+  for (const auto* blocks : {&entry->state.state_units, &entry->state.partial_page}) {
+    for (const int32_t id : *blocks) pool_.set_indexed(id, true);
+  }
+  unlist_bare(*node);
+  ++statistics_.images;
+  statistics_.image_blocks += entry->state.blocks();
+  node->images.push_back(std::move(entry));
+  touch(*node->images.back());
+  return true;
+}
+
+// Tokens that would have to be computed again without the image, over the blocks that would be
+// free: its own, and the pages that then lead nowhere; times kScale.
+int64_t PrefixIndex::value_of(const Image& image) const {
+  constexpr int64_t kScale = 1024;
+  int freed = image.state.blocks();
+  int saved = image.state.length;
+  bool alone = true;
+  const std::vector<int32_t>* below = &image.state.tail;  // the tokens that follow `node`
+  for (const Node* node = image.node; node != nullptr; node = node->parent) {
+    int resume = 0;
+    for (const auto& other : node->images) {
+      if (other.get() == &image) continue;
+      alone = false;
+      const std::vector<int32_t>& tail = other->state.tail;
+      if (tail.size() <= below->size() && std::equal(tail.begin(), tail.end(), below->begin())) {
+        resume = std::max(resume, other->state.length);
+      }
+    }
+    below = &node->tokens;
+    alone = alone && node->children <= (node == image.node ? 0 : 1);
+    if (alone && node->block >= 0) ++freed;
+    if (resume > 0) {
+      saved -= resume;
+      break;
+    }
+  }
+  return saved * kScale / freed;
+}
+
+void PrefixIndex::touch(Image& image) {
+  by_priority_.erase({image.priority, image.used, &image});
+  image.used = ++clock_;
+  image.age = age_;
+  image.priority = age_ + value_of(image);
+  by_priority_.emplace(image.priority, image.used, &image);
+}
+
+void PrefixIndex::unlist_bare(Node& node) { bare_.erase({node.used, &node}); }
+
+void PrefixIndex::list_if_bare(Node& node) {
+  if (node.block >= 0 && node.bare()) bare_.emplace(node.used, &node);
+}
+
+void PrefixIndex::drop_node(Node& node) {
+  HADAL_CHECK(node.bare());
+  unlist_bare(node);
+  if (node.block >= 0) {
+    pool_.set_indexed(node.block, false);
+    pool_.release(node.block);
+    --statistics_.pages;
+  }
+  Node* parent = node.parent;
+  nodes_.erase(Hash128(node.key));
+  if (parent == nullptr) return;
+  --parent->children;
+  if (parent->parent != nullptr) {
+    list_if_bare(*parent);
+  } else if (parent->bare()) {
+    drop_node(*parent);
+  }
+}
+
+void PrefixIndex::drop_image(Image& image) {
+  Node& node = *image.node;
+  by_priority_.erase({image.priority, image.used, &image});
+  --statistics_.images;
+  statistics_.image_blocks -= image.state.blocks();
+  for (const auto* blocks : {&image.state.state_units, &image.state.partial_page}) {
+    for (const int32_t id : *blocks) pool_.set_indexed(id, false);
+  }
+  release_image(pool_, image.state);
+  std::erase_if(node.images, [&](const auto& entry) { return entry.get() == &image; });
+  if (node.parent != nullptr) {
+    list_if_bare(node);
+  } else if (node.bare()) {
+    drop_node(node);
+  }
+}
+
+bool PrefixIndex::evict_bare_page() {
+  // Those in use are at most as many as there are running sequences.
+  for (const auto& [used, node] : bare_) {
+    if (pool_.references(node->block) > 1) continue;
+    drop_node(*node);
+    ++statistics_.evicted_pages;
+    return true;
+  }
+  return false;
+}
+
+bool PrefixIndex::evict_image() {
+  auto next = by_priority_.begin();
+  while (next != by_priority_.end()) {
+    Image& image = *std::get<Image*>(*next);
+    if (image.pinned) {
+      ++next;
+      continue;
+    }
+    // Its value has changed if images above it came or went.
+    const int64_t priority = image.age + value_of(image);
+    if (priority > image.priority) {
+      by_priority_.erase(next);
+      image.priority = priority;
+      by_priority_.emplace(priority, image.used, &image);
+      next = by_priority_.begin();
+      continue;
+    }
+    age_ = std::max(age_, image.priority);
+    drop_image(image);
+    ++statistics_.evicted_images;
+    return true;
+  }
+  return false;
+}
+
+bool PrefixIndex::make_room(int blocks) {
+  if (blocks > pool_.free_blocks() + pool_.statistics().idle - pinned_blocks_) return false;
+  while (pool_.free_blocks() < blocks) {
+    if (!evict_bare_page() && !evict_image()) return false;
+  }
+  return true;
+}
+
+void PrefixIndex::clear() {
+  while (evict_bare_page() || evict_image()) {
+  }
+}
+
+}  // namespace hadal
