@@ -1,5 +1,5 @@
 // Memory aligned to a cache line that grows on demand and never shrinks. Contents are unspecified
-// after growth: for scratch that is written before it is read.
+// after growth: for scratch that is written before it is read. Large memory gets huge pages.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,8 @@
 #include <memory>
 #include <new>
 #include <type_traits>
+
+#include "base/huge_pages.h"
 
 namespace hadal {
 
@@ -29,8 +31,13 @@ class AlignedBuffer {
     if (count > count_) {
       memory_.reset();
       count_ = 0;
-      void* memory = std::aligned_alloc(kCacheLine, round_up(count * sizeof(T), kCacheLine));
+      // Below two huge pages, rounding up would cost more memory than it saves time.
+      const bool large = count * sizeof(T) >= 2 * kHugePage;
+      const size_t alignment = large ? kHugePage : kCacheLine;
+      const size_t bytes = round_up(count * sizeof(T), alignment);
+      void* memory = std::aligned_alloc(alignment, bytes);
       if (memory == nullptr) throw std::bad_alloc();
+      if (large) advise_huge_pages(memory, bytes);
       memory_.reset(static_cast<T*>(memory));
       count_ = count;
     }

@@ -1,15 +1,11 @@
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <stdexcept>
-#include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/mapped_file.h"
-#include "base/thread_pool.h"
 #include "base/utf8.h"
 
 namespace hadal {
@@ -97,33 +93,6 @@ TEST(MappedFileTest, MapsAndRefuses) {
   std::ofstream(path, std::ios::trunc).flush();
   EXPECT_TRUE(MappedFile(path).bytes().empty());
   EXPECT_THROW(MappedFile{testing::TempDir()}, Error);
-}
-
-TEST(ThreadPoolTest, CoversEveryItemOnce) {
-  for (const int threads : {1, 2, 5}) {
-    ThreadPool pool(threads);
-    EXPECT_EQ(pool.threads(), threads);
-    for (const int grain : {1, 3, 1000}) {
-      std::vector<std::atomic<int>> hits(101);
-      pool.parallel_for(101, grain, [&](int begin, int end, int thread) {
-        EXPECT_LT(thread, threads);
-        for (int i = begin; i < end; ++i) ++hits[static_cast<size_t>(i)];
-      });
-      for (const auto& hit : hits) EXPECT_EQ(hit.load(), 1);
-    }
-  }
-}
-
-TEST(ThreadPoolTest, RethrowsAndSurvives) {
-  ThreadPool pool(3);
-  EXPECT_THROW(pool.parallel_for(50, 1,
-                                 [](int begin, int, int) {
-                                   if (begin == 17) throw std::runtime_error("seventeen");
-                                 }),
-               std::runtime_error);
-  std::atomic<int> sum{0};
-  pool.parallel_for(10, 1, [&](int begin, int, int) { sum += begin; });
-  EXPECT_EQ(sum.load(), 45);
 }
 
 }  // namespace

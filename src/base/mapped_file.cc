@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/huge_pages.h"
 
 namespace hadal {
 
@@ -29,6 +30,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
     ::close(fd);
     if (address == MAP_FAILED) throw_system_error(path, "cannot be mapped into memory", error);
     data_ = static_cast<const std::byte*>(address);
+    advise_huge_pages(data_, size_);
   } else {
     ::close(fd);
   }

@@ -1,34 +1,56 @@
 // A fork-join pool: one caller and `threads - 1` workers share the items of a parallel_for.
 // Which thread runs an item never matters to the result; operations fix their own reduction order.
+// Waiting threads spin for a fraction of a millisecond, then sleep: an idle pool costs nothing.
 #pragma once
 
-#include <functional>
 #include <memory>
+
+#include "base/function_ref.h"
 
 namespace hadal {
 
+struct Topology;
+
 class ThreadPool {
  public:
-  // `threads` counts the caller: 1 runs everything inline. Must be >= 1.
+  // `threads` counts the caller: 1 runs everything inline. Must be >= 1. Throws Error
+  // kResourceExhausted when the system refuses that many threads.
   explicit ThreadPool(int threads);
+  // The same on a machine described by `topology`, which is only read here.
+  ThreadPool(int threads, const Topology& topology);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const;
+  // The NUMA node a thread belongs to, as an index into Topology::nodes.
+  int node_of_thread(int thread) const;
+
+  // Binds the threads, the calling one being thread 0, which alone should call parallel_for from
+  // now on. A pool that has a thread for every physical core gets a processor for each thread; a
+  // smaller one may share the machine with others, so its threads are only kept on their NUMA
+  // nodes, and on a machine of one node nothing is bound. Returns how many threads were bound; one
+  // that the system refuses to bind runs wherever it likes. The caller stays bound, and so do
+  // threads it starts later.
+  int pin();
 
   // Calls body(begin, end, thread) for disjoint ranges that cover [0, items), each of at most
   // `grain` items; `thread` is in [0, threads()). Returns when all are done. Not re-entrant, one
   // caller at a time. An exception of `body` is rethrown here after the others have finished.
-  using Body = std::function<void(int begin, int end, int thread)>;
-  void parallel_for(int items, int grain, const Body& body);
+  //
+  // With threads on several NUMA nodes, each node runs one contiguous share of [0, items), in
+  // proportion to its threads and the same in every call with the same items and grain: rows of a
+  // weight are read by the node that touched them first. Let the position within the weight be the
+  // slowest index of an item. Only a node none of whose threads turns up loses its share.
+  using Body = FunctionRef<void(int begin, int end, int thread)>;
+  void parallel_for(int items, int grain, Body body);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-// The number of processors this process may run on, at least 1.
+// The number of threads worth computing with on this machine (worthwhile_threads), at least 1.
 int available_processors();
 
 }  // namespace hadal
