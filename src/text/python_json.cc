@@ -57,9 +57,8 @@ ordered_json object_value(JsonReader& reader) {
   std::unordered_map<std::string, size_t> places;
   std::string key;
   for (reader.enter_object(); reader.next_member(key);) {
-    size_t place = members.size();
+    size_t place = 0;
     if (members.size() < kSmall) {
-      place = 0;
       while (place < members.size() && members.data()[place].first != key) ++place;
     } else {
       if (places.empty()) {

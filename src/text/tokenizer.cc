@@ -102,7 +102,7 @@ void Tokenizer::Tables::index_added(std::vector<AddedToken> tokens, std::vector<
 // could spell it in plain text.
 void Tokenizer::Tables::index_vocab(const TokenizerFile& file, std::vector<Entry>& entries) {
   for (const auto& [spelling, id] : file.vocab) {
-    auto decoded = byte_level_decode(spelling);
+    const auto decoded = byte_level_decode(spelling);
     const bool is_byte_level = decoded && !decoded->empty();
     if (is_byte_level && decoded->size() == 1) {
       merges.set_byte(static_cast<uint8_t>(decoded->front()), id);
@@ -114,9 +114,8 @@ void Tokenizer::Tables::index_vocab(const TokenizerFile& file, std::vector<Entry
       }
       continue;
     }
-    entries.push_back({.id = id,
-                       .bytes = is_byte_level ? std::move(*decoded) : spelling,
-                       .is_byte_level = is_byte_level});
+    entries.push_back(
+        {.id = id, .bytes = is_byte_level ? *decoded : spelling, .is_byte_level = is_byte_level});
   }
 }
 
