@@ -13,6 +13,8 @@ constexpr int kFp8Block = 128;
 constexpr int kFp4Block = 32;
 // Features that are decoded together: with 4096 inputs half of a 1 MiB share of the second cache.
 constexpr int kPanelFeatures = 32;
+// With a single row nothing is decoded ahead, and a task is what the threads share out.
+constexpr int kSingleRowFeatures = 8;
 // Rows that one panel meets before the next is decoded: their inputs stay in the second cache.
 constexpr int kRowBlock = 64;
 
@@ -87,7 +89,8 @@ void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, 
 void linear_float(OpContext& context, const LinearArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const WeightMatrix& weight = args.weight;
-  const int panels = (weight.out_features + kPanelFeatures - 1) / kPanelFeatures;
+  const int panel_features = args.rows > 1 ? kPanelFeatures : kSingleRowFeatures;
+  const int panels = (weight.out_features + panel_features - 1) / panel_features;
   const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
   const size_t panel_floats =
       args.rows > 1 ? kPanelFeatures * padded_columns(weight.in_features / args.segments) : 0;
@@ -96,8 +99,8 @@ void linear_float(OpContext& context, const LinearArgs& args) {
     for (int task = begin; task < end; ++task) {
       const int row = task % row_blocks * kRowBlock;
       const int rows = std::min(kRowBlock, args.rows - row);
-      const int panel_begin = task / row_blocks * kPanelFeatures;
-      const int panel_end = std::min(panel_begin + kPanelFeatures, weight.out_features);
+      const int panel_begin = task / row_blocks * panel_features;
+      const int panel_end = std::min(panel_begin + panel_features, weight.out_features);
       for (int feature = panel_begin; feature < panel_end;) {
         const int to_block_end = kFp8Block - (weight.scale_row + feature) % kFp8Block;
         const int count = std::min(panel_end - feature, to_block_end);
