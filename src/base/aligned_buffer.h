@@ -31,12 +31,12 @@ class AlignedBuffer {
     if (count > count_) {
       memory_.reset();
       count_ = 0;
-      // Below two huge pages, rounding up would cost more memory than it saves time.
-      const bool large = count * sizeof(T) >= 2 * kHugePage;
-      const size_t alignment = large ? kHugePage : kCacheLine;
-      const size_t bytes = round_up(count * sizeof(T), alignment);
-      void* memory = std::aligned_alloc(alignment, bytes);
-      if (memory == nullptr) throw std::bad_alloc();
+      const size_t bytes = round_up(count * sizeof(T), kCacheLine);
+      const bool large = bytes >= 2 * kHugePage;
+      void* memory = nullptr;
+      if (posix_memalign(&memory, large ? kHugePage : kCacheLine, bytes) != 0) {
+        throw std::bad_alloc();
+      }
       if (large) advise_huge_pages(memory, bytes);
       memory_.reset(static_cast<T*>(memory));
       count_ = count;

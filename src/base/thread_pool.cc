@@ -192,6 +192,11 @@ ThreadPool::State::State(int threads, const Topology& topology)
                  .what = "cannot start " + std::to_string(threads) + " threads: " + error.what(),
                  .remedy = "use fewer threads"});
   }
+  if (shares.size() == 1) return;
+  for (size_t i = 0; i < workers.size(); ++i) {
+    const auto node = static_cast<size_t>(places[i + 1].node);
+    bind_thread(workers[i].native_handle(), topology.nodes[node].cpus);
+  }
 }
 
 void ThreadPool::State::stop() {

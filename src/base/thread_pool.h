@@ -14,7 +14,8 @@ struct Topology;
 class ThreadPool {
  public:
   // `threads` counts the caller: 1 runs everything inline. Must be >= 1. Throws Error
-  // kResourceExhausted when the system refuses that many threads.
+  // kResourceExhausted when the system refuses that many threads. With threads on several NUMA
+  // nodes, the workers are kept on the processors of their nodes from the start.
   explicit ThreadPool(int threads);
   // The same on a machine described by `topology`, which is only read here.
   ThreadPool(int threads, const Topology& topology);

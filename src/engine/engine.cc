@@ -246,6 +246,7 @@ void Engine::Impl::shutdown(Shutdown how) {
 }
 
 void Engine::Impl::run() {
+  threads.pin();
   while (take_arrivals()) {
     try {
       for (auto& sequence : scheduler.remove_cancelled()) {
