@@ -39,18 +39,18 @@ std::vector<ScheduledRows> Scheduler::next_step() {
   return step;
 }
 
-std::unique_ptr<Sequence> Scheduler::take(Sequences& from, Sequences::iterator at) {
-  std::unique_ptr<Sequence> sequence = std::move(*at);
-  from.erase(at);
+std::unique_ptr<Sequence> Scheduler::take(Sequences& from, size_t index) {
+  std::unique_ptr<Sequence> sequence = std::move(from[index]);
+  from.erase(from.begin() + static_cast<ptrdiff_t>(index));
   release_sequence(pool_, sequence->cache);
   return sequence;
 }
 
 std::unique_ptr<Sequence> Scheduler::remove(const Sequence& sequence) {
   for (Sequences* list : {&running_, &waiting_}) {
-    const auto found = std::find_if(list->begin(), list->end(),
-                                    [&](const auto& entry) { return entry.get() == &sequence; });
-    if (found != list->end()) return take(*list, found);
+    for (size_t i = 0; i < list->size(); ++i) {
+      if ((*list)[i].get() == &sequence) return take(*list, i);
+    }
   }
   HADAL_CHECK(!"the sequence belongs to the scheduler");
   return nullptr;
@@ -61,7 +61,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::remove_cancelled() {
   for (Sequences* list : {&running_, &waiting_}) {
     for (size_t i = 0; i < list->size();) {
       if ((*list)[i]->cancelled->load(std::memory_order_relaxed)) {
-        removed.push_back(take(*list, list->begin() + static_cast<ptrdiff_t>(i)));
+        removed.push_back(take(*list, i));
       } else {
         ++i;
       }
@@ -73,7 +73,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::remove_cancelled() {
 std::vector<std::unique_ptr<Sequence>> Scheduler::remove_all() {
   std::vector<std::unique_ptr<Sequence>> removed;
   for (Sequences* list : {&running_, &waiting_}) {
-    while (!list->empty()) removed.push_back(take(*list, list->begin()));
+    while (!list->empty()) removed.push_back(take(*list, 0));
   }
   return removed;
 }

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -76,7 +77,7 @@ class Scheduler {
 
  private:
   using Sequences = std::deque<std::unique_ptr<Sequence>>;
-  std::unique_ptr<Sequence> take(Sequences& from, Sequences::iterator at);
+  std::unique_ptr<Sequence> take(Sequences& from, size_t index);
 
   const CacheLayout& layout_;
   BlockPool& pool_;

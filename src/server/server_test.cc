@@ -183,6 +183,50 @@ TEST_F(ServerTest, StreamsTheSameAnswer) {
   EXPECT_GT(events.back()["usage"]["completion_tokens"], 10);
 }
 
+TEST_F(ServerTest, CallsToolsWholeAndStreamed) {
+  start();
+  ordered_json request = chat("What is the weather in Lisbon?");
+  request["tools"] = ordered_json::array({{{"type", "function"},
+                                           {"function",
+                                            {{"name", "get_weather"},
+                                             {"description", "Get the weather for a city"},
+                                             {"parameters",
+                                              {{"type", "object"},
+                                               {"properties", {{"city", {{"type", "string"}}}}},
+                                               {"required", ordered_json::array({"city"})}}}}}}});
+  const ordered_json choice = answer(request)["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  const ordered_json& call = choice["message"]["tool_calls"][0];
+  EXPECT_TRUE(call["id"].get<std::string>().starts_with("call_"));
+  EXPECT_EQ(call["function"]["name"], "get_weather");
+  EXPECT_EQ(call["function"]["arguments"], "{\"city\": \"Lisbon\"}");
+
+  ordered_json streamed = request;
+  streamed["stream"] = true;
+  std::string name;
+  std::string arguments;
+  const std::vector<ordered_json> events = events_of(ask(streamed).body);
+  for (const ordered_json& event : events) {
+    const ordered_json& delta = event["choices"][0]["delta"];
+    if (!delta.contains("tool_calls")) continue;
+    EXPECT_EQ(delta["tool_calls"][0]["index"], 0);
+    const ordered_json& function = delta["tool_calls"][0]["function"];
+    name += function.value("name", "");
+    arguments += function.value("arguments", "");
+  }
+  EXPECT_EQ(name, "get_weather");
+  EXPECT_EQ(arguments, "{\"city\": \"Lisbon\"}");
+  EXPECT_EQ(events.back()["choices"][0]["finish_reason"], "tool_calls");
+
+  request["messages"].push_back(choice["message"]);
+  request["messages"].push_back({{"role", "tool"},
+                                 {"tool_call_id", call["id"]},
+                                 {"content", "{\"sky\": \"sunny\", \"temperature\": 24}"}});
+  EXPECT_EQ(answer(request)["choices"][0]["message"]["content"],
+            "It is sunny in Lisbon, with 24 degrees.");
+}
+
 TEST_F(ServerTest, StreamingIsReal) {
   start();
   gate_.hold_before_decoding();
