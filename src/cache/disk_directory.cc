@@ -1,0 +1,166 @@
+#include "cache/disk_directory.h"
+
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "cache/prefix_chain.h"
+
+namespace hadal {
+namespace {
+
+constexpr char kLockName[] = "lock";
+constexpr char kSecretName[] = "secret";
+constexpr std::string_view kTemporarySuffix = ".tmp";
+constexpr mode_t kOwnerOnly = 0600;
+
+int write_all(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool read_exactly(int fd, std::span<std::byte> bytes, uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return true;
+}
+
+DiskDirectory::DiskDirectory(const std::filesystem::path& path) : path_(path) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path, error)) {
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+  }
+  directory_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_ < 0) throw_system_error(path, "cannot be used for the cache", errno);
+  try {
+    lock();
+    load_secret();
+  } catch (...) {
+    if (lock_ >= 0) ::close(lock_);
+    ::close(directory_);
+    throw;
+  }
+}
+
+DiskDirectory::~DiskDirectory() {
+  ::close(lock_);
+  ::close(directory_);
+}
+
+void DiskDirectory::lock() {
+  lock_ = ::openat(directory_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
+  if (lock_ < 0) throw_system_error(path_, "cannot be written", errno);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) throw_system_error(path_, "cannot be locked", errno);
+  throw Error({.code = ErrorCode::kUnavailable,
+               .where = path_.string(),
+               .what = "is in use by another process",
+               .remedy = "give each server a directory of its own"});
+}
+
+void DiskDirectory::load_secret() {
+  const int fd = ::openat(directory_, kSecretName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd >= 0) {
+    struct stat status = {};
+    const bool whole = ::fstat(fd, &status) == 0 &&
+                       status.st_size == static_cast<off_t>(sizeof(secret_)) &&
+                       read_exactly(fd, std::as_writable_bytes(std::span(&secret_, 1)), 0);
+    if (whole) ::fchmod(fd, kOwnerOnly);
+    ::close(fd);
+    if (whole) return;
+  }
+  secret_ = random_secret();
+  if (const int error = write_file(kSecretName, std::as_bytes(std::span(&secret_, 1)), {})) {
+    throw_system_error(path_ / kSecretName, "cannot be written", error);
+  }
+}
+
+void DiskDirectory::scan(const std::function<void(const Found&)>& found) const {
+  const int fd = ::openat(directory_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw_system_error(path_, "cannot be read", errno);
+  const auto close = [](DIR* open_directory) { ::closedir(open_directory); };
+  const std::unique_ptr<DIR, decltype(close)> entries(::fdopendir(fd), close);
+  if (entries == nullptr) {
+    ::close(fd);
+    throw_system_error(path_, "cannot be read", ENOMEM);
+  }
+  while (const dirent* entry = ::readdir(entries.get())) {
+    std::string_view text = entry->d_name;
+    if (text.ends_with(kTemporarySuffix)) {
+      text.remove_suffix(kTemporarySuffix.size());
+      if (parse_file_name(text) || text == kSecretName) ::unlinkat(directory_, entry->d_name, 0);
+      continue;
+    }
+    const auto name = parse_file_name(text);
+    if (!name) continue;
+    const int file = open(*name);
+    if (file < 0) continue;
+    struct stat status = {};
+    CacheFileHeader header = {};
+    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+      const bool whole = read_exactly(file, header, 0);
+      found({.name = *name,
+             .bytes = static_cast<uint64_t>(status.st_size),
+             .modified_ns = int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+             .header = whole ? decode_header(header) : DecodedHeader{}});
+    }
+    ::close(file);
+  }
+}
+
+int DiskDirectory::write_file(const std::string& name, std::span<const std::byte> head,
+                              std::span<const std::byte> rest) const {
+  const std::string temporary = name + std::string(kTemporarySuffix);
+  const int fd = ::openat(directory_, temporary.c_str(),
+                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kOwnerOnly);
+  if (fd < 0) return errno;
+  int error = write_all(fd, head);
+  if (error == 0) error = write_all(fd, rest);
+  if (error == 0 && ::fsync(fd) != 0) error = errno;
+  if (::close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && ::renameat(directory_, temporary.c_str(), directory_, name.c_str()) != 0) {
+    error = errno;
+  }
+  if (error != 0) ::unlinkat(directory_, temporary.c_str(), 0);
+  return error;
+}
+
+int DiskDirectory::write(const CacheFileName& name, std::span<const std::byte> header,
+                         std::span<const std::byte> payload) const {
+  return write_file(file_name(name), header, payload);
+}
+
+void DiskDirectory::remove(const CacheFileName& name) const {
+  ::unlinkat(directory_, file_name(name).c_str(), 0);
+}
+
+void DiskDirectory::mark_used(const CacheFileName& name) const {
+  ::utimensat(directory_, file_name(name).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+}
+
+int DiskDirectory::open(const CacheFileName& name) const {
+  return ::openat(directory_, file_name(name).c_str(),
+                  O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+}  // namespace hadal

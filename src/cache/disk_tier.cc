@@ -1,0 +1,487 @@
+#include "cache/disk_tier.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <sys/stat.h>
+#include <system_error>
+#include <thread>
+#include <tuple>
+#include <unistd.h>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/check.h"
+#include "base/error.h"
+#include "cache/disk_directory.h"
+
+namespace hadal {
+namespace {
+
+struct WriteJob {
+  CacheFileInfo info;
+  std::vector<std::byte> payload;
+};
+
+// The keys of one model under one secret: no other model's keys, and none of another setting's.
+SipKey secret_of(const SipKey& directory_secret, const CacheIdentity& identity) {
+  SipHash hash(directory_secret);
+  hash.update(std::as_bytes(std::span(&identity.model, 1)));
+  hash.update(std::as_bytes(std::span(&identity.layout, 1)));
+  hash.update(std::as_bytes(std::span(identity.numerics)));
+  const Hash128 key = hash.finish();
+  return {.low = key.low, .high = key.high};
+}
+
+Hash128 check_of(const SipKey& secret) {
+  constexpr std::string_view kText = "the keys of these files";
+  return siphash(secret, std::as_bytes(std::span(kText)));
+}
+
+// Counts what a scan removes or leaves, for one line of log per reason.
+class Reasons {
+ public:
+  void add(const std::string& reason, const CacheFileName& name) {
+    auto& [count, example] = counts_[reason];
+    if (count++ == 0) example = file_name(name);
+  }
+  void log(const std::filesystem::path& directory,
+           const std::function<void(const std::string&)>& line) const {
+    if (!line) return;
+    for (const auto& [reason, entry] : counts_) {
+      line(directory.string() + ": " + reason + ": " + std::to_string(entry.first) +
+           (entry.first == 1 ? " cache file, " : " cache files, the first ") + entry.second);
+    }
+  }
+
+ private:
+  std::map<std::string, std::pair<int64_t, std::string>> counts_;
+};
+
+}  // namespace
+
+struct DiskTier::Impl {
+  struct Entry {
+    uint64_t bytes = 0;
+    uint64_t used = 0;
+    uint32_t length = 0;
+    uint32_t tail = 0;
+    uint32_t blocks = 0;
+    Hash128 parent;
+  };
+  // The first is the next to be deleted: of those used together, the longest.
+  using Age = std::tuple<uint64_t, uint32_t, CacheFileName>;
+
+  Impl(const DiskOptions& disk_options, const CacheIdentity& cache_identity,
+       const CacheLayout& layout)
+      : options(disk_options),
+        identity(cache_identity),
+        block_bytes(layout.block_bytes),
+        directory(options.directory),
+        secret(secret_of(directory.secret(), identity)),
+        secret_check(check_of(secret)) {
+    scan();
+    thread = std::thread([this] { run(); });
+  }
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    work.notify_one();
+    thread.join();
+  }
+
+  static Age age_of(const CacheFileName& name, const Entry& entry) {
+    return {entry.used, ~entry.length, name};
+  }
+  void log(const std::string& what) const {
+    if (options.log) options.log(options.directory.string() + ": " + what);
+  }
+
+  // The following need the mutex, or are called before there is a thread.
+  void add_entry(const CacheFileInfo& info) {
+    const CacheFileName name{.kind = info.kind, .key = info.key};
+    forget(name);
+    const Entry entry{.bytes = info.file_bytes(),
+                      .used = ++clock,
+                      .length = info.length,
+                      .tail = info.tokens,
+                      .blocks = info.blocks,
+                      .parent = info.parent};
+    entries.emplace(name, entry);
+    ages.insert(age_of(name, entry));
+    if (name.kind == CacheFileKind::kImage) images.emplace(info.parent, name);
+    statistics.bytes += entry.bytes;
+  }
+  bool forget(const CacheFileName& name) {
+    const auto found = entries.find(name);
+    if (found == entries.end()) return false;
+    ages.erase(age_of(name, found->second));
+    if (name.kind == CacheFileKind::kImage) {
+      const auto [first, last] = images.equal_range(found->second.parent);
+      for (auto image = first; image != last; ++image) {
+        if (image->second == name) {
+          images.erase(image);
+          break;
+        }
+      }
+    }
+    statistics.bytes -= found->second.bytes;
+    entries.erase(found);
+    return true;
+  }
+  void refresh(const CacheFileName& name, uint64_t used) {
+    const auto found = entries.find(name);
+    if (found == entries.end()) return;
+    ages.erase(age_of(name, found->second));
+    found->second.used = used;
+    ages.insert(age_of(name, found->second));
+  }
+  bool idle() const { return writes.empty() && reads.empty() && touches.empty() && !busy; }
+
+  void scan();
+  void run();
+  void run_write(WriteJob& job);
+  bool make_room(uint64_t bytes);
+  void run_read(DiskRead& read);
+  bool read_item(DiskReadItem& item);
+  bool discard(const CacheFileName& name, const std::string& why);
+
+  const DiskOptions options;
+  const CacheIdentity identity;
+  const size_t block_bytes;
+  DiskDirectory directory;
+  const SipKey secret;
+  const Hash128 secret_check;
+
+  mutable std::mutex mutex;
+  std::condition_variable work;
+  mutable std::condition_variable became_idle;
+  std::unordered_map<CacheFileName, Entry> entries;
+  std::unordered_multimap<Hash128, CacheFileName> images;  // by their parent
+  std::set<Age> ages;
+  uint64_t clock = 0;
+  std::deque<WriteJob> writes;
+  std::unordered_set<CacheFileName> writing;  // queued or under way
+  size_t queued_bytes = 0;
+  std::deque<std::shared_ptr<DiskRead>> reads;
+  std::deque<std::vector<CacheFileName>> touches;
+  bool busy = false;
+  bool stopping = false;
+  DiskStatistics statistics;
+  std::thread thread;
+};
+
+void DiskTier::Impl::scan() {
+  Reasons reasons;
+  std::vector<std::pair<int64_t, CacheFileInfo>> good;
+  directory.scan([&](const DiskDirectory::Found& found) {
+    const CacheFileInfo& info = found.header.info;
+    std::string unusable;
+    if (found.header.state == HeaderState::kNewer) {
+      reasons.add("left alone, of a newer version", found.name);
+      ++statistics.foreign;
+      return;
+    }
+    if (found.header.state == HeaderState::kOlder) {
+      unusable = "removed, of an older version";
+    } else if (found.header.state == HeaderState::kDamaged ||
+               CacheFileName{.kind = info.kind, .key = info.key} != found.name ||
+               info.file_bytes() != found.bytes) {
+      unusable = "removed, damaged";
+    } else if (info.identity != identity) {
+      reasons.add("left alone, of another model or other settings", found.name);
+      ++statistics.foreign;
+      return;
+    } else if (info.secret_check != secret_check || info.block_bytes != block_bytes) {
+      unusable = "removed, of a secret that is gone";
+    }
+    if (!unusable.empty()) {
+      reasons.add(unusable, found.name);
+      directory.remove(found.name);
+      ++statistics.damaged;
+      return;
+    }
+    good.emplace_back(found.modified_ns, info);
+  });
+  std::sort(good.begin(), good.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first, b.second.length) < std::pair(b.first, a.second.length);
+  });
+  for (const auto& [modified, info] : good) add_entry(info);
+  reasons.log(options.directory, options.log);
+  make_room(0);
+}
+
+void DiskTier::Impl::run() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    if (idle()) became_idle.notify_all();
+    work.wait(lock, [&] { return stopping || !idle(); });
+    if (idle()) return;
+    busy = true;
+    if (!reads.empty()) {
+      const std::shared_ptr<DiskRead> read = std::move(reads.front());
+      reads.pop_front();
+      lock.unlock();
+      run_read(*read);
+      lock.lock();
+    } else if (!touches.empty()) {
+      const std::vector<CacheFileName> names = std::move(touches.front());
+      touches.pop_front();
+      lock.unlock();
+      for (const CacheFileName& name : names) directory.mark_used(name);
+      lock.lock();
+    } else {
+      WriteJob job = std::move(writes.front());
+      writes.pop_front();
+      const bool possible = statistics.writing;
+      lock.unlock();
+      if (possible) run_write(job);
+      lock.lock();
+      queued_bytes -= job.payload.size();
+      writing.erase({.kind = job.info.kind, .key = job.info.key});
+    }
+    busy = false;
+  }
+}
+
+// Deletes until `bytes` more fit. False when they never will.
+bool DiskTier::Impl::make_room(uint64_t bytes) {
+  if (bytes > options.max_bytes) return false;
+  while (true) {
+    CacheFileName oldest;
+    {
+      const std::lock_guard lock(mutex);
+      if (statistics.bytes + bytes <= options.max_bytes) return true;
+      HADAL_CHECK(!ages.empty());
+      oldest = std::get<CacheFileName>(*ages.begin());
+      forget(oldest);
+      ++statistics.deleted;
+    }
+    directory.remove(oldest);
+  }
+}
+
+void DiskTier::Impl::run_write(WriteJob& job) {
+  if (!make_room(job.info.file_bytes())) {
+    const std::lock_guard lock(mutex);
+    ++statistics.dropped_writes;
+    return;
+  }
+  PayloadChecksum checksum;
+  checksum.add(job.payload);
+  job.info.checksum = checksum.finish();
+  const CacheFileName name{.kind = job.info.kind, .key = job.info.key};
+  const int error = directory.write(name, encode_header(job.info), job.payload);
+  {
+    const std::lock_guard lock(mutex);
+    if (error == 0) {
+      add_entry(job.info);
+      ++statistics.written;
+    } else {
+      statistics.writing = false;
+    }
+  }
+  if (error != 0) {
+    log("cannot be written (" + std::generic_category().message(error) +
+        "); from now on the cache is only read from there");
+  }
+}
+
+void DiskTier::Impl::run_read(DiskRead& read) {
+  for (DiskReadItem& item : read.items) {
+    item.good = read_item(item);
+    if (!item.good) continue;
+    directory.mark_used(item.name);
+    const std::lock_guard lock(mutex);
+    refresh(item.name, ++clock);
+    ++statistics.read;
+  }
+  read.done_.store(true, std::memory_order_release);
+  read.done_.notify_all();
+}
+
+bool DiskTier::Impl::discard(const CacheFileName& name, const std::string& why) {
+  directory.remove(name);
+  {
+    const std::lock_guard lock(mutex);
+    forget(name);
+    ++statistics.damaged;
+  }
+  log("removed, " + why + ": cache file " + file_name(name));
+  return false;
+}
+
+bool DiskTier::Impl::read_item(DiskReadItem& item) {
+  const int fd = directory.open(item.name);
+  if (fd < 0) {
+    const std::lock_guard lock(mutex);
+    forget(item.name);
+    return false;
+  }
+  struct Closer {
+    int fd;
+    ~Closer() { ::close(fd); }
+  } closer{fd};
+
+  CacheFileHeader header = {};
+  struct stat status = {};
+  if (::fstat(fd, &status) != 0 || !read_exactly(fd, header, 0)) {
+    return discard(item.name, "shorter than its header");
+  }
+  const DecodedHeader decoded = decode_header(header);
+  const CacheFileInfo& info = decoded.info;
+  if (decoded.state != HeaderState::kGood || info.identity != identity ||
+      info.secret_check != secret_check || info.block_bytes != block_bytes ||
+      CacheFileName{.kind = info.kind, .key = info.key} != item.name) {
+    return discard(item.name, "its header is damaged");
+  }
+  if (info.file_bytes() != static_cast<uint64_t>(status.st_size)) {
+    return discard(item.name, "of another size than its header says");
+  }
+  // With equal keys these differ only if two prefixes collide: a miss of this one.
+  if (info.parent != item.parent || info.tokens != item.tokens.size() ||
+      info.blocks != item.blocks.size()) {
+    return false;
+  }
+  std::vector<int32_t> tokens(info.tokens);
+  item.streams.resize(info.streams);
+  uint64_t offset = kCacheFileHeaderBytes;
+  PayloadChecksum checksum;
+  const auto load = [&](std::span<std::byte> bytes) {
+    if (!read_exactly(fd, bytes, offset)) return false;
+    checksum.add(bytes);
+    offset += bytes.size();
+    return true;
+  };
+  bool whole = load(std::as_writable_bytes(std::span(tokens))) &&
+               load(std::as_writable_bytes(std::span(item.streams)));
+  for (std::byte* block : item.blocks) whole = whole && load({block, block_bytes});
+  if (!whole) return discard(item.name, "cannot be read");
+  if (checksum.finish() != info.checksum) return discard(item.name, "its checksum is wrong");
+  item.length = static_cast<int>(info.length);
+  item.drafter_length = static_cast<int>(info.drafter_length);
+  return tokens == item.tokens;
+}
+
+DiskTier::DiskTier(const DiskOptions& options, const CacheIdentity& identity,
+                   const CacheLayout& layout)
+    : impl_(std::make_unique<Impl>(options, identity, layout)) {}
+
+DiskTier::~DiskTier() = default;
+
+const SipKey& DiskTier::secret() const { return impl_->secret; }
+
+bool DiskTier::store(const StoreArgs& args) {
+  Impl& impl = *impl_;
+  WriteJob job{.info = {.kind = args.name.kind,
+                        .identity = impl.identity,
+                        .secret_check = impl.secret_check,
+                        .key = args.name.key,
+                        .parent = args.parent,
+                        .length = static_cast<uint32_t>(args.length),
+                        .tokens = static_cast<uint32_t>(args.tokens.size()),
+                        .drafter_length = static_cast<uint32_t>(args.drafter_length),
+                        .streams = static_cast<uint32_t>(args.streams.size()),
+                        .blocks = static_cast<uint32_t>(args.blocks.size()),
+                        .block_bytes = impl.block_bytes,
+                        .checksum = {}},
+               .payload = {}};
+  const uint64_t bytes = job.info.payload_bytes();
+  enum class Verdict { kQueue, kThere, kDrop };
+  const auto verdict = [&] {
+    if (impl.entries.contains(args.name) || impl.writing.contains(args.name)) {
+      return Verdict::kThere;
+    }
+    const bool room = impl.statistics.writing && bytes <= impl.options.queue_bytes &&
+                      impl.queued_bytes <= impl.options.queue_bytes - bytes;
+    if (!room) ++impl.statistics.dropped_writes;
+    return room ? Verdict::kQueue : Verdict::kDrop;
+  };
+  {
+    const std::lock_guard lock(impl.mutex);
+    if (const Verdict before = verdict(); before != Verdict::kQueue) {
+      return before == Verdict::kThere;
+    }
+  }
+  job.payload.reserve(bytes);
+  const auto append = [&](std::span<const std::byte> piece) {
+    job.payload.insert(job.payload.end(), piece.begin(), piece.end());
+  };
+  append(std::as_bytes(args.tokens));
+  append(std::as_bytes(args.streams));
+  for (const std::byte* block : args.blocks) append({block, impl.block_bytes});
+  {
+    const std::lock_guard lock(impl.mutex);
+    if (const Verdict after = verdict(); after != Verdict::kQueue) return after == Verdict::kThere;
+    impl.queued_bytes += bytes;
+    impl.writing.insert(args.name);
+    impl.writes.push_back(std::move(job));
+  }
+  impl.work.notify_one();
+  return true;
+}
+
+bool DiskTier::has(const CacheFileName& name) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->entries.contains(name);
+}
+
+std::vector<DiskTier::ImageEntry> DiskTier::images_on(const Hash128& parent) const {
+  std::vector<ImageEntry> found;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto [first, last] = impl_->images.equal_range(parent);
+    for (auto image = first; image != last; ++image) {
+      const Impl::Entry& entry = impl_->entries.at(image->second);
+      found.push_back({.name = image->second,
+                       .length = static_cast<int>(entry.length),
+                       .tail = static_cast<int>(entry.tail),
+                       .blocks = static_cast<int>(entry.blocks)});
+    }
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.length > b.length; });
+  return found;
+}
+
+std::shared_ptr<DiskRead> DiskTier::read(std::vector<DiskReadItem> items) {
+  auto read = std::make_shared<DiskRead>(std::move(items));
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->reads.push_back(read);
+  }
+  impl_->work.notify_one();
+  return read;
+}
+
+void DiskTier::touch(std::vector<CacheFileName> names) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const uint64_t used = ++impl_->clock;
+    std::erase_if(names, [&](const CacheFileName& name) { return !impl_->entries.contains(name); });
+    for (const CacheFileName& name : names) impl_->refresh(name, used);
+    impl_->touches.push_back(std::move(names));
+  }
+  impl_->work.notify_one();
+}
+
+void DiskTier::wait_idle() const {
+  std::unique_lock lock(impl_->mutex);
+  impl_->became_idle.wait(lock, [&] { return impl_->idle(); });
+}
+
+DiskStatistics DiskTier::statistics() const {
+  const std::lock_guard lock(impl_->mutex);
+  DiskStatistics statistics = impl_->statistics;
+  statistics.files = static_cast<int64_t>(impl_->entries.size());
+  return statistics;
+}
+
+}  // namespace hadal
