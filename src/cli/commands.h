@@ -12,5 +12,6 @@ int inspect_command(const ParsedLine& line);
 int synth_command(const ParsedLine& line);
 int score_command(const ParsedLine& line);
 int text_command(const ParsedLine& line);
+int bench_command(const ParsedLine& line);
 
 }  // namespace hadal

@@ -17,6 +17,7 @@ enum class Command : unsigned {
   kSynth = 8,
   kScore = 16,
   kText = 32,
+  kBench = 64,
 };
 
 constexpr unsigned operator|(Command a, Command b) {

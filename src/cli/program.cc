@@ -31,6 +31,8 @@ int dispatch(const ParsedLine& line) {
       return score_command(line);
     case Command::kText:
       return text_command(line);
+    case Command::kBench:
+      return bench_command(line);
   }
   return kOwnFault;
 }

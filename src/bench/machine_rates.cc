@@ -1,0 +1,154 @@
+#include "bench/machine_rates.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <fstream>
+
+#include "base/aligned_buffer.h"
+#include "bench/probe_kernels.h"
+#include "bench/random_bits.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kGiga = 1e9;
+
+size_t as_size(int value) { return static_cast<size_t>(value); }
+
+// What kernels return goes here, so that none of them is optimised away.
+std::atomic<uint64_t> sink{0};
+
+const probe::ProbeKernels& read_kernels(Isa isa) {
+  switch (isa) {
+    case Isa::kRef:
+      return probe::portable_kernels();
+    case Isa::kAvx2:
+      return probe::avx2_kernels();
+    case Isa::kAvx512:
+      return probe::avx512_kernels();
+  }
+  return probe::portable_kernels();
+}
+
+bool has_feature(std::string_view feature) {
+  if (feature.empty()) return true;
+#if defined(__x86_64__)
+  return feature == "avx512bf16" && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+double memory_read_rate(ThreadPool& threads, const probe::ReadKernel& kernel,
+                        const WeightArena& arena, const TimingOptions& timing) {
+  constexpr size_t kPiece = size_t{1} << 20;
+  const int pieces = static_cast<int>(arena.size() / kPiece);
+  const auto pass = [&] {
+    // Long runs for each thread, short enough that none waits for the last.
+    const int grain = std::max(1, pieces / (threads.threads() * 16));
+    threads.parallel_for(pieces, grain, [&](int begin, int end, int) {
+      const uint64_t sum =
+          kernel.read(arena.data() + as_size(begin) * kPiece, as_size(end - begin) * kPiece);
+      sink.fetch_add(sum, std::memory_order_relaxed);
+    });
+  };
+  const double seconds = median_call_seconds(timing, pass);
+  return static_cast<double>(as_size(pieces) * kPiece) / seconds / kGiga;
+}
+
+double cache_read_rate(ThreadPool& threads, const probe::ReadKernel& kernel,
+                       const TimingOptions& timing) {
+  constexpr size_t kBytes = size_t{256} << 10;
+  constexpr int kPasses = 64;
+  std::vector<AlignedBuffer<std::byte>> buffers(as_size(threads.threads()));
+  for (auto& buffer : buffers) fill_random_bits(buffer.at_least(kBytes), kBytes, {});
+  const int items = threads.threads() * 8;
+  const auto pass = [&] {
+    threads.parallel_for(items, 1, [&](int begin, int end, int thread) {
+      uint64_t sum = 0;
+      for (int i = 0; i < (end - begin) * kPasses; ++i) {
+        sum += kernel.read(buffers[as_size(thread)].data(), kBytes);
+      }
+      sink.fetch_add(sum, std::memory_order_relaxed);
+    });
+  };
+  const double seconds = median_call_seconds(timing, pass);
+  return static_cast<double>(kBytes) * kPasses * items / seconds / kGiga;
+}
+
+double dot_rate(ThreadPool& threads, const probe::DotKernel& kernel, const TimingOptions& timing) {
+  constexpr int64_t kRounds = 100000;
+  const int items = threads.threads() * 8;
+  const auto pass = [&] {
+    threads.parallel_for(items, 1, [&](int begin, int end, int) {
+      const float result = kernel.run(kRounds * (end - begin));
+      sink.fetch_add(std::isfinite(result) ? 1 : 0, std::memory_order_relaxed);
+    });
+  };
+  const double seconds = median_call_seconds(timing, pass);
+  return kernel.macs_per_round * static_cast<double>(kRounds) * items / seconds / kGiga;
+}
+
+void add_peaks(MachineRates& rates, ThreadPool& threads, const probe::ProbeKernels& kernels,
+               const TimingOptions& timing) {
+  for (const probe::DotKernel& kernel : kernels.dot) {
+    if (kernel.run == nullptr || !has_feature(kernel.needs)) continue;
+    rates.peaks.push_back(
+        {.instruction = kernel.instruction, .gmac_per_s = dot_rate(threads, kernel, timing)});
+  }
+}
+
+}  // namespace
+
+double MachineRates::peak(std::string_view instruction) const {
+  const auto found = std::find_if(peaks.begin(), peaks.end(), [&](const DotPeak& candidate) {
+    return candidate.instruction == instruction;
+  });
+  return found == peaks.end() ? 0 : found->gmac_per_s;
+}
+
+std::string_view dot_instruction(Isa isa, Arithmetic arithmetic) {
+  switch (isa) {
+    case Isa::kRef:
+      return "multiply and add f32";
+    case Isa::kAvx2:
+      return arithmetic == Arithmetic::kInt8 ? "vpmaddubsw" : "fma f32 (256)";
+    case Isa::kAvx512:
+      return arithmetic == Arithmetic::kInt8 ? "vpdpbusd" : "fma f32 (512)";
+  }
+  return "";
+}
+
+MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& arena,
+                             const TimingOptions& timing) {
+  MachineRates rates{.threads = threads.threads(), .read_kernel = {}, .peaks = {}};
+  const probe::ProbeKernels& kernels = read_kernels(isa);
+  for (const probe::ReadKernel& kernel : kernels.read) {
+    const double rate = memory_read_rate(threads, kernel, arena, timing);
+    if (rate <= rates.read_gb_per_s) continue;
+    rates.read_gb_per_s = rate;
+    rates.read_kernel = kernel.name;
+  }
+  rates.cache_gb_per_s = cache_read_rate(threads, kernels.read[0], timing);
+  const int items = threads.threads();
+  rates.fork_join_us =
+      median_call_seconds(timing, [&] { threads.parallel_for(items, 1, [](int, int, int) {}); }) *
+      1e6;
+  if (isa == Isa::kAvx512) add_peaks(rates, threads, probe::avx512_kernels(), timing);
+  if (isa != Isa::kRef) add_peaks(rates, threads, probe::avx2_kernels(), timing);
+  if (isa == Isa::kRef) add_peaks(rates, threads, probe::portable_kernels(), timing);
+  return rates;
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("model name")) continue;
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace hadal

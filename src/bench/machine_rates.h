@@ -1,0 +1,49 @@
+// The limits of the machine at hand, measured: how fast it reads memory and caches, how many
+// multiply-adds per second each dot-product instruction gives, and what a fork-join costs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "bench/timing.h"
+#include "bench/weight_arena.h"
+#include "ops/isa.h"
+
+namespace hadal {
+
+// Which unit a kernel multiplies with.
+enum class Arithmetic { kInt8, kFloat };
+
+struct DotPeak {
+  std::string instruction;
+  double gmac_per_s = 0;
+};
+
+// With one number of threads.
+struct MachineRates {
+  int threads = 0;
+  double read_gb_per_s = 0;   // of memory, the best of three read kernels
+  std::string read_kernel;    // which one that was
+  double cache_gb_per_s = 0;  // of 256 KiB for each thread, again and again
+  double fork_join_us = 0;    // one parallel_for whose items do nothing
+  std::vector<DotPeak> peaks;
+
+  // Of an instruction in `peaks`; 0 when it is not there.
+  double peak(std::string_view instruction) const;
+};
+
+// The instruction that kernels of `isa` use for this arithmetic.
+std::string_view dot_instruction(Isa isa, Arithmetic arithmetic);
+
+// Measures with all threads of the pool. Reads the values of `arena`: at least 1 GiB for figures
+// that stand for memory and not for a cache. `peaks` holds the instructions of `isa` and of the
+// lesser instruction sets.
+MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& arena,
+                             const TimingOptions& timing);
+
+// The processor's name as the system tells it, or "unknown".
+std::string processor_name();
+
+}  // namespace hadal
