@@ -9,7 +9,6 @@
 #include <iterator>
 #include <memory>
 #include <numeric>
-#include <unistd.h>
 
 #include "base/thread_pool.h"
 #include "cache/evaluate.h"
@@ -26,15 +25,16 @@ using independent::ReferenceModel;
 
 // Past one HCA group; sanitizers make the model many times slower and get less.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr size_t kLongTokens = 10;
+constexpr size_t kLongTokens = 5;
 constexpr size_t kSplitTokens = 5;
 constexpr uint32_t kShortSequences = 1;
+constexpr size_t kShortTokens = 5;
 #else
 constexpr size_t kLongTokens = 136;
 constexpr size_t kSplitTokens = 132;
 constexpr uint32_t kShortSequences = 3;
-#endif
 constexpr size_t kShortTokens = 9;  // two groups of 4
+#endif
 
 std::vector<int32_t> make_ids(size_t count, int vocab, uint32_t seed = 1) {
   std::vector<int32_t> ids(count);
@@ -49,8 +49,7 @@ std::vector<int32_t> make_ids(size_t count, int vocab, uint32_t seed = 1) {
 class TrueWidth : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    directory_ = std::filesystem::path(testing::TempDir()) /
-                 ("hadal_true_width_" + std::to_string(getpid()));
+    directory_ = HADAL_TRUE_WIDTH_DIRECTORY;
     write_synthetic_checkpoint({.preset = "flash", .layers = 4, .experts = 8, .vocab = 2048},
                                directory_);
     checkpoint_ = std::make_unique<Checkpoint>(Checkpoint::open(directory_));
