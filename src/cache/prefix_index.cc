@@ -251,6 +251,19 @@ int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens
   return node == nullptr ? 0 : node->pages;
 }
 
+void PrefixIndex::hold_pages(const PrefixChain& chain, std::span<const int32_t> tokens, int pages,
+                             std::vector<int32_t>& blocks) {
+  if (pages == 0) return;
+  const Node* node = node_at(chain, tokens, pages);
+  HADAL_CHECK(node != nullptr);
+  std::vector<int32_t> upwards;
+  for (; node->parent != nullptr; node = node->parent) {
+    pool_.retain(node->block);
+    upwards.push_back(node->block);
+  }
+  blocks.insert(blocks.end(), upwards.rbegin(), upwards.rend());
+}
+
 bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> tokens,
                               StateImage image) {
   const int full_pages = image.length / layout_.page_tokens;

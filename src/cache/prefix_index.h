@@ -87,6 +87,11 @@ class PrefixIndex {
                   std::span<const int32_t> blocks);
   bool adopt_image(PrefixChain& chain, std::span<const int32_t> tokens, StateImage image);
 
+  // Appends the blocks of the first `pages` pages, which must be there, each with a reference for
+  // the caller: they stay in the index until it releases them.
+  void hold_pages(const PrefixChain& chain, std::span<const int32_t> tokens, int pages,
+                  std::vector<int32_t>& blocks);
+
   // Evicts until `blocks` blocks are free. Returns false when that cannot be; then it evicts
   // nothing, unless pages are held in an order that start() and add_pages() never leave.
   [[nodiscard]] bool make_room(int blocks);
