@@ -11,6 +11,9 @@ namespace {
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
+// From here on grouped experts should come near the peak of the dot-product instruction.
+constexpr int kManyRows = 32;
+
 // `active` of all experts get `rows_each` rows; the first gets `crowd` more.
 struct Load {
   std::string name;
@@ -89,7 +92,8 @@ KernelCase expert_case(const CaseOptions& options, const CaseModel& model, const
   const double matrix_values = static_cast<double>(config.expert_width) * config.hidden_size;
   auto buffers = std::make_shared<ExpertBuffers>();
   WeightArena* arena = options.arena;
-  return {.group = fmt::format("experts {}", int8 ? "fp4 x int8" : "fp4 x f32"),
+  return {.group = fmt::format("experts {}, {}", int8 ? "fp4 x int8" : "fp4 x f32",
+                               load.rows_each < kManyRows ? "few rows" : "32 rows and more"),
           .name = fmt::format("{} {}x{}, {}", model.name, config.expert_width, config.hidden_size,
                               load.name),
           .bytes = load.active * 3 *

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <span>
+#include <utility>
 
-#include "base/check.h"
 #include "base/error.h"
-#include "bench/random_bits.h"
-#include "bench/synthetic_prefix.h"
-#include "cache/block_pool.h"
+#include "bench/step_runner.h"
+#include "bench/weight_arena.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/memory_plan.h"
-#include "engine/sampler.h"
 
 namespace hadal {
 namespace {
@@ -23,21 +21,6 @@ constexpr int kWarmSteps = 2;
 constexpr int kProfiledSteps = 4;
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
-
-// How many steps of which size.
-struct Course {
-  BenchKind kind = BenchKind::kDecode;
-  int context = 0;
-  int batch = 1;
-  int rows = 1;
-  int warm = 0;
-  int timed = 0;
-  int profiled = 0;
-
-  int steps() const { return warm + timed + profiled; }
-  // A decode goes on from step to step; a prefill starts anew each time.
-  int longest() const { return context + (kind == BenchKind::kDecode ? steps() : rows); }
-};
 
 Course make_course(const ModelConfig& config, const ModelBenchOptions& options) {
   Course course{.kind = options.kind, .batch = options.batch};
@@ -68,43 +51,6 @@ Course make_course(const ModelConfig& config, const ModelBenchOptions& options) 
   return course;
 }
 
-// The sequences of a measurement with memory of their own.
-class Sequences {
- public:
-  Sequences(const Model& model, const Course& course)
-      : pool_(model.cache_layout().block_bytes, blocks(model, course)),
-        caches_(as_size(course.batch)) {
-    for (size_t i = 0; i < caches_.size(); ++i) {
-      HADAL_CHECK(reserve_sequence(pool_, model.cache_layout(), course.longest(), caches_[i]));
-      fill_synthetic_prefix(model.config(), model.cache_layout(), pool_.view(), course.context,
-                            i + 1, caches_[i]);
-    }
-  }
-
-  CachePoolView pool() const { return pool_.view(); }
-  std::vector<SequenceCache>& caches() { return caches_; }
-
- private:
-  static int blocks(const Model& model, const Course& course) {
-    const CacheLayout& layout = model.cache_layout();
-    const int64_t count =
-        static_cast<int64_t>(blocks_for_sequence(layout, course.longest())) * course.batch;
-    const int64_t bytes = count * static_cast<int64_t>(layout.block_bytes);
-    const int64_t memory = machine_memory().total_bytes;
-    if (bytes > memory * 3 / 4) {
-      throw Error({.code = ErrorCode::kResourceExhausted,
-                   .where = "the cache",
-                   .what = "would take " + std::to_string(bytes >> 20) + " MiB of " +
-                           std::to_string(memory >> 20),
-                   .remedy = "lower --context or --batch"});
-    }
-    return static_cast<int>(count);
-  }
-
-  BlockPool pool_;
-  std::vector<SequenceCache> caches_;
-};
-
 // Counts the distinct experts of a step from what its layers choose.
 class ExpertCounter {
  public:
@@ -121,63 +67,6 @@ class ExpertCounter {
  private:
   std::vector<char> seen_;
   int64_t used_ = 0;
-};
-
-// Runs the steps of a course on one model.
-class StepRunner {
- public:
-  StepRunner(Model& model, const Course& course)
-      : model_(model), course_(course), sequences_(model, course) {}
-
-  // Plan, forward, one sampled token for each sequence, commit.
-  void run(OpProfile* profile) {
-    draw_tokens();
-    std::vector<SequenceCache>& caches = sequences_.caches();
-    std::vector<BatchEntry> batch;
-    for (size_t i = 0; i < caches.size(); ++i) {
-      if (course_.kind == BenchKind::kPrefill) caches[i].length = course_.context;
-      batch.push_back(
-          {.cache = &caches[i],
-           .tokens = std::span(tokens_).subspan(i * as_size(course_.rows), as_size(course_.rows)),
-           .logit_rows = 1});
-    }
-    const StepPlan plan = make_step_plan(batch, model_.cache_layout());
-    model_.forward(plan, sequences_.pool(), step_);
-    const double sampling = seconds_of([&] { sample(); });
-    const double committing = seconds_of([&] {
-      for (size_t i = 0; i < caches.size(); ++i) {
-        model_.commit(plan, static_cast<int>(i), course_.rows, sequences_.pool(), step_, caches[i]);
-      }
-    });
-    if (profile == nullptr) return;
-    profile->add({.op = "sample"}, static_cast<int64_t>(sampling * 1e9));
-    profile->add({.op = "commit"}, static_cast<int64_t>(committing * 1e9));
-  }
-
- private:
-  void draw_tokens() {
-    const auto vocab = static_cast<uint64_t>(model_.config().vocab_size);
-    tokens_.clear();
-    for (int i = 0; i < course_.batch * course_.rows; ++i) {
-      tokens_.push_back(static_cast<int32_t>(scrambled(next_token_++) % vocab));
-    }
-  }
-
-  void sample() {
-    const size_t vocab = as_size(model_.config().vocab_size);
-    for (int i = 0; i < course_.batch; ++i) {
-      const std::span<const float> logits(step_.logits.data() + as_size(i) * vocab, vocab);
-      sampler_.sample(logits, {.seed = static_cast<uint64_t>(i)}, next_token_);
-    }
-  }
-
-  Model& model_;
-  const Course course_;
-  Sequences sequences_;
-  Sampler sampler_;
-  Step step_;
-  std::vector<int32_t> tokens_;
-  uint64_t next_token_ = 1;
 };
 
 size_t tensor_bytes(const TensorView& tensor) {
@@ -252,56 +141,82 @@ std::string directory_name(const std::filesystem::path& directory) {
   return last.empty() ? directory.parent_path().filename().string() : last;
 }
 
-ModelFigures measure(const std::filesystem::path& directory, const ModelBenchOptions& options,
-                     ThreadPool& threads) {
-  const Checkpoint checkpoint = Checkpoint::open(directory);
-  const ModelConfig& config = checkpoint.config();
-  const Course course = make_course(config, options);
-  warm_experts(checkpoint, threads);
-  Model model(checkpoint, threads, options.model);
-  ExpertCounter counter(config.routed_experts);
-  LayerObserver observer;
-  observer.on_experts = [&](int, std::span<const int32_t> chosen) { counter.add(chosen); };
-  model.set_observer(observer);
-  StepRunner runner(model, course);
-
-  std::vector<double> times;
-  std::vector<double> experts;
-  OpProfile profile;
-  double profiled_seconds = 0;
-  for (int i = 0; i < course.steps(); ++i) {
-    const bool profiled = i >= course.warm + course.timed;
-    model.set_profile(profiled ? &profile : nullptr);
-    counter.start();
-    const double seconds = seconds_of([&] { runner.run(profiled ? &profile : nullptr); });
-    if (profiled) profiled_seconds += seconds / course.profiled;
-    if (i >= course.warm && !profiled) {
-      times.push_back(seconds);
-      experts.push_back(counter.used());
-    }
-    if (options.progress) options.progress(as_size(i + 1), as_size(course.steps()));
+// A model with what its steps showed.
+class MeasuredModel {
+ public:
+  MeasuredModel(const std::filesystem::path& directory, const ModelBenchOptions& options,
+                ThreadPool& threads)
+      : options_(options),
+        name_(directory_name(directory)),
+        checkpoint_(Checkpoint::open(directory)),
+        course_(make_course(checkpoint_.config(), options)),
+        counter_(checkpoint_.config().routed_experts),
+        model_(checkpoint_, threads, options.model),
+        runner_(model_, course_) {
+    warm_experts(checkpoint_, threads);
+    LayerObserver observer;
+    observer.on_experts = [this](int, std::span<const int32_t> chosen) { counter_.add(chosen); };
+    model_.set_observer(observer);
   }
 
-  ModelFigures figures{.model = directory_name(directory), .config = config};
-  figures.kind = course.kind;
-  figures.context = course.context;
-  figures.batch = course.batch;
-  figures.rows = course.rows;
-  figures.measured = course.timed;
-  figures.seconds = median(times);
-  figures.fast_seconds = quantile(times, 0.05);
-  figures.slow_seconds = quantile(times, 0.95);
-  figures.experts_used = median(experts);
+  const Course& course() const { return course_; }
+  // Of the timed steps, in order.
+  const std::vector<double>& times() const { return times_; }
+
+  // Step `index` of the course.
+  void step(int index) {
+    const bool profiled = index >= course_.warm + course_.timed;
+    OpProfile* profile = profiled ? &profile_ : nullptr;
+    model_.set_profile(profile);
+    counter_.start();
+    const double seconds = seconds_of([&] { runner_.run(profile); });
+    if (profiled) {
+      profiled_seconds_ += seconds / course_.profiled;
+    } else if (index >= course_.warm) {
+      times_.push_back(seconds);
+      experts_.push_back(counter_.used());
+    }
+  }
+
+  ModelFigures figures() const;
+
+ private:
+  const ModelBenchOptions& options_;
+  std::string name_;
+  Checkpoint checkpoint_;
+  Course course_;
+  ExpertCounter counter_;
+  Model model_;
+  StepRunner runner_;
+  std::vector<double> times_;
+  std::vector<double> experts_;
+  OpProfile profile_;
+  double profiled_seconds_ = 0;
+};
+
+ModelFigures MeasuredModel::figures() const {
+  const ModelConfig& config = checkpoint_.config();
+  ModelFigures figures{.model = name_, .config = config};
+  figures.kind = course_.kind;
+  figures.context = course_.context;
+  figures.batch = course_.batch;
+  figures.rows = course_.rows;
+  figures.measured = course_.timed;
+  figures.seconds = median(times_);
+  figures.fast_seconds = quantile(times_, 0.05);
+  figures.slow_seconds = quantile(times_, 0.95);
+  figures.experts_used = median(experts_);
   // In the middle of a decode the context has grown by half of its steps.
-  const int grown = course.kind == BenchKind::kDecode ? course.warm + course.timed / 2 : 0;
+  const int grown = course_.kind == BenchKind::kDecode ? course_.warm + course_.timed / 2 : 0;
   figures.costs = step_costs(config,
-                             {.sequences = course.batch,
-                              .rows = course.rows,
-                              .context = course.context + grown,
-                              .logit_rows = course.batch,
+                             {.sequences = course_.batch,
+                              .rows = course_.rows,
+                              .context = course_.context + grown,
+                              .logit_rows = course_.batch,
                               .experts_used = figures.experts_used},
-                             options.model.activations);
-  figures.ops = op_shares(profile, course.profiled, profiled_seconds, figures.costs.expert_bytes);
+                             options_.model.activations);
+  figures.ops =
+      op_shares(profile_, course_.profiled, profiled_seconds_, figures.costs.expert_bytes);
   double outside = 0;
   for (const OpShare& share : figures.ops) {
     if (outside_layers(share.key, config)) outside += share.seconds;
@@ -327,6 +242,15 @@ void check_difference(const std::filesystem::path& directory,
        .remedy = "make both with hadal synth and different --layers"});
 }
 
+// Of the two models' timed steps, pair by pair: what slows the machine down for a while slows both.
+double paired_difference(const MeasuredModel& a, const MeasuredModel& b) {
+  std::vector<double> differences;
+  for (size_t i = 0; i < a.times().size(); ++i) {
+    differences.push_back(a.times()[i] - b.times()[i]);
+  }
+  return median(std::move(differences));
+}
+
 }  // namespace
 
 ModelReport bench_model(const std::filesystem::path& directory,
@@ -343,13 +267,22 @@ ModelReport bench_model(const std::filesystem::path& directory,
     const WeightArena arena(options.arena_bytes, threads);
     report.machine = measure_machine(threads, options.model.isa, arena, options.timing);
   }
-  report.figures = measure(directory, options, threads);
-  if (difference.empty()) return report;
-  const ModelFigures other = measure(difference, options, threads);
-  report.difference = {.other = other.model,
-                       .layers = report.figures.config.layers - other.config.layers,
-                       .seconds = report.figures.seconds - other.seconds,
-                       .costs = report.figures.costs - other.costs};
+  MeasuredModel model(directory, options, threads);
+  std::optional<MeasuredModel> other;
+  if (!difference.empty()) other.emplace(difference, options, threads);
+  const int steps = model.course().steps();
+  for (int i = 0; i < steps; ++i) {
+    model.step(i);
+    if (other) other->step(i);
+    if (options.progress) options.progress(as_size(i + 1), as_size(steps));
+  }
+  report.figures = model.figures();
+  if (!other) return report;
+  const ModelFigures fewer = other->figures();
+  report.difference = {.other = fewer.model,
+                       .layers = report.figures.config.layers - fewer.config.layers,
+                       .seconds = paired_difference(model, *other),
+                       .costs = report.figures.costs - fewer.costs};
   return report;
 }
 

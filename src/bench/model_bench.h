@@ -12,12 +12,11 @@
 #include "bench/kernel_bench.h"
 #include "bench/machine_rates.h"
 #include "bench/step_costs.h"
+#include "bench/step_runner.h"
 #include "model/model.h"
 #include "ops/op_profile.h"
 
 namespace hadal {
-
-enum class BenchKind { kDecode, kPrefill };
 
 struct ModelBenchOptions {
   BenchKind kind = BenchKind::kDecode;
@@ -78,7 +77,8 @@ struct ModelReport {
   std::optional<LayerDifference> difference = {};
 };
 
-// `difference`: the directory of a model with fewer layers, or empty. Throws Error for directories
+// `difference`: the directory of a model with fewer layers, or empty; the steps of both take turns,
+// so both must fit into memory for figures that mean something. Throws Error for directories
 // that are no models, a context that the model or the memory cannot hold, and models that differ in
 // more than their layers.
 ModelReport bench_model(const std::filesystem::path& directory,
