@@ -39,7 +39,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -227,7 +227,7 @@ struct HttpServer::Impl {
   const ServerOptions options;
   const HttpHandler handler;
   asio::io_context io{1};
-  tcp::acceptor acceptor{io};
+  Tcp::acceptor acceptor{io};
   asio::signal_set signals{io};
   asio::steady_timer patience{io};
   asio::thread_pool workers;
@@ -268,7 +268,7 @@ std::string address_text(const ServerOptions& options) {
 // coroutines; runs on the server's thread only.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(HttpServer::Impl& server, tcp::socket socket)
+  Connection(HttpServer::Impl& server, Tcp::socket socket)
       : server_(server),
         stream_(std::move(socket)),
         buffer_(size_t{128} << 10),
@@ -310,7 +310,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       if (!keep_open) break;
     }
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    stream_.socket().shutdown(Tcp::socket::shutdown_both, ignored);
     stream_.close();
   }
 
@@ -372,7 +372,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
         co_await asio::async_write(stream_, asio::buffer(text), kResult);
     if (write_error) co_return;
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
     stream_.expires_after(kDiscardTime);
     size_t discarded = 0;
     while (discarded < kMaxDiscarded) {
@@ -530,18 +530,18 @@ HttpServer::Impl::~Impl() { workers.join(); }
 
 void HttpServer::Impl::listen() {
   error_code error;
-  tcp::endpoint endpoint;
+  Tcp::endpoint endpoint;
   const asio::ip::address address = asio::ip::make_address(options.host, error);
   if (!error) {
     endpoint = {address, options.port};
   } else {
-    tcp::resolver resolver(io);
+    Tcp::resolver resolver(io);
     const auto found = resolver.resolve(options.host, std::to_string(options.port), error);
     if (error || found.empty()) throw_listen_error(options, error);
     endpoint = *found.begin();
   }
   acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
   if (!error && endpoint.address().is_v6()) {
     acceptor.set_option(asio::ip::v6_only(false), error);
   }
@@ -560,7 +560,7 @@ asio::awaitable<void> HttpServer::Impl::accept() {
       co_await pause.async_wait(kResult);
       continue;
     }
-    socket.set_option(tcp::no_delay(true), error);
+    socket.set_option(Tcp::no_delay(true), error);
     const bool full =
         connections.size() >= static_cast<size_t>(std::max(1, options.max_connections));
     const auto connection = std::make_shared<Connection>(*this, std::move(socket));

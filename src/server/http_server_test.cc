@@ -244,8 +244,8 @@ TEST_F(HttpServerTest, MalformedRequestsAnswer400OrClose) {
       "POST /echo HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
       "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
       "GET / HTTP/1.1\r\nbroken header\r\n\r\n",
-      std::string("GET /\0 HTTP/1.1\r\n\r\n", 19),
-      "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+      "GET /" + std::string(1, '\0') + " HTTP/1.1\r\n\r\n",
+      "\x16\x03\x01\x02" + std::string(1, '\0') + "\x01",
   };
   for (const std::string& request : requests) {
     SCOPED_TRACE(printable(request));

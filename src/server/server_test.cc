@@ -341,9 +341,7 @@ TEST_F(ServerTest, HostileBodiesAreRefusedAndTheServerLives) {
       "[]",
       "\xff\xfe",
       std::string(500000, '['),
-      R"({"messages": [{"role": "user", "content": ")"
-      "\xc3\x28"
-      R"("}]})",
+      "{\"messages\": [{\"role\": \"user\", \"content\": \"\xc3\x28\"}]}",
       R"({"messages": [{"role": "wizard", "content": "x"}]})",
       R"({"messages": {"role": "user"}})",
       R"({"messages": [{"role": "user", "content": {}}], "temperature": []})",

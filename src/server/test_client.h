@@ -43,10 +43,10 @@ class TestClient {
     fd_ = -1;
   }
 
-  void shutdown_sending() { shutdown(fd_, SHUT_WR); }
+  void shutdown_sending() const { shutdown(fd_, SHUT_WR); }
 
   // False when the server has closed the connection.
-  bool send(std::string_view text) {
+  bool send(std::string_view text) const {
     while (!text.empty()) {
       const ssize_t count = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
       if (count <= 0) return false;
