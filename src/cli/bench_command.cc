@@ -62,8 +62,7 @@ int bench_model_command(const ParsedLine& line, BenchKind kind) {
   options.batch = static_cast<int>(line.integer("batch").value_or(options.batch));
   options.tokens = static_cast<int>(line.integer("tokens").value_or(options.tokens));
   options.threads = thread_count(line);
-  options.model = model_options(line);
-  options.model.isa = isa_option(line);
+  options.model = model_options(line, directory);
   options.progress = shown_on(progress);
   ModelReport report = bench_model(directory.path(), line.text("difference").value_or(""), options);
   report.figures.model = directory.name();

@@ -56,7 +56,7 @@ TEST(CommandLineTest, FallbacksComeFromTheTable) {
   const ParsedLine line = parse({"serve"});
   EXPECT_EQ(line.integer("port"), 8000);
   EXPECT_EQ(line.text("host"), "127.0.0.1");
-  EXPECT_EQ(line.text("activations"), "fp8");
+  EXPECT_EQ(line.text("activations"), "int8");
   EXPECT_EQ(line.text("model"), std::nullopt);
 }
 
@@ -127,13 +127,14 @@ TEST(CommandLineTest, HelpIsEverywhere) {
       EXPECT_EQ(line.command, command.id);
     }
     EXPECT_EQ(parse({"help", std::string(command.name)}).command, command.id);
+    EXPECT_EQ(parse({std::string(command.name), "--version"}).request, Request::kVersion);
   }
 }
 
 TEST(OptionTableTest, IsWellFormed) {
   for (const CommandSpec& command : command_table()) {
     std::set<std::string_view> names;
-    std::set<char> letters = {'h'};
+    std::set<char> letters = {'h', 'V'};
     for (const OptionSpec* option : options_of(command.id)) {
       EXPECT_TRUE(names.insert(option->name).second) << command.name << " --" << option->name;
       if (option->letter != 0) {

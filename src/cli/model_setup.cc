@@ -1,11 +1,14 @@
 #include "cli/model_setup.h"
 
+#include <chrono>
 #include <cmath>
+#include <memory>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "cli/terminal.h"
 #include "text/python_json.h"
 
 namespace hadal {
@@ -36,8 +39,36 @@ int thread_count(const ParsedLine& line) {
   return static_cast<int>(line.integer("threads").value_or(available_processors()));
 }
 
-ModelOptions model_options(const ParsedLine& line) {
+namespace {
+
+// Shows what the int8 weights are going through; a new bar for every stage.
+std::function<void(const char*, uint64_t, uint64_t)> repack_progress() {
+  struct Stage {
+    std::string what;
+    std::unique_ptr<Progress> bar;
+  };
+  return [stage = std::make_shared<Stage>()](const char* what, uint64_t done, uint64_t total) {
+    if (stage->bar == nullptr || stage->what != what) {
+      stage->what = what;
+      stage->bar = std::make_unique<Progress>(what, "B", std::chrono::seconds(2));
+    }
+    stage->bar->update(done, total);
+    if (done == total) stage->bar.reset();
+  };
+}
+
+}  // namespace
+
+ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory) {
   ModelOptions options;
+  if (const std::optional<std::string> isa = line.text("isa")) {
+    options.isa = isa_from_name(*isa).value();
+  }
+  const std::optional<std::string> cache = line.text("repack-cache");
+  options.int8_weights = {
+      .cache_directory = cache ? fs::path(*cache) : directory.path() / ".hadal",
+      .progress = repack_progress(),
+      .notice = [](const std::string& message) { write_err("hadal: " + message + "\n"); }};
   const std::string policy = line.required_text("activations");
   if (policy == "none") options.activations = ActivationPolicy::kNone;
   if (policy == "int8") options.activations = ActivationPolicy::kInt8;

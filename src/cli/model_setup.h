@@ -19,8 +19,8 @@ ModelDirectory model_directory(const ParsedLine& line);
 // --threads, or one for each processor.
 int thread_count(const ParsedLine& line);
 
-// --activations.
-ModelOptions model_options(const ParsedLine& line);
+// --isa, --activations and --repack-cache, with progress and notices on standard error.
+ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory);
 
 struct SamplingDefaults {
   float temperature = 1;

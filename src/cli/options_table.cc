@@ -291,7 +291,7 @@ const std::vector<OptionSpec>& options() {
        .value_name = "ISA",
        .fallback_note = "the best this processor has",
        .help = "The instruction set of the kernels",
-       .commands = static_cast<unsigned>(Command::kBench),
+       .commands = kModelCommands | Command::kBench,
        .choices = {"ref", "avx2", "avx512"}},
 
       {.name = "threads",
@@ -306,11 +306,26 @@ const std::vector<OptionSpec>& options() {
       {.name = "activations",
        .type = OptionType::kChoice,
        .value_name = "POLICY",
+       .fallback = "int8",
+       .help = "How the inputs of quantised layers are rounded: int8 for integer arithmetic (the "
+               "closest to unrounded inputs, and the fastest), fp8 as the model was trained, none "
+               "for checking",
+       .commands = Command::kRun | Command::kServe | Command::kBench,
+       .choices = {"none", "fp8", "int8"}},
+      {.name = "activations",
+       .type = OptionType::kChoice,
+       .value_name = "POLICY",
        .fallback = "fp8",
        .help = "How the inputs of quantised layers are rounded: fp8 as the model was trained, int8 "
                "for integer arithmetic, none for checking",
-       .commands = kModelCommands | Command::kBench,
+       .commands = static_cast<unsigned>(Command::kScore),
        .choices = {"none", "fp8", "int8"}},
+      {.name = "repack-cache",
+       .value_name = "DIR",
+       .fallback_note = "the folder .hadal beside the weights",
+       .help = "Where the int8 form of a large model's FP8 weights is kept, made once under "
+               "--activations int8",
+       .commands = kModelCommands | Command::kBench},
   };
   return table;
 }

@@ -102,7 +102,7 @@ int run_command(const ParsedLine& line) {
   const ConversationOptions options =
       conversation_options(line, sampling_defaults(directory.path()));
   Engine engine(checkpoint, {.threads = thread_count(line),
-                             .activations = model_options(line).activations,
+                             .model = model_options(line, directory),
                              .max_context = static_cast<int>(line.integer("context").value_or(0))});
   Conversation conversation(engine, tokenizer, options);
   if (prompt) return answer_once(conversation, *prompt);

@@ -228,7 +228,7 @@ int score_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   ThreadPool threads(thread_count(line));
-  ModelOptions options = model_options(line);
+  ModelOptions options = model_options(line, directory);
   // Scores are compared with float32 arithmetic, which keeps rotated keys unrounded.
   options.rope_storage = RopeStorage::kF32;
   Model model(checkpoint, threads, options);

@@ -30,7 +30,7 @@ int serve_command(const ParsedLine& line) {
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
   Engine engine(checkpoint, {.threads = thread_count(line),
-                             .activations = model_options(line).activations,
+                             .model = model_options(line, directory),
                              .max_context = static_cast<int>(line.integer("context").value_or(0))});
 
   const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");

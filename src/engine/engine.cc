@@ -151,8 +151,7 @@ struct Engine::Impl {
 Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
     : options(checked(engine_options)),
       threads(options.threads == 0 ? available_processors() : options.threads),
-      model(checkpoint, threads,
-            {.activations = options.activations, .page_tokens = options.page_tokens}),
+      model(checkpoint, threads, options.model),
       pool(model.cache_layout().block_bytes,
            pool_blocks(options, model.config(), model.cache_layout())),
       scheduler(model.cache_layout(), pool,
@@ -160,7 +159,7 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
       max_context(static_cast<int>(std::min<int64_t>(
           wanted_context(options, model.config()),
           static_cast<int64_t>(pool.capacity() - model.cache_layout().state_units) *
-              options.page_tokens))) {
+              options.model.page_tokens))) {
   publish_locked();
   thread = std::thread([this] { run(); });
 }

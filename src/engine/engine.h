@@ -10,8 +10,7 @@
 #include <memory>
 
 #include "engine/request.h"
-#include "model/cache_layout.h"
-#include "ops/linear.h"
+#include "model/model.h"
 
 namespace hadal {
 
@@ -28,8 +27,7 @@ struct StepInfo {
 
 struct EngineOptions {
   int threads = 0;  // 0: one per available processor
-  ActivationPolicy activations = ActivationPolicy::kFp8;
-  int page_tokens = kDefaultPageTokens;
+  ModelOptions model = {};
   // Memory for cached keys and values. 0: what max_running sequences of the longest context need,
   // but at most a quarter of the machine's memory.
   size_t cache_bytes = 0;

@@ -320,7 +320,7 @@ TEST(EngineTest, OptionsOutOfRangeAreNamed) {
   EXPECT_THROW(Engine(nano(), {.max_running = 0}), Error);
   EXPECT_THROW(Engine(nano(), {.max_queue = 0}), Error);
   EXPECT_THROW(Engine(nano(), {.prefill_chunk = 0}), Error);
-  EXPECT_THROW(Engine(nano(), {.page_tokens = 100}), Error);
+  EXPECT_THROW(Engine(nano(), {.model = {.page_tokens = 100}}), Error);
 }
 
 }  // namespace

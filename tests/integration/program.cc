@@ -47,8 +47,10 @@ int wait_for_end(pid_t pid) {
 }
 
 pid_t start_hadal(const std::vector<std::string>& words, int in_fd, int out_fd, int err_fd,
-                  const std::map<std::string, std::string>& environment) {
-  std::vector<std::string> all = {HADAL_BINARY};
+                  const std::map<std::string, std::string>& environment,
+                  const std::vector<std::string>& emulator) {
+  std::vector<std::string> all = emulator;
+  all.emplace_back(HADAL_BINARY);
   all.insert(all.end(), words.begin(), words.end());
   std::vector<char*> arguments;
   for (std::string& word : all) arguments.push_back(word.data());
@@ -72,7 +74,8 @@ Outcome run_hadal(const Invocation& invocation) {
   const int in = open_or_throw(scratch.path("in"), O_RDONLY);
   const int out = open_or_throw(scratch.path("out"), O_WRONLY | O_CREAT);
   const int err = open_or_throw(scratch.path("err"), O_WRONLY | O_CREAT);
-  const pid_t pid = start_hadal(invocation.words, in, out, err, invocation.environment);
+  const pid_t pid =
+      start_hadal(invocation.words, in, out, err, invocation.environment, invocation.emulator);
   ::close(in);
   ::close(out);
   ::close(err);

@@ -23,6 +23,7 @@ struct Invocation {
   std::vector<std::string> words;                       // without the program's name
   std::string input = {};                               // standard input
   std::map<std::string, std::string> environment = {};  // added to the test's own
+  std::vector<std::string> emulator = {};               // the program that runs hadal, with words
 };
 
 // Waits for the end, at most five minutes.
@@ -30,7 +31,8 @@ Outcome run_hadal(const Invocation& invocation);
 
 // Starts hadal with standard input and output on `fds` (-1: /dev/null). Returns its process id.
 pid_t start_hadal(const std::vector<std::string>& words, int in_fd, int out_fd, int err_fd,
-                  const std::map<std::string, std::string>& environment = {});
+                  const std::map<std::string, std::string>& environment = {},
+                  const std::vector<std::string>& emulator = {});
 
 // Its exit status, or 128 + the signal that ended it. After five minutes it is killed, which fails
 // the test.
