@@ -193,7 +193,7 @@ bool PrefixCache::add_image(PrefixHandle& handle, std::span<const int32_t> token
   disk_->store({.name = {.kind = CacheFileKind::kImage, .key = handle.chain.image_key(pages, tail)},
                 .parent = handle.chain.key(pages),
                 .length = cache.length,
-                .drafter_length = cache.drafter_length,
+                .drafter_length = image_drafter_length(cache),
                 .tokens = tail,
                 .streams = streams,
                 .blocks = blocks});

@@ -32,7 +32,7 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layou
   if (blocks_for_image(layout, length) > pool.free_blocks()) return std::nullopt;
 
   StateImage image{.length = length,
-                   .drafter_length = cache.drafter_length,
+                   .drafter_length = image_drafter_length(cache),
                    .streams = {streams.begin(), streams.end()}};
   bool taken = pool.allocate(layout.state_units, image.state_units, BlockKind::kImage);
   copy_blocks(pool.view(), cache.state_units, image.state_units);
@@ -59,6 +59,10 @@ void restore_image(const BlockPool& pool, const CacheLayout& layout, const State
   }
   cache.length = image.length;
   cache.drafter_length = image.drafter_length;
+}
+
+int image_drafter_length(const SequenceCache& cache) {
+  return std::max(0, std::min(cache.drafter_length, cache.length - 1));
 }
 
 void release_image(BlockPool& pool, StateImage& image) {

@@ -19,9 +19,11 @@ struct StateImage {
   std::vector<int32_t> partial_page = {};  // one block, or none at a page boundary
   std::vector<int32_t> tail = {};          // the last length % page_tokens tokens
   int length = 0;                          // tokens of the sequence
+  // Rows of the MTP block, at most length - 1: its row at length - 1 depends on the next token, in
+  // which sequences that resume from here may differ.
   int drafter_length = 0;
-  // The residual streams of the last token, from which the MTP block goes on; may be empty, then
-  // drafting starts again only after the next computed token.
+  // The residual streams of the last token, from which the MTP block computes that row. An engine
+  // that drafts always gives them; they may be empty for one that does not.
   std::vector<float> streams = {};
 
   int blocks() const { return static_cast<int>(state_units.size() + partial_page.size()); }
@@ -40,6 +42,9 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layou
 // length, and where the length is no page boundary a page of its own for the rest.
 void restore_image(const BlockPool& pool, const CacheLayout& layout, const StateImage& image,
                    SequenceCache& cache);
+
+// StateImage::drafter_length of an image of `cache`.
+int image_drafter_length(const SequenceCache& cache);
 
 void release_image(BlockPool& pool, StateImage& image);
 
