@@ -19,7 +19,7 @@ class FunctionRef<Result(Arguments...)> {
     requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
              std::is_object_v<std::remove_reference_t<Callable>> &&
              std::is_invocable_r_v<Result, Callable&, Arguments...>)
-  FunctionRef(Callable&& callable)
+  FunctionRef(Callable&& callable)  // NOLINT(bugprone-forwarding-reference-overload): constrained
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
         call_([](void* object, Arguments... arguments) -> Result {
           auto* target = static_cast<std::remove_reference_t<Callable>*>(object);

@@ -55,11 +55,12 @@ bool advise_huge_pages(const void* data, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto address = reinterpret_cast<uintptr_t>(data);
-  const uintptr_t begin = (address + page - 1) / page * page;
-  const uintptr_t end = (address + bytes) / page * page;
   const uintptr_t first_huge = (address + kHugePage - 1) / kHugePage * kHugePage;
   if (first_huge + kHugePage > address + bytes) return false;
-  return madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE) == 0;
+  const uintptr_t before_first_page = (page - address % page) % page;
+  const uintptr_t after_last_page = (address + bytes) % page;
+  auto* const first_page = static_cast<std::byte*>(const_cast<void*>(data)) + before_first_page;
+  return madvise(first_page, bytes - before_first_page - after_last_page, MADV_HUGEPAGE) == 0;
 #else
   static_cast<void>(data);
   static_cast<void>(bytes);

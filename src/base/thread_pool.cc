@@ -126,7 +126,7 @@ struct ThreadPool::State {
   // Constant while there are workers.
   std::vector<std::thread> workers;
   std::vector<ThreadPlace> places;             // [threads]
-  std::vector<std::vector<int>> processors;    // [threads] those that pin() binds to; may be empty
+  std::vector<std::vector<int>> processors;    // [threads] those that pin() binds to
   std::vector<int> share_of_thread;            // [threads]
   std::vector<int64_t> first_thread_of_share;  // [shares + 1]
   std::vector<Share> shares;
@@ -172,11 +172,9 @@ ThreadPool::State::State(int threads, const Topology& topology)
   first_thread_of_share.push_back(threads);
 
   const bool whole_machine = threads >= topology.cores() && threads <= topology.cpus();
-  const bool by_node = !whole_machine && topology.nodes.size() > 1;
   for (const ThreadPlace& place : places) {
-    processors.emplace_back();
-    if (whole_machine) processors.back() = {place.cpu};
-    if (by_node) processors.back() = topology.nodes[static_cast<size_t>(place.node)].cpus;
+    const NumaNode& node = topology.nodes[static_cast<size_t>(place.node)];
+    processors.push_back(whole_machine ? std::vector<int>{place.cpu} : node.cpus);
   }
 
   if (threads > 1) threads_in_pools.fetch_add(threads, std::memory_order_relaxed);
@@ -192,7 +190,7 @@ ThreadPool::State::State(int threads, const Topology& topology)
                  .what = "cannot start " + std::to_string(threads) + " threads: " + error.what(),
                  .remedy = "use fewer threads"});
   }
-  if (shares.size() == 1) return;
+  // Threads inherit the binding of the thread that starts them, which may be one processor.
   for (size_t i = 0; i < workers.size(); ++i) {
     const auto node = static_cast<size_t>(places[i + 1].node);
     bind_thread(workers[i].native_handle(), topology.nodes[node].cpus);

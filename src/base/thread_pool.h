@@ -14,8 +14,8 @@ struct Topology;
 class ThreadPool {
  public:
   // `threads` counts the caller: 1 runs everything inline. Must be >= 1. Throws Error
-  // kResourceExhausted when the system refuses that many threads. With threads on several NUMA
-  // nodes, the workers are kept on the processors of their nodes from the start.
+  // kResourceExhausted when the system refuses that many threads. Workers are kept on the
+  // processors of their NUMA nodes from the start, whatever the caller is bound to.
   explicit ThreadPool(int threads);
   // The same on a machine described by `topology`, which is only read here.
   ThreadPool(int threads, const Topology& topology);
@@ -28,11 +28,11 @@ class ThreadPool {
   int node_of_thread(int thread) const;
 
   // Binds the threads, the calling one being thread 0, which alone should call parallel_for from
-  // now on. A pool that has a thread for every physical core gets a processor for each thread; a
-  // smaller one may share the machine with others, so its threads are only kept on their NUMA
-  // nodes, and on a machine of one node nothing is bound. Returns how many threads were bound; one
-  // that the system refuses to bind runs wherever it likes. The caller stays bound, and so do
-  // threads it starts later.
+  // now on: a caller that wakes on the processor of a bound worker keeps it from running. A pool
+  // that has a thread for every physical core gets a processor for each thread; a smaller one may
+  // share the machine with others, so its threads may run anywhere on their NUMA nodes. Returns how
+  // many threads were bound so; one that the system refuses to bind runs wherever it likes. The
+  // caller stays bound when the pool is gone, and threads of other kinds that it starts inherit it.
   int pin();
 
   // Calls body(begin, end, thread) for disjoint ranges that cover [0, items), each of at most

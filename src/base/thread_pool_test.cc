@@ -198,6 +198,23 @@ TEST(ThreadPoolTest, PinningKeepsResultsAndPlacesThreads) {
       .join();
 }
 
+TEST(ThreadPoolTest, PoolsStartedByABoundThreadAreNotConfinedWithIt) {
+  std::thread([] {
+    ThreadPool(system_topology().cores()).pin();
+    ThreadPool pool(2);
+    int cpus_of_worker = 0;
+    std::atomic<int> begun{0};
+    pool.parallel_for(2, 1, [&](int, int, int thread) {
+      ++begun;
+      while (begun.load() < 2) std::this_thread::yield();
+      if (thread == 1) cpus_of_worker = static_cast<int>(allowed_cpus().size());
+    });
+    const auto& nodes = system_topology().nodes;
+    const int node = pool.node_of_thread(1);
+    EXPECT_EQ(cpus_of_worker, static_cast<int>(nodes[static_cast<size_t>(node)].cpus.size()));
+  }).join();
+}
+
 TEST(ThreadPoolTest, FailureToPinIsHarmless) {
   std::thread([] {
     Topology topology = machine_of(2);
