@@ -100,6 +100,7 @@ KernelReport bench_kernels(const KernelBenchOptions& options) {
 
   // One pool at a time: idle workers of another would share its processors.
   auto threads = std::make_unique<ThreadPool>(options.threads);
+  threads->pin();
   WeightArena arena(options.arena_bytes, *threads);
   report.arena_bytes = arena.size();
   std::vector<KernelCase> cases = all_cases({.arena = &arena,
@@ -128,6 +129,7 @@ KernelReport bench_kernels(const KernelBenchOptions& options) {
   for (const int count : thread_counts) {
     threads.reset();
     threads = std::make_unique<ThreadPool>(count);
+    threads->pin();
     report.machine.push_back(measure_machine(*threads, options.isa, arena, options.timing));
     advance();
     OpContext context(*threads, kernels);

@@ -256,6 +256,7 @@ double paired_difference(const MeasuredModel& a, const MeasuredModel& b) {
 ModelReport bench_model(const std::filesystem::path& directory,
                         const std::filesystem::path& difference, const ModelBenchOptions& options) {
   ThreadPool threads(options.threads);
+  threads.pin();  // as the engine does
   ModelReport report{.processor = processor_name(),
                      .isa = options.model.isa,
                      .activations = options.model.activations};
