@@ -180,9 +180,15 @@ void PrefixCache::add_pages(PrefixHandle& handle, std::span<const int32_t> token
 
 bool PrefixCache::add_image(PrefixHandle& handle, std::span<const int32_t> tokens,
                             SequenceCache& cache, std::span<const float> streams) {
-  add_pages(handle, tokens, cache);
   const bool in_memory = index_.add_image(handle.chain, tokens, cache, streams);
-  if (disk_ == nullptr) return in_memory;
+  store_image(handle, tokens, cache, streams);
+  return in_memory;
+}
+
+bool PrefixCache::store_image(PrefixHandle& handle, std::span<const int32_t> tokens,
+                              SequenceCache& cache, std::span<const float> streams) {
+  add_pages(handle, tokens, cache);
+  if (disk_ == nullptr) return false;
   const int pages = cache.length / layout_.page_tokens;
   const auto tail = range(tokens, pages * layout_.page_tokens, cache.length);
   std::vector<const std::byte*> blocks;
@@ -190,15 +196,16 @@ bool PrefixCache::add_image(PrefixHandle& handle, std::span<const int32_t> token
   if (!tail.empty()) {
     blocks.push_back(pool_.view().block(cache.pages[static_cast<size_t>(pages)]));
   }
-  disk_->store({.name = {.kind = CacheFileKind::kImage, .key = handle.chain.image_key(pages, tail)},
-                .parent = handle.chain.key(pages),
-                .length = cache.length,
-                .drafter_length = image_drafter_length(cache),
-                .tokens = tail,
-                .streams = streams,
-                .blocks = blocks});
+  const bool stored = disk_->store(
+      {.name = {.kind = CacheFileKind::kImage, .key = handle.chain.image_key(pages, tail)},
+       .parent = handle.chain.key(pages),
+       .length = cache.length,
+       .drafter_length = image_drafter_length(cache),
+       .tokens = tail,
+       .streams = streams,
+       .blocks = blocks});
   touch_on_disk(handle.chain, tokens, cache.length);
-  return in_memory;
+  return stored;
 }
 
 }  // namespace hadal

@@ -8,9 +8,12 @@
 namespace hadal {
 namespace {
 
+std::span<const int32_t> tokens_after(std::span<const int32_t> tokens, int pages, int page_tokens) {
+  return tokens.subspan(static_cast<size_t>(pages) * static_cast<size_t>(page_tokens));
+}
+
 std::span<const int32_t> page_of(std::span<const int32_t> tokens, int index, int page_tokens) {
-  return tokens.subspan(static_cast<size_t>(index) * static_cast<size_t>(page_tokens),
-                        static_cast<size_t>(page_tokens));
+  return tokens_after(tokens, index, page_tokens).first(static_cast<size_t>(page_tokens));
 }
 
 }  // namespace
@@ -66,9 +69,9 @@ PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const
     if (next == nullptr) break;
     place.deepest = next;
   }
+  const auto usable = tokens.first(static_cast<size_t>(limit));
   for (Node* node = place.deepest; node != nullptr && place.image == nullptr; node = node->parent) {
-    const auto rest = tokens.first(static_cast<size_t>(limit))
-                          .subspan(static_cast<size_t>(node->pages * layout_.page_tokens));
+    const auto rest = tokens_after(usable, node->pages, layout_.page_tokens);
     for (const auto& image : node->images) {
       const std::vector<int32_t>& tail = image->state.tail;
       if (tail.size() > rest.size() || !std::equal(tail.begin(), tail.end(), rest.begin())) {
@@ -215,8 +218,8 @@ bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
   HADAL_CHECK(cache.length > 0);
   add_pages(chain, tokens, cache);
   const int full_pages = cache.length / layout_.page_tokens;
-  const auto tail = tokens.first(static_cast<size_t>(cache.length))
-                        .subspan(static_cast<size_t>(full_pages * layout_.page_tokens));
+  const auto tail = tokens_after(tokens.first(static_cast<size_t>(cache.length)), full_pages,
+                                 layout_.page_tokens);
   if (Node* node = node_at(chain, tokens, full_pages)) {
     if (Image* image = image_with(*node, tail)) {
       touch(*image);

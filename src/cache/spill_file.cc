@@ -90,16 +90,17 @@ bool SpillFile::read(const SpilledSequence::Block& from, const BlockPool& pool,
 SpillFile::Outcome SpillFile::restore(const SpilledSequence& spilled, const CacheLayout& layout,
                                       BlockPool& pool, SequenceCache& cache) {
   HADAL_CHECK(cache.state_units.empty());
-  HADAL_CHECK(static_cast<int>(cache.pages.size()) == spilled.first_page);
-  HADAL_CHECK(static_cast<int>(spilled.state_units.size()) == layout.state_units);
   const size_t kept = cache.pages.size();
+  const auto first_page = static_cast<size_t>(spilled.first_page);
+  HADAL_CHECK(kept >= first_page && kept - first_page <= spilled.pages.size());
+  HADAL_CHECK(static_cast<int>(spilled.state_units.size()) == layout.state_units);
   if (!reserve_sequence(pool, layout, spilled.length, cache)) return Outcome::kNoRoom;
   bool whole = true;
   for (size_t i = 0; whole && i < spilled.state_units.size(); ++i) {
     whole = read(spilled.state_units[i], pool, cache.state_units[i]);
   }
-  for (size_t i = 0; whole && i < spilled.pages.size(); ++i) {
-    whole = read(spilled.pages[i], pool, cache.pages[kept + i]);
+  for (size_t i = kept - first_page; whole && i < spilled.pages.size(); ++i) {
+    whole = read(spilled.pages[i], pool, cache.pages[first_page + i]);
   }
   discard(spilled);
   if (!whole) {

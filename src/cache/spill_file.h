@@ -56,8 +56,9 @@ class SpillFile {
     kNoRoom,  // the pool is short: try again later
     kLost,    // the disk gave back something else: compute the sequence again
   };
-  // Gives `cache`, which holds the pages before spilled.first_page and nothing else, its slot and
-  // the other pages, and its lengths. Where kRestored, the sequence is in the file no more.
+  // Gives `cache`, which holds the pages before spilled.first_page and perhaps some after it, but
+  // nothing else, its slot and the other pages, and its lengths. The sequence is in the file no
+  // more, unless kNoRoom.
   Outcome restore(const SpilledSequence& spilled, const CacheLayout& layout, BlockPool& pool,
                   SequenceCache& cache);
   // Forgets a sequence, for example one that was cancelled.

@@ -17,6 +17,41 @@ std::vector<int32_t> first_tokens(int count) {
   return {oracle().tokens.begin(), oracle().tokens.begin() + count};
 }
 
+// The rows of one step committed in stages, an image after each: as if they were steps.
+TEST(StagedCommit, LeavesTheSameStateAsSteps) {
+  Pico& pico = Pico::get();
+  const CacheLayout& layout = pico.layout();
+  BlockPool pool(layout.block_bytes, 128);
+  poison_free_blocks(pool);
+  SequenceCache cache;
+  ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
+  ASSERT_TRUE(advance_matches(oracle(), 100, 100, pool, cache));
+  Step step;
+  const BatchEntry entry{
+      .cache = &cache, .tokens = std::span(oracle().tokens).subspan(100, 40), .droppable_rows = 20};
+  const StepPlan plan = make_step_plan({&entry, 1}, layout);
+  pico.model().forward(plan, pool.view(), step);
+  std::vector<StateImage> images;
+  for (const int rows : {20, 27, 28, 29, 38, 40}) {  // 28: the end of a group of 128
+    pico.model().commit(plan, 0, rows, pool.view(), step, cache);
+    EXPECT_EQ(cache.length, 100 + rows);
+    images.push_back(create_image(pool, layout, cache, oracle().tokens).value());
+  }
+  EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, cache));
+  for (StateImage& image : images) {
+    SequenceCache fresh;
+    for (int i = 0; i < image.length / layout.page_tokens; ++i) {
+      fresh.pages.push_back(cache.pages[static_cast<size_t>(i)]);
+      pool.retain(fresh.pages.back());
+    }
+    ASSERT_TRUE(reserve_sequence(pool, layout, 300, fresh));
+    restore_image(pool, layout, image, fresh);
+    EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, fresh)) << "image at " << image.length;
+    release_sequence(pool, fresh);
+    release_image(pool, image);
+  }
+}
+
 class ImageAt : public testing::TestWithParam<int> {};
 
 // Also what a stale ring row, a ring shifted against its positions, a lost compressor row or a lost
