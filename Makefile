@@ -14,6 +14,7 @@
         check-fresh clean help
 
 FUZZ_SECONDS ?= 30
+JOBS ?= $(shell nproc)
 
 all: build
 
@@ -36,12 +37,12 @@ run: setup
 test: test-release test-asan
 
 test-release: build
-	ctest --preset release
+	ctest --preset release --parallel $(JOBS)
 
 test-asan test-tsan: test-%: setup
 	cmake --preset $*
 	cmake --build --preset $*
-	ctest --preset $*
+	ctest --preset $* --parallel $(JOBS)
 
 check-deep: setup-deep
 	$(MAKE) test-tsan

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <fmt/format.h>
+#include <optional>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -12,6 +13,8 @@
 
 namespace hadal {
 namespace {
+
+constexpr int kInterruptedStatus = 130;
 
 constexpr const char* kHelp =
     "/help    this\n"
@@ -30,8 +33,7 @@ class ChatLoop {
       const LineReader::Status status = read_message(message);
       if (status == LineReader::Status::kEnd) return 0;
       if (status == LineReader::Status::kInterrupted) {
-        constexpr int kInterrupted = 130;
-        if (!interactive_) return kInterrupted;
+        if (!interactive_) return kInterruptedStatus;
         if (interrupted_before_) return 0;
         interrupted_before_ = true;
         write_err("(Ctrl-C again or Ctrl-D leaves)\n");
@@ -40,7 +42,7 @@ class ChatLoop {
       interrupted_before_ = false;
       if (message.find_first_not_of(" \t") == std::string::npos) continue;
       try {
-        if (!take(message)) return 0;
+        if (const std::optional<int> exit_status = take(message)) return *exit_status;
       } catch (const Error& error) {
         // A fault of hadal's own may have left the engine unfit: it ends the program.
         if (!interactive_ || error.code() == ErrorCode::kInternal) throw;
@@ -67,19 +69,19 @@ class ChatLoop {
     }
   }
 
-  // A command or a message. False: leave.
-  bool take(const std::string& message) {
+  // A command or a message. Returns the exit status when it was the last.
+  std::optional<int> take(const std::string& message) {
     if (message.front() == '/') {
       const std::string command = message.substr(0, message.find_last_not_of(" \t") + 1);
-      if (command == "/quit" || command == "/exit") return false;
+      if (command == "/quit" || command == "/exit") return 0;
       if (command == "/help") {
         write_err(kHelp);
-        return true;
+        return std::nullopt;
       }
       if (command == "/reset") {
         conversation_.reset();
         if (interactive_) write_err("(forgotten)\n");
-        return true;
+        return std::nullopt;
       }
       // "/etc/hosts is a file" is a message; "/rest" is a slip.
       if (command.find_first_of(" /", 1) == std::string::npos) {
@@ -104,7 +106,9 @@ class ChatLoop {
         &InterruptGuard::flag());
     printer.finish(result);
     InterruptGuard::clear();
-    return true;
+    // Nobody sits at the other end of a pipe to say something else.
+    if (!interactive_ && result.reason == FinishReason::kCancelled) return kInterruptedStatus;
+    return std::nullopt;
   }
 
   Conversation& conversation_;

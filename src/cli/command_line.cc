@@ -124,6 +124,8 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   app.allow_extras();
   bool help = false;
   app.add_flag("-h,--help", help);
+  bool version = false;
+  app.add_flag("-V,--version", version);
 
   std::vector<std::string> option_values(options.size());
   std::vector<CLI::Option*> parsed_options;
@@ -158,8 +160,8 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     refuse("hadal " + std::string(command.name), error.what(),
            "see hadal " + std::string(command.name) + " --help");
   }
-  if (help) {
-    line.request = Request::kHelp;
+  if (help || version) {
+    line.request = help ? Request::kHelp : Request::kVersion;
     return line;
   }
   std::vector<std::string> rest = app.remaining();

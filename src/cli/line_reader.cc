@@ -1,26 +1,57 @@
 #include "cli/line_reader.h"
 
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
 #include <histedit.h>
-#include <iostream>
+#include <unistd.h>
 
 #include "base/check.h"
+#include "base/files.h"
 #include "cli/terminal.h"
 
 namespace hadal {
 namespace {
 
+// Reads by itself: std::getline would go on waiting after Ctrl-C.
 class PlainReader : public LineReader {
  public:
   Status read(const std::string& /*prompt*/, std::string& line) override {
-    line.clear();
-    if (!std::getline(std::cin, line)) {
-      return InterruptGuard::flag() ? Status::kInterrupted : Status::kEnd;
+    size_t end = 0;
+    while ((end = buffer_.find('\n', searched_)) == std::string::npos) {
+      searched_ = buffer_.size();
+      char piece[4096];
+      const ssize_t n = ::read(STDIN_FILENO, piece, sizeof(piece));
+      if (n < 0 && errno == EINTR) {
+        if (InterruptGuard::flag()) return drop();
+        continue;
+      }
+      if (n < 0) throw_system_error("standard input", "cannot be read", errno);
+      if (n > 0) {
+        buffer_.append(piece, static_cast<size_t>(n));
+        continue;
+      }
+      if (buffer_.empty()) return Status::kEnd;
+      end = buffer_.size();
+      break;
     }
+    line = buffer_.substr(0, end);
+    buffer_.erase(0, end + 1);
+    searched_ = 0;
     if (line.ends_with('\r')) line.pop_back();
     return Status::kLine;
   }
+
+ private:
+  Status drop() {
+    InterruptGuard::clear();
+    buffer_.clear();
+    searched_ = 0;
+    return Status::kInterrupted;
+  }
+
+  std::string buffer_;
+  size_t searched_ = 0;  // so many bytes of the buffer hold no line feed
 };
 
 class Editor : public LineReader {
@@ -63,8 +94,12 @@ class Editor : public LineReader {
     interrupted_ = false;
     line.clear();
     int length = 0;
+    // Before the prompt invites to type: el_gets itself does it after printing, and a key that came
+    // between the two would be lost.
+    el_set(editor_, EL_PREP_TERM, 1);
     const char* text = el_gets(editor_, &length);
-    if (interrupted_) {
+    if (interrupted_ || (text == nullptr && InterruptGuard::flag())) {
+      InterruptGuard::clear();
       write_err("\n");
       return Status::kInterrupted;
     }

@@ -8,6 +8,7 @@
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <utmp.h>
 
 #include "program.h"
@@ -61,10 +62,7 @@ class Terminal {
   int exit_status() {
     while (read_more()) {
     }
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return wait_for_end(std::exchange(pid_, -1));
   }
 
   const std::string& seen() const { return seen_; }
