@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <ranges>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -87,7 +88,7 @@ void BlockPool::release(int32_t id) {
 }
 
 void BlockPool::release(std::vector<int32_t>& ids) {
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) release(*id);
+  for (const int32_t id : std::views::reverse(ids)) release(id);
   ids.clear();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <ranges>
 #include <string>
 #include <unistd.h>
 
@@ -115,8 +116,8 @@ SpillFile::Outcome SpillFile::restore(const SpilledSequence& spilled, const Cach
 
 void SpillFile::discard(const SpilledSequence& spilled) {
   for (const auto* blocks : {&spilled.pages, &spilled.state_units}) {
-    for (auto block = blocks->rbegin(); block != blocks->rend(); ++block) {
-      free_.push_back(block->place);
+    for (const SpilledSequence::Block& block : std::views::reverse(*blocks)) {
+      free_.push_back(block.place);
     }
   }
   HADAL_CHECK(static_cast<int>(free_.size()) <= statistics_.capacity);
