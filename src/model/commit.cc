@@ -27,7 +27,7 @@ void commit_window(const CommitArgs& args, int layer) {
   const size_t data_bytes = args.layout.entry.data_bytes();
   const size_t scale_bytes = args.layout.entry.scale_bytes();
   std::byte* unit = state_unit(args, part.ring_unit);
-  for (int r = std::max(0, args.rows - args.layout.window); r < args.rows; ++r) {
+  for (int r = std::max(args.first_row, args.rows - args.layout.window); r < args.rows; ++r) {
     const size_t row = as_size(sequence.first_row + r);
     const size_t slot = as_size((sequence.start + r) % args.layout.window);
     std::memcpy(unit + part.ring_data_offset + slot * data_bytes,
@@ -37,7 +37,7 @@ void commit_window(const CommitArgs& args, int layer) {
   }
 }
 
-// Entries of the groups that the kept rows complete.
+// Entries of the groups that the rows complete.
 void commit_groups(const CommitArgs& args, int layer, const CompressionPlan& compression) {
   const SequenceStep& sequence = sequence_of(args);
   const LayerPagePart& part = args.layout.pages[as_size(layer)];
@@ -47,6 +47,7 @@ void commit_groups(const CommitArgs& args, int layer, const CompressionPlan& com
   const int end = compression.first_group[as_size(args.sequence) + 1];
   for (int g = compression.first_group[as_size(args.sequence)]; g < end; ++g) {
     const CompletedGroup& group = compression.groups[as_size(g)];
+    if (group.last_row < sequence.first_row + args.first_row) continue;
     if (group.last_row >= sequence.first_row + args.rows) break;
     std::byte* page = args.pool.block(
         args.plan.page_table[as_size(sequence.first_page + group.group / part.entries)]);
@@ -75,7 +76,7 @@ void commit_csa_rows(const CommitArgs& args, int layer) {
   const int first_kept_row = sequence.rows - csa_tail_rows(sequence);
   auto* state =
       reinterpret_cast<float*>(state_unit(args, part.compressor_unit) + part.compressor_offset);
-  for (int r = std::max(0, args.rows - kCsaStateRows); r < args.rows; ++r) {
+  for (int r = std::max(args.first_row, args.rows - kCsaStateRows); r < args.rows; ++r) {
     const size_t slot = as_size((sequence.start + r) % kCsaStateRows);
     std::copy_n(tail + as_size(r - first_kept_row) * row_floats, row_floats,
                 state + slot * row_floats);
@@ -100,7 +101,7 @@ void commit_hca_softmax(const CommitArgs& args, int layer) {
 
 void commit_layer(const CommitArgs& args, int layer) {
   const SequenceStep& sequence = sequence_of(args);
-  HADAL_CHECK(args.rows <= sequence.rows);
+  HADAL_CHECK(args.first_row <= args.rows && args.rows <= sequence.rows);
   HADAL_CHECK(args.rows >= sequence.rows - sequence.droppable_rows);
   const LayerKind kind =
       layer < args.config.layers ? args.config.layer_kinds[as_size(layer)] : LayerKind::kWindow;

@@ -17,8 +17,9 @@ struct CommitArgs {
   const StepPlan& plan;
   const CachePoolView& pool;
   const Step& step;
-  int sequence = 0;  // index into plan.sequences
-  int rows = 0;      // how many of its first rows stay
+  int sequence = 0;   // index into plan.sequences
+  int first_row = 0;  // rows of it that were committed before, in this step
+  int rows = 0;       // how many of its first rows stay, with those
 };
 
 // `layer` indexes the cache layout; config.layers is the MTP block's.

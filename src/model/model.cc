@@ -246,7 +246,8 @@ void Model::forward_mtp(const StepPlan& plan, std::span<const float> main_stream
 
 void Model::commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
                    const Step& step, SequenceCache& cache) const {
-  HADAL_CHECK(cache.length == plan.sequences[as_size(index)].start);
+  const int first_row = cache.length - plan.sequences[as_size(index)].start;
+  HADAL_CHECK(first_row >= 0);
   for (int layer = 0; layer < impl_->config.layers; ++layer) {
     commit_layer({.config = impl_->config,
                   .layout = impl_->layout,
@@ -254,10 +255,11 @@ void Model::commit(const StepPlan& plan, int index, int rows, const CachePoolVie
                   .pool = pool,
                   .step = step,
                   .sequence = index,
+                  .first_row = first_row,
                   .rows = rows},
                  layer);
   }
-  cache.length += rows;
+  cache.length += rows - first_row;
 }
 
 void Model::commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
