@@ -119,6 +119,14 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
                           .stop_tokens = {engine.config().eos_token}};
   const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
   if (eos.has_value() && *eos != engine.config().eos_token) request.stop_tokens.push_back(*eos);
+  // What follows the last message: whether its answer begins with thinking, the next turn may tell
+  // otherwise.
+  if (const std::optional<int32_t> assistant = tokenizer.find(markup::kAssistant)) {
+    const auto last = std::find(turn.prompt.rbegin(), turn.prompt.rend(), *assistant);
+    if (last != turn.prompt.rend()) {
+      request.suffix_begin = static_cast<int>(turn.prompt.rend() - last) - 1;
+    }
+  }
   return request;
 }
 

@@ -3,20 +3,23 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <string>
+#include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
+#include "cache/cache_file.h"
+#include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
+#include "engine/commit_rows.h"
 #include "engine/scheduler.h"
+#include "engine/sequence_memory.h"
 #include "model/batch.h"
 #include "model/model.h"
 #include "model/step.h"
@@ -25,6 +28,8 @@ namespace hadal {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr double kMillisecondsPerSecond = 1000;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -42,6 +47,7 @@ const EngineOptions& checked(const EngineOptions& options) {
   require_positive(options.max_running, "max_running");
   require_positive(options.max_queue, "max_queue");
   require_positive(options.prefill_chunk, "prefill_chunk");
+  require_positive(options.step_budget_ms, "step_budget_ms");
   if (options.threads != 0) require_positive(options.threads, "threads");
   if (options.max_context != 0) require_positive(options.max_context, "max_context");
   return options;
@@ -53,31 +59,55 @@ int wanted_context(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context == 0 ? limit : std::min(limit, options.max_context);
 }
 
-int pool_blocks(const EngineOptions& options, const ModelConfig& config,
-                const CacheLayout& layout) {
-  const int64_t wanted =
-      static_cast<int64_t>(blocks_for_sequence(layout, wanted_context(options, config))) *
-      options.max_running;
-  size_t bytes = options.cache_bytes;
-  if (bytes == 0) {
-    const auto pages = static_cast<size_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
-    bytes = pages * static_cast<size_t>(std::max(0L, sysconf(_SC_PAGESIZE))) / 4;
+KvMemoryPlan plan_cache(const EngineOptions& options, const Model& model) {
+  // Beside what runs, as much for prefixes of requests to come.
+  constexpr int64_t kShare = 2;
+  const CacheLayout& layout = model.cache_layout();
+  const int64_t longest = blocks_for_sequence(layout, wanted_context(options, model.config()));
+  return plan_kv_memory({.layout = layout,
+                         .requested_bytes = options.kv_memory,
+                         .available_bytes = available_memory(),
+                         .weight_bytes = catalogue_totals(model.config()).bytes,
+                         .useful_blocks = kShare * longest * options.max_running});
+}
+
+// Everything that decides a bit of a cached key beside the weights.
+std::string numerics_name(const ModelOptions& options) {
+  std::string name;
+  switch (options.activations) {
+    case ActivationPolicy::kNone:
+      name = "none";
+      break;
+    case ActivationPolicy::kFp8:
+      name = "fp8";
+      break;
+    case ActivationPolicy::kInt8:
+      name = "int8";
+      break;
   }
-  const auto affordable = static_cast<int64_t>(
-      std::min<size_t>(bytes / layout.block_bytes, std::numeric_limits<int32_t>::max()));
-  const int64_t blocks = std::min(wanted, affordable);
-  const int least = blocks_for_sequence(layout, 1);
-  if (blocks < least) {
-    throw Error({.code = ErrorCode::kResourceExhausted,
-                 .where = "the KV cache",
-                 .what = std::to_string(bytes) + " bytes hold " + std::to_string(blocks) +
-                         " blocks of " + std::to_string(layout.block_bytes) +
-                         " bytes, and the shortest sequence needs " + std::to_string(least),
-                 .remedy = "give the cache at least " +
-                           std::to_string(static_cast<size_t>(least) * layout.block_bytes) +
-                           " bytes"});
+  name += ' ';
+  name += isa_name(options.isa);
+  return name;
+}
+
+SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
+                                     const CacheLayout& layout, int blocks) {
+  SequenceMemoryOptions memory{.blocks = blocks,
+                               .reuse = options.reuse_prefixes,
+                               .identity = {.model = checkpoint.fingerprint(),
+                                            .layout = layout_digest(layout),
+                                            .numerics = numerics_name(options.model)},
+                               .spill_bytes = options.kv_spill};
+  if (!options.kv_disk.empty()) {
+    memory.disk = {
+        .directory = options.kv_disk, .max_bytes = options.kv_disk_size, .log = options.log};
+    memory.spill_directory = options.kv_disk;
+  } else {
+    std::error_code unknown;
+    memory.spill_directory = std::filesystem::temp_directory_path(unknown);
+    if (unknown) memory.spill_directory = "/tmp";
   }
-  return static_cast<int>(blocks);
+  return memory;
 }
 
 // The error of whatever is being handled, for a FinishEvent.
@@ -104,6 +134,14 @@ Error current_error() {
   }
 }
 
+Error expired_error(const Sequence& sequence) {
+  return Error({.code = ErrorCode::kUnavailable,
+                .where = "the request",
+                .what = "its deadline passed after " + std::to_string(sequence.generated_tokens()) +
+                        " tokens of the answer",
+                .remedy = "give it more time, or ask for less"});
+}
+
 }  // namespace
 
 struct Engine::Impl {
@@ -116,6 +154,7 @@ struct Engine::Impl {
   void run();
   bool take_arrivals();
   void run_step(const std::vector<ScheduledRows>& scheduled);
+  void note_starts(const std::vector<ScheduledRows>& scheduled);
   void compute(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index, std::span<const float> logits);
   void emit(Sequence& sequence, const GenerateEvent& event);
@@ -126,7 +165,8 @@ struct Engine::Impl {
   const EngineOptions options;
   ThreadPool threads;
   Model model;
-  BlockPool pool;
+  const KvMemoryPlan cache_plan;
+  SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
   Sampler sampler;
@@ -152,14 +192,14 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
     : options(checked(engine_options)),
       threads(options.threads == 0 ? available_processors() : options.threads),
       model(checkpoint, threads, options.model),
-      pool(model.cache_layout().block_bytes,
-           pool_blocks(options, model.config(), model.cache_layout())),
-      scheduler(model.cache_layout(), pool,
-                {.max_running = options.max_running, .prefill_chunk = options.prefill_chunk}),
-      max_context(static_cast<int>(std::min<int64_t>(
-          wanted_context(options, model.config()),
-          static_cast<int64_t>(pool.capacity() - model.cache_layout().state_units) *
-              options.model.page_tokens))) {
+      cache_plan(plan_cache(options, model)),
+      memory(model.cache_layout(),
+             memory_options(options, checkpoint, model.cache_layout(), cache_plan.blocks)),
+      scheduler(memory, {.max_running = options.max_running,
+                         .prefill_rows = options.prefill_chunk,
+                         .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
+      max_context(static_cast<int>(
+          std::min<int64_t>(wanted_context(options, model.config()), cache_plan.tokens))) {
   publish_locked();
   thread = std::thread([this] { run(); });
 }
@@ -194,9 +234,16 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                          " tokens, and the context holds " + std::to_string(max_context) +
                          " with the answer (the model " +
                          std::to_string(model.config().max_positions) + ", the cache " +
-                         std::to_string(pool.capacity()) + " blocks of " +
+                         std::to_string(cache_plan.blocks) + " blocks of " +
                          std::to_string(model.cache_layout().block_bytes) + " bytes)",
                  .remedy = "shorten the prompt"});
+  }
+  if (request.suffix_begin < 0 ||
+      static_cast<size_t>(request.suffix_begin) > request.prompt.size()) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "suffix_begin",
+                 .what = "is " + std::to_string(request.suffix_begin) + ", outside the prompt",
+                 .remedy = "give the place of a token, or 0"});
   }
 
   auto sequence = std::make_unique<Sequence>();
@@ -251,6 +298,11 @@ void Engine::Impl::run() {
       for (auto& sequence : scheduler.remove_cancelled()) {
         finish(std::move(sequence), FinishReason::kCancelled);
       }
+      for (auto& sequence : scheduler.remove_expired(Clock::now())) {
+        ++counts.expired;
+        const Error error = expired_error(*sequence);
+        finish(std::move(sequence), FinishReason::kError, error);
+      }
       const std::vector<ScheduledRows> scheduled = scheduler.next_step();
       if (!scheduled.empty()) run_step(scheduled);
     } catch (...) {
@@ -294,13 +346,15 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     if (rows.sequence->generated_tokens() > 0) ++info.decoding_sequences;
   }
   ++counts.steps;
+  const StepShape shape = Scheduler::shape_of(scheduled);
+  note_starts(scheduled);
   try {
     if (options.before_step) options.before_step(info);
     compute(scheduled);
   } catch (...) {
     const Error error = current_error();
     for (const ScheduledRows& rows : scheduled) {
-      finish(scheduler.remove(*rows.sequence), FinishReason::kError, error);
+      finish(scheduler.remove(*rows.sequence, false), FinishReason::kError, error);
     }
     counts.step_seconds += seconds_between(begin, Clock::now());
     return;
@@ -312,7 +366,23 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     if (scheduled[i].samples) logits = {step.logits.data() + vocab * logit_row++, vocab};
     advance(scheduled[i], static_cast<int>(i), logits);
   }
-  counts.step_seconds += seconds_between(begin, Clock::now());
+  const double seconds = seconds_between(begin, Clock::now());
+  counts.step_seconds += seconds;
+  counts.longest_step_seconds = std::max(counts.longest_step_seconds, seconds);
+  counts.predicted_seconds += scheduler.predict(shape);
+  counts.decode_rows += shape.decode_rows;
+  counts.prefill_rows += shape.prefill_rows;
+  scheduler.measured(shape, seconds);
+}
+
+// Counts what the first step of a request shows.
+void Engine::Impl::note_starts(const std::vector<ScheduledRows>& scheduled) {
+  for (const ScheduledRows& rows : scheduled) {
+    const Sequence& sequence = *rows.sequence;
+    if (sequence.computed_length > 0) continue;
+    counts.queue_seconds += seconds_between(sequence.submitted, sequence.started);
+    counts.cached_tokens += sequence.cached_tokens;
+  }
 }
 
 void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
@@ -324,10 +394,11 @@ void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
                      .tokens = std::span(sequence.tokens)
                                    .subspan(static_cast<size_t>(sequence.cache.length),
                                             static_cast<size_t>(rows.rows)),
-                     .logit_rows = rows.samples ? 1 : 0});
+                     .logit_rows = rows.samples ? 1 : 0,
+                     .droppable_rows = rows.droppable_rows()});
   }
   plan = make_step_plan(batch, model.cache_layout());
-  model.forward(plan, pool.view(), step);
+  model.forward(plan, memory.pool().view(), step);
 }
 
 // Commits the rows of sequence `index` of the plan, and with logits gives it its next token.
@@ -338,10 +409,10 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const
     if (rows.samples) {
       token = sampler.sample(logits, sequence.request.sampling, sequence.tokens.size());
     }
-    model.commit(plan, index, rows.rows, pool.view(), step, sequence.cache);
+    commit_rows(model, plan, index, rows, step, memory);
     if (rows.samples) sequence.tokens.push_back(token);
   } catch (...) {
-    finish(scheduler.remove(sequence), FinishReason::kError, current_error());
+    finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
     return;
   }
   counts.prompt_tokens += std::min(sequence.cache.length, sequence.prompt_tokens) -
@@ -352,12 +423,12 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const
   if (sequence.generated_tokens() == 1) sequence.first_token = Clock::now();
   const std::vector<int32_t>& stops = sequence.request.stop_tokens;
   if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
-    finish(scheduler.remove(sequence), FinishReason::kStop);
+    finish(scheduler.remove(sequence, true), FinishReason::kStop);
     return;
   }
   emit(sequence, TokenEvent{.token = token});
   if (static_cast<int>(sequence.tokens.size()) >= sequence.token_limit) {
-    finish(scheduler.remove(sequence), FinishReason::kLength);
+    finish(scheduler.remove(sequence, true), FinishReason::kLength);
   }
 }
 
@@ -388,6 +459,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
   const bool answered = sequence->first_token != Clock::time_point{};
   FinishEvent event{.reason = reason,
                     .prompt_tokens = sequence->prompt_tokens,
+                    .cached_tokens = sequence->cached_tokens,
                     .completion_tokens = sequence->generated_tokens(),
                     .error = std::move(error),
                     .timing = {}};
@@ -403,8 +475,12 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
 void Engine::Impl::publish_locked() {
   published = counts;
   published.running = scheduler.running();
-  published.cache_blocks = pool.capacity();
-  published.cache_blocks_free = pool.free_blocks();
+  published.preemptions = scheduler.statistics().preemptions;
+  published.recomputed_tokens = scheduler.statistics().recomputed_tokens;
+  published.pool = memory.pool_statistics();
+  published.prefix = memory.prefix_statistics();
+  published.disk = memory.disk_statistics();
+  published.spill = memory.spill_statistics();
 }
 
 Engine::Engine(const Checkpoint& checkpoint, const EngineOptions& options)
@@ -421,6 +497,10 @@ void Engine::shutdown(Shutdown how) { impl_->shutdown(how); }
 const ModelConfig& Engine::config() const { return impl_->model.config(); }
 
 int Engine::max_context() const { return impl_->max_context; }
+
+std::string Engine::describe_cache() const {
+  return describe(impl_->cache_plan, impl_->model.cache_layout());
+}
 
 EngineStatistics Engine::statistics() const {
   const std::lock_guard lock(impl_->mutex);

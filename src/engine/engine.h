@@ -6,9 +6,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
+#include "cache/block_pool.h"
+#include "cache/disk_tier.h"
+#include "cache/kv_memory.h"
+#include "cache/prefix_index.h"
+#include "cache/spill_file.h"
 #include "engine/request.h"
 #include "model/model.h"
 
@@ -28,13 +36,25 @@ struct StepInfo {
 struct EngineOptions {
   int threads = 0;  // 0: one per available processor
   ModelOptions model = {};
-  // Memory for cached keys and values. 0: what max_running sequences of the longest context need,
-  // but at most a quarter of the machine's memory.
-  size_t cache_bytes = 0;
-  int max_context = 0;      // tokens of prompt and answer; 0: what the model and the cache allow
-  int max_running = 1;      // sequences computed together
-  int max_queue = 64;       // requests that may wait besides those running
-  int prefill_chunk = 256;  // rows of one sequence in one step
+  int max_context = 0;       // tokens of prompt and answer; 0: what the model and the cache allow
+  int max_running = 16;      // sequences computed together
+  int max_queue = 64;        // requests that may wait besides those running
+  int prefill_chunk = 512;   // rows of prompts in one step, at most
+  int step_budget_ms = 500;  // predicted duration of a step beyond which prompts wait
+
+  // Bytes of memory for cached keys and values. 0: what is free beside the weights, if so much is
+  // of use.
+  size_t kv_memory = 0;
+  bool reuse_prefixes = true;
+  // Where prefixes are kept beyond memory and restarts; empty: nowhere.
+  std::filesystem::path kv_disk = {};
+  uint64_t kv_disk_size = uint64_t{16} << 30;
+  // Bytes of disk for the state of requests that make way for older ones; 0: what the disk tier
+  // does not have of them is computed again. The file is made in kv_disk, or without one in the
+  // directory for temporary files.
+  uint64_t kv_spill = 0;
+  // One line each time something is wrong with the disk. On any thread.
+  std::function<void(const std::string&)> log = {};
   // Called on the engine thread before every step. For tests: it may block, and what it throws
   // counts as a fault of the step.
   std::function<void(const StepInfo&)> before_step = {};
@@ -46,14 +66,25 @@ struct EngineStatistics {
   int64_t completed = 0;
   int64_t cancelled = 0;
   int64_t failed = 0;
-  int64_t prompt_tokens = 0;  // computed
+  int64_t expired = 0;        // of the failed: the deadline had passed
+  int64_t prompt_tokens = 0;  // computed, those that were lost and computed again included
+  int64_t cached_tokens = 0;  // of prompts, found in the cache
   int64_t generated_tokens = 0;
   int64_t steps = 0;
   double step_seconds = 0;  // all steps together
+  int64_t decode_rows = 0;  // of all steps
+  int64_t prefill_rows = 0;
+  double predicted_seconds = 0;     // what the steps were expected to take
+  double longest_step_seconds = 0;  // so far
+  double queue_seconds = 0;         // of all requests that started, before they did
+  int64_t preemptions = 0;          // sequences that made way for others
+  int64_t recomputed_tokens = 0;    // lost thereby
   int waiting = 0;
   int running = 0;
-  int cache_blocks = 0;
-  int cache_blocks_free = 0;
+  PoolStatistics pool;
+  PrefixStatistics prefix;
+  std::optional<DiskStatistics> disk;
+  std::optional<SpillStatistics> spill;
 };
 
 class Engine {
@@ -84,6 +115,8 @@ class Engine {
   const ModelConfig& config() const;
   // Tokens that prompt and answer of one request may have together.
   int max_context() const;
+  // The cache in one line, for the start of a program.
+  std::string describe_cache() const;
   EngineStatistics statistics() const;
 
  private:

@@ -147,7 +147,7 @@ TEST(EngineTest, StopTokensEndTheAnswerUnreported) {
 
 TEST(EngineTest, CancellationEndsARequestWithinOneStep) {
   StepGate gate;
-  Engine engine(nano(), {.threads = 1, .before_step = gate.hook()});
+  Engine engine(nano(), {.threads = 1, .max_running = 1, .before_step = gate.hook()});
   gate.hold_before_decoding();
   Pending running = submit(engine, greedy(make_prompt(20), 100));
   Pending waiting = submit(engine, greedy(make_prompt(20), 100));
@@ -164,13 +164,14 @@ TEST(EngineTest, CancellationEndsARequestWithinOneStep) {
 
   const EngineStatistics statistics = engine.statistics();
   EXPECT_EQ(statistics.cancelled, 2);
-  EXPECT_EQ(statistics.cache_blocks_free, statistics.cache_blocks);
+  EXPECT_EQ(statistics.pool.free + statistics.pool.idle, statistics.pool.capacity);
   EXPECT_EQ(run(engine, greedy(make_prompt(20), 1)).finish.reason, FinishReason::kLength);
 }
 
 TEST(EngineTest, TheQueueIsBounded) {
   StepGate gate;
-  Engine engine(nano(), {.threads = 1, .max_queue = 2, .before_step = gate.hook()});
+  Engine engine(nano(),
+                {.threads = 1, .max_running = 1, .max_queue = 2, .before_step = gate.hook()});
   gate.hold_before_decoding();
   std::vector<Pending> accepted;
   for (int i = 0; i < 3; ++i) accepted.push_back(submit(engine, greedy(make_prompt(10), 2)));
@@ -216,7 +217,7 @@ TEST(EngineTest, ASmallCacheLimitsTheContext) {
   const Model model(nano(), threads, {});
   const CacheLayout& layout = model.cache_layout();
   const size_t blocks = static_cast<size_t>(layout.state_units) + 2;
-  Engine engine(nano(), {.threads = 1, .cache_bytes = blocks * layout.block_bytes});
+  Engine engine(nano(), {.threads = 1, .kv_memory = blocks * layout.block_bytes});
   EXPECT_EQ(engine.max_context(), 2 * layout.page_tokens);
   try {
     submit(engine, greedy(make_prompt(2 * layout.page_tokens), 1));
@@ -225,7 +226,7 @@ TEST(EngineTest, ASmallCacheLimitsTheContext) {
     EXPECT_NE(std::string(error.what()).find("512"), std::string::npos) << error.what();
   }
   EXPECT_EQ(run(engine, greedy(make_prompt(511), 9)).tokens.size(), 1U);
-  EXPECT_THROW(Engine(nano(), {.threads = 1, .cache_bytes = 1000}), Error);
+  EXPECT_THROW(Engine(nano(), {.threads = 1, .kv_memory = 1000}), Error);
 }
 
 TEST(EngineTest, AFaultOfAStepEndsItsRequestsOnly) {
@@ -262,7 +263,7 @@ TEST(EngineTest, AFaultOfAStepEndsItsRequestsOnly) {
   const EngineStatistics statistics = engine.statistics();
   EXPECT_EQ(statistics.failed, 4);
   EXPECT_EQ(statistics.completed, 4);
-  EXPECT_EQ(statistics.cache_blocks_free, statistics.cache_blocks);
+  EXPECT_EQ(statistics.pool.free + statistics.pool.idle, statistics.pool.capacity);
 }
 
 TEST(EngineTest, AHandlerThatThrowsCancelsItsRequest) {
@@ -311,7 +312,7 @@ TEST(EngineTest, ManyThreadsSubmitAndCancel) {
   EXPECT_EQ(finished, 20);
   const EngineStatistics statistics = engine.statistics();
   EXPECT_EQ(statistics.completed + statistics.cancelled, 20);
-  EXPECT_EQ(statistics.cache_blocks_free, statistics.cache_blocks);
+  EXPECT_EQ(statistics.pool.free + statistics.pool.idle, statistics.pool.capacity);
   EXPECT_EQ(statistics.waiting + statistics.running, 0);
 }
 
@@ -320,6 +321,7 @@ TEST(EngineTest, OptionsOutOfRangeAreNamed) {
   EXPECT_THROW(Engine(nano(), {.max_running = 0}), Error);
   EXPECT_THROW(Engine(nano(), {.max_queue = 0}), Error);
   EXPECT_THROW(Engine(nano(), {.prefill_chunk = 0}), Error);
+  EXPECT_THROW(Engine(nano(), {.step_budget_ms = 0}), Error);
   EXPECT_THROW(Engine(nano(), {.model = {.page_tokens = 100}}), Error);
 }
 

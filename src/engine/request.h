@@ -3,10 +3,12 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -21,6 +23,15 @@ struct GenerateRequest {
   // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens = {};  // end the answer; not reported as TokenEvents
+
+  int priority = 0;  // greater is served first; among equals, first come, first served
+  // Cached prefixes are shared with requests of the same salt only.
+  std::string cache_salt = {};
+  // Where in the prompt begins what the next turn of a conversation may render differently: what
+  // follows the last message. 0: not known. Only the reuse of prefixes depends on it.
+  int suffix_begin = 0;
+  // Passed: the request ends with an error within a step.
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
 };
 
 enum class FinishReason {
@@ -43,6 +54,7 @@ struct RequestTiming {
 struct FinishEvent {
   FinishReason reason = FinishReason::kStop;
   int prompt_tokens = 0;
+  int cached_tokens = 0;       // of the prompt, not computed but found in the cache
   int completion_tokens = 0;   // a stop token counts
   std::optional<Error> error;  // with kError only
   RequestTiming timing;

@@ -6,62 +6,241 @@
 #include "base/check.h"
 
 namespace hadal {
+namespace {
 
-Scheduler::Scheduler(const CacheLayout& layout, BlockPool& pool, const SchedulerOptions& options)
-    : layout_(layout), pool_(pool), options_(options) {
-  HADAL_CHECK(options.max_running > 0 && options.prefill_chunk > 0);
+// However dear a row is, a prefill gets on by this many in every step that has it.
+constexpr int kLeastRows = 16;
+// Images within so many rows before the end of a chunk are taken by committing it in stages: the
+// rows from there on are held beside the step. Others end their chunk.
+constexpr int kStagedRows = 32;
+// A first guess: a step within its budget has so many rows of prefill.
+constexpr double kGuessedRows = 128;
+
+void insert_in_order(std::vector<std::unique_ptr<Sequence>>& list,
+                     std::unique_ptr<Sequence> sequence) {
+  const auto place = std::find_if(list.begin(), list.end(),
+                                  [&](const auto& other) { return outranks(*sequence, *other); });
+  list.insert(place, std::move(sequence));
+}
+
+}  // namespace
+
+Scheduler::Scheduler(SequenceMemory& memory, const SchedulerOptions& options)
+    : memory_(memory), options_(options), cost_(options.budget_seconds / kGuessedRows) {
+  HADAL_CHECK(options.max_running > 0 && options.prefill_rows > 0 && options.budget_seconds > 0);
 }
 
 Scheduler::~Scheduler() { remove_all(); }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
-  HADAL_CHECK(blocks_for_sequence(layout_, sequence->token_limit) <= pool_.capacity());
-  waiting_.push_back(std::move(sequence));
+  HADAL_CHECK(blocks_for_sequence(memory_.layout(), sequence->token_limit) <=
+              memory_.pool().capacity());
+  sequence->arrival = ++arrivals_;
+  insert_in_order(waiting_, std::move(sequence));
 }
 
 std::vector<ScheduledRows> Scheduler::next_step() {
-  while (!waiting_.empty() && running() < options_.max_running) {
-    Sequence& next = *waiting_.front();
-    if (!reserve_sequence(pool_, layout_, next.token_limit, next.cache)) break;
-    next.started = std::chrono::steady_clock::now();
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-  }
-  HADAL_CHECK(waiting_.empty() || !running_.empty());
+  start_waiting();
+  if (running_.empty() && !waiting_.empty()) start_alone();
+  std::vector<ScheduledRows> step = pick_rows();
+  make_room(step);
+  return step;
+}
 
+void Scheduler::start(size_t waiting_index) {
+  std::unique_ptr<Sequence> sequence = std::move(waiting_[waiting_index]);
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(waiting_index));
+  if (sequence->started == std::chrono::steady_clock::time_point{}) {
+    sequence->started = std::chrono::steady_clock::now();
+  }
+  statistics_.recomputed_tokens += std::max(0, sequence->computed_length - sequence->cache.length);
+  insert_in_order(running_, std::move(sequence));
+}
+
+void Scheduler::start_waiting() {
+  for (size_t i = 0; i < waiting_.size();) {
+    Sequence& next = *waiting_[i];
+    // Room beside it for the next page of each that runs, lest it has to make way again at once.
+    const auto admission = running() < options_.max_running ? memory_.admit(next, running(), false)
+                                                            : SequenceMemory::Admission::kNoRoom;
+    if (admission == SequenceMemory::Admission::kReady) {
+      start(i);
+    } else if (admission == SequenceMemory::Admission::kLoading) {
+      ++i;
+    } else if (!running_.empty() && running_.back()->request.priority < next.request.priority) {
+      const Sequence* const waiting = &next;
+      preempt_last();
+      i = 0;
+      while (waiting_[i].get() != waiting) ++i;
+    } else {
+      break;  // first come, first served: nobody overtakes
+    }
+  }
+}
+
+// Nothing runs: whatever it takes, the first that waits must start.
+void Scheduler::start_alone() {
+  using Admission = SequenceMemory::Admission;
+  if (memory_.admit(*waiting_.front(), 0, true) != Admission::kReady) {
+    settle_all();
+    if (memory_.admit(*waiting_.front(), 0, true) != Admission::kReady) {
+      memory_.evict_all();
+      const Admission last = memory_.admit(*waiting_.front(), 0, true);
+      HADAL_CHECK(last == Admission::kReady);
+    }
+  }
+  start(0);
+}
+
+void Scheduler::settle_all() {
+  for (const auto& sequence : waiting_) memory_.settle(*sequence);
+}
+
+StepShape Scheduler::shape_of(const std::vector<ScheduledRows>& step) {
+  StepShape shape;
+  for (const ScheduledRows& rows : step) {
+    const Sequence& sequence = *rows.sequence;
+    if (rows.rows == 1 && rows.samples) {
+      shape.add_decode(sequence.cache.length);
+    } else {
+      shape.add_prefill(rows.rows, sequence.cache.length);
+    }
+  }
+  return shape;
+}
+
+std::vector<ScheduledRows> Scheduler::pick_rows() const {
+  StepShape decodes;
+  std::vector<const Sequence*> prefills;
+  for (const auto& sequence : running_) {
+    if (sequence->uncomputed_tokens() == 1) {
+      decodes.add_decode(sequence->cache.length);
+    } else {
+      prefills.push_back(sequence.get());
+    }
+  }
+  const std::vector<int> shares =
+      share_prefill(prefills, options_.budget_seconds - cost_.predict(decodes));
   std::vector<ScheduledRows> step;
   step.reserve(running_.size());
+  size_t next = 0;
   for (const auto& sequence : running_) {
-    const int uncomputed = static_cast<int>(sequence->tokens.size()) - sequence->cache.length;
-    const int rows = std::min(uncomputed, options_.prefill_chunk);
-    step.push_back({.sequence = sequence.get(), .rows = rows, .samples = rows == uncomputed});
+    const int rows = sequence->uncomputed_tokens() == 1 ? 1 : shares[next++];
+    if (rows > 0) step.push_back(cut(*sequence, rows));
   }
   return step;
 }
 
-std::unique_ptr<Sequence> Scheduler::take(Sequences& from, size_t index) {
+// The rows of each of `prefills`, which are in order, in a step that has `seconds` left for them.
+std::vector<int> Scheduler::share_prefill(const std::vector<const Sequence*>& prefills,
+                                          double seconds) const {
+  std::vector<int> shares(prefills.size(), 0);
+  if (prefills.empty()) return shares;
+  int rows_left = options_.prefill_rows;
+  const auto give = [&](size_t i, double allowed, int least) {
+    const Sequence& sequence = *prefills[i];
+    const int context = sequence.cache.length + shares[i];
+    const int wanted = std::min(sequence.uncomputed_tokens() - shares[i], rows_left);
+    const int rows = std::max(cost_.rows_within(allowed, context, wanted), std::min(least, wanted));
+    StepShape shape;
+    shape.add_prefill(rows, context);
+    seconds -= cost_.predict(shape) - cost_.predict({});
+    shares[i] += rows;
+    rows_left -= rows;
+  };
+  std::vector<size_t> shortest;
+  for (size_t i = 1; i < prefills.size(); ++i) shortest.push_back(i);
+  std::stable_sort(shortest.begin(), shortest.end(), [&](size_t a, size_t b) {
+    return prefills[a]->uncomputed_tokens() < prefills[b]->uncomputed_tokens();
+  });
+  if (!shortest.empty()) {
+    const double kept = seconds / 2;
+    const int rows_kept = rows_left / 2;
+    rows_left -= rows_kept;
+    for (size_t rank = 0; rank < shortest.size(); ++rank) {
+      give(shortest[rank], seconds - kept, rank == 0 ? kLeastRows : 0);
+    }
+    rows_left += rows_kept;
+  }
+  give(0, seconds, kLeastRows);
+  for (size_t i = 1; i < prefills.size(); ++i) give(i, seconds, 0);
+  return shares;
+}
+
+// As many of the rows as the places of images allow.
+ScheduledRows Scheduler::cut(Sequence& sequence, int rows) const {
+  const int begin = sequence.cache.length;
+  int end = begin + rows;
+  for (const int stop : sequence.image_stops) {
+    if (stop >= end) break;
+    if (end - stop <= kStagedRows) break;
+    end = stop;
+  }
+  ScheduledRows scheduled{.sequence = &sequence, .rows = end - begin};
+  scheduled.samples = end == static_cast<int>(sequence.tokens.size());
+  for (const int stop : sequence.image_stops) {
+    if (stop > begin && stop <= end) scheduled.image_rows.push_back(stop - begin);
+  }
+  return scheduled;
+}
+
+// Pages for every row of the step; those that come last make way until there are.
+void Scheduler::make_room(std::vector<ScheduledRows>& step) {
+  for (size_t i = 0; i < step.size(); ++i) {
+    Sequence& sequence = *step[i].sequence;
+    while (!memory_.grow(sequence, sequence.cache.length + step[i].rows)) {
+      if (running_.size() == 1) {
+        settle_all();
+        const bool grown = memory_.grow(sequence, sequence.cache.length + step[i].rows);
+        HADAL_CHECK(grown);
+        break;
+      }
+      const Sequence* const last = running_.back().get();
+      preempt_last();
+      const auto scheduled = std::find_if(step.begin(), step.end(), [&](const ScheduledRows& rows) {
+        return rows.sequence == last;
+      });
+      if (scheduled != step.end()) step.erase(scheduled);
+      if (last == &sequence) return;  // it was the last of the step as well
+    }
+  }
+}
+
+bool Scheduler::preempt_last() {
+  if (running_.empty()) return false;
+  std::unique_ptr<Sequence> sequence = std::move(running_.back());
+  running_.pop_back();
+  memory_.suspend(*sequence);
+  insert_in_order(waiting_, std::move(sequence));
+  ++statistics_.preemptions;
+  return true;
+}
+
+std::unique_ptr<Sequence> Scheduler::take(Sequences& from, size_t index, bool keep) {
   std::unique_ptr<Sequence> sequence = std::move(from[index]);
-  from.erase(from.begin() + static_cast<ptrdiff_t>(index));
-  release_sequence(pool_, sequence->cache);
+  from.erase(from.begin() + static_cast<std::ptrdiff_t>(index));
+  if (keep && sequence->cache.length > 0) memory_.take_image(*sequence);
+  memory_.release(*sequence);
   return sequence;
 }
 
-std::unique_ptr<Sequence> Scheduler::remove(const Sequence& sequence) {
+std::unique_ptr<Sequence> Scheduler::remove(const Sequence& sequence, bool keep) {
   for (Sequences* list : {&running_, &waiting_}) {
     for (size_t i = 0; i < list->size(); ++i) {
-      if ((*list)[i].get() == &sequence) return take(*list, i);
+      if ((*list)[i].get() == &sequence) return take(*list, i, keep);
     }
   }
   HADAL_CHECK(!"the sequence belongs to the scheduler");
   return nullptr;
 }
 
-std::vector<std::unique_ptr<Sequence>> Scheduler::remove_cancelled() {
+template <typename Predicate>
+std::vector<std::unique_ptr<Sequence>> Scheduler::remove_if(const Predicate& predicate) {
   std::vector<std::unique_ptr<Sequence>> removed;
   for (Sequences* list : {&running_, &waiting_}) {
     for (size_t i = 0; i < list->size();) {
-      if ((*list)[i]->cancelled->load(std::memory_order_relaxed)) {
-        removed.push_back(take(*list, i));
+      if (predicate(*(*list)[i])) {
+        removed.push_back(take(*list, i, true));
       } else {
         ++i;
       }
@@ -70,10 +249,22 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::remove_cancelled() {
   return removed;
 }
 
+std::vector<std::unique_ptr<Sequence>> Scheduler::remove_cancelled() {
+  return remove_if(
+      [](const Sequence& sequence) { return sequence.cancelled->load(std::memory_order_relaxed); });
+}
+
+std::vector<std::unique_ptr<Sequence>> Scheduler::remove_expired(
+    std::chrono::steady_clock::time_point now) {
+  return remove_if([&](const Sequence& sequence) {
+    return sequence.request.deadline && *sequence.request.deadline <= now;
+  });
+}
+
 std::vector<std::unique_ptr<Sequence>> Scheduler::remove_all() {
   std::vector<std::unique_ptr<Sequence>> removed;
   for (Sequences* list : {&running_, &waiting_}) {
-    while (!list->empty()) removed.push_back(take(*list, 0));
+    while (!list->empty()) removed.push_back(take(*list, 0, false));
   }
   return removed;
 }

@@ -1,41 +1,23 @@
-// Which rows of which sequences the next step computes. Owns the waiting and the running sequences
-// and their blocks in the pool; knows nothing of models, sampling or threads. Belongs to the engine
-// thread.
+// Which rows of which sequences the next step computes. Owns the sequences that wait and those that
+// run; knows nothing of models, sampling or threads. Belongs to the engine thread.
 //
-// First form: sequences start in order of arrival, at most `max_running` at once, and each takes
-// blocks for its whole possible length when it starts, so that nothing that runs is ever preempted.
+// Every running sequence with one token to compute is in every step; prefills fill the rest of the
+// step up to a budget of predicted milliseconds, the oldest at least half of it and the shortest
+// the other half, so that neither waits for the other. Sequences start in the order of priority
+// and arrival. When memory runs out the last in that order makes way and starts again before any
+// that comes after it.
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <vector>
 
-#include "cache/block_pool.h"
-#include "engine/request.h"
-#include "model/cache_layout.h"
-#include "model/sequence_cache.h"
+#include "engine/sequence.h"
+#include "engine/sequence_memory.h"
+#include "engine/step_cost.h"
 
 namespace hadal {
-
-// A request on its way through the engine.
-struct Sequence {
-  GenerateRequest request;  // its prompt has moved to `tokens`
-  EventHandler on_event;
-  std::shared_ptr<std::atomic<bool>> cancelled;
-  int prompt_tokens = 0;
-  std::vector<int32_t> tokens;  // prompt, then generated; the cache holds the first cache.length
-  int token_limit = 0;          // prompt and answer
-  SequenceCache cache;
-  std::chrono::steady_clock::time_point submitted;
-  std::chrono::steady_clock::time_point started;      // its first step; epoch: never
-  std::chrono::steady_clock::time_point first_token;  // epoch: none yet
-
-  int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
-};
 
 // Rows [cache.length, cache.length + rows) of a sequence; `samples` when they reach its last known
 // token, so that the step's logits choose the next one.
@@ -43,17 +25,28 @@ struct ScheduledRows {
   Sequence* sequence = nullptr;
   int rows = 0;
   bool samples = false;
+  // How many of the rows are committed before an image is taken, ascending; the last may be `rows`.
+  std::vector<int> image_rows = {};
+
+  // BatchEntry::droppable_rows that allow for that.
+  int droppable_rows() const { return image_rows.empty() ? 0 : rows - image_rows.front(); }
 };
 
 struct SchedulerOptions {
-  int max_running = 1;
-  int prefill_chunk = 256;  // at most this many rows of one sequence in one step
+  int max_running = 16;
+  int prefill_rows = 512;       // of all prefills together in one step, at most
+  double budget_seconds = 0.5;  // of a step with prefills
+};
+
+struct SchedulerStatistics {
+  int64_t preemptions = 0;
+  int64_t recomputed_tokens = 0;  // computed before and lost with a preemption
 };
 
 class Scheduler {
  public:
-  // `layout` and `pool` must outlive the scheduler.
-  Scheduler(const CacheLayout& layout, BlockPool& pool, const SchedulerOptions& options);
+  // `memory` must outlive the scheduler.
+  Scheduler(SequenceMemory& memory, const SchedulerOptions& options);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -61,29 +54,57 @@ class Scheduler {
   // The sequence must fit into the empty pool.
   void add(std::unique_ptr<Sequence> sequence);
 
-  // Starts waiting sequences while they fit, and picks the rows of every running one. Empty only
-  // when there is nothing to do.
+  // Starts waiting sequences while they fit, and picks the rows of running ones, which have memory
+  // for them then. Empty only when there is nothing to do. The rows must be computed and
+  // committed, or their sequences removed, before the next call.
   std::vector<ScheduledRows> next_step();
 
-  // Takes a sequence out, wherever it is, and releases its blocks.
-  std::unique_ptr<Sequence> remove(const Sequence& sequence);
-  // Takes out every sequence whose `cancelled` flag is set.
+  // What a step of these rows is, for its cost.
+  static StepShape shape_of(const std::vector<ScheduledRows>& step);
+  // What it took.
+  void measured(const StepShape& shape, double seconds) { cost_.observe(shape, seconds); }
+  double predict(const StepShape& shape) const { return cost_.predict(shape); }
+
+  // Lets the running sequence that comes last make way. False when none runs. Not between
+  // next_step() and the end of that step.
+  bool preempt_last();
+
+  // Takes a sequence out, wherever it is, and releases its memory; with `keep` its state stays for
+  // requests that begin as it did.
+  std::unique_ptr<Sequence> remove(const Sequence& sequence, bool keep);
+  // Takes out every sequence whose `cancelled` flag is set, or whose deadline has passed.
   std::vector<std::unique_ptr<Sequence>> remove_cancelled();
+  std::vector<std::unique_ptr<Sequence>> remove_expired(std::chrono::steady_clock::time_point now);
   std::vector<std::unique_ptr<Sequence>> remove_all();
 
   bool idle() const { return waiting_.empty() && running_.empty(); }
   int waiting() const { return static_cast<int>(waiting_.size()); }
   int running() const { return static_cast<int>(running_.size()); }
+  const SchedulerStatistics& statistics() const { return statistics_; }
 
  private:
-  using Sequences = std::deque<std::unique_ptr<Sequence>>;
-  std::unique_ptr<Sequence> take(Sequences& from, size_t index);
+  using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
-  const CacheLayout& layout_;
-  BlockPool& pool_;
-  SchedulerOptions options_;
-  Sequences waiting_;
+  void start_waiting();
+  void start_alone();
+  void start(size_t waiting_index);
+  std::vector<ScheduledRows> pick_rows() const;
+  std::vector<int> share_prefill(const std::vector<const Sequence*>& prefills,
+                                 double seconds) const;
+  ScheduledRows cut(Sequence& sequence, int rows) const;
+  void make_room(std::vector<ScheduledRows>& step);
+  void settle_all();
+  std::unique_ptr<Sequence> take(Sequences& from, size_t index, bool keep);
+  template <typename Predicate>
+  std::vector<std::unique_ptr<Sequence>> remove_if(const Predicate& predicate);
+
+  SequenceMemory& memory_;
+  const SchedulerOptions options_;
+  StepCost cost_;
+  Sequences waiting_;  // both in the order of outranks()
   Sequences running_;
+  int64_t arrivals_ = 0;
+  SchedulerStatistics statistics_;
 };
 
 }  // namespace hadal

@@ -1,0 +1,20 @@
+#include "engine/commit_rows.h"
+
+namespace hadal {
+
+void commit_rows(const Model& model, const StepPlan& plan, int index, const ScheduledRows& rows,
+                 const Step& step, SequenceMemory& memory) {
+  Sequence& sequence = *rows.sequence;
+  const int end = sequence.cache.length + rows.rows;
+  const CachePoolView pool = memory.pool().view();
+  for (const int image_rows : rows.image_rows) {
+    model.commit(plan, index, image_rows, pool, step, sequence.cache);
+    memory.take_image(sequence);
+  }
+  if (sequence.cache.length < end) {
+    model.commit(plan, index, rows.rows, pool, step, sequence.cache);
+  }
+  memory.committed(sequence);
+}
+
+}  // namespace hadal

@@ -1,0 +1,15 @@
+// The end of a step for one sequence: its rows become part of its cache, and where the scheduler
+// asked for it, images of its state on the way.
+#pragma once
+
+#include "engine/scheduler.h"
+#include "engine/sequence_memory.h"
+#include "model/model.h"
+
+namespace hadal {
+
+// `index` is the sequence's in `plan`, which was made with rows.droppable_rows().
+void commit_rows(const Model& model, const StepPlan& plan, int index, const ScheduledRows& rows,
+                 const Step& step, SequenceMemory& memory);
+
+}  // namespace hadal

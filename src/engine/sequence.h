@@ -1,0 +1,52 @@
+// A request on its way through the engine: its tokens, its memory in the cache, and when what
+// happened to it. Plain data; the scheduler moves it from list to list.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cache/prefix_cache.h"
+#include "cache/spill_file.h"
+#include "engine/request.h"
+#include "model/sequence_cache.h"
+
+namespace hadal {
+
+struct Sequence {
+  GenerateRequest request;  // its prompt has moved to `tokens`
+  EventHandler on_event;
+  std::shared_ptr<std::atomic<bool>> cancelled;
+  int prompt_tokens = 0;
+  std::vector<int32_t> tokens;  // prompt, then generated; the cache holds the first cache.length
+  int token_limit = 0;          // prompt and answer
+  int64_t arrival = 0;          // given by the scheduler: the order of first come, first served
+
+  // Belongs to SequenceMemory.
+  SequenceCache cache;  // empty while the sequence waits
+  std::optional<PrefixHandle> prefix;
+  std::unique_ptr<PrefixCache::Promotion> promotion;  // a read of its prefix from disk is under way
+  int promotions_tried = 0;                           // since it began to wait
+  std::optional<SpilledSequence> spilled;             // made way, and is in the spill file
+  std::vector<int> image_stops;  // lengths at which to take images, ascending, beyond cache.length
+  int computed_length = 0;       // the greatest cache.length so far
+  int cached_tokens = 0;         // of the prompt, that the prefix cache had when it first started
+
+  std::chrono::steady_clock::time_point submitted;
+  std::chrono::steady_clock::time_point started;      // its first step; epoch: never
+  std::chrono::steady_clock::time_point first_token;  // epoch: none yet
+
+  int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
+  int uncomputed_tokens() const { return static_cast<int>(tokens.size()) - cache.length; }
+};
+
+// Whether `a` is served before `b`.
+inline bool outranks(const Sequence& a, const Sequence& b) {
+  if (a.request.priority != b.request.priority) return a.request.priority > b.request.priority;
+  return a.arrival < b.arrival;
+}
+
+}  // namespace hadal

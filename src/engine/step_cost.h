@@ -1,0 +1,51 @@
+// How long a step will take: a linear model of what it computes, fitted to the steps that were
+// measured. The scheduler fills a step with it up to a budget in milliseconds, since a row of a
+// prefill costs more at a hundred thousand tokens than at one. Only durations depend on it, never
+// results.
+#pragma once
+
+#include <array>
+#include <cstddef>
+
+namespace hadal {
+
+struct StepShape {
+  int decode_rows = 0;      // rows of sequences that compute one token
+  int prefill_rows = 0;     // all other rows
+  double context_rows = 0;  // the sum, over all rows, of the tokens before the row
+
+  void add_prefill(int rows, int context) {
+    prefill_rows += rows;
+    context_rows += static_cast<double>(rows) * (context + 0.5 * (rows - 1));
+  }
+  void add_decode(int context) {
+    ++decode_rows;
+    context_rows += context;
+  }
+};
+
+class StepCost {
+ public:
+  // Before anything was measured a row is taken to cost `row_seconds`.
+  explicit StepCost(double row_seconds);
+
+  // Takes a measured step into account. What has not been seen for long keeps its estimate.
+  void observe(const StepShape& shape, double seconds);
+
+  double predict(const StepShape& shape) const;
+  // How many prefill rows of a sequence with `context` computed tokens fit into `seconds` in a step
+  // that is computed anyway; at most `limit`, perhaps 0.
+  int rows_within(double seconds, int context, int limit) const;
+
+ private:
+  static constexpr size_t kTerms = 4;  // a step, a decode row, a prefill row, a row and context
+  using Vector = std::array<double, kTerms>;
+  static Vector terms(const StepShape& shape);
+  void solve();
+
+  std::array<Vector, kTerms> information_ = {};  // Σ w x xᵀ, older steps fading
+  Vector target_ = {};                           // Σ w x seconds
+  Vector seconds_per_ = {};
+};
+
+}  // namespace hadal

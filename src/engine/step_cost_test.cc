@@ -1,0 +1,84 @@
+#include "engine/step_cost.h"
+
+#include <gtest/gtest.h>
+
+namespace hadal {
+namespace {
+
+// A machine whose steps cost what the model can say.
+double true_seconds(const StepShape& shape) {
+  return 0.020 + 0.004 * shape.decode_rows + 0.001 * shape.prefill_rows + 2e-8 * shape.context_rows;
+}
+
+StepShape prefill(int rows, int context, int decodes = 0) {
+  StepShape shape;
+  shape.add_prefill(rows, context);
+  for (int i = 0; i < decodes; ++i) shape.add_decode(1000);
+  return shape;
+}
+
+TEST(StepCost, LearnsFromMeasuredSteps) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 200; ++i) {
+    const StepShape shape = prefill(16 + i * 37 % 400, i * 997 % 100'000, i % 7);
+    cost.observe(shape, true_seconds(shape));
+  }
+  for (const StepShape& shape :
+       {prefill(100, 0), prefill(256, 50'000, 3), prefill(16, 99'000), prefill(1, 10, 12)}) {
+    EXPECT_NEAR(cost.predict(shape), true_seconds(shape), 0.1 * true_seconds(shape));
+  }
+  // A row at the end of a long prompt is dearer than one at its beginning.
+  EXPECT_LT(cost.rows_within(0.2, 100'000, 512), cost.rows_within(0.2, 0, 512) / 2);
+}
+
+TEST(StepCost, RowsWithinABudgetCostWhatItAllows) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 200; ++i) {
+    const StepShape shape = prefill(16 + i * 37 % 400, i * 997 % 100'000, i % 7);
+    cost.observe(shape, true_seconds(shape));
+  }
+  for (const int context : {0, 1000, 60'000}) {
+    const int rows = cost.rows_within(0.1, context, 1 << 20);
+    const double alone = cost.predict({});
+    EXPECT_LE(cost.predict(prefill(rows, context)) - alone, 0.1 + 1e-9);
+    EXPECT_GT(cost.predict(prefill(rows + 1, context)) - alone, 0.1 - 1e-9);
+  }
+  EXPECT_EQ(cost.rows_within(0, 0, 100), 0);
+  EXPECT_EQ(cost.rows_within(-1, 0, 100), 0);
+  EXPECT_EQ(cost.rows_within(1e9, 0, 100), 100);
+}
+
+TEST(StepCost, LongDecodingForgetsNothingAboutPrefills) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 100; ++i) {
+    const StepShape shape = prefill(16 + i * 37 % 400, i * 997 % 100'000, i % 7);
+    cost.observe(shape, true_seconds(shape));
+  }
+  const int before = cost.rows_within(0.2, 0, 1 << 20);
+  for (int i = 0; i < 5000; ++i) {
+    StepShape shape;
+    for (int d = 0; d <= i % 4; ++d) shape.add_decode(2000);
+    cost.observe(shape, true_seconds(shape));
+  }
+  EXPECT_NEAR(cost.rows_within(0.2, 0, 1 << 20), before, 0.1 * before);
+}
+
+TEST(StepCost, OneStalledStepDoesNotRuinTheEstimate) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 100; ++i)
+    cost.observe(prefill(64 + i, i * 100), true_seconds(prefill(64 + i, i * 100)));
+  const double before = cost.predict(prefill(128, 0));
+  cost.observe(prefill(128, 0), 30);
+  EXPECT_LT(cost.predict(prefill(128, 0)), 2 * before);
+  EXPECT_GE(cost.predict(prefill(128, 0)), before);
+}
+
+TEST(StepCost, FollowsAMachineThatBecomesSlower) {
+  StepCost cost(0.0001);
+  for (int i = 0; i < 50; ++i) cost.observe(prefill(100 + i, 0), 0.1);
+  for (int i = 0; i < 300; ++i) cost.observe(prefill(100 + i % 50, 0), 0.3);
+  EXPECT_NEAR(cost.predict(prefill(120, 0)), 0.3, 0.05);
+}
+
+}  // namespace
+}  // namespace hadal
