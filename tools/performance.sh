@@ -26,6 +26,7 @@ threads=${THREADS:-2}
 models=${MODELS:-build/synth}
 out=build/performance
 needed_gb=17
+commit=$(git rev-parse --short HEAD 2> /dev/null || echo unknown)
 
 if [[ ! -x $hadal ]]; then
   cmake --preset release
@@ -99,7 +100,7 @@ $(ratio "$3" "$threads" median_ratio) (least $(ratio "$3" "$threads" least_ratio
 }
 
 echo
-echo "commit $(git rev-parse --short HEAD 2> /dev/null || echo unknown), $(date -u +%Y-%m-%d), \
+echo "commit $commit, $(date -u +%Y-%m-%d), \
 $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $threads threads"
 echo "read $(rounded "$(number kernels read_gb_per_s 1)" 1) GB/s with one thread, \
 $(rounded "$(number kernels read_gb_per_s 2)" 1) with $threads"

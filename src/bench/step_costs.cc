@@ -82,7 +82,8 @@ LayerEntries compressed_entries(const StepWork& work, LayerKind kind, int topk) 
   const int ratio = compress_ratio(kind);
   if (ratio == 0) return entries;
   for (int row = 0; row < work.rows; ++row) {
-    const auto complete = static_cast<double>((work.context + row + 1) / ratio);
+    const int64_t groups = (work.context + row + 1) / ratio;
+    const auto complete = static_cast<double>(groups);
     const double seen = kind == LayerKind::kCsa ? std::min<double>(topk, complete) : complete;
     entries.seen += seen;
     entries.read = std::min(entries.read + seen, complete);
@@ -103,7 +104,8 @@ LayerEntries window_entries(const StepWork& work, int window) {
 LayerEntries scored_keys(const StepWork& work, int topk) {
   LayerEntries keys;
   for (int row = 0; row < work.rows; ++row) {
-    const auto complete = static_cast<double>((work.context + row + 1) / kCsaRatio);
+    const int64_t groups = (work.context + row + 1) / kCsaRatio;
+    const auto complete = static_cast<double>(groups);
     if (complete <= topk) continue;
     keys.seen += complete;
     keys.read = complete;

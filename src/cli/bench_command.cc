@@ -15,7 +15,8 @@ namespace {
 void refuse_foreign_options(const ParsedLine& line, const std::string& what) {
   const bool kernels = what == "kernels";
   const std::vector<std::string_view> foreign =
-      kernels ? std::vector<std::string_view>{"model", "difference", "context", "batch", "tokens"}
+      kernels ? std::vector<std::string_view>{"model", "difference", "context",
+                                              "batch", "tokens",     "repack-cache"}
               : std::vector<std::string_view>{"filter", "quick"};
   for (const std::string_view name : foreign) {
     if (!line.text(name)) continue;
