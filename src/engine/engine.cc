@@ -18,6 +18,7 @@
 #include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
 #include "engine/commit_rows.h"
+#include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "model/batch.h"
@@ -205,7 +206,8 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
 }
 
 RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_event) {
-  check_sampling_options(request.sampling);
+  const int vocab = model.config().vocab_size;
+  check_sampling_options(request.sampling, vocab);
   if (request.max_tokens < 0) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "max_tokens",
@@ -218,7 +220,6 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                  .what = "has no tokens",
                  .remedy = "give at least one"});
   }
-  const int vocab = model.config().vocab_size;
   for (size_t i = 0; i < request.prompt.size(); ++i) {
     if (request.prompt[i] >= 0 && request.prompt[i] < vocab) continue;
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -254,6 +255,8 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
   sequence->token_limit = sequence->prompt_tokens +
                           (request.max_tokens == 0 ? room : std::min(room, request.max_tokens));
   sequence->tokens = std::exchange(request.prompt, {});
+  sequence->sampling =
+      SamplerState(request.sampling, sequence->tokens, std::exchange(request.constraint, {}));
   sequence->request = std::move(request);
   sequence->on_event = std::move(on_event);
   sequence->submitted = Clock::now();
@@ -368,6 +371,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   }
   const double seconds = seconds_between(begin, Clock::now());
   counts.step_seconds += seconds;
+  counts.step_times.add(seconds);
   counts.longest_step_seconds = std::max(counts.longest_step_seconds, seconds);
   counts.predicted_seconds += scheduler.predict(shape);
   counts.decode_rows += shape.decode_rows;
@@ -404,13 +408,17 @@ void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
 // Commits the rows of sequence `index` of the plan, and with logits gives it its next token.
 void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const float> logits) {
   Sequence& sequence = *rows.sequence;
-  int32_t token = 0;
+  SampledToken sampled;
+  bool stops = false;
   try {
-    if (rows.samples) {
-      token = sampler.sample(logits, sequence.request.sampling, sequence.tokens.size());
-    }
+    if (rows.samples) sampled = sampler.sample(logits, sequence.sampling, sequence.tokens.size());
     commit_rows(model, plan, index, rows, step, memory);
-    if (rows.samples) sequence.tokens.push_back(token);
+    if (rows.samples) {
+      sequence.tokens.push_back(sampled.token);
+      const std::vector<int32_t>& ends = sequence.request.stop_tokens;
+      stops = std::find(ends.begin(), ends.end(), sampled.token) != ends.end();
+      if (!stops) sequence.sampling.advance(sampled.token);
+    }
   } catch (...) {
     finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
     return;
@@ -421,12 +429,13 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const
 
   ++counts.generated_tokens;
   if (sequence.generated_tokens() == 1) sequence.first_token = Clock::now();
-  const std::vector<int32_t>& stops = sequence.request.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+  if (stops) {
     finish(scheduler.remove(sequence, true), FinishReason::kStop);
     return;
   }
-  emit(sequence, TokenEvent{.token = token});
+  emit(sequence, TokenEvent{.token = sampled.token,
+                            .cached_tokens = sequence.cached_tokens,
+                            .logprobs = std::move(sampled.logprobs)});
   if (static_cast<int>(sequence.tokens.size()) >= sequence.token_limit) {
     finish(scheduler.remove(sequence, true), FinishReason::kLength);
   }

@@ -18,6 +18,7 @@
 #include "cache/prefix_index.h"
 #include "cache/spill_file.h"
 #include "engine/request.h"
+#include "engine/time_histogram.h"
 #include "model/model.h"
 
 namespace hadal {
@@ -76,9 +77,10 @@ struct EngineStatistics {
   int64_t prefill_rows = 0;
   double predicted_seconds = 0;     // what the steps were expected to take
   double longest_step_seconds = 0;  // so far
-  double queue_seconds = 0;         // of all requests that started, before they did
-  int64_t preemptions = 0;          // sequences that made way for others
-  int64_t recomputed_tokens = 0;    // lost thereby
+  TimeHistogram step_times;
+  double queue_seconds = 0;       // of all requests that started, before they did
+  int64_t preemptions = 0;        // sequences that made way for others
+  int64_t recomputed_tokens = 0;  // lost thereby
   int waiting = 0;
   int running = 0;
   PoolStatistics pool;

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "engine/sampler.h"
+#include "engine/logit_probabilities.h"
+#include "engine/sampler_options.h"
+#include "engine/token_constraint.h"
 
 namespace hadal {
 
@@ -23,6 +25,8 @@ struct GenerateRequest {
   // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens = {};  // end the answer; not reported as TokenEvents
+  // What may come next; may be null. Hears of every token of the answer but a stop token.
+  std::shared_ptr<TokenConstraint> constraint = {};
 
   int priority = 0;  // greater is served first; among equals, first come, first served
   // Cached prefixes are shared with requests of the same salt only.
@@ -43,6 +47,8 @@ enum class FinishReason {
 
 struct TokenEvent {
   int32_t token = 0;
+  int cached_tokens = 0;                       // of the prompt, as in FinishEvent
+  std::optional<TokenLogprobs> logprobs = {};  // when the sampling options ask for them
 };
 
 struct RequestTiming {

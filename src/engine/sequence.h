@@ -12,17 +12,19 @@
 #include "cache/prefix_cache.h"
 #include "cache/spill_file.h"
 #include "engine/request.h"
+#include "engine/sampler_state.h"
 #include "model/sequence_cache.h"
 
 namespace hadal {
 
 struct Sequence {
-  GenerateRequest request;  // its prompt has moved to `tokens`
+  GenerateRequest request;  // its prompt has moved to `tokens`, its constraint to `sampling`
   EventHandler on_event;
   std::shared_ptr<std::atomic<bool>> cancelled;
   int prompt_tokens = 0;
   std::vector<int32_t> tokens;  // prompt, then generated; the cache holds the first cache.length
   int token_limit = 0;          // prompt and answer
+  SamplerState sampling;        // has advanced over the answer
   int64_t arrival = 0;          // given by the scheduler: the order of first come, first served
 
   // Belongs to SequenceMemory.
