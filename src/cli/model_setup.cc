@@ -98,7 +98,8 @@ SamplingDefaults sampling_defaults(const fs::path& model_directory) {
   defaults.temperature =
       static_cast<float>(number("temperature", defaults.temperature, 0, kGreatestTemperature));
   defaults.top_p = static_cast<float>(number("top_p", defaults.top_p, 0, 1));
-  if (config.is_object() && config.value("do_sample", nlohmann::ordered_json()) == false) {
+  if (config.is_object() && config.contains("do_sample") && config["do_sample"].is_boolean() &&
+      !config["do_sample"].get<bool>()) {
     defaults.temperature = 0;
   }
   return defaults;

@@ -214,7 +214,7 @@ TEST(BadScoreTest, IdsOutOfRange) {
   const std::string out = scratch.path("out.safetensors").string();
   const auto score = [&](const std::string& rows) {
     write_bytes(in, rows);
-    const Outcome outcome = run_hadal({.words = {"score", "--input", in, "--output", out}});
+    Outcome outcome = run_hadal({.words = {"score", "--input", in, "--output", out}});
     EXPECT_FALSE(fs::exists(out));
     return outcome;
   };

@@ -178,7 +178,7 @@ TEST(TextTest, NamesTheBadLine) {
       run_hadal({.words = {"text", "tokenize"}, .input = "{\"text\":\"a\"}\n{\"txt\":1}\n"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1);
-  EXPECT_NE(outcome.err.find("2"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("line 2"), std::string::npos) << outcome.err;
 }
 
 }  // namespace
