@@ -32,18 +32,17 @@ struct TaskScratch {
 void fp4_dot(const MicroKernels& micro, const WeightMatrix& weight, int feature, const Int8Rows& x,
              const int32_t* row_index, int rows, float* out, size_t out_stride, float* scratch) {
   const size_t columns = as_size(weight.in_features);
-  for (int f = 0; f < kTaskFeatures && feature + f < weight.out_features; f += kInt8TileFeatures) {
-    const size_t first = as_size(feature + f);
-    micro.fp4_int8_dot({.weights = weight.data + first * (columns / 2),
-                        .scales = weight.scale + first * (columns / kFp4Block),
-                        .columns = weight.in_features,
-                        .x = x,
-                        .row_index = row_index,
-                        .rows = rows,
-                        .out = out + f,
-                        .out_stride = out_stride,
-                        .scratch = scratch});
-  }
+  const size_t first = as_size(feature);
+  micro.fp4_int8_dot({.weights = weight.data + first * (columns / 2),
+                      .scales = weight.scale + first * (columns / kFp4Block),
+                      .features = std::min(kTaskFeatures, weight.out_features - feature),
+                      .columns = weight.in_features,
+                      .x = x,
+                      .row_index = row_index,
+                      .rows = rows,
+                      .out = out,
+                      .out_stride = out_stride,
+                      .scratch = scratch});
 }
 
 // Columns [feature, feature + 128) of an expert's gated activations, quantised as they come.

@@ -119,24 +119,23 @@ void linear_int8_tiles(OpContext& context, const LinearArgs& args) {
   const WeightMatrix& weight = args.weight;
   const int segment = weight.in_features / args.segments;
   const int tiles = (weight.out_features + kInt8TileFeatures - 1) / kInt8TileFeatures;
+  const size_t tile_stride = as_size(weight.in_features) * kInt8TileFeatures;
   const int grain = tiles_per_task(tiles, context.threads().threads());
   context.threads().parallel_for(tiles, grain, [&](int begin, int end, int) {
-    for (int tile = begin; tile < end; ++tile) {
-      const int feature = tile * kInt8TileFeatures;
-      const size_t tile_codes = as_size(tile) * as_size(weight.in_features) * kInt8TileFeatures;
-      for (int s = 0; s < args.segments; ++s) {
-        const size_t first = as_size(s * segment);
-        micro.int8_dot({.tile = weight.int8.codes + tile_codes + first * kInt8TileFeatures,
-                        .tile_scales = weight.int8.scales +
-                                       (tile_codes + first * kInt8TileFeatures) / kInt8Block,
-                        .features = std::min(kInt8TileFeatures, weight.out_features - feature),
-                        .columns = segment,
-                        .x = columns_from(args.x_int8, s * segment),
-                        .rows = args.rows,
-                        .out = args.out + as_size(feature),
-                        .out_stride = args.out_stride,
-                        .accumulate = s > 0});
-      }
+    const int feature = begin * kInt8TileFeatures;
+    for (int s = 0; s < args.segments; ++s) {
+      const size_t codes = as_size(begin) * tile_stride + as_size(s * segment) * kInt8TileFeatures;
+      micro.int8_dot({.tile = weight.int8.codes + codes,
+                      .tile_scales = weight.int8.scales + codes / kInt8Block,
+                      .tile_stride = tile_stride,
+                      .scale_stride = tile_stride / kInt8Block,
+                      .features = std::min(end * kInt8TileFeatures, weight.out_features) - feature,
+                      .columns = segment,
+                      .x = columns_from(args.x_int8, s * segment),
+                      .rows = args.rows,
+                      .out = args.out + as_size(feature),
+                      .out_stride = args.out_stride,
+                      .accumulate = s > 0});
     }
   });
 }
@@ -148,18 +147,17 @@ void linear_int8_fp4(OpContext& context, const LinearArgs& args) {
   const int tiles = weight.out_features / kInt8TileFeatures;
   const int grain = tiles_per_task(tiles, context.threads().threads());
   context.threads().parallel_for(tiles, grain, [&](int begin, int end, int thread) {
-    float* scratch = context.thread_scratch(thread, fp4_tile_floats(weight.in_features));
-    for (int tile = begin; tile < end; ++tile) {
-      const size_t feature = as_size(tile * kInt8TileFeatures);
-      micro.fp4_int8_dot({.weights = weight.data + feature * (columns / 2),
-                          .scales = weight.scale + feature * (columns / kFp4Block),
-                          .columns = weight.in_features,
-                          .x = args.x_int8,
-                          .rows = args.rows,
-                          .out = args.out + feature,
-                          .out_stride = args.out_stride,
-                          .scratch = scratch});
-    }
+    const size_t feature = as_size(begin * kInt8TileFeatures);
+    micro.fp4_int8_dot(
+        {.weights = weight.data + feature * (columns / 2),
+         .scales = weight.scale + feature * (columns / kFp4Block),
+         .features = (end - begin) * kInt8TileFeatures,
+         .columns = weight.in_features,
+         .x = args.x_int8,
+         .rows = args.rows,
+         .out = args.out + feature,
+         .out_stride = args.out_stride,
+         .scratch = context.thread_scratch(thread, fp4_tile_floats(weight.in_features))});
   });
 }
 

@@ -49,28 +49,31 @@ struct QuantizeInt8Args {
 // out[r, f] = Σ over blocks b of 128 columns, ascending, of scale_x[r, b] · Σ over the four groups
 // of 32, ascending, of scale_w[f, group] · (integer dot product), one fused multiply-add each.
 struct Fp4Int8DotArgs {
-  const std::byte* weights = nullptr;  // [16, columns / 2]
-  const std::byte* scales = nullptr;   // [16, columns / 32]
+  const std::byte* weights = nullptr;  // [features, columns / 2]
+  const std::byte* scales = nullptr;   // [features, columns / 32]
+  int features = 16;                   // a multiple of 16
   int columns = 0;                     // a multiple of 128
   Int8Rows x;
   const int32_t* row_index = nullptr;  // [rows]: which rows of x; nullptr: 0, 1, 2, …
   int rows = 0;
-  float* out = nullptr;  // [rows, 16], rows `out_stride` apart
+  float* out = nullptr;  // [rows, features], rows `out_stride` apart
   size_t out_stride = 0;
   float* scratch = nullptr;  // fp4_tile_floats(columns), 64-byte aligned
 };
 
-// An unpacked tile of 16 features: a byte per weight, a float per 32.
+// Two unpacked tiles of 16 features: a byte per weight, a float per 32.
 constexpr size_t fp4_tile_floats(int columns) {
-  return static_cast<size_t>(columns) * 4 + static_cast<size_t>(columns) / 2;
+  return 2 * (static_cast<size_t>(columns) * 4 + static_cast<size_t>(columns) / 2);
 }
 
 // FP8 weights requantised to int8: tiles of 16 features, [columns / 4][16 features][4 columns] as
 // code + 128, columns in the order of Int8Rows, one scale per feature and 128 columns.
 struct Int8DotArgs {
-  const uint8_t* tile = nullptr;       // one tile of 16 features: [16 · columns]
+  const uint8_t* tile = nullptr;       // the first tile: [16 · columns]
   const float* tile_scales = nullptr;  // [columns / 128][16]
-  int features = 0;                    // of the tile that exist
+  size_t tile_stride = 0;              // bytes from one tile to the next
+  size_t scale_stride = 0;             // floats from the scales of one tile to the next
+  int features = 0;                    // of all tiles
   int columns = 0;                     // a multiple of 128
   Int8Rows x;
   const int32_t* row_index = nullptr;
