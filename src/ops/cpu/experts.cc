@@ -12,8 +12,11 @@ namespace {
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
 constexpr int kFp4Block = 32;
-// Features of an output that one task computes: a block of the next quantisation, 8 tiles.
-constexpr int kTaskFeatures = kInt8Block;
+// Features of an output that one task computes: whole blocks of the next quantisation, and long
+// streams of weights.
+int features_per_task(int features) {
+  return features % (2 * kInt8Block) == 0 ? 2 * kInt8Block : kInt8Block;
+}
 
 // The rows of one expert.
 struct Assigned {
@@ -22,46 +25,50 @@ struct Assigned {
   int rows = 0;
 };
 
-// Buffers of one task: gate and up [rows, 128], and the scratch of an FP4 tile.
+// Buffers of one task: gate and up [rows, task features], and the scratch of FP4 tiles.
 struct TaskScratch {
   float* gate;
   float* up;
   float* tile;
 };
 
-void fp4_dot(const MicroKernels& micro, const WeightMatrix& weight, int feature, const Int8Rows& x,
-             const int32_t* row_index, int rows, float* out, size_t out_stride, float* scratch) {
+// Features [feature, feature + count) of `weight` for the rows of `x`; the caller sets the rest.
+Fp4Int8DotArgs fp4_part(const WeightMatrix& weight, int feature, int count) {
   const size_t columns = as_size(weight.in_features);
   const size_t first = as_size(feature);
-  micro.fp4_int8_dot({.weights = weight.data + first * (columns / 2),
-                      .scales = weight.scale + first * (columns / kFp4Block),
-                      .features = std::min(kTaskFeatures, weight.out_features - feature),
-                      .columns = weight.in_features,
-                      .x = x,
-                      .row_index = row_index,
-                      .rows = rows,
-                      .out = out,
-                      .out_stride = out_stride,
-                      .scratch = scratch});
+  return {.weights = weight.data + first * (columns / 2),
+          .scales = weight.scale + first * (columns / kFp4Block),
+          .features = std::min(count, weight.out_features - feature),
+          .columns = weight.in_features};
 }
 
-// Columns [feature, feature + 128) of an expert's gated activations, quantised as they come.
+// Columns [feature, feature + count) of an expert's gated activations, quantised as they come.
 void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Assigned& assigned,
-               int feature, const TaskScratch& scratch, const QuantizeInt8RowsArgs& gated) {
+               int feature, int count, const TaskScratch& scratch,
+               const QuantizeInt8RowsArgs& gated) {
   const Dispatch& dispatch = *args.dispatch;
-  const int32_t* rows = dispatch.row.data() + assigned.first;
-  fp4_dot(micro, assigned.weights->w1, feature, args.x_int8, rows, assigned.rows, scratch.gate,
-          kTaskFeatures, scratch.tile);
-  fp4_dot(micro, assigned.weights->w3, feature, args.x_int8, rows, assigned.rows, scratch.up,
-          kTaskFeatures, scratch.tile);
+  Fp4Int8DotArgs gate_dot = fp4_part(assigned.weights->w1, feature, count);
+  Fp4Int8DotArgs up_dot = fp4_part(assigned.weights->w3, feature, count);
+  for (Fp4Int8DotArgs* dot : {&gate_dot, &up_dot}) {
+    dot->x = args.x_int8;
+    dot->row_index = dispatch.row.data() + assigned.first;
+    dot->rows = assigned.rows;
+    dot->out_stride = as_size(count);
+    dot->scratch = scratch.tile;
+  }
+  gate_dot.out = scratch.gate;
+  gate_dot.next_weights = up_dot.weights;
+  up_dot.out = scratch.up;
+  micro.fp4_int8_dot(gate_dot);
+  micro.fp4_int8_dot(up_dot);
   for (int r = 0; r < assigned.rows; ++r) {
     const size_t assignment = as_size(assigned.first + r);
-    float* gate = scratch.gate + as_size(r) * kTaskFeatures;
-    micro.swiglu(gate, scratch.up + as_size(r) * kTaskFeatures, gate, kTaskFeatures,
-                 args.swiglu_limit, dispatch.weight[assignment]);
+    float* gate = scratch.gate + as_size(r * count);
+    micro.swiglu(gate, scratch.up + as_size(r * count), gate, count, args.swiglu_limit,
+                 dispatch.weight[assignment]);
     const size_t offset = assignment * as_size(args.width) + as_size(feature);
     micro.quantize_int8({.x = gate,
-                         .columns = kTaskFeatures,
+                         .columns = count,
                          .codes = gated.codes + offset,
                          .scales = gated.scales + offset / kInt8Block,
                          .group_sums = gated.group_sums + offset / kFp4Block});
@@ -98,9 +105,10 @@ void experts(OpContext& context, const ExpertsArgs& args) {
   gated.group_sums = reinterpret_cast<int32_t*>(memory + gated_values / 4);
   gated.scales = memory + gated_values / 4 + gated_values / kFp4Block;
 
-  const int width_tasks = args.width / kTaskFeatures;
+  const int width_count = features_per_task(args.width);
+  const int width_tasks = args.width / width_count;
   const size_t tile_floats = fp4_tile_floats(std::max(args.hidden, args.width));
-  const size_t rows_floats = as_size(most_rows) * kTaskFeatures;
+  const size_t rows_floats = as_size(most_rows) * as_size(width_count);
   const int experts_active = static_cast<int>(active.size());
   context.threads().parallel_for(
       experts_active * width_tasks, 1, [&](int begin, int end, int thread) {
@@ -110,25 +118,28 @@ void experts(OpContext& context, const ExpertsArgs& args) {
                                   .tile = memory_of_thread};
         for (int task = begin; task < end; ++task) {
           gate_task(args, micro, active[as_size(task / width_tasks)],
-                    task % width_tasks * kTaskFeatures, scratch, gated);
+                    task % width_tasks * width_count, width_count, scratch, gated);
         }
       });
 
-  const int hidden_tasks = (args.hidden + kTaskFeatures - 1) / kTaskFeatures;
+  const int hidden_count = features_per_task(args.hidden);
+  const int hidden_tasks = (args.hidden + hidden_count - 1) / hidden_count;
   context.threads().parallel_for(
       experts_active * hidden_tasks, 1, [&](int begin, int end, int thread) {
-        float* tile = context.thread_scratch(thread, tile_floats);
         for (int task = begin; task < end; ++task) {
           const Assigned& assigned = active[as_size(task / hidden_tasks)];
-          const int feature = task % hidden_tasks * kTaskFeatures;
+          const int feature = task % hidden_tasks * hidden_count;
           const size_t offset = as_size(assigned.first) * as_size(args.width);
-          const Int8Rows x{.codes = gated.codes + offset,
-                           .scales = gated.scales + offset / kInt8Block,
-                           .group_sums = gated.group_sums + offset / kFp4Block,
-                           .columns = as_size(args.width)};
-          float* out = args.out + as_size(assigned.first) * as_size(args.hidden) + feature;
-          fp4_dot(micro, assigned.weights->w2, feature, x, nullptr, assigned.rows, out,
-                  as_size(args.hidden), tile);
+          Fp4Int8DotArgs down = fp4_part(assigned.weights->w2, feature, hidden_count);
+          down.x = {.codes = gated.codes + offset,
+                    .scales = gated.scales + offset / kInt8Block,
+                    .group_sums = gated.group_sums + offset / kFp4Block,
+                    .columns = as_size(args.width)};
+          down.rows = assigned.rows;
+          down.out = args.out + as_size(assigned.first) * as_size(args.hidden) + feature;
+          down.out_stride = as_size(args.hidden);
+          down.scratch = context.thread_scratch(thread, tile_floats);
+          micro.fp4_int8_dot(down);
         }
       });
 }

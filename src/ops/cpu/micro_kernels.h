@@ -53,12 +53,14 @@ struct Fp4Int8DotArgs {
   const std::byte* scales = nullptr;   // [features, columns / 32]
   int features = 16;                   // a multiple of 16
   int columns = 0;                     // a multiple of 128
-  Int8Rows x;
+  Int8Rows x = {};
   const int32_t* row_index = nullptr;  // [rows]: which rows of x; nullptr: 0, 1, 2, …
   int rows = 0;
   float* out = nullptr;  // [rows, features], rows `out_stride` apart
   size_t out_stride = 0;
   float* scratch = nullptr;  // fp4_tile_floats(columns), 64-byte aligned
+  // Weights of the same width that will be read next, to be asked for ahead; null: those behind.
+  const std::byte* next_weights = nullptr;
 };
 
 // Two unpacked tiles of 16 features: a byte per weight, a float per 32.
@@ -75,7 +77,7 @@ struct Int8DotArgs {
   size_t scale_stride = 0;             // floats from the scales of one tile to the next
   int features = 0;                    // of all tiles
   int columns = 0;                     // a multiple of 128
-  Int8Rows x;
+  Int8Rows x = {};
   const int32_t* row_index = nullptr;
   int rows = 0;
   float* out = nullptr;
