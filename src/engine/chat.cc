@@ -116,7 +116,9 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
   GenerateRequest request{.prompt = turn.prompt,
                           .sampling = turn.sampling,
                           .max_tokens = turn.max_tokens,
-                          .stop_tokens = {engine.config().eos_token}};
+                          .stop_tokens = turn.stop_tokens,
+                          .cache_salt = turn.cache_salt};
+  request.stop_tokens.push_back(engine.config().eos_token);
   const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
   if (eos.has_value() && *eos != engine.config().eos_token) request.stop_tokens.push_back(*eos);
   // What follows the last message: whether its answer begins with thinking, the next turn may tell

@@ -30,6 +30,8 @@ struct ChatTurn {
   // Strings that end the answer where they begin in its content; reasoning and tool calls do not
   // count. None may be empty.
   std::vector<std::string> stop = {};
+  std::vector<int32_t> stop_tokens = {};  // besides the model's end-of-sentence token
+  std::string cache_salt = {};            // as GenerateRequest::cache_salt
 };
 
 // What the events of a turn add up to.

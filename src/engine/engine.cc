@@ -458,11 +458,6 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
   } else {
     ++counts.completed;
   }
-  {
-    const std::lock_guard lock(mutex);
-    --in_flight;
-    publish_locked();
-  }
   const Clock::time_point now = Clock::now();
   const bool started = sequence->started != Clock::time_point{};
   const bool answered = sequence->first_token != Clock::time_point{};
@@ -476,8 +471,16 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
       seconds_between(sequence->submitted, started ? sequence->started : now);
   if (answered) {
     event.timing.first_token_seconds = seconds_between(sequence->submitted, sequence->first_token);
+    counts.first_token_times.add(event.timing.first_token_seconds);
   }
   event.timing.total_seconds = seconds_between(sequence->submitted, now);
+  counts.queue_times.add(event.timing.queue_seconds);
+  counts.request_times.add(event.timing.total_seconds);
+  {
+    const std::lock_guard lock(mutex);
+    --in_flight;
+    publish_locked();
+  }
   emit(*sequence, event);
 }
 

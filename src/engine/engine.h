@@ -78,6 +78,9 @@ struct EngineStatistics {
   double predicted_seconds = 0;     // what the steps were expected to take
   double longest_step_seconds = 0;  // so far
   TimeHistogram step_times;
+  TimeHistogram queue_times;        // of requests that ended, as in their RequestTiming
+  TimeHistogram first_token_times;  // of those that had one
+  TimeHistogram request_times;
   double queue_seconds = 0;       // of all requests that started, before they did
   int64_t preemptions = 0;        // sequences that made way for others
   int64_t recomputed_tokens = 0;  // lost thereby

@@ -39,7 +39,8 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
         tokenizer_(tokenizer),
         request_(std::move(request)),
         identity_(make_completion_identity(model_name)),
-        chunks_(identity_, request_.include_usage),
+        logprobs_(tokenizer, request_.turn.sampling.top_logprobs.has_value()),
+        chunks_(identity_, logprobs_, request_.include_usage),
         reader_(tokenizer, request_.turn.thinking_mode, request_.turn.stop) {}
 
   void start() {
@@ -72,6 +73,8 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
     if (over_) return;
     try {
       if (const auto* token = std::get_if<TokenEvent>(&event)) {
+        cached_tokens_ = token->cached_tokens;
+        if (token->logprobs.has_value()) logprobs_.add(token->token, *token->logprobs);
         deliver(reader_.push(token->token));
         if (reader_.done()) {
           handle_.cancel();
@@ -85,6 +88,7 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
       } else if (end.reason == FinishReason::kCancelled) {
         fail({.status = 503, .message = "the server is shutting down", .code = "unavailable"});
       } else {
+        cached_tokens_ = end.cached_tokens;
         deliver(reader_.finish());
         finish(end.reason, end.completion_tokens);
       }
@@ -110,14 +114,15 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
     over_ = true;
     const CompletionUsage usage{.prompt_tokens = static_cast<int>(request_.turn.prompt.size()),
                                 .completion_tokens = completion_tokens,
-                                .reasoning_tokens = reader_.reasoning_tokens()};
+                                .reasoning_tokens = reader_.reasoning_tokens(),
+                                .cached_tokens = cached_tokens_};
     exchange_->set_usage(usage.prompt_tokens, usage.completion_tokens);
     const char* name = finish_reason_name(reason, reader_.tool_calls());
     if (streaming_) {
       exchange_->write(chunks_.end(name, usage));
       exchange_->end();
     } else {
-      exchange_->respond({.body = completion_body(identity_, answer_, name, usage)});
+      exchange_->respond({.body = completion_body(identity_, answer_, logprobs_, name, usage)});
     }
   }
 
@@ -142,10 +147,12 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
   const Tokenizer& tokenizer_;
   const ChatCompletionRequest request_;
   const CompletionIdentity identity_;
+  LogprobsWriter logprobs_;
   const ChunkWriter chunks_;
   AnswerReader reader_;
   ChatAnswer answer_;
   RequestHandle handle_;
+  int cached_tokens_ = 0;
   bool streaming_ = false;
   bool over_ = false;  // answered, or nobody waits for the answer
 };

@@ -1,10 +1,12 @@
 #include "server/chat_request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <random>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,9 @@ using nlohmann::ordered_json;
 
 constexpr size_t kMaxStops = 16;
 constexpr size_t kMaxStopBytes = 1024;
+constexpr size_t kMaxStopTokens = 64;
+constexpr uint64_t kMaxTokenId = std::numeric_limits<int32_t>::max();
+constexpr size_t kMaxSaltBytes = 1024;
 
 [[noreturn]] void refuse(const std::string& field, const std::string& what,
                          const std::string& code = "invalid_value") {
@@ -97,26 +102,41 @@ void refuse_unsupported(const Fields& body) {
   if (body.count("n", 1).value_or(1) != 1) {
     refuse("n", "only one answer a request is supported", "unsupported_value");
   }
-  if (body.boolean("logprobs").value_or(false) || body.integer("top_logprobs").value_or(0) != 0) {
-    refuse("logprobs", "is not supported", "unsupported_value");
-  }
-  for (const char* penalty : {"frequency_penalty", "presence_penalty"}) {
-    if (body.number(penalty).value_or(0) != 0) {
-      refuse(penalty, "is not supported; leave it out or at 0", "unsupported_value");
-    }
-  }
-  if (body.number("repetition_penalty").value_or(1) != 1) {
-    refuse("repetition_penalty", "is not supported; leave it out or at 1", "unsupported_value");
-  }
-  if (const ordered_json* bias = body.find("logit_bias"); bias != nullptr && !bias->empty()) {
-    refuse("logit_bias", "is not supported", "unsupported_value");
-  }
   if (const ordered_json* format = body.find("response_format"); format != nullptr) {
     const Fields fields(*format, "response_format");
     if (fields.string("type").value_or("") != "text") {
       refuse("response_format", "only {\"type\": \"text\"} is supported", "unsupported_value");
     }
   }
+}
+
+// {"TOKEN ID": BIAS}.
+std::vector<LogitBias> read_logit_bias(const Fields& body) {
+  const ordered_json* bias = body.find("logit_bias");
+  if (bias == nullptr) return {};
+  if (!bias->is_object()) {
+    refuse_type("logit_bias", *bias, "an object from token ids to numbers");
+  }
+  std::vector<LogitBias> entries;
+  for (const auto& [key, value] : bias->items()) {
+    int32_t token = 0;
+    const char* end = key.data() + key.size();
+    const auto [rest, fault] = std::from_chars(key.data(), end, token);
+    if (fault != std::errc() || rest != end || token < 0) {
+      refuse("logit_bias", "\"" + printable(key, 20) + "\" is not a token id");
+    }
+    if (!value.is_number()) refuse_type("logit_bias." + key, value, "a number");
+    entries.push_back({.token = token, .bias = static_cast<float>(value.get<double>())});
+  }
+  return entries;
+}
+
+std::optional<int> read_top_logprobs(const Fields& body) {
+  const bool wanted = body.boolean("logprobs").value_or(false);
+  const std::optional<int> top = body.count("top_logprobs", 0);
+  if (top.value_or(0) > 0 && !wanted) refuse("top_logprobs", "needs \"logprobs\": true");
+  if (!wanted) return std::nullopt;
+  return top.value_or(0);
 }
 
 SamplingOptions read_sampling(const Fields& body) {
@@ -127,6 +147,11 @@ SamplingOptions read_sampling(const Fields& body) {
   read("temperature", sampling.temperature);
   read("top_p", sampling.top_p);
   read("min_p", sampling.min_p);
+  read("repetition_penalty", sampling.repetition_penalty);
+  read("presence_penalty", sampling.presence_penalty);
+  read("frequency_penalty", sampling.frequency_penalty);
+  sampling.logit_bias = read_logit_bias(body);
+  sampling.top_logprobs = read_top_logprobs(body);
   // Some clients spell "no limit" -1.
   sampling.top_k = std::max(0, body.count("top_k", -1).value_or(0));
   if (const auto seed = body.integer("seed")) {
@@ -160,6 +185,24 @@ std::vector<std::string> read_stop(const Fields& body) {
   }
   for (const ordered_json& value : *stop) add(value);
   return strings;
+}
+
+std::vector<int32_t> read_stop_tokens(const Fields& body) {
+  const ordered_json* stop = body.find("stop_token_ids");
+  if (stop == nullptr) return {};
+  if (!stop->is_array()) refuse_type("stop_token_ids", *stop, "an array of token ids");
+  if (stop->size() > kMaxStopTokens) {
+    refuse("stop_token_ids", "holds more than " + std::to_string(kMaxStopTokens) + " tokens");
+  }
+  std::vector<int32_t> tokens;
+  for (const ordered_json& value : *stop) {
+    // A negative one is a very large unsigned one.
+    if (!value.is_number_integer() || value.get<uint64_t>() > kMaxTokenId) {
+      refuse("stop_token_ids", "holds " + printable(value.dump(), 40) + ", which is no token id");
+    }
+    tokens.push_back(value.get<int32_t>());
+  }
+  return tokens;
 }
 
 // Thinking as OpenAI, DeepSeek and template users ask for it. The most explicit wins: thinking,
@@ -294,6 +337,11 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
   }
   request.turn.sampling = read_sampling(fields);
   request.turn.stop = read_stop(fields);
+  request.turn.stop_tokens = read_stop_tokens(fields);
+  request.turn.cache_salt = fields.string("cache_salt").value_or("");
+  if (request.turn.cache_salt.size() > kMaxSaltBytes) {
+    refuse("cache_salt", "is longer than " + std::to_string(kMaxSaltBytes) + " bytes");
+  }
   const std::optional<int> limit = fields.count("max_tokens", 1);
   request.turn.max_tokens = fields.count("max_completion_tokens", 1).value_or(limit.value_or(0));
 

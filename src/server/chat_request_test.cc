@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -81,6 +82,30 @@ TEST(ChatRequestTest, FieldsReachTheTurn) {
   EXPECT_EQ(read_with(R"("top_k": -1)").turn.sampling.top_k, 0);
   EXPECT_EQ(read_with(R"("seed": 18446744073709551615)").turn.sampling.seed, 0xffffffffffffffffULL);
   EXPECT_EQ(read_with(R"("temperature": null, "stop": null)").turn.sampling.temperature, 1);
+}
+
+TEST(ChatRequestTest, SamplingFieldsReachTheTurn) {
+  const ChatTurn turn = read_with(
+                            R"("repetition_penalty": 1.25, "presence_penalty": -2,
+         "frequency_penalty": 0.5, "logit_bias": {"7": -100, "12": 2.5}, "logprobs": true,
+         "top_logprobs": 20, "stop_token_ids": [3, 4], "cache_salt": "tenant 7")")
+                            .turn;
+  EXPECT_EQ(turn.sampling.repetition_penalty, 1.25F);
+  EXPECT_EQ(turn.sampling.presence_penalty, -2);
+  EXPECT_EQ(turn.sampling.frequency_penalty, 0.5F);
+  ASSERT_EQ(turn.sampling.logit_bias.size(), 2U);
+  EXPECT_EQ(turn.sampling.logit_bias[0].token, 7);
+  EXPECT_EQ(turn.sampling.logit_bias[0].bias, -100);
+  EXPECT_EQ(turn.sampling.logit_bias[1].token, 12);
+  EXPECT_EQ(turn.sampling.logit_bias[1].bias, 2.5F);
+  EXPECT_EQ(turn.sampling.top_logprobs, 20);
+  EXPECT_EQ(turn.stop_tokens, (std::vector<int32_t>{3, 4}));
+  EXPECT_EQ(turn.cache_salt, "tenant 7");
+  EXPECT_EQ(read_with(R"("logprobs": true)").turn.sampling.top_logprobs, 0);
+  EXPECT_EQ(read_with(R"("logprobs": false, "top_logprobs": 0)").turn.sampling.top_logprobs,
+            std::nullopt);
+  EXPECT_EQ(read_with("").turn.sampling.top_logprobs, std::nullopt);
+  EXPECT_EQ(read_with("").turn.sampling.repetition_penalty, 1);
 }
 
 TEST(ChatRequestTest, ThinkingInEverySpelling) {
@@ -163,10 +188,28 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("stream_options": [])", "stream_options"},
       {R"("stream_options": {"include_usage": "yes"})", "stream_options.include_usage"},
       {R"("n": 2)", "n"},
-      {R"("logprobs": true)", "logprobs"},
-      {R"("frequency_penalty": 0.5)", "frequency_penalty"},
-      {R"("repetition_penalty": 1.1)", "repetition_penalty"},
-      {R"("logit_bias": {"5": 1})", "logit_bias"},
+      {R"("logprobs": 5)", "logprobs"},
+      {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs"},
+      {R"("logprobs": true, "top_logprobs": -1)", "top_logprobs"},
+      {R"("top_logprobs": 2)", "top_logprobs"},
+      {R"("frequency_penalty": 2.5)", "frequency_penalty"},
+      {R"("presence_penalty": -2.5)", "presence_penalty"},
+      {R"("presence_penalty": "much")", "presence_penalty"},
+      {R"("repetition_penalty": 0)", "repetition_penalty"},
+      {R"("repetition_penalty": 1e40)", "repetition_penalty"},
+      {R"("logit_bias": [1])", "logit_bias"},
+      {R"("logit_bias": {"cat": 1})", "logit_bias"},
+      {R"("logit_bias": {"5x": 1})", "logit_bias"},
+      {R"("logit_bias": {"-5": 1})", "logit_bias"},
+      {R"("logit_bias": {"99999999999": 1})", "logit_bias"},
+      {R"("logit_bias": {"5": 101})", "logit_bias"},
+      {R"("logit_bias": {"5": 1e400})", "logit_bias"},
+      {R"("logit_bias": {"5": 1, "05": 2})", "logit_bias"},
+      {R"("logit_bias": {"5": "x"})", "logit_bias.5"},
+      {R"("stop_token_ids": 5)", "stop_token_ids"},
+      {R"("stop_token_ids": [-1])", "stop_token_ids"},
+      {R"("stop_token_ids": [1.5])", "stop_token_ids"},
+      {R"("cache_salt": 5)", "cache_salt"},
       {R"("response_format": {"type": "json_object"})", "response_format"},
       {R"("thinking": "yes")", "thinking"},
       {R"("thinking": {"type": "maybe"})", "thinking.type"},

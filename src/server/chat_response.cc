@@ -39,19 +39,11 @@ ordered_json usage_json(const CompletionUsage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
           {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
 }
 
 std::string event(const ordered_json& value) { return "data: " + dump(value) + "\n\n"; }
-
-ordered_json chunk(const CompletionIdentity& identity, ordered_json delta,
-                   const ordered_json& finish_reason, bool usage) {
-  ordered_json value = head(identity, "chat.completion.chunk");
-  value["choices"] = ordered_json::array(
-      {{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", finish_reason}}});
-  if (usage) value["usage"] = nullptr;
-  return value;
-}
 
 }  // namespace
 
@@ -68,7 +60,8 @@ const char* finish_reason_name(FinishReason reason, int tool_calls) {
 }
 
 std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
-                            const char* finish_reason, const CompletionUsage& usage) {
+                            LogprobsWriter& logprobs, const char* finish_reason,
+                            const CompletionUsage& usage) {
   ordered_json message = {{"role", "assistant"}, {"content", answer.content}};
   if (answer.content.empty() && !answer.tool_calls.empty()) message["content"] = nullptr;
   if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
@@ -79,14 +72,27 @@ std::string completion_body(const CompletionIdentity& identity, const ChatAnswer
          {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
   }
   ordered_json value = head(identity, "chat.completion");
-  value["choices"] = ordered_json::array(
-      {{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish_reason}}});
+  ordered_json choice = {{"index", 0}, {"message", std::move(message)}};
+  if (logprobs.wanted()) choice["logprobs"] = logprobs.take();
+  choice["finish_reason"] = finish_reason;
+  value["choices"] = ordered_json::array({std::move(choice)});
   value["usage"] = usage_json(usage);
   return dump(value) + "\n";
 }
 
+std::string ChunkWriter::chunk(ordered_json delta, const char* finish_reason) const {
+  ordered_json choice = {{"index", 0}, {"delta", std::move(delta)}};
+  if (logprobs_.wanted()) choice["logprobs"] = logprobs_.take();
+  choice["finish_reason"] =
+      finish_reason == nullptr ? ordered_json(nullptr) : ordered_json(finish_reason);
+  ordered_json value = head(identity_, "chat.completion.chunk");
+  value["choices"] = ordered_json::array({std::move(choice)});
+  if (usage_) value["usage"] = nullptr;
+  return event(value);
+}
+
 std::string ChunkWriter::begin() const {
-  return event(chunk(identity_, {{"role", "assistant"}, {"content", ""}}, nullptr, usage_));
+  return chunk({{"role", "assistant"}, {"content", ""}}, nullptr);
 }
 
 std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
@@ -115,11 +121,11 @@ std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
     case Kind::kFinish:
       return {};
   }
-  return event(chunk(identity_, std::move(delta), nullptr, usage_));
+  return chunk(std::move(delta), nullptr);
 }
 
 std::string ChunkWriter::end(const char* finish_reason, const CompletionUsage& usage) const {
-  std::string text = event(chunk(identity_, ordered_json::object(), finish_reason, usage_));
+  std::string text = chunk(ordered_json::object(), finish_reason);
   if (usage_) {
     ordered_json last = head(identity_, "chat.completion.chunk");
     last["choices"] = ordered_json::array();

@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "engine/chat.h"
+#include "server/logprobs_writer.h"
 
 namespace hadal {
 
@@ -22,21 +25,24 @@ struct CompletionUsage {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   int reasoning_tokens = 0;  // of the completion tokens
+  int cached_tokens = 0;     // of the prompt tokens
 };
 
 // stop, length or tool_calls. `tool_calls` counts those the answer made.
 const char* finish_reason_name(FinishReason reason, int tool_calls);
 
-// The whole answer, one line.
+// The whole answer, one line. Takes what `logprobs` holds.
 std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
-                            const char* finish_reason, const CompletionUsage& usage);
+                            LogprobsWriter& logprobs, const char* finish_reason,
+                            const CompletionUsage& usage);
 
-// Events of a stream, each "data: {...}\n\n". `identity` must outlive the writer.
+// Events of a stream, each "data: {...}\n\n". `identity` and `logprobs` must outlive the writer;
+// the log-probabilities of a token go with the first event after it.
 class ChunkWriter {
  public:
   // `usage`: chunks carry "usage": null, and the last one before [DONE] the numbers.
-  ChunkWriter(const CompletionIdentity& identity, bool usage)
-      : identity_(identity), usage_(usage) {}
+  ChunkWriter(const CompletionIdentity& identity, LogprobsWriter& logprobs, bool usage)
+      : identity_(identity), logprobs_(logprobs), usage_(usage) {}
 
   std::string begin() const;
   // Empty when the event changes nothing that the client sees.
@@ -45,7 +51,10 @@ class ChunkWriter {
   std::string end(const char* finish_reason, const CompletionUsage& usage) const;
 
  private:
+  std::string chunk(nlohmann::ordered_json delta, const char* finish_reason) const;
+
   const CompletionIdentity& identity_;
+  LogprobsWriter& logprobs_;
   bool usage_;
 };
 

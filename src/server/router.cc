@@ -78,8 +78,8 @@ void Router::dispatch(const std::shared_ptr<Exchange>& exchange) const {
       api_error_response({.status = 404,
                           .message = "there is nothing at " + printable(request.path, 100) +
                                      "; this server answers POST "
-                                     "/v1/chat/completions, GET /v1/models and "
-                                     "GET /health",
+                                     "/v1/chat/completions, GET /v1/models, "
+                                     "GET /health and GET /metrics",
                           .code = "not_found"}));
 }
 

@@ -13,6 +13,7 @@
 #include "server/api_error.h"
 #include "server/chat_handler.h"
 #include "server/http_server.h"
+#include "server/metrics.h"
 #include "server/router.h"
 #include "text/tokenizer.h"
 
@@ -43,7 +44,7 @@ struct Server::Impl {
         tokenizer(server_tokenizer),
         options(server_options),
         router(accepted_hosts(server_options)),
-        http(server_options,
+        http(counting(server_options),
              [this](const std::shared_ptr<Exchange>& exchange) { router.dispatch(exchange); }) {
     router.add("POST", "/v1/chat/completions",
                [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
@@ -63,6 +64,21 @@ struct Server::Impl {
                [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
                  get_health(*exchange);
                });
+    router.add(
+        "GET", "/metrics", [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
+          exchange->respond(
+              {.content_type = "text/plain; version=0.0.4; charset=utf-8",
+               .body = metrics_text(engine.statistics(), options.model_name, answers.counts())});
+        });
+  }
+
+  // The options with a report of requests that counts them for /metrics first.
+  ServerOptions counting(ServerOptions wanted) {
+    wanted.on_request = [this, report = std::move(wanted.on_request)](const RequestLog& request) {
+      answers.add(request.status);
+      if (report) report(request);
+    };
+    return wanted;
   }
 
   ordered_json model_json() const {
@@ -100,6 +116,7 @@ struct Server::Impl {
   const int64_t started = std::chrono::duration_cast<std::chrono::seconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count();
+  AnswerCounts answers;
   Router router;
   HttpServer http;
 };

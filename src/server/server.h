@@ -1,6 +1,6 @@
 // The OpenAI-compatible server of one engine and one model: POST /v1/chat/completions,
-// GET /v1/models, GET /health (docs/api.md). Owns the sockets; engine and tokenizer belong to the
-// caller and must outlive it.
+// GET /v1/models, GET /health, GET /metrics (docs/api.md). Owns the sockets; engine and tokenizer
+// belong to the caller and must outlive it.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <cmath>
 #include <condition_variable>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -286,6 +287,111 @@ TEST_F(ServerTest, TheSameSeedGivesTheSameAnswer) {
   EXPECT_NE(content(), first);
 }
 
+TEST_F(ServerTest, LogprobsComeWholeAndStreamedAlike) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + " What is the code for the blue door?");
+  EXPECT_FALSE(answer(request)["choices"][0].contains("logprobs"));
+  request["logprobs"] = true;
+  request["top_logprobs"] = 2;
+  const ordered_json choice = answer(request)["choices"][0];
+  const ordered_json& content = choice["logprobs"]["content"];
+  std::string text;
+  std::string bytes;
+  for (const ordered_json& entry : content) {
+    text += entry["token"].get<std::string>();
+    for (const ordered_json& byte : entry["bytes"]) bytes += static_cast<char>(byte.get<int>());
+    ASSERT_EQ(entry["top_logprobs"].size(), 2U);
+    // Greedy: the likeliest is the chosen one.
+    EXPECT_EQ(entry["top_logprobs"][0]["token"], entry["token"]);
+    EXPECT_EQ(entry["top_logprobs"][0]["logprob"], entry["logprob"]);
+    EXPECT_LE(entry["logprob"], 0);
+    EXPECT_LE(entry["top_logprobs"][1]["logprob"], entry["logprob"]);
+    EXPECT_LE(std::exp(entry["logprob"].get<double>()) +
+                  std::exp(entry["top_logprobs"][1]["logprob"].get<double>()),
+              1.0001);
+  }
+  EXPECT_EQ(text, "The code for the blue door is 4821.");
+  EXPECT_EQ(bytes, text);
+
+  request["stream"] = true;
+  ordered_json streamed = ordered_json::array();
+  for (const ordered_json& event : events_of(ask(request).body)) {
+    const ordered_json& logprobs = event["choices"][0]["logprobs"];
+    if (logprobs.is_null()) continue;
+    for (const ordered_json& entry : logprobs["content"]) streamed.push_back(entry);
+  }
+  EXPECT_EQ(streamed, content);
+}
+
+TEST_F(ServerTest, BiasPenaltiesAndStopTokensChangeTheAnswer) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + " What is the code for the blue door?");
+  request["logprobs"] = true;
+  const ordered_json plain = answer(request)["choices"][0];
+  const auto token_of = [&](size_t i) {
+    std::string spelling = plain["logprobs"]["content"][i]["token"];
+    return tokenizer_.find(spelling).value_or(-1);
+  };
+  const int32_t first = token_of(0);
+  const int32_t third = token_of(2);
+  ASSERT_TRUE(first >= 0 && third >= 0);
+  const auto content = [&](const ordered_json& body) {
+    return answer(body)["choices"][0]["message"]["content"].get<std::string>();
+  };
+
+  ordered_json changed = request;
+  changed["logit_bias"] = {{std::to_string(first), -100}};
+  EXPECT_FALSE(content(changed).starts_with("The"));
+  changed["logit_bias"] = {{std::to_string(third), 100}};
+  changed["max_tokens"] = 3;
+  const std::string spelling = plain["logprobs"]["content"][2]["token"];
+  EXPECT_EQ(content(changed), spelling + spelling + spelling);
+  changed["logit_bias"] = {{"9999999", 1}};
+  const ClientResponse refused = ask(changed);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(ordered_json::parse(refused.body)["error"]["param"], "logit_bias");
+
+  ordered_json stopped = request;
+  stopped["stop_token_ids"] = {third};
+  const ordered_json choice = answer(stopped)["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["logprobs"]["content"].size(), 2U);
+
+  ordered_json penalised = request;
+  penalised["repetition_penalty"] = 5;
+  EXPECT_NE(content(penalised), plain["message"]["content"]);
+}
+
+TEST_F(ServerTest, CachedTokensAndMetrics) {
+  start();
+  ordered_json request = chat(std::string(kNotes) + " What is the code for the blue door?");
+  const ordered_json first = answer(request)["usage"];
+  EXPECT_EQ(first["prompt_tokens_details"]["cached_tokens"], 0);
+  request["stop"] = " door";  // an answer that ends before the engine's own end
+  const ordered_json second = answer(request)["usage"];
+  EXPECT_EQ(second["prompt_tokens_details"]["cached_tokens"],
+            second["prompt_tokens"].get<int>() - 1);
+  while (engine_->statistics().cancelled + engine_->statistics().completed < 2) {
+    std::this_thread::yield();
+  }
+
+  TestClient client(server_->port());
+  client.send(get_request("/metrics"));
+  const ClientResponse metrics = client.read_response();
+  EXPECT_EQ(metrics.status, 200);
+  EXPECT_NE(metrics.head.find("text/plain; version=0.0.4"), std::string::npos);
+  const auto has = [&](const std::string& line) {
+    return metrics.body.find("\n" + line + "\n") != std::string::npos;
+  };
+  EXPECT_TRUE(has("hadal_requests_accepted_total 2")) << metrics.body;
+  EXPECT_TRUE(has("hadal_requests_running 0"));
+  EXPECT_TRUE(has("hadal_model_info{model=\"nano\"} 1"));
+  EXPECT_TRUE(has("hadal_http_answers_total{status=\"200\"} 2"));
+  EXPECT_TRUE(has("hadal_first_token_seconds_count 2"));
+  EXPECT_TRUE(
+      has("hadal_cached_tokens_total " + std::to_string(second["prompt_tokens"].get<int>() - 1)));
+}
+
 TEST_F(ServerTest, ModelsAndHealth) {
   start();
   TestClient client(server_->port());
@@ -316,7 +422,7 @@ TEST_F(ServerTest, PromptsBeyondTheContextAreRefusedWithNumbers) {
 }
 
 TEST_F(ServerTest, AFullQueueAnswers503) {
-  start({.max_queue = 1});
+  start({.max_running = 1, .max_queue = 1});
   gate_.hold_before_decoding();
   TestClient running(server_->port());
   running.send(post_request(kPath, chat("hello").dump()));
