@@ -92,6 +92,13 @@ void BlockPool::release(std::vector<int32_t>& ids) {
   ids.clear();
 }
 
+void BlockPool::set_kind(int32_t id, BlockKind kind) {
+  Block& block = used_block(id);
+  --statistics_.used[static_cast<size_t>(block.kind)];
+  block.kind = kind;
+  ++statistics_.used[static_cast<size_t>(kind)];
+}
+
 void BlockPool::set_indexed(int32_t id, bool indexed) {
   Block& block = used_block(id);
   HADAL_CHECK(block.indexed != indexed);

@@ -53,6 +53,8 @@ class BlockPool {
   // One reference less to each; a block without references is free. Empties `ids`.
   void release(std::vector<int32_t>& ids);
   void release(int32_t id);
+  // What a block in use holds from now on.
+  void set_kind(int32_t id, BlockKind kind);
   int references(int32_t id) const { return blocks_[static_cast<size_t>(id)].references; }
 
   // For the prefix index: whether one of the references to `id` is the index's own. A block whose

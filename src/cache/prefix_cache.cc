@@ -185,6 +185,12 @@ bool PrefixCache::add_image(PrefixHandle& handle, std::span<const int32_t> token
   return in_memory;
 }
 
+void PrefixCache::keep(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache,
+                       std::span<const float> streams) {
+  store_image(handle, tokens, cache, streams);
+  index_.keep(handle.chain, tokens, cache, streams);
+}
+
 bool PrefixCache::store_image(PrefixHandle& handle, std::span<const int32_t> tokens,
                               SequenceCache& cache, std::span<const float> streams) {
   add_pages(handle, tokens, cache);

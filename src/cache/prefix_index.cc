@@ -233,6 +233,14 @@ bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
   return adopt_image(chain, tokens, std::move(*image));
 }
 
+void PrefixIndex::keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
+                       std::span<const float> streams) {
+  HADAL_CHECK(cache.length > 0);
+  add_pages(chain, tokens, cache);
+  const auto known = tokens.first(static_cast<size_t>(cache.length));
+  adopt_image(chain, known, move_to_image(pool_, layout_, cache, tokens, streams));
+}
+
 int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens, int first,
                              std::span<const int32_t> blocks) {
   chain.cover(tokens);

@@ -80,6 +80,10 @@ class PrefixIndex {
   bool add_image(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
                  std::span<const float> streams = {});
 
+  // The same for a sequence that ends here: its blocks become the image, `cache` becomes empty.
+  void keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
+            std::span<const float> streams = {});
+
   // Add what a slower tier gave back: `blocks` for the pages of the chain from `first` on, or an
   // image. They take over the caller's references; what is there already, or has nothing to build
   // on, goes back to the pool. adopt_pages returns how many pages of the chain are there then.

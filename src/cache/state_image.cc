@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -45,6 +46,32 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layou
     image.tail.assign(rest.begin(), rest.end());
   }
   HADAL_CHECK(taken);
+  return image;
+}
+
+StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCache& cache,
+                         std::span<const int32_t> tokens, std::span<const float> streams) {
+  const int length = cache.length;
+  HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
+  StateImage image{.state_units = std::move(cache.state_units),
+                   .length = length,
+                   .drafter_length = image_drafter_length(cache),
+                   .streams = {streams.begin(), streams.end()}};
+  const auto full_pages = static_cast<size_t>(length / layout.page_tokens);
+  if (const int tail = length % layout.page_tokens; tail > 0) {
+    image.partial_page.push_back(cache.pages[full_pages]);
+    cache.pages.erase(cache.pages.begin() + static_cast<std::ptrdiff_t>(full_pages));
+    const auto rest = tokens.subspan(static_cast<size_t>(length - tail), static_cast<size_t>(tail));
+    image.tail.assign(rest.begin(), rest.end());
+  }
+  for (const auto* blocks : {&image.state_units, &image.partial_page}) {
+    for (const int32_t id : *blocks) {
+      HADAL_CHECK(pool.references(id) == 1);
+      pool.set_kind(id, BlockKind::kImage);
+    }
+  }
+  cache.state_units.clear();
+  release_sequence(pool, cache);
   return image;
 }
 

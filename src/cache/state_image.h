@@ -38,6 +38,11 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layou
                                        const SequenceCache& cache, std::span<const int32_t> tokens,
                                        std::span<const float> streams = {});
 
+// The same of a sequence that ends here: its slot and its unfinished page become the image, the
+// other blocks are released, and `cache` is empty. Needs no room.
+StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCache& cache,
+                         std::span<const int32_t> tokens, std::span<const float> streams = {});
+
 // Makes `cache` continue at the image's length. It must hold a slot, the full pages before that
 // length, and where the length is no page boundary a page of its own for the rest.
 void restore_image(const BlockPool& pool, const CacheLayout& layout, const StateImage& image,

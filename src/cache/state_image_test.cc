@@ -52,6 +52,35 @@ TEST(StagedCommit, LeavesTheSameStateAsSteps) {
   }
 }
 
+// A sequence that ends leaves its own blocks as the image: no copy, and no room needed.
+TEST(MoveToImage, GoesOnWithTheSameBitsAndTakesNoRoom) {
+  const CacheLayout& layout = Pico::get().layout();
+  for (const int length : {100, 128, 200}) {
+    BlockPool pool(layout.block_bytes, 2 * blocks_for_sequence(layout, 300));
+    SequenceCache cache;
+    ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
+    ASSERT_TRUE(advance_matches(oracle(), length, 100, pool, cache));
+    std::vector<int32_t> full(cache.pages.begin(), cache.pages.begin() + length / kPageTokens);
+    for (const int32_t page : full) pool.retain(page);
+    const int free = pool.free_blocks();
+    StateImage image = move_to_image(pool, layout, cache, oracle().tokens);
+    EXPECT_TRUE(cache.pages.empty() && cache.state_units.empty());
+    EXPECT_EQ(image.blocks(), blocks_for_image(layout, length));
+    EXPECT_EQ(pool.free_blocks(), free + layout.pages_for(300) - layout.pages_for(length));
+    EXPECT_EQ(pool.statistics().used_by(BlockKind::kImage), image.blocks());
+    EXPECT_EQ(pool.statistics().used_by(BlockKind::kSlot), 0);
+
+    poison_free_blocks(pool);
+    cache.pages = full;
+    ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
+    restore_image(pool, layout, image, cache);
+    EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, cache)) << "image at " << length;
+    release_image(pool, image);
+    release_sequence(pool, cache);
+    EXPECT_EQ(pool.free_blocks(), pool.capacity());
+  }
+}
+
 class ImageAt : public testing::TestWithParam<int> {};
 
 // Also what a stale ring row, a ring shifted against its positions, a lost compressor row or a lost

@@ -219,8 +219,7 @@ bool Scheduler::preempt_last() {
 std::unique_ptr<Sequence> Scheduler::take(Sequences& from, size_t index, bool keep) {
   std::unique_ptr<Sequence> sequence = std::move(from[index]);
   from.erase(from.begin() + static_cast<std::ptrdiff_t>(index));
-  if (keep && sequence->cache.length > 0) memory_.take_image(*sequence);
-  memory_.release(*sequence);
+  memory_.release(*sequence, keep);
   return sequence;
 }
 

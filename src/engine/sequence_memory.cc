@@ -164,15 +164,18 @@ void SequenceMemory::suspend(Sequence& sequence) {
       sequence.spilled = spill_->spill(pool_, layout_, sequence.cache, first);
     }
     if (!sequence.spilled && reuse_) {
-      prefixes_.store_image(*sequence.prefix, sequence.tokens, sequence.cache);
+      prefixes_.keep(*sequence.prefix, sequence.tokens, sequence.cache);
     }
   }
   release_sequence(pool_, sequence.cache);
   sequence.promotions_tried = 0;
 }
 
-void SequenceMemory::release(Sequence& sequence) {
+void SequenceMemory::release(Sequence& sequence, bool keep) {
   settle(sequence);
+  if (keep && reuse_ && sequence.cache.length > 0) {
+    prefixes_.keep(*sequence.prefix, sequence.tokens, sequence.cache);
+  }
   if (sequence.spilled) {
     spill_->discard(*sequence.spilled);
     sequence.spilled.reset();

@@ -22,11 +22,11 @@
 namespace hadal {
 
 struct SequenceMemoryOptions {
-  int blocks = 0;            // of the pool
-  bool reuse = true;         // keep prefixes for later requests
-  DiskOptions disk = {};     // no disk tier where max_bytes is 0
-  CacheIdentity identity;    // for the disk tier
-  uint64_t spill_bytes = 0;  // of the spill file; 0: none
+  int blocks = 0;               // of the pool
+  bool reuse = true;            // keep prefixes for later requests
+  DiskOptions disk = {};        // no disk tier where max_bytes is 0
+  CacheIdentity identity = {};  // for the disk tier
+  uint64_t spill_bytes = 0;     // of the spill file; 0: none
   std::filesystem::path spill_directory = {};
 };
 
@@ -57,11 +57,11 @@ class SequenceMemory {
   // Keeps the state at the present length for requests to come, where there is room.
   void take_image(Sequence& sequence);
 
-  // The sequence makes way: its state goes to the spill file, or else to the disk tier, or else is
-  // computed again when it comes back.
+  // The sequence makes way: its state goes to the spill file, or else to the disk tier. Otherwise
+  // it is computed again when it comes back, from what nobody evicted meanwhile.
   void suspend(Sequence& sequence);
-  // For good, wherever it is.
-  void release(Sequence& sequence);
+  // For good, wherever it is; with `keep` its state stays for requests that begin as it did.
+  void release(Sequence& sequence, bool keep);
   // Evicts everything that no sequence holds.
   void evict_all() { prefixes_.index().clear(); }
 
