@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/model_setup.h"
+#include "cli/status_line.h"
 #include "engine/engine.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
@@ -34,7 +35,7 @@ int serve_command(const ParsedLine& line) {
                              .max_context = static_cast<int>(line.integer("context").value_or(0))});
 
   const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");
-  log->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   ServerOptions options;
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
@@ -47,7 +48,10 @@ int serve_command(const ParsedLine& line) {
   log->info("{} with {} tokens of context on http://{}{}{}:{}", options.model_name,
             engine.max_context(), is_ipv6 ? "[" : "", options.host, is_ipv6 ? "]" : "",
             server.port());
-  server.run();
+  {
+    const StatusLine status([&engine] { return engine.statistics(); });
+    server.run();
+  }
   log->info("stopped");
   return 0;
 }
