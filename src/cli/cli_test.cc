@@ -102,6 +102,25 @@ TEST(CommandLineTest, RefusesWrongValues) {
   EXPECT_EQ(refusal({"inspect", "--json=no", "d"}), "--json: takes no value; write --json");
 }
 
+TEST(CommandLineTest, ReadsSizes) {
+  const auto size = [](const std::string& value) {
+    return parse({"serve", "--kv-spill", value}).size("kv-spill");
+  };
+  EXPECT_EQ(size("0"), 0U);
+  EXPECT_EQ(size("1000"), 1000U);
+  EXPECT_EQ(size("2k"), 2048U);
+  EXPECT_EQ(size("1.5M"), 1572864U);
+  EXPECT_EQ(size("16G"), uint64_t{16} << 30);
+  EXPECT_EQ(parse({"serve"}).size("kv-disk-size"), uint64_t{16} << 30);
+  EXPECT_EQ(parse({"serve"}).size("kv-memory"), std::nullopt);
+  for (const char* wrong : {"G", "", "-1G", "1GB", "nan", "inf", "1e30", "9999999T", "1 G"}) {
+    EXPECT_NE(refusal({"serve", "--kv-spill", wrong}), "") << wrong;
+  }
+  EXPECT_EQ(refusal({"serve", "--kv-memory", "0"}),
+            "--kv-memory: cannot be '0'; give a number of bytes with K, M, G or T behind it, such "
+            "as 16G");
+}
+
 TEST(CommandLineTest, RefusesMissingAndSurplusArguments) {
   EXPECT_EQ(refusal({"synth"}), "hadal synth: needs PRESET; give pico, flash or pro");
   EXPECT_EQ(refusal({"inspect"}), "hadal inspect: needs DIR; see hadal inspect --help");

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -46,6 +47,26 @@ bool parses_whole(const std::string& value, T& number) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
+// "16G", "512M", "1.5T" or plain bytes.
+std::optional<uint64_t> parse_size(std::string_view value) {
+  constexpr std::string_view kUnits = "KMGT";
+  constexpr double kStep = 1024;
+  constexpr double kMost = 9e15;  // doubles tell apart all whole numbers below
+  double factor = 1;
+  if (!value.empty()) {
+    const auto letter = static_cast<char>(std::toupper(static_cast<unsigned char>(value.back())));
+    if (const size_t unit = kUnits.find(letter); unit != std::string_view::npos) {
+      factor = std::pow(kStep, static_cast<double>(unit) + 1);
+      value.remove_suffix(1);
+    }
+  }
+  double number = 0;
+  if (!parses_whole(std::string(value), number)) return std::nullopt;
+  number *= factor;
+  if (!(number >= 0 && number <= kMost)) return std::nullopt;
+  return static_cast<uint64_t>(number);
+}
+
 void check_option(const OptionSpec& spec, const std::string& value) {
   const std::string where = "--" + std::string(spec.name);
   switch (spec.type) {
@@ -66,6 +87,14 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       if (!parsed || number < spec.minimum || number > spec.maximum) {
         refuse(where, "cannot be '" + printable(value) + "'",
                fmt::format("give a number from {} to {}", spec.minimum, spec.maximum));
+      }
+      break;
+    }
+    case OptionType::kSize: {
+      const std::optional<uint64_t> bytes = parse_size(value);
+      if (!bytes || static_cast<double>(*bytes) < spec.minimum) {
+        refuse(where, "cannot be '" + printable(value) + "'",
+               "give a number of bytes with K, M, G or T behind it, such as 16G");
       }
       break;
     }
@@ -222,6 +251,14 @@ std::optional<double> ParsedLine::number(std::string_view name) const {
   double number = 0;
   HADAL_CHECK(parses_whole(*value, number));
   return number;
+}
+
+std::optional<uint64_t> ParsedLine::size(std::string_view name) const {
+  const std::optional<std::string> value = text(name);
+  if (!value) return std::nullopt;
+  const std::optional<uint64_t> bytes = parse_size(*value);
+  HADAL_CHECK(bytes.has_value());
+  return bytes;
 }
 
 bool ParsedLine::flag(std::string_view name) const { return values_.contains(name); }

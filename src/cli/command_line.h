@@ -30,6 +30,7 @@ class ParsedLine {
   std::optional<std::string> text(std::string_view name) const;
   std::optional<int64_t> integer(std::string_view name) const;
   std::optional<double> number(std::string_view name) const;
+  std::optional<uint64_t> size(std::string_view name) const;  // in bytes
   bool flag(std::string_view name) const;
   // The value of an option that the command cannot do without. Throws Error kInvalidArgument.
   std::string required_text(std::string_view name) const;

@@ -70,6 +70,8 @@ std::string type_text(const OptionSpec& option) {
       return fmt::format("whole number, {:.0f} to {:.0f}", option.minimum, option.maximum);
     case OptionType::kNumber:
       return fmt::format("number, {} to {}", option.minimum, option.maximum);
+    case OptionType::kSize:
+      return "size, such as 512M or 16G";
     case OptionType::kFlag:
       return "switch";
     case OptionType::kChoice:

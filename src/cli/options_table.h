@@ -25,7 +25,7 @@ constexpr unsigned operator|(Command a, Command b) {
 }
 constexpr unsigned operator|(unsigned a, Command b) { return a | static_cast<unsigned>(b); }
 
-enum class OptionType { kText, kPath, kInteger, kNumber, kFlag, kChoice };
+enum class OptionType { kText, kPath, kInteger, kNumber, kSize, kFlag, kChoice };
 
 struct OptionSpec {
   std::string_view name;  // without dashes
@@ -36,7 +36,7 @@ struct OptionSpec {
   std::string_view fallback_note = {};  // for the help, when the fallback cannot be written down
   std::string_view help = {};
   unsigned commands = 0;  // of Command
-  // kInteger and kNumber: the least and greatest value allowed.
+  // kInteger and kNumber: the least and greatest value allowed; kSize: the least, in bytes.
   double minimum = 0;
   double maximum = 0;
   std::vector<std::string_view> choices = {};  // kChoice

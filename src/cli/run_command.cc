@@ -103,7 +103,9 @@ int run_command(const ParsedLine& line) {
       conversation_options(line, sampling_defaults(directory.path()));
   Engine engine(checkpoint, {.threads = thread_count(line),
                              .model = model_options(line, directory),
-                             .max_context = static_cast<int>(line.integer("context").value_or(0))});
+                             .max_context = static_cast<int>(line.integer("context").value_or(0)),
+                             .max_running = 1,
+                             .kv_memory = line.size("kv-memory").value_or(0)});
   Conversation conversation(engine, tokenizer, options);
   if (prompt) return answer_once(conversation, *prompt);
   return chat_loop(conversation, fmt::format("{}, {} tokens of context; /help lists the commands\n",

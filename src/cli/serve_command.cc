@@ -24,18 +24,34 @@ void log_request(spdlog::logger& log, const RequestLog& request) {
           request.error.empty() ? "" : " ", printable(request.error));
 }
 
+EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& directory,
+                             const std::shared_ptr<spdlog::logger>& log) {
+  EngineOptions options;
+  options.threads = thread_count(line);
+  options.model = model_options(line, directory);
+  options.max_context = static_cast<int>(line.integer("context").value_or(0));
+  options.max_running = static_cast<int>(line.integer("max-running").value());
+  options.max_queue = static_cast<int>(line.integer("max-queue").value());
+  options.step_budget_ms = static_cast<int>(line.integer("step-budget").value());
+  options.kv_memory = line.size("kv-memory").value_or(0);
+  options.kv_disk = line.text("kv-disk").value_or("");
+  options.kv_disk_size = line.size("kv-disk-size").value();
+  options.kv_spill = line.size("kv-spill").value();
+  options.log = [log](const std::string& message) { log->warn(printable(message, 1000)); };
+  return options;
+}
+
 }  // namespace
 
 int serve_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
-  Engine engine(checkpoint, {.threads = thread_count(line),
-                             .model = model_options(line, directory),
-                             .max_context = static_cast<int>(line.integer("context").value_or(0))});
-
   const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  Engine engine(checkpoint, engine_options(line, directory, log));
+  log->info(engine.describe_cache());
+
   ServerOptions options;
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
