@@ -29,6 +29,13 @@ using test::StepGate;
 
 constexpr uint64_t kSpillBytes = 64 << 20;
 
+// Sanitizers make the model thirty times slower.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kLongestPrompt = 700;
+#else
+constexpr int kLongestPrompt = 3000;
+#endif
+
 const Checkpoint& nano() {
   static const Checkpoint checkpoint =
       Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
@@ -117,11 +124,12 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// Prompts of 1 to 3,000 tokens, some with a common beginning.
+// Prompts of 1 to 3,000 tokens, two with a common beginning.
 std::vector<GenerateRequest> sixteen_requests() {
   std::vector<GenerateRequest> requests;
-  const std::vector<int32_t> shared = make_prompt(700, 3);
-  const std::vector<int> lengths = {1, 2, 3, 5, 17, 64, 127, 128, 129, 255, 257, 600, 1100, 3000};
+  const std::vector<int32_t> shared = make_prompt(600, 3);
+  const std::vector<int> lengths = {
+      1, kLongestPrompt, 2, 600, kLongestPrompt / 3, 129, 3, 255, 64, 127, 128, 5, 17, 257};
   for (size_t i = 0; i < lengths.size(); ++i) {
     const auto salt = static_cast<int>(i);
     requests.push_back(sampled(make_prompt(lengths[i], salt), 24, 100 + i));
@@ -141,8 +149,9 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
     }
   }
   const TemporaryDirectory directory;
-  // Too small for all: the longest needs 12 pages and all 16 need as many slots.
-  const int longest = blocks_for_sequence(layout(), 3100);
+  // What is short of memory holds the longest and a few others.
+  const int longest = blocks_for_sequence(layout(), kLongestPrompt + 100);
+  constexpr size_t kUrgent = 8;
   struct Setup {
     const char* name;
     int threads;
@@ -164,12 +173,17 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
     options.kv_spill = setup.spill;
     if (setup.disk) options.kv_disk = directory.path();
     options.step_budget_ms = 30;
+    if (setup.blocks > 0) options.max_running = 5;
     Engine engine(nano(), options);
     for (int round = 0; round < setup.rounds; ++round) {
       std::vector<Pending> pending;
       std::vector<Pending> cancelled;
+      std::vector<int32_t> begun;  // the first token of the first request
       for (size_t i = 0; i < requests.size(); ++i) {
-        pending.push_back(submit(engine, requests[i]));
+        GenerateRequest request = requests[i];
+        if (i == kUrgent) begun.push_back(std::get<TokenEvent>(pending[0].queue->pop()).token);
+        if (i >= kUrgent) request.priority = 1;  // others make way
+        pending.push_back(submit(engine, request));
         if (i % 4 == 0) {
           cancelled.push_back(
               submit(engine, sampled(make_prompt(900, static_cast<int>(i)), 50, i)));
@@ -177,13 +191,15 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
       }
       for (Pending& request : cancelled) request.handle.cancel();
       for (size_t i = 0; i < pending.size(); ++i) {
-        const Outcome outcome = pending[i].wait();
+        Outcome outcome = pending[i].wait();
         EXPECT_FALSE(outcome.finish.error.has_value());
+        if (i == 0) outcome.tokens = joined(begun, outcome.tokens);
         EXPECT_EQ(outcome.tokens, expected[i]) << setup.name << ", request " << i;
       }
     }
     const EngineStatistics statistics = engine.statistics();
     EXPECT_EQ(statistics.failed, 0);
+    EXPECT_GE(statistics.preemptions, setup.blocks > 0 ? 1 : 0) << setup.name;
     EXPECT_EQ(statistics.pool.free + statistics.pool.idle, statistics.pool.capacity);
     EXPECT_GE(statistics.prefix.hits, setup.rounds - 1) << setup.name;
   }
@@ -193,8 +209,8 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
 enum class Comeback { kFromSpillFile, kFromMemory, kComputedAgain };
 
 void expect_preemption(uint64_t spill, Comeback comeback) {
-  const GenerateRequest first = sampled(make_prompt(500, 1), 200, 1);
-  const GenerateRequest second = sampled(make_prompt(500, 2), 200, 2);
+  const GenerateRequest first = sampled(make_prompt(240, 1), 40, 1);
+  const GenerateRequest second = sampled(make_prompt(240, 2), 40, 2);
   std::vector<int32_t> expected_first;
   std::vector<int32_t> expected_second;
   {
@@ -202,13 +218,13 @@ void expect_preemption(uint64_t spill, Comeback comeback) {
     expected_first = run(alone, first).tokens;
     expected_second = run(alone, second).tokens;
   }
-  // Two pages each for the prompts and one more for the younger to start beside the older; a third
+  // A page each for the prompts and one more for the younger to start beside the older; a second
   // page for both answers does not fit.
   EngineOptions options;
   options.threads = 1;
   options.kv_spill = spill;
   options.reuse_prefixes = comeback == Comeback::kFromMemory;
-  options.kv_memory = bytes_of(2 * blocks_for_sequence(layout(), 500) + 1);
+  options.kv_memory = bytes_of(2 * blocks_for_sequence(layout(), 240) + 1);
   Engine engine(nano(), options);
   Pending a = submit(engine, first);
   Pending b = submit(engine, second);
@@ -243,7 +259,7 @@ TEST(EngineLoad, APreemptedRequestIsComputedAgainWhenTheSpillFileIsFull) {
 
 TEST(EngineLoad, AnIdenticalPromptComputesOneToken) {
   Engine engine(nano(), {.threads = 1});
-  for (const int length : {2, 100, 256, 257, 513, 1500}) {
+  for (const int length : {2, 100, 256, 257, 513}) {
     const GenerateRequest request = sampled(make_prompt(length, length), 5, 7);
     const Outcome first = run(engine, request);
     EXPECT_LE(first.finish.cached_tokens, 1);  // all begin with the same token
@@ -257,7 +273,7 @@ TEST(EngineLoad, AnIdenticalPromptComputesOneToken) {
 
 TEST(EngineLoad, AnEditNearTheEndOfALongPromptComputesLessThanTwoPages) {
   Engine engine(nano(), {.threads = 1});
-  for (const int length : {1536, 1566, 1700}) {
+  for (const int length : {1024, 1054, 1200}) {
     std::vector<int32_t> prompt = make_prompt(length, length);
     run(engine, greedy(prompt, 1));
     prompt[static_cast<size_t>(length - 30)] ^= 1;
@@ -313,7 +329,7 @@ TEST(EngineLoad, PrefixesOutliveTheProcessOnDisk) {
   EngineOptions options;
   options.threads = 1;
   options.kv_disk = directory.path();
-  const GenerateRequest request = sampled(make_prompt(1500, 9), 8, 3);
+  const GenerateRequest request = sampled(make_prompt(700, 9), 8, 3);
   std::vector<int32_t> expected;
   {
     Engine engine(nano(), options);
@@ -322,7 +338,7 @@ TEST(EngineLoad, PrefixesOutliveTheProcessOnDisk) {
   Engine engine(nano(), options);
   const Outcome again = run(engine, request);
   EXPECT_EQ(again.tokens, expected);
-  EXPECT_EQ(again.finish.cached_tokens, 1499);
+  EXPECT_EQ(again.finish.cached_tokens, 699);
   EXPECT_GT(engine.statistics().disk->read, 0);
 }
 
@@ -352,13 +368,13 @@ TEST(EngineLoad, AShortRequestAnswersWithinTwoStepsOfALongPrefill) {
   };
   Engine engine(nano(), options);
   shared.engine = &engine;
-  Pending long_one = submit(engine, greedy(make_prompt(3000, 4), 2));
+  Pending long_one = submit(engine, greedy(make_prompt(2000, 4), 2));
   EXPECT_EQ(long_one.wait().tokens.size(), 2U);
   EXPECT_EQ(shared.short_one.wait().tokens.size(), 1U);
   engine.shutdown(Engine::Shutdown::kDrain);
   // Submitted when a step was about to run: answered by that one's successor.
   EXPECT_LE(shared.answered - shared.submitted, 1);
-  EXPECT_GT(engine.statistics().steps, shared.submitted + 20);
+  EXPECT_GT(engine.statistics().steps, shared.submitted + 15);
 }
 
 TEST(EngineLoad, DecodingGoesOnInEveryStepOfAPrefill) {
@@ -371,12 +387,12 @@ TEST(EngineLoad, DecodingGoesOnInEveryStepOfAPrefill) {
   Pending decoding = submit(engine, greedy(make_prompt(10), 400));
   decoding.queue->pop();  // its first token
   watching = true;
-  Pending prefilling = submit(engine, greedy(make_prompt(2000, 3), 1));
+  Pending prefilling = submit(engine, greedy(make_prompt(1200, 3), 1));
   EXPECT_EQ(prefilling.wait().tokens.size(), 1U);
   EXPECT_EQ(without, 0);
   watching = false;
   decoding.handle.cancel();
-  EXPECT_GT(decoding.wait().tokens.size(), 30U);
+  EXPECT_GE(decoding.wait().tokens.size(), 18U);
 }
 
 TEST(EngineLoad, PrioritiesComeBeforeArrival) {

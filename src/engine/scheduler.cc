@@ -58,20 +58,23 @@ void Scheduler::start(size_t waiting_index) {
 }
 
 void Scheduler::start_waiting() {
+  using Admission = SequenceMemory::Admission;
+  int loading = 0;
   for (size_t i = 0; i < waiting_.size();) {
     Sequence& next = *waiting_[i];
     // Room beside it for the next page of each that runs, lest it has to make way again at once.
-    const auto admission = running() < options_.max_running ? memory_.admit(next, running(), false)
-                                                            : SequenceMemory::Admission::kNoRoom;
-    if (admission == SequenceMemory::Admission::kReady) {
+    const Admission admission = running() + loading < options_.max_running
+                                    ? memory_.admit(next, running(), false)
+                                    : Admission::kNoRoom;
+    if (admission == Admission::kReady) {
       start(i);
-    } else if (admission == SequenceMemory::Admission::kLoading) {
+    } else if (admission == Admission::kLoading) {
+      ++loading;
       ++i;
     } else if (!running_.empty() && running_.back()->request.priority < next.request.priority) {
-      const Sequence* const waiting = &next;
       preempt_last();
       i = 0;
-      while (waiting_[i].get() != waiting) ++i;
+      loading = 0;
     } else {
       break;  // first come, first served: nobody overtakes
     }
