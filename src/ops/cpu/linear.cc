@@ -13,8 +13,10 @@ constexpr int kFp8Block = 128;
 constexpr int kFp4Block = 32;
 // Features that are decoded together: with 4096 inputs half of a 1 MiB share of the second cache.
 constexpr int kPanelFeatures = 32;
-// With a single row nothing is decoded ahead, and a task is what the threads share out.
-constexpr int kSingleRowFeatures = 8;
+// With a single row nothing is decoded ahead, and a task is what the threads share out: long enough
+// for the streams of weights to get going.
+constexpr int kMostSingleRowFeatures = 64;
+constexpr int kLeastSingleRowFeatures = 4;
 // Rows that one panel meets before the next is decoded: their inputs stay in the second cache.
 constexpr int kRowBlock = 64;
 
@@ -86,10 +88,19 @@ void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, 
   }
 }
 
+int single_row_features(int features, int threads) {
+  constexpr int kTasksPerThread = 4;
+  return std::clamp(features / (threads * kTasksPerThread) / kLeastSingleRowFeatures *
+                        kLeastSingleRowFeatures,
+                    kLeastSingleRowFeatures, kMostSingleRowFeatures);
+}
+
 void linear_float(OpContext& context, const LinearArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const WeightMatrix& weight = args.weight;
-  const int panel_features = args.rows > 1 ? kPanelFeatures : kSingleRowFeatures;
+  const int panel_features =
+      args.rows > 1 ? kPanelFeatures
+                    : single_row_features(weight.out_features, context.threads().threads());
   const int panels = (weight.out_features + panel_features - 1) / panel_features;
   const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
   const size_t panel_floats =
