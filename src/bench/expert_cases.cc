@@ -3,6 +3,7 @@
 
 #include "bench/case_inputs.h"
 #include "bench/kernel_case.h"
+#include "ops/bf16_buffer.h"
 #include "ops/experts.h"
 #include "ops/int8_buffer.h"
 
@@ -33,12 +34,14 @@ struct ExpertBuffers {
   AlignedBuffer<float> out;
   Int8Buffer quantised;
   Int8Rows int8;
+  Bf16Buffer packed;
+  Bf16Rows bf16;
   Dispatch dispatch;
   std::vector<ExpertWeights> weights;
 };
 
 // Every assignment has a row of its own; active experts are spread over all.
-void prepare(const CaseModel& model, const Load& load, bool int8, OpContext& context,
+void prepare(const CaseModel& model, const Load& load, Arithmetic arithmetic, OpContext& context,
              ExpertBuffers& buffers) {
   const int experts = model.config.routed_experts;
   const int assignments = load.assignments();
@@ -56,14 +59,18 @@ void prepare(const CaseModel& model, const Load& load, bool int8, OpContext& con
     dispatch.weight.push_back(1.0F);
   }
   const size_t values = as_size(assignments) * as_size(model.config.hidden_size);
-  const float* x = fill_floats(buffers.x, values);
+  float* x = fill_floats(buffers.x, values);
   buffers.out.at_least(values);
-  if (int8) {
-    buffers.int8 = buffers.quantised.quantize(context, x, assignments, model.config.hidden_size);
+  const int hidden = model.config.hidden_size;
+  if (arithmetic == Arithmetic::kInt8) {
+    buffers.int8 = buffers.quantised.quantize(context, x, assignments, hidden);
+  } else {
+    ops::round_activations(context, {.x = x, .out = x, .rows = assignments, .columns = hidden});
+    buffers.bf16 = buffers.packed.pack(context, x, assignments, hidden);
   }
 }
 
-void call(const CaseModel& model, WeightArena& arena, bool int8, OpContext& context,
+void call(const CaseModel& model, WeightArena& arena, Arithmetic arithmetic, OpContext& context,
           ExpertBuffers& buffers) {
   const ModelConfig& config = model.config;
   const auto matrix = [&](int out, int in) { return arena.next(WeightFormat::kFp4, out, in); };
@@ -76,6 +83,7 @@ void call(const CaseModel& model, WeightArena& arena, bool int8, OpContext& cont
   }
   ops::experts(context, {.x = buffers.x.data(),
                          .x_int8 = buffers.int8,
+                         .x_bf16 = buffers.bf16,
                          .experts = buffers.weights.data(),
                          .dispatch = &buffers.dispatch,
                          .out = buffers.out.data(),
@@ -83,26 +91,38 @@ void call(const CaseModel& model, WeightArena& arena, bool int8, OpContext& cont
                          .width = config.expert_width,
                          .expert_count = config.routed_experts,
                          .swiglu_limit = config.swiglu_limit,
-                         .policy = int8 ? ActivationPolicy::kInt8 : ActivationPolicy::kFp8});
+                         .policy = arithmetic == Arithmetic::kInt8 ? ActivationPolicy::kInt8 : ActivationPolicy::kFp8});
+}
+
+std::string_view form_name(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::kInt8:
+      return "fp4 x int8";
+    case Arithmetic::kBf16:
+      return "fp4 x bf16";
+    case Arithmetic::kFloat:
+      return "fp4 x f32";
+  }
+  return "";
 }
 
 KernelCase expert_case(const CaseOptions& options, const CaseModel& model, const Load& load,
-                       bool int8) {
+                       Arithmetic arithmetic) {
   const ModelConfig& config = model.config;
   const double matrix_values = static_cast<double>(config.expert_width) * config.hidden_size;
   auto buffers = std::make_shared<ExpertBuffers>();
   WeightArena* arena = options.arena;
-  return {.group = fmt::format("experts {}, {}", int8 ? "fp4 x int8" : "fp4 x f32",
+  return {.group = fmt::format("experts {}, {}", form_name(arithmetic),
                                load.rows_each < kManyRows ? "few rows" : "32 rows and more"),
           .name = fmt::format("{} {}x{}, {}", model.name, config.expert_width, config.hidden_size,
                               load.name),
           .bytes = load.active * 3 *
                    weight_bytes(WeightFormat::kFp4, config.expert_width, config.hidden_size),
           .macs = 3 * matrix_values * load.assignments(),
-          .arithmetic = int8 ? Arithmetic::kInt8 : Arithmetic::kFloat,
+          .arithmetic = arithmetic,
           .run = [=](OpContext& context) {
-            if (buffers->weights.empty()) prepare(model, load, int8, context, *buffers);
-            call(model, *arena, int8, context, *buffers);
+            if (buffers->weights.empty()) prepare(model, load, arithmetic, context, *buffers);
+            call(model, *arena, arithmetic, context, *buffers);
           }};
 }
 
@@ -115,11 +135,16 @@ std::vector<KernelCase> expert_cases(const CaseOptions& options) {
              {"4 experts of 32 rows", 4, 32, 0},   {"4 experts of 48 rows", 4, 48, 0},
              {"2 experts of 128 rows", 2, 128, 0}, {"1 expert of 65 rows, 7 of 1", 8, 1, 64}};
   }
+  // What the inputs become under the fp8 policy.
+  const Arithmetic fp8_form = has_bf16_pairs(options) ? Arithmetic::kBf16 : Arithmetic::kFloat;
   std::vector<KernelCase> cases;
   for (const CaseModel& model : options.models) {
-    for (const Load& load : loads) cases.push_back(expert_case(options, model, load, true));
-    cases.push_back(expert_case(options, model, loads.front(), false));
-    cases.push_back(expert_case(options, model, {"4 experts of 32 rows", 4, 32, 0}, false));
+    for (const Load& load : loads) {
+      cases.push_back(expert_case(options, model, load, Arithmetic::kInt8));
+    }
+    for (const Load& load : {loads.front(), Load{"4 experts of 32 rows", 4, 32, 0}}) {
+      cases.push_back(expert_case(options, model, load, fp8_form));
+    }
   }
   return cases;
 }

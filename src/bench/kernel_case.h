@@ -35,6 +35,9 @@ struct CaseOptions {
   bool quick = false;  // fewer shapes and rows
 };
 
+// Whether the kernels multiply inputs in bf16.
+inline bool has_bf16_pairs(const CaseOptions& options) { return options.isa == Isa::kAvx512Bf16; }
+
 // Linears of one row and of several, over cold weights.
 std::vector<KernelCase> linear_cases(const CaseOptions& options);
 // Grouped experts: few and many rows per expert, idle and crowded experts.

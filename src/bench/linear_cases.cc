@@ -4,6 +4,7 @@
 
 #include "bench/case_inputs.h"
 #include "bench/kernel_case.h"
+#include "ops/bf16_buffer.h"
 #include "ops/int8_buffer.h"
 #include "ops/linear.h"
 
@@ -21,15 +22,17 @@ struct Shape {
 struct Form {
   std::string name;
   WeightFormat format = WeightFormat::kF32;
-  bool int8_input = false;
+  Arithmetic arithmetic = Arithmetic::kFloat;  // which follows from the form of the inputs
 };
 
-const Form kFp4Int8{"fp4 x int8", WeightFormat::kFp4, true};
-const Form kFp4Float{"fp4 x f32", WeightFormat::kFp4, false};
-const Form kInt8Int8{"int8 x int8", WeightFormat::kFp8, true};
-const Form kFp8Float{"fp8 x f32", WeightFormat::kFp8, false};
-const Form kBf16Float{"bf16 x f32", WeightFormat::kBf16, false};
-const Form kF32Float{"f32 x f32", WeightFormat::kF32, false};
+const Form kFp4Int8{"fp4 x int8", WeightFormat::kFp4, Arithmetic::kInt8};
+const Form kFp4Bf16{"fp4 x bf16", WeightFormat::kFp4, Arithmetic::kBf16};
+const Form kFp4Float{"fp4 x f32", WeightFormat::kFp4};
+const Form kInt8Int8{"int8 x int8", WeightFormat::kFp8, Arithmetic::kInt8};
+const Form kFp8Bf16{"fp8 x bf16", WeightFormat::kFp8, Arithmetic::kBf16};
+const Form kFp8Float{"fp8 x f32", WeightFormat::kFp8};
+const Form kBf16Float{"bf16 x f32", WeightFormat::kBf16};
+const Form kF32Float{"f32 x f32", WeightFormat::kF32};
 
 // Inputs and outputs of one case, made on first use.
 struct LinearBuffers {
@@ -37,11 +40,14 @@ struct LinearBuffers {
   AlignedBuffer<float> out;
   Int8Buffer quantised;
   Int8Rows int8;
+  Bf16Buffer packed;
+  Bf16Rows bf16;
 };
 
 KernelCase linear_case(const CaseOptions& options, const std::string& model, const Form& form,
                        const Shape& shape, int rows) {
-  const bool tiles = form.format == WeightFormat::kFp8 && form.int8_input;
+  const bool tiles =
+      form.format == WeightFormat::kFp8 && form.arithmetic == Arithmetic::kInt8;
   auto buffers = std::make_shared<LinearBuffers>();
   WeightArena* arena = options.arena;
   return {.group = fmt::format("linear {}, {}", form.name, rows == 1 ? "1 row" : "rows"),
@@ -50,14 +56,18 @@ KernelCase linear_case(const CaseOptions& options, const std::string& model, con
                                           shape.in, rows),
           .bytes = weight_bytes(form.format, shape.out, shape.in, tiles),
           .macs = static_cast<double>(shape.out) * shape.in * rows,
-          .arithmetic = form.int8_input ? Arithmetic::kInt8 : Arithmetic::kFloat,
+          .arithmetic = form.arithmetic,
           .run = [=](OpContext& context) {
             if (buffers->x.size() == 0) {
               fill_floats(buffers->x, as_size(rows) * as_size(shape.in));
               buffers->out.at_least(as_size(rows) * as_size(shape.out));
-              if (form.int8_input) {
-                buffers->int8 =
-                    buffers->quantised.quantize(context, buffers->x.data(), rows, shape.in);
+              float* x = buffers->x.data();
+              if (form.arithmetic == Arithmetic::kInt8) {
+                buffers->int8 = buffers->quantised.quantize(context, x, rows, shape.in);
+              } else if (form.arithmetic == Arithmetic::kBf16) {
+                ops::round_activations(context,
+                                       {.x = x, .out = x, .rows = rows, .columns = shape.in});
+                buffers->bf16 = buffers->packed.pack(context, x, rows, shape.in);
               }
             }
             ops::linear(context, {.x = buffers->x.data(),
@@ -66,7 +76,8 @@ KernelCase linear_case(const CaseOptions& options, const std::string& model, con
                                   .rows = rows,
                                   .x_stride = as_size(shape.in),
                                   .out_stride = as_size(shape.out),
-                                  .x_int8 = buffers->int8});
+                                  .x_int8 = buffers->int8,
+                                  .x_bf16 = buffers->bf16});
           }};
 }
 
@@ -109,8 +120,10 @@ std::vector<KernelCase> linear_cases(const CaseOptions& options) {
   for (const CaseModel& model : options.models) {
     const ModelShapes shapes = shapes_of(model.config);
     add(model, kFp4Int8, shapes.fp4);
+    if (has_bf16_pairs(options)) add(model, kFp4Bf16, shapes.fp4);
     add(model, kFp4Float, shapes.fp4);
     add(model, kInt8Int8, shapes.fp8);
+    if (has_bf16_pairs(options)) add(model, kFp8Bf16, shapes.fp8);
     add(model, kFp8Float, shapes.fp8);
     add(model, kBf16Float, shapes.bf16);
     add(model, kF32Float, shapes.f32);
@@ -123,6 +136,10 @@ std::vector<KernelCase> linear_cases(const CaseOptions& options) {
     const Shape shared{"shared w1", expert.out, expert.in};
     for (const int count : rows) {
       cases.push_back(linear_case(options, model.name, kFp4Int8, expert, count));
+      if (has_bf16_pairs(options)) {
+        cases.push_back(linear_case(options, model.name, kFp4Bf16, expert, count));
+        cases.push_back(linear_case(options, model.name, kFp8Bf16, shared, count));
+      }
       cases.push_back(linear_case(options, model.name, kFp4Float, expert, count));
       cases.push_back(linear_case(options, model.name, kInt8Int8, shared, count));
       cases.push_back(linear_case(options, model.name, kFp8Float, shared, count));

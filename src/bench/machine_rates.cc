@@ -26,6 +26,7 @@ const probe::ProbeKernels& read_kernels(Isa isa) {
     case Isa::kAvx2:
       return probe::avx2_kernels();
     case Isa::kAvx512:
+    case Isa::kAvx512Bf16:
       return probe::avx512_kernels();
   }
   return probe::portable_kernels();
@@ -114,6 +115,9 @@ std::string_view dot_instruction(Isa isa, Arithmetic arithmetic) {
       return "multiply and add f32";
     case Isa::kAvx2:
       return arithmetic == Arithmetic::kInt8 ? "vpmaddubsw" : "fma f32 (256)";
+    case Isa::kAvx512Bf16:
+      if (arithmetic == Arithmetic::kBf16) return "vdpbf16ps";
+      [[fallthrough]];
     case Isa::kAvx512:
       return arithmetic == Arithmetic::kInt8 ? "vpdpbusd" : "fma f32 (512)";
   }
@@ -135,7 +139,8 @@ MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& ar
   rates.fork_join_us =
       median_call_seconds(timing, [&] { threads.parallel_for(items, 1, [](int, int, int) {}); }) *
       1e6;
-  if (isa == Isa::kAvx512) add_peaks(rates, threads, probe::avx512_kernels(), timing);
+  const bool avx512 = isa == Isa::kAvx512 || isa == Isa::kAvx512Bf16;
+  if (avx512) add_peaks(rates, threads, probe::avx512_kernels(), timing);
   if (isa != Isa::kRef) add_peaks(rates, threads, probe::avx2_kernels(), timing);
   if (isa == Isa::kRef) add_peaks(rates, threads, probe::portable_kernels(), timing);
   return rates;

@@ -14,7 +14,7 @@
 namespace hadal {
 
 // Which unit a kernel multiplies with.
-enum class Arithmetic { kInt8, kFloat };
+enum class Arithmetic { kInt8, kBf16, kFloat };
 
 struct DotPeak {
   std::string instruction;

@@ -156,7 +156,10 @@ Roofline roofline(const StepCosts& costs, const MachineRates& rates, Isa isa,
                   ActivationPolicy policy) {
   const double int8_peak = rates.peak(dot_instruction(isa, Arithmetic::kInt8)) * 1e9;
   const double float_peak = rates.peak(dot_instruction(isa, Arithmetic::kFloat)) * 1e9;
-  const double quantised_peak = policy == ActivationPolicy::kInt8 ? int8_peak : float_peak;
+  const double bf16_peak = rates.peak(dot_instruction(isa, Arithmetic::kBf16)) * 1e9;
+  const double quantised_peak = policy == ActivationPolicy::kInt8  ? int8_peak
+                                : policy == ActivationPolicy::kFp8 ? bf16_peak
+                                                                   : float_peak;
   return {.memory_seconds = costs.bytes() / (rates.read_gb_per_s * 1e9),
           .arithmetic_seconds =
               (costs.expert_macs + costs.quantised_macs) / quantised_peak +

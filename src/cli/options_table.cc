@@ -345,7 +345,7 @@ const std::vector<OptionSpec>& options() {
        .fallback_note = "the best this processor has",
        .help = "The instruction set of the kernels",
        .commands = kModelCommands | Command::kBench,
-       .choices = {"ref", "avx2", "avx512"}},
+       .choices = {"ref", "avx2", "avx512", "avx512-bf16"}},
 
       {.name = "threads",
        .letter = 't',

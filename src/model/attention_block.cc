@@ -25,7 +25,8 @@ void plain_linear(BlockContext& block, const WeightMatrix& weight, const LinearI
                           .rows = block.plan.rows,
                           .x_stride = as_size(weight.in_features),
                           .out_stride = as_size(weight.out_features),
-                          .x_int8 = input.int8});
+                          .x_int8 = input.int8,
+                          .x_bf16 = input.bf16});
 }
 
 // Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
@@ -97,6 +98,7 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
                           .x_stride = as_size(latent_width),
                           .out_stride = as_size(config.hidden_size),
                           .x_int8 = latent_input.int8,
+                          .x_bf16 = latent_input.bf16,
                           .segments = config.o_groups});
 }
 

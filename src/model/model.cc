@@ -165,7 +165,8 @@ void Model::Impl::start_mtp_streams(const StepPlan& plan, std::span<const float>
                       .rows = x_rows,
                       .x_stride = hidden,
                       .out_stride = hidden,
-                      .x_int8 = input.int8});
+                      .x_int8 = input.int8,
+                      .x_bf16 = input.bf16});
   };
   normalized_projection(mtp.hnorm, mtp.h_proj, main_streams.data(), rows * streams, out);
   float* embedding = block_input.at_least(as_size(rows) * hidden);

@@ -23,7 +23,8 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
                   .rows = rows,
                   .x_stride = as_size(weights.w1.in_features),
                   .out_stride = as_size(width),
-                  .x_int8 = input.int8};
+                  .x_int8 = input.int8,
+                  .x_bf16 = input.bf16};
   ops::linear(block.ops, args);
   args.weight = weights.w3;
   args.out = up;
@@ -42,7 +43,8 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
                           .rows = rows,
                           .x_stride = as_size(width),
                           .out_stride = as_size(weights.w2.out_features),
-                          .x_int8 = gated.int8});
+                          .x_int8 = gated.int8,
+                          .x_bf16 = gated.bf16});
 }
 
 }  // namespace
@@ -89,6 +91,7 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
   float* expert_out = buffers.expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
   ops::experts(block.ops, {.x = input.x,
                            .x_int8 = input.int8,
+                           .x_bf16 = input.bf16,
                            .experts = weights.experts.data(),
                            .dispatch = &buffers.dispatch,
                            .out = expert_out,

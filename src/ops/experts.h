@@ -54,6 +54,7 @@ struct ExpertWeights {
 struct ExpertsArgs {
   const float* x = nullptr;  // [rows, hidden]; under kFp8 already rounded, else as it is
   Int8Rows x_int8 = {};      // under kInt8: the same rows in int8, where they have that form
+  Bf16Rows x_bf16 = {};      // under kFp8: the same rows in bf16, where the kernels know that form
   const ExpertWeights* experts = nullptr;  // [experts]
   const Dispatch* dispatch = nullptr;
   float* out = nullptr;  // [assignments, hidden]

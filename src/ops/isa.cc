@@ -15,8 +15,10 @@ struct IsaName {
   Isa isa;
   std::string_view name;
 };
-constexpr std::array<IsaName, 3> kNames = {
-    {{Isa::kRef, "ref"}, {Isa::kAvx2, "avx2"}, {Isa::kAvx512, "avx512"}}};
+constexpr std::array<IsaName, 4> kNames = {{{Isa::kRef, "ref"},
+                                           {Isa::kAvx2, "avx2"},
+                                           {Isa::kAvx512, "avx512"},
+                                           {Isa::kAvx512Bf16, "avx512-bf16"}}};
 
 KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   KernelTable table = reference_kernels();
@@ -32,6 +34,7 @@ KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   table.choose_entries = cpu::choose_entries;
   table.swiglu = cpu::swiglu;
   table.experts = cpu::experts;
+  if (micro.pack_bf16 != nullptr) table.pack_bf16_rows = cpu::pack_bf16_rows;
   return table;
 }
 
@@ -74,6 +77,9 @@ bool isa_supported(Isa isa) {
       return isa_supported(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+    case Isa::kAvx512Bf16:
+      return isa_supported(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16") &&
+             __builtin_cpu_supports("avx512vbmi");
   }
   return false;
 #else
@@ -82,6 +88,7 @@ bool isa_supported(Isa isa) {
 }
 
 Isa best_isa() {
+  if (isa_supported(Isa::kAvx512Bf16)) return Isa::kAvx512Bf16;
   if (isa_supported(Isa::kAvx512)) return Isa::kAvx512;
   if (isa_supported(Isa::kAvx2)) return Isa::kAvx2;
   return Isa::kRef;
@@ -105,6 +112,11 @@ const KernelTable& kernels_for(Isa isa) {
     }
     case Isa::kAvx512: {
       static const KernelTable kTable = vector_kernels(cpu::avx512_micro_kernels());
+      static const KernelTable& kChecked = checked(kTable);
+      return kChecked;
+    }
+    case Isa::kAvx512Bf16: {
+      static const KernelTable kTable = vector_kernels(cpu::avx512_bf16_micro_kernels());
       static const KernelTable& kChecked = checked(kTable);
       return kChecked;
     }

@@ -14,9 +14,10 @@ enum class Isa {
   kRef,     // the scalar reference, on any machine
   kAvx2,    // AVX2, FMA, F16C
   kAvx512,  // AVX-512 F, BW, DQ, VL and VNNI
+  kAvx512Bf16,  // these, BF16 and VBMI
 };
 
-std::string_view isa_name(Isa isa);                       // "ref", "avx2", "avx512"
+std::string_view isa_name(Isa isa);                       // "ref", "avx2", "avx512", "avx512-bf16"
 std::optional<Isa> isa_from_name(std::string_view name);  // none for other names
 
 bool isa_supported(Isa isa);

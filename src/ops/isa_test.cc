@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "ops/bf16_buffer.h"
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/testing.h"
@@ -14,6 +15,7 @@
 namespace hadal {
 namespace {
 
+using testing_support::ReferenceOps;
 using testing_support::Values;
 
 class EveryIsa : public testing::TestWithParam<Isa> {
@@ -24,7 +26,7 @@ class EveryIsa : public testing::TestWithParam<Isa> {
 };
 
 TEST(Isa, NamesRoundTrip) {
-  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16}) {
     EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
   }
   EXPECT_FALSE(isa_from_name("sse").has_value());
@@ -65,11 +67,24 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
                         .scale = scales.data(),
                         .out_features = shape.out_features,
                         .in_features = shape.in_features};
-    const auto check = [&](const char* what, bool int8, int segments) {
+    std::vector<float> rounded(x.size());
+    ops::round_activations(context, {.x = x.data(),
+                                     .out = rounded.data(),
+                                     .rows = kRows,
+                                     .columns = shape.in_features});
+    Bf16Buffer packed;
+    const Bf16Rows x_bf16 = packed.pack(context, rounded.data(), kRows, shape.in_features);
+    enum class Form { kFloat, kInt8, kBf16 };
+    const auto check = [&](const char* what, Form form, int segments) {
       const auto run = [&](size_t first, int rows) {
         std::vector<float> y(static_cast<size_t>(rows) * out);
         Int8Rows part;
-        if (int8) {
+        Bf16Rows bf16;
+        if (form == Form::kBf16) {
+          bf16 = x_bf16;
+          bf16.values += first * in;
+        }
+        if (form == Form::kInt8) {
           part = x_int8;
           part.codes += first * in;
           part.scales += first * (in / 128);
@@ -82,6 +97,7 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
                               .x_stride = in,
                               .out_stride = out,
                               .x_int8 = part,
+                              .x_bf16 = bf16,
                               .segments = segments});
         return y;
       };
@@ -98,18 +114,21 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
     for (const WeightFormat format :
          {WeightFormat::kF32, WeightFormat::kBf16, WeightFormat::kFp8, WeightFormat::kFp4}) {
       weight.format = format;
-      check("float", false, 1);
-      check("float in segments", false, shape.in_features / 64);
+      check("float", Form::kFloat, 1);
+      check("float in segments", Form::kFloat, shape.in_features / 64);
+      if (x_bf16.values == nullptr || !has_bf16_form(weight)) continue;
+      check("bf16", Form::kBf16, 1);
+      check("bf16 in segments", Form::kBf16, shape.in_features / 128);
     }
-    if (has_int8_form(weight)) check("FP4 in int8", true, 1);
+    if (has_int8_form(weight)) check("FP4 in int8", Form::kInt8, 1);
     weight.format = WeightFormat::kFp8;
     weight.int8 = {.codes = tile_codes.data(), .scales = tile_scales.data()};
-    check("int8 tiles", true, 1);
-    check("int8 tiles in segments", true, shape.in_features / 128);
+    check("int8 tiles", Form::kInt8, 1);
+    check("int8 tiles in segments", Form::kInt8, shape.in_features / 128);
   }
 }
 
-// The experts of a layer with int8 inputs: the fused path equals the composition of its parts.
+// The experts of a layer with int8 or FP8 inputs: the fused path equals the composition of its parts.
 TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
   constexpr int kHidden = 256;
   constexpr int kWidth = 128;
@@ -134,13 +153,19 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
     weights.push_back({fp4(kWidth, kHidden), fp4(kWidth, kHidden), fp4(kHidden, kWidth)});
   }
   const std::vector<float> x = random.floats(kRows * kHidden);
+  std::vector<float> rounded(x.size());
+  ReferenceOps ref;
+  ops::round_activations(
+      ref.context, {.x = x.data(), .out = rounded.data(), .rows = kRows, .columns = kHidden});
   std::vector<int32_t> chosen;
   for (int row = 0; row < kRows; ++row) chosen.insert(chosen.end(), {0, row % 7 == 0 ? 1 : 3});
   const std::vector<float> chosen_weights(chosen.size(), 0.5F);
   ThreadPool threads(2);
-  const auto run = [&](const KernelTable& kernels) {
+  const auto run = [&](const KernelTable& kernels, ActivationPolicy policy) {
     OpContext context(threads, kernels);
-    Int8Buffer buffer;
+    Int8Buffer int8;
+    Bf16Buffer bf16;
+    const bool fp8 = policy == ActivationPolicy::kFp8;
     Dispatch dispatch;
     ops::dispatch(context, {.experts = chosen.data(),
                             .weights = chosen_weights.data(),
@@ -149,8 +174,11 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
                             .topk = 2,
                             .out = &dispatch});
     std::vector<float> out(chosen.size() * kHidden);
-    ops::experts(context, {.x = x.data(),
-                           .x_int8 = buffer.quantize(context, x.data(), kRows, kHidden),
+    ops::experts(context, {.x = fp8 ? rounded.data() : x.data(),
+                           .x_int8 = fp8 ? Int8Rows{}
+                                         : int8.quantize(context, x.data(), kRows, kHidden),
+                           .x_bf16 = fp8 ? bf16.pack(context, rounded.data(), kRows, kHidden)
+                                         : Bf16Rows{},
                            .experts = weights.data(),
                            .dispatch = &dispatch,
                            .out = out.data(),
@@ -158,19 +186,22 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
                            .width = kWidth,
                            .expert_count = kExperts,
                            .swiglu_limit = 10,
-                           .policy = ActivationPolicy::kInt8});
+                           .policy = policy});
     return out;
   };
-  const std::vector<float> expected = run(reference_kernels());
-  const std::vector<float> actual = run(kernels_for(GetParam()));
-  double difference = 0;
-  double norm = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(static_cast<double>(actual[i]) - expected[i], 2);
-    norm += static_cast<double>(expected[i]) * expected[i];
+  for (const ActivationPolicy policy : {ActivationPolicy::kInt8, ActivationPolicy::kFp8}) {
+    const std::vector<float> expected = run(reference_kernels(), policy);
+    const std::vector<float> actual = run(kernels_for(GetParam()), policy);
+    double difference = 0;
+    double norm = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      difference += std::pow(static_cast<double>(actual[i]) - expected[i], 2);
+      norm += static_cast<double>(expected[i]) * expected[i];
+    }
+    // A code may flip where the vector exponential differs in the last bit: by 1/127 of the largest
+    // input under int8, by an eighth of the input under fp8.
+    EXPECT_LT(difference, (policy == ActivationPolicy::kInt8 ? 1e-7 : 1e-5) * norm);
   }
-  // A code may flip where the vector exponential differs in the last bit.
-  EXPECT_LT(difference, 1e-7 * norm);
 }
 
 // Index keys of one sequence, all of them completed in the step.
@@ -225,8 +256,8 @@ TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512),
-                         [](const auto& isa) { return std::string(isa_name(isa.param)); });
+INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16),
+                         [](const auto& isa) { return testing_support::test_name(isa_name(isa.param)); });
 
 }  // namespace
 }  // namespace hadal

@@ -40,6 +40,7 @@ OpKey linear_key(const LinearArgs& args) {
   const WeightMatrix& weight = args.weight;
   OpKey key{.op = "linear", .out_features = weight.out_features, .in_features = weight.in_features};
   const bool int8 = args.x_int8.codes != nullptr && has_int8_form(weight, args.segments);
+  const bool bf16 = args.x_bf16.values != nullptr && has_bf16_form(weight, args.segments);
   switch (weight.format) {
     case WeightFormat::kF32:
       key.form = "f32";
@@ -48,10 +49,10 @@ OpKey linear_key(const LinearArgs& args) {
       key.form = "bf16";
       break;
     case WeightFormat::kFp8:
-      key.form = int8 ? "int8" : "fp8";
+      key.form = int8 ? "int8" : bf16 ? "fp8 x bf16" : "fp8";
       break;
     case WeightFormat::kFp4:
-      key.form = int8 ? "fp4 x int8" : "fp4";
+      key.form = int8 ? "fp4 x int8" : bf16 ? "fp4 x bf16" : "fp4";
       break;
   }
   return key;
@@ -74,6 +75,11 @@ void round_activations(OpContext& context, const RoundActivationsArgs& args) {
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
   const OpTimer timer(context, {.op = "quantize_int8_rows"});
   context.kernels().quantize_int8_rows(context, args);
+}
+
+void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args) {
+  const OpTimer timer(context, {.op = "pack_bf16_rows"});
+  context.kernels().pack_bf16_rows(context, args);
 }
 
 void linear(OpContext& context, const LinearArgs& args) {

@@ -29,6 +29,7 @@ struct KernelTable {
   Kernel<EmbedArgs> embed = nullptr;
   Kernel<RoundActivationsArgs> round_activations = nullptr;
   Kernel<QuantizeInt8RowsArgs> quantize_int8_rows = nullptr;
+  Kernel<PackBf16RowsArgs> pack_bf16_rows = nullptr;  // none: linears have no use for such inputs
   Kernel<LinearArgs> linear = nullptr;
   Kernel<RmsNormArgs> rms_norm = nullptr;
   Kernel<RopeArgs> rope = nullptr;

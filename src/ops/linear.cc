@@ -12,6 +12,17 @@ Int8Rows columns_from(const Int8Rows& rows, int first) {
           .columns = rows.columns};
 }
 
+Bf16Rows columns_from(const Bf16Rows& rows, int first) {
+  if (rows.values == nullptr) return {};
+  return {.values = rows.values + first, .columns = rows.columns};
+}
+
+bool has_bf16_form(const WeightMatrix& weight, int segments) {
+  const bool scaled = weight.format == WeightFormat::kFp8 || weight.format == WeightFormat::kFp4;
+  return scaled && weight.in_features % segments == 0 &&
+         weight.in_features / segments % kBf16Block == 0;
+}
+
 bool has_int8_form(const WeightMatrix& weight, int segments) {
   if (weight.in_features % segments != 0) return false;
   if (weight.in_features / segments % kInt8Block != 0) return false;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "ops/bf16_rows.h"
 #include "ops/context.h"
 #include "ops/int8_rows.h"
 
@@ -66,12 +67,24 @@ struct QuantizeInt8RowsArgs {
   int32_t* group_sums = nullptr;  // [rows, columns / 32]
 };
 
+// Rows of bf16 values in float32, as round_activations leaves them under `fp8`, to bf16.
+struct PackBf16RowsArgs {
+  const float* x = nullptr;  // [rows, columns]
+  int rows = 0;
+  int columns = 0;             // a multiple of 128
+  uint16_t* values = nullptr;  // [rows, columns], in the order of Bf16Rows
+};
+
 // Whether `weight` can be multiplied with inputs in int8, cut into `segments`.
 bool has_int8_form(const WeightMatrix& weight, int segments = 1);
+// The same for inputs in bf16.
+bool has_bf16_form(const WeightMatrix& weight, int segments = 1);
 
 // With inputs in int8 and a weight that has that form, integer dot products are scaled and summed:
 // FP4 over groups of 32 inputs within blocks of 128, int8 tiles over blocks of 128, ascending, one
-// fused multiply-add each. Everything else is computed from `x` in float32.
+// fused multiply-add each. With inputs in bf16, where the kernels know them, dot products of pairs are
+// summed over the blocks of 128 (cpu/micro_kernels.h). Everything else is computed from `x` in
+// float32.
 struct LinearArgs {
   const float* x = nullptr;  // [rows, in_features], rows `x_stride` apart
   WeightMatrix weight;
@@ -80,6 +93,7 @@ struct LinearArgs {
   size_t x_stride = 0;
   size_t out_stride = 0;
   Int8Rows x_int8 = {};  // the same inputs in int8, or none
+  Bf16Rows x_bf16 = {};  // the same inputs in bf16, or none
   // The inputs are cut into this many equal parts; each part is summed by itself and the partial
   // sums are added in ascending order, so that splitting the parts over ranks changes no bit.
   int segments = 1;
@@ -94,6 +108,8 @@ void linear(OpContext& context, const LinearArgs& args);
 namespace ops {
 void round_activations(OpContext& context, const RoundActivationsArgs& args);
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
+// Only where the kernels have it (kernel_table.h).
+void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);
 }  // namespace ops
 

@@ -1,9 +1,12 @@
 // Small helpers that the operations' unit tests share.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -28,6 +31,13 @@ class Values {
  private:
   std::mt19937 engine_;
 };
+
+// A name that GoogleTest takes for a parameter: it has no dashes.
+inline std::string test_name(std::string_view name) {
+  std::string result(name);
+  std::replace(result.begin(), result.end(), '-', '_');
+  return result;
+}
 
 // The reference kernels on two threads.
 struct ReferenceOps {

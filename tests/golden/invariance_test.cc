@@ -215,11 +215,12 @@ TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {
 }
 
 std::string setting_name(const testing::TestParamInfo<Setting>& setting) {
-  std::string name = setting.param.name;
-  std::replace(name.begin(), name.end(), '-', '_');
   const char* const policies[] = {"none", "fp8", "int8"};
-  return name + "_" + std::string(isa_name(setting.param.isa)) + "_" +
-         policies[static_cast<int>(setting.param.activations)];
+  std::string name = setting.param.name + std::string("_") +
+                     std::string(isa_name(setting.param.isa)) + "_" +
+                     policies[static_cast<int>(setting.param.activations)];
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -231,7 +232,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kFp8},
                     Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kNone},
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kInt8},
-                    Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kInt8}),
+                    Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kInt8},
+                    Setting{"pico", Isa::kAvx512Bf16, ActivationPolicy::kFp8},
+                    Setting{"pico-flash", Isa::kAvx512Bf16, ActivationPolicy::kFp8}),
     setting_name);
 
 }  // namespace

@@ -155,11 +155,14 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, ModelGolden,
     testing::Values(GoldenSetting{"pico", Isa::kRef}, GoldenSetting{"pico-flash", Isa::kRef},
                     GoldenSetting{"pico", Isa::kAvx2}, GoldenSetting{"pico-flash", Isa::kAvx2},
-                    GoldenSetting{"pico", Isa::kAvx512}, GoldenSetting{"pico-flash", Isa::kAvx512}),
+                    GoldenSetting{"pico", Isa::kAvx512}, GoldenSetting{"pico-flash", Isa::kAvx512},
+                    GoldenSetting{"pico", Isa::kAvx512Bf16},
+                    GoldenSetting{"pico-flash", Isa::kAvx512Bf16}),
     [](const auto& setting) {
-      std::string name = setting.param.name;
+      std::string name =
+          setting.param.name + std::string("_") + std::string(isa_name(setting.param.isa));
       std::replace(name.begin(), name.end(), '-', '_');
-      return name + "_" + std::string(isa_name(setting.param.isa));
+      return name;
     });
 
 }  // namespace

@@ -7,6 +7,7 @@
 namespace hadal::cpu {
 
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
+void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);
 void rms_norm(OpContext& context, const RmsNormArgs& args);
 void swiglu(OpContext& context, const SwigluArgs& args);

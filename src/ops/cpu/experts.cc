@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "numeric/block_scale.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
 
@@ -12,6 +13,8 @@ namespace {
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
 constexpr int kFp4Block = 32;
+static_assert(kInt8Block == kBf16Block);
+
 // Features of an output that one task computes: whole blocks of the next quantisation, and long
 // streams of weights.
 int features_per_task(int features) {
@@ -25,65 +28,170 @@ struct Assigned {
   int rows = 0;
 };
 
-// Buffers of one task: gate and up [rows, task features], and the scratch of FP4 tiles.
-struct TaskScratch {
-  float* gate;
-  float* up;
-  float* tile;
+// Features [feature, feature + count) of a weight times all rows of an expert.
+struct Product {
+  const WeightMatrix& weight;
+  int feature = 0;
+  int count = 0;
+  int rows = 0;
+  float* out = nullptr;  // [rows], `out_stride` apart
+  size_t out_stride = 0;
+  float* scratch = nullptr;                 // of the form's scratch_floats()
+  const std::byte* next_weights = nullptr;  // read after these; null: those behind
+
+  const std::byte* weights() const {
+    return weight.data + as_size(feature) * as_size(weight.in_features / 2);
+  }
+  const std::byte* scales() const {
+    return weight.scale + as_size(feature) * as_size(weight.in_features / kFp4Block);
+  }
+  int features() const { return std::min(count, weight.out_features - feature); }
 };
 
-// Features [feature, feature + count) of `weight` for the rows of `x`; the caller sets the rest.
-Fp4Int8DotArgs fp4_part(const WeightMatrix& weight, int feature, int count) {
-  const size_t columns = as_size(weight.in_features);
-  const size_t first = as_size(feature);
-  return {.weights = weight.data + first * (columns / 2),
-          .scales = weight.scale + first * (columns / kFp4Block),
-          .features = std::min(count, weight.out_features - feature),
-          .columns = weight.in_features};
-}
+// Inputs and gated activations in int8.
+class Int8Form {
+ public:
+  Int8Form(const ExpertsArgs& args, const MicroKernels& micro)
+      : x_(args.x_int8), micro_(micro), width_(as_size(args.width)) {}
 
-// Columns [feature, feature + count) of an expert's gated activations, quantised as they come.
-void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Assigned& assigned,
-               int feature, int count, const TaskScratch& scratch,
-               const QuantizeInt8RowsArgs& gated) {
+  static size_t scratch_floats(int columns) { return fp4_tile_floats(columns); }
+  // Codes, sums and scales of `values` gated activations, one after the other.
+  static size_t gated_floats(size_t values) {
+    return values / 4 + values / kFp4Block + values / kInt8Block;
+  }
+  void place_gated(float* memory, size_t values) {
+    codes_ = reinterpret_cast<int8_t*>(memory);
+    sums_ = reinterpret_cast<int32_t*>(memory + values / 4);
+    scales_ = memory + values / 4 + values / kFp4Block;
+  }
+
+  void from_input(const Product& product, const int32_t* row_index) const {
+    multiply(product, x_, row_index);
+  }
+  void from_gated(const Product& product, int first) const {
+    const size_t offset = as_size(first) * width_;
+    multiply(product,
+             {.codes = codes_ + offset,
+              .scales = scales_ + offset / kInt8Block,
+              .group_sums = sums_ + offset / kFp4Block,
+              .columns = width_},
+             nullptr);
+  }
+  // `count` gated activations of an assignment from `feature` on.
+  void keep_gated(float* gated, int count, int assignment, int feature) const {
+    const size_t offset = as_size(assignment) * width_ + as_size(feature);
+    micro_.quantize_int8({.x = gated,
+                          .columns = count,
+                          .codes = codes_ + offset,
+                          .scales = scales_ + offset / kInt8Block,
+                          .group_sums = sums_ + offset / kFp4Block});
+  }
+
+ private:
+  void multiply(const Product& product, const Int8Rows& x, const int32_t* row_index) const {
+    micro_.fp4_int8_dot({.weights = product.weights(),
+                         .scales = product.scales(),
+                         .features = product.features(),
+                         .columns = product.weight.in_features,
+                         .x = x,
+                         .row_index = row_index,
+                         .rows = product.rows,
+                         .out = product.out,
+                         .out_stride = product.out_stride,
+                         .scratch = product.scratch,
+                         .next_weights = product.next_weights});
+  }
+
+  Int8Rows x_;
+  const MicroKernels& micro_;
+  size_t width_;
+  int8_t* codes_ = nullptr;
+  int32_t* sums_ = nullptr;
+  float* scales_ = nullptr;
+};
+
+// The same in bf16: values of the e4m3 grid.
+class Bf16Form {
+ public:
+  Bf16Form(const ExpertsArgs& args, const MicroKernels& micro)
+      : x_(args.x_bf16), micro_(micro), width_(as_size(args.width)) {}
+
+  static size_t scratch_floats(int columns) { return bf16_panel_floats(columns); }
+  static size_t gated_floats(size_t values) { return values / 2; }
+  void place_gated(float* memory, size_t) { gated_ = reinterpret_cast<uint16_t*>(memory); }
+
+  void from_input(const Product& product, const int32_t* row_index) const {
+    multiply(product, x_, row_index);
+  }
+  void from_gated(const Product& product, int first) const {
+    multiply(product, {.values = gated_ + as_size(first) * width_, .columns = width_}, nullptr);
+  }
+  void keep_gated(float* gated, int count, int assignment, int feature) const {
+    q8_round(gated, gated, count, kBf16Block);
+    micro_.pack_bf16(gated, count, gated_ + as_size(assignment) * width_ + as_size(feature));
+  }
+
+ private:
+  void multiply(const Product& product, const Bf16Rows& x, const int32_t* row_index) const {
+    const size_t columns = as_size(product.weight.in_features);
+    micro_.bf16_dot({.format = RowFormat::kFp4,
+                     .weights = product.weights(),
+                     .weight_stride = columns / 2,
+                     .scales = product.scales(),
+                     .scale_stride = columns / kFp4Block,
+                     .features = product.features(),
+                     .columns = product.weight.in_features,
+                     .x = x,
+                     .row_index = row_index,
+                     .rows = product.rows,
+                     .out = product.out,
+                     .out_stride = product.out_stride,
+                     .panel = product.scratch});
+  }
+
+  Bf16Rows x_;
+  const MicroKernels& micro_;
+  size_t width_;
+  uint16_t* gated_ = nullptr;
+};
+
+// Columns [feature, feature + count) of an expert's gated activations, kept in their form as they
+// come. `scratch` holds that of the form, then gate and up, [rows, count] each.
+template <typename Form>
+void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Form& form,
+               const Assigned& assigned, int feature, int count, float* scratch) {
   const Dispatch& dispatch = *args.dispatch;
-  Fp4Int8DotArgs gate_dot = fp4_part(assigned.weights->w1, feature, count);
-  Fp4Int8DotArgs up_dot = fp4_part(assigned.weights->w3, feature, count);
-  for (Fp4Int8DotArgs* dot : {&gate_dot, &up_dot}) {
-    dot->x = args.x_int8;
-    dot->row_index = dispatch.row.data() + assigned.first;
-    dot->rows = assigned.rows;
-    dot->out_stride = as_size(count);
-    dot->scratch = scratch.tile;
-  }
-  gate_dot.out = scratch.gate;
-  gate_dot.next_weights = up_dot.weights;
-  up_dot.out = scratch.up;
-  micro.fp4_int8_dot(gate_dot);
-  micro.fp4_int8_dot(up_dot);
+  const int32_t* row_index = dispatch.row.data() + assigned.first;
+  float* gate = scratch + Form::scratch_floats(args.hidden);
+  float* up = gate + as_size(assigned.rows * count);
+  Product product{.weight = assigned.weights->w3,
+                  .feature = feature,
+                  .count = count,
+                  .rows = assigned.rows,
+                  .out = up,
+                  .out_stride = as_size(count),
+                  .scratch = scratch};
+  const Product gate_product{.weight = assigned.weights->w1,
+                             .feature = feature,
+                             .count = count,
+                             .rows = assigned.rows,
+                             .out = gate,
+                             .out_stride = as_size(count),
+                             .scratch = scratch,
+                             .next_weights = product.weights()};
+  form.from_input(gate_product, row_index);
+  form.from_input(product, row_index);
   for (int r = 0; r < assigned.rows; ++r) {
-    const size_t assignment = as_size(assigned.first + r);
-    float* gate = scratch.gate + as_size(r * count);
-    micro.swiglu(gate, scratch.up + as_size(r * count), gate, count, args.swiglu_limit,
-                 dispatch.weight[assignment]);
-    const size_t offset = assignment * as_size(args.width) + as_size(feature);
-    micro.quantize_int8({.x = gate,
-                         .columns = count,
-                         .codes = gated.codes + offset,
-                         .scales = gated.scales + offset / kInt8Block,
-                         .group_sums = gated.group_sums + offset / kFp4Block});
+    const int assignment = assigned.first + r;
+    float* gated = gate + as_size(r * count);
+    micro.swiglu(gated, up + as_size(r * count), gated, count, args.swiglu_limit,
+                 dispatch.weight[as_size(assignment)]);
+    form.keep_gated(gated, count, assignment, feature);
   }
 }
 
-bool all_have_int8_form(const ExpertsArgs& args) {
-  return args.x_int8.codes != nullptr && args.width % kInt8Block == 0 &&
-         has_int8_form(args.experts[0].w1) && has_int8_form(args.experts[0].w2);
-}
-
-}  // namespace
-
-void experts(OpContext& context, const ExpertsArgs& args) {
-  if (!all_have_int8_form(args)) return ref::experts(context, args);
+template <typename Form>
+void run_experts(OpContext& context, const ExpertsArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const Dispatch& dispatch = *args.dispatch;
   std::vector<Assigned> active;
@@ -95,30 +203,21 @@ void experts(OpContext& context, const ExpertsArgs& args) {
     active.push_back({.weights = &args.experts[e], .first = first, .rows = rows});
     most_rows = std::max(most_rows, rows);
   }
-  const size_t assignments = dispatch.row.size();
-  const size_t gated_values = assignments * as_size(args.width);
-  // Codes, sums and scales of the gated activations, one after the other.
-  float* memory = context.shared_scratch(gated_values / 4 + gated_values / kFp4Block +
-                                         gated_values / kInt8Block);
-  QuantizeInt8RowsArgs gated;
-  gated.codes = reinterpret_cast<int8_t*>(memory);
-  gated.group_sums = reinterpret_cast<int32_t*>(memory + gated_values / 4);
-  gated.scales = memory + gated_values / 4 + gated_values / kFp4Block;
+  const size_t gated_values = dispatch.row.size() * as_size(args.width);
+  Form form(args, micro);
+  form.place_gated(context.shared_scratch(Form::gated_floats(gated_values)), gated_values);
 
   const int width_count = features_per_task(args.width);
   const int width_tasks = args.width / width_count;
-  const size_t tile_floats = fp4_tile_floats(std::max(args.hidden, args.width));
-  const size_t rows_floats = as_size(most_rows) * as_size(width_count);
+  const size_t gate_floats =
+      Form::scratch_floats(args.hidden) + 2 * as_size(most_rows) * as_size(width_count);
   const int experts_active = static_cast<int>(active.size());
   context.threads().parallel_for(
       experts_active * width_tasks, 1, [&](int begin, int end, int thread) {
-        float* memory_of_thread = context.thread_scratch(thread, tile_floats + 2 * rows_floats);
-        const TaskScratch scratch{.gate = memory_of_thread + tile_floats,
-                                  .up = memory_of_thread + tile_floats + rows_floats,
-                                  .tile = memory_of_thread};
+        float* scratch = context.thread_scratch(thread, gate_floats);
         for (int task = begin; task < end; ++task) {
-          gate_task(args, micro, active[as_size(task / width_tasks)],
-                    task % width_tasks * width_count, width_count, scratch, gated);
+          gate_task(args, micro, form, active[as_size(task / width_tasks)],
+                    task % width_tasks * width_count, width_count, scratch);
         }
       });
 
@@ -126,22 +225,37 @@ void experts(OpContext& context, const ExpertsArgs& args) {
   const int hidden_tasks = (args.hidden + hidden_count - 1) / hidden_count;
   context.threads().parallel_for(
       experts_active * hidden_tasks, 1, [&](int begin, int end, int thread) {
+        float* scratch = context.thread_scratch(thread, Form::scratch_floats(args.width));
         for (int task = begin; task < end; ++task) {
           const Assigned& assigned = active[as_size(task / hidden_tasks)];
           const int feature = task % hidden_tasks * hidden_count;
-          const size_t offset = as_size(assigned.first) * as_size(args.width);
-          Fp4Int8DotArgs down = fp4_part(assigned.weights->w2, feature, hidden_count);
-          down.x = {.codes = gated.codes + offset,
-                    .scales = gated.scales + offset / kInt8Block,
-                    .group_sums = gated.group_sums + offset / kFp4Block,
-                    .columns = as_size(args.width)};
-          down.rows = assigned.rows;
-          down.out = args.out + as_size(assigned.first) * as_size(args.hidden) + feature;
-          down.out_stride = as_size(args.hidden);
-          down.scratch = context.thread_scratch(thread, tile_floats);
-          micro.fp4_int8_dot(down);
+          form.from_gated({.weight = assigned.weights->w2,
+                           .feature = feature,
+                           .count = hidden_count,
+                           .rows = assigned.rows,
+                           .out = args.out + as_size(assigned.first) * as_size(args.hidden) +
+                                  feature,
+                           .out_stride = as_size(args.hidden),
+                           .scratch = scratch},
+                          assigned.first);
         }
       });
+}
+
+}  // namespace
+
+void experts(OpContext& context, const ExpertsArgs& args) {
+  const ExpertWeights& first = args.experts[0];
+  if (args.width % kInt8Block != 0) return ref::experts(context, args);
+  if (args.x_int8.codes != nullptr && has_int8_form(first.w1) && has_int8_form(first.w2)) {
+    return run_experts<Int8Form>(context, args);
+  }
+  if (args.x_bf16.values != nullptr && context.kernels().micro->bf16_dot != nullptr &&
+      first.w1.format == WeightFormat::kFp4 && has_bf16_form(first.w1) &&
+      has_bf16_form(first.w2)) {
+    return run_experts<Bf16Form>(context, args);
+  }
+  ref::experts(context, args);
 }
 
 }  // namespace hadal::cpu

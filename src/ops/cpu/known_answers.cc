@@ -4,6 +4,8 @@
 #include <cstring>
 #include <vector>
 
+#include "ops/bf16_buffer.h"
+
 namespace hadal::cpu {
 namespace {
 
@@ -62,7 +64,8 @@ struct Contexts {
 };
 
 std::vector<float> linear_result(OpContext& context, const WeightMatrix& weight,
-                                 const std::vector<float>& x, int rows, const Int8Rows& int8) {
+                                 const std::vector<float>& x, int rows, const Int8Rows& int8,
+                                 const Bf16Rows& bf16 = {}) {
   std::vector<float> out(static_cast<size_t>(rows * weight.out_features));
   ops::linear(context, {.x = x.data(),
                         .weight = weight,
@@ -70,7 +73,8 @@ std::vector<float> linear_result(OpContext& context, const WeightMatrix& weight,
                         .rows = rows,
                         .x_stride = static_cast<size_t>(weight.in_features),
                         .out_stride = static_cast<size_t>(weight.out_features),
-                        .x_int8 = int8});
+                        .x_int8 = int8,
+                        .x_bf16 = bf16});
   return out;
 }
 
@@ -122,6 +126,36 @@ std::string failed_linear(Contexts& contexts, Sequence& sequence) {
     weight.int8 = {.codes = reinterpret_cast<const uint8_t*>(data.data()),
                    .scales = tile_scales.data()};
     if (!agrees(q.rows(), same)) return "int8 dot product";
+  }
+  return "";
+}
+
+// Every e4m3 and e2m1 code against inputs on the e4m3 grid, in bf16 and in float32.
+std::string failed_bf16(Contexts& contexts, Sequence& sequence) {
+  if (contexts.candidate.kernels().pack_bf16_rows == nullptr) return "";
+  std::vector<std::byte> data(kFeatures * kColumns);
+  for (size_t i = 0; i < data.size(); ++i) {
+    const bool nan = (i & 0x7f) == 0x7f;
+    data[i] = static_cast<std::byte>(nan ? 0 : i);
+  }
+  const std::vector<std::byte> scales = sequence.scales(kFeatures * kColumns / 32);
+  for (const int rows : {1, 2, 3, 7}) {
+    std::vector<float> x = sequence.floats(static_cast<size_t>(rows * kColumns));
+    ops::round_activations(contexts.reference,
+                           {.x = x.data(), .out = x.data(), .rows = rows, .columns = kColumns});
+    Bf16Buffer buffer;
+    const Bf16Rows bf16 = buffer.pack(contexts.candidate, x.data(), rows, kColumns);
+    for (const WeightFormat format : {WeightFormat::kFp8, WeightFormat::kFp4}) {
+      const WeightMatrix weight{.format = format,
+                                .data = data.data(),
+                                .scale = scales.data(),
+                                .out_features = kFeatures,
+                                .in_features = kColumns};
+      if (!close(linear_result(contexts.candidate, weight, x, rows, {}, bf16),
+                 linear_result(contexts.reference, weight, x, rows, {}))) {
+        return format == WeightFormat::kFp8 ? "FP8 dot product in bf16" : "FP4 dot product in bf16";
+      }
+    }
   }
   return "";
 }
@@ -193,7 +227,7 @@ std::string failed_attention(Contexts& contexts, Sequence& sequence) {
 std::string failed_known_answer(const KernelTable& table) {
   Contexts contexts(table);
   Sequence sequence;
-  for (const auto& check : {failed_linear, failed_elementwise, failed_attention}) {
+  for (const auto& check : {failed_linear, failed_bf16, failed_elementwise, failed_attention}) {
     if (const std::string failed = check(contexts, sequence); !failed.empty()) return failed;
   }
   return "";

@@ -172,7 +172,71 @@ void linear_int8_fp4(OpContext& context, const LinearArgs& args) {
   });
 }
 
+// The part of an FP8 or FP4 weight that features [feature, feature + count) and the columns from
+// `column` on are; the caller sets inputs, outputs and the number of columns.
+Bf16DotArgs bf16_part(const WeightMatrix& weight, int feature, int count, int column) {
+  Bf16DotArgs dot{.format = row_format(weight.format),
+                  .weight_stride = row_bytes(weight),
+                  .features = count};
+  dot.weights = weight.data + as_size(feature) * dot.weight_stride + element_offset(weight, column);
+  if (weight.format == WeightFormat::kFp8) {
+    const size_t blocks = as_size(weight.in_features / kFp8Block);
+    dot.scales = weight.scale + as_size((weight.scale_row + feature) / kFp8Block) * blocks +
+                 column / kFp8Block;
+  } else {
+    dot.scale_stride = as_size(weight.in_features / kFp4Block);
+    dot.scales = weight.scale + as_size(feature) * dot.scale_stride + column / kFp4Block;
+  }
+  return dot;
+}
+
+void linear_bf16(OpContext& context, const LinearArgs& args) {
+  const MicroKernels& micro = *context.kernels().micro;
+  const WeightMatrix& weight = args.weight;
+  const int segment = weight.in_features / args.segments;
+  const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
+  const int grain = row_blocks > 1 ? kPanelFeatures
+                                   : single_row_features(weight.out_features,
+                                                         context.threads().threads());
+  const int parts = (weight.out_features + grain - 1) / grain;
+  context.threads().parallel_for(parts * row_blocks, 1, [&](int begin, int end, int thread) {
+    float* panel = context.thread_scratch(thread, bf16_panel_floats(segment));
+    for (int task = begin; task < end; ++task) {
+      const int row = task % row_blocks * kRowBlock;
+      const int part_end = std::min((task / row_blocks + 1) * grain, weight.out_features);
+      for (int feature = task / row_blocks * grain; feature < part_end;) {
+        const int to_block_end = kFp8Block - (weight.scale_row + feature) % kFp8Block;
+        const int count = std::min(part_end - feature, to_block_end);
+        for (int s = 0; s < args.segments; ++s) {
+          Bf16DotArgs dot = bf16_part(weight, feature, count, s * segment);
+          dot.columns = segment;
+          dot.x = columns_from(args.x_bf16, s * segment);
+          dot.x.values += as_size(row) * dot.x.columns;
+          dot.rows = std::min(kRowBlock, args.rows - row);
+          dot.out = args.out + as_size(row) * args.out_stride + as_size(feature);
+          dot.out_stride = args.out_stride;
+          dot.panel = panel;
+          dot.accumulate = s > 0;
+          micro.bf16_dot(dot);
+        }
+        feature += count;
+      }
+    }
+  });
+}
+
 }  // namespace
+
+void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args) {
+  HADAL_CHECK(args.columns % kBf16Block == 0);
+  const MicroKernels& micro = *context.kernels().micro;
+  const size_t columns = as_size(args.columns);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (size_t row = as_size(begin); row < as_size(end); ++row) {
+      micro.pack_bf16(args.x + row * columns, args.columns, args.values + row * columns);
+    }
+  });
+}
 
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
   HADAL_CHECK(args.columns % kInt8Block == 0);
@@ -195,6 +259,10 @@ void linear(OpContext& context, const LinearArgs& args) {
   HADAL_CHECK(weight.format != WeightFormat::kFp4 ||
               weight.in_features / args.segments % kFp4Block == 0);
   if (args.rows == 0) return;
+  if (args.x_bf16.values != nullptr && context.kernels().micro->bf16_dot != nullptr &&
+      has_bf16_form(weight, args.segments)) {
+    return linear_bf16(context, args);
+  }
   if (args.x_int8.codes == nullptr || !has_int8_form(weight, args.segments)) {
     return linear_float(context, args);
   }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "ops/bf16_rows.h"
 #include "ops/int8_rows.h"
 
 namespace hadal::cpu {
@@ -85,6 +86,31 @@ struct Int8DotArgs {
   bool accumulate = false;
 };
 
+// out[r, f] = Σ over blocks b of 128 columns, ascending, lane by lane, of scale_w[f, b] · Σ over the
+// four runs of Bf16Rows, ascending, of the pairs of the lane, each addition rounded; then the sum of
+// the sixteen lanes.
+struct Bf16DotArgs {
+  RowFormat format = RowFormat::kFp8;  // or kFp4
+  const std::byte* weights = nullptr;  // [features] rows, `weight_stride` bytes apart
+  size_t weight_stride = 0;
+  const std::byte* scales = nullptr;  // e8m0: per 128 columns (kFp8, the same for all features) or
+  size_t scale_stride = 0;            // per 32 columns (kFp4, rows `scale_stride` apart)
+  int features = 0;
+  int columns = 0;  // a multiple of 128
+  Bf16Rows x = {};
+  const int32_t* row_index = nullptr;  // [rows]: which rows of x; nullptr: 0, 1, 2, …
+  int rows = 0;
+  float* out = nullptr;  // [rows, features], rows `out_stride` apart
+  size_t out_stride = 0;
+  float* panel = nullptr;  // scratch, bf16_panel_floats(columns), 64-byte aligned
+  bool accumulate = false;
+};
+
+// Four features in bf16 with the scale of each lane of a block.
+constexpr size_t bf16_panel_floats(int columns) {
+  return 4 * (static_cast<size_t>(columns) / 2 + static_cast<size_t>(columns) / 8);
+}
+
 // The attention of one row: heads [0, heads) over `entries` keys that are also the values.
 struct AttendRowArgs {
   const float* q = nullptr;     // [heads, dim]
@@ -115,6 +141,10 @@ struct MicroKernels {
   void (*quantize_int8)(const QuantizeInt8Args& args) = nullptr;
   void (*fp4_int8_dot)(const Fp4Int8DotArgs& args) = nullptr;
   void (*int8_dot)(const Int8DotArgs& args) = nullptr;
+  // Null where the instruction set has no dot product of bf16 pairs.
+  void (*bf16_dot)(const Bf16DotArgs& args) = nullptr;
+  // x [columns], a multiple of 128, of bf16 values to the order of Bf16Rows.
+  void (*pack_bf16)(const float* x, int columns, uint16_t* out) = nullptr;
   void (*index_scores)(const IndexScoreArgs& args) = nullptr;
 
   // One block of at most 64 decoded keys [entries, dim] joins a running softmax: `state` holds
@@ -142,5 +172,6 @@ struct MicroKernels {
 
 const MicroKernels& avx2_micro_kernels();
 const MicroKernels& avx512_micro_kernels();
+const MicroKernels& avx512_bf16_micro_kernels();
 
 }  // namespace hadal::cpu
