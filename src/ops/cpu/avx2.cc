@@ -7,6 +7,8 @@ namespace {
 // 4 sums of two registers each, 4 registers of weights and 2 of values fit in 16.
 constexpr int kTileFeatures = 2;
 constexpr int kTileRows = 2;
+constexpr int kTileHeads = 2;
+constexpr int kTileChannels = 2;
 
 }  // namespace
 }  // namespace hadal::cpu

@@ -134,6 +134,11 @@ inline float sum_lanes(Lanes a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+// out[0, 4) = the sums of the lanes of four registers.
+inline void store_sums(float* out, const Lanes* a) {
+  for (int i = 0; i < 4; ++i) out[i] = sum_lanes(a[i]);
+}
+
 inline float max_lanes(Lanes a) {
   const __m256 eight = _mm256_max_ps(a.low, a.high);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

@@ -91,6 +91,24 @@ inline float sum_lanes(Lanes a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+// out[0, 4) = the sums of the lanes of four registers, each in the order of sum_lanes.
+inline void store_sums(float* out, const Lanes* a) {
+  const auto halves = [](Lanes first, Lanes second) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(first.v, second.v, 0x44),
+                         _mm512_shuffle_f32x4(first.v, second.v, 0xee));
+  };
+  const __m512 first = halves(a[0], a[1]);
+  const __m512 second = halves(a[2], a[3]);
+  // One quarter for each register from here on.
+  __m512 sums = _mm512_add_ps(_mm512_shuffle_f32x4(first, second, 0x88),
+                              _mm512_shuffle_f32x4(first, second, 0xdd));
+  sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0x4e));
+  sums = _mm512_add_ps(sums, _mm512_permute_ps(sums, 0xb1));
+  const __m512 packed = _mm512_permutexvar_ps(
+      _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums);
+  _mm_storeu_ps(out, _mm512_castps512_ps128(packed));
+}
+
 inline float max_lanes(Lanes a) { return _mm512_reduce_max_ps(a.v); }
 
 }  // namespace
