@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <vector>
 
 #include "numeric/block_scale.h"
@@ -20,7 +19,6 @@ size_t as_size(int value) { return static_cast<size_t>(value); }
 constexpr int kDim = 128;
 constexpr int kGroup = 32;
 constexpr int kGroups = kDim / kGroup;
-constexpr int kKeys = 16;            // scored together
 constexpr int kKeysPerTask = 1024;   // of one row
 constexpr size_t kScores = 4 << 20;  // kept at a time
 
@@ -71,16 +69,16 @@ class IntegerQueries {
   std::vector<int32_t> sums_;
 };
 
-// Scores of entries [first, first + count) of one row; writes whole groups of 16.
+// Scores of entries [first, first + count) of one row; writes whole groups of kIndexKeys.
 void score_entries(const ChooseEntriesArgs& args, const MicroKernels& micro,
                    const IndexScoreArgs& query, int sequence, int first, int count, float* scores) {
-  std::array<const std::byte*, kKeys> keys{};
-  std::array<const std::byte*, kKeys> key_scales{};
+  std::array<const std::byte*, kIndexKeys> keys{};
+  std::array<const std::byte*, kIndexKeys> key_scales{};
   IndexScoreArgs call = query;
   call.keys = keys.data();
   call.key_scales = key_scales.data();
-  for (int j = first; j < first + count; j += kKeys) {
-    for (int k = 0; k < kKeys; ++k) {
+  for (int j = first; j < first + count; j += kIndexKeys) {
+    for (int k = 0; k < kIndexKeys; ++k) {
       // The last group is filled up with its last entry.
       const KvEntry key = args.kv.index_key(sequence, std::min(j + k, first + count - 1));
       keys[as_size(k)] = key.data;
@@ -91,46 +89,47 @@ void score_entries(const ChooseEntriesArgs& args, const MicroKernels& micro,
   }
 }
 
-// Unsigned keys in the order of the floats, NaN lowest.
+// Unsigned keys in the order of the floats, NaN lowest. Without branches, so that loops over scores
+// become vectors.
 uint32_t order_of(float score) {
-  if (std::isnan(score)) return 0;
   const auto bits = std::bit_cast<uint32_t>(score + 0.0F);  // -0 becomes 0
-  return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
+  const uint32_t flip = (bits & 0x80000000U) != 0 ? 0xffffffffU : 0x80000000U;
+  return score == score ? bits ^ flip : 0;
 }
 
-// The `topk` best of `count` > topk scores, ascending; ties go to the lower entry.
-void choose_best(const float* scores, int count, int topk, int32_t* chosen) {
+// The `topk` best of `count` > topk scores, ascending; ties go to the lower entry. Replaces the
+// scores by their order.
+void choose_best(float* scores, int count, int topk, int32_t* chosen) {
+  const auto order_at = [&](int entry) { return std::bit_cast<uint32_t>(scores[entry]); };
+  for (int j = 0; j < count; ++j) scores[j] = std::bit_cast<float>(order_of(scores[j]));
+
   // A histogram of the leading bits finds the bin that the last chosen score falls into.
   constexpr int kBinBits = 12;
   constexpr int kShift = 32 - kBinBits;
   std::vector<int32_t> bins(size_t{1} << kBinBits);
-  for (int j = 0; j < count; ++j) ++bins[order_of(scores[j]) >> kShift];
+  for (int j = 0; j < count; ++j) ++bins[order_at(j) >> kShift];
   uint32_t bin = (1U << kBinBits) - 1;
   int above = 0;
   for (; above + bins[bin] < topk; --bin) above += bins[bin];
 
-  // Inside that bin the best are found by sorting.
-  struct Candidate {
-    uint32_t order;
-    int32_t entry;
-  };
-  std::vector<Candidate> candidates;
-  candidates.reserve(as_size(bins[bin]));
+  // Everything from that bin up, ascending by entry; within it the best are found by sorting.
+  const uint32_t least = bin << kShift;
+  std::vector<int32_t> candidates(as_size(above + bins[bin]) + 1);
+  int found = 0;
   for (int j = 0; j < count; ++j) {
-    const uint32_t order = order_of(scores[j]);
-    if (order >> kShift == bin) candidates.push_back({order, j});
+    candidates[as_size(found)] = j;
+    found += order_at(j) >= least ? 1 : 0;
   }
-  const auto last = candidates.begin() + (topk - above - 1);
-  std::nth_element(candidates.begin(), last, candidates.end(),
-                   [](const Candidate& a, const Candidate& b) {
-                     return a.order != b.order ? a.order > b.order : a.entry < b.entry;
-                   });
-  const Candidate threshold = *last;
-  for (int j = 0; j < count; ++j) {
-    const uint32_t order = order_of(scores[j]);
-    if (order > threshold.order || (order == threshold.order && j <= threshold.entry)) {
-      *chosen++ = j;
-    }
+  candidates.pop_back();
+  std::vector<int32_t> best = candidates;
+  const auto last = best.begin() + (topk - 1);
+  std::nth_element(best.begin(), last, best.end(), [&](int32_t a, int32_t b) {
+    return order_at(a) != order_at(b) ? order_at(a) > order_at(b) : a < b;
+  });
+  const uint32_t threshold = order_at(*last);
+  for (const int32_t entry : candidates) {
+    const uint32_t order = order_at(entry);
+    if (order > threshold || (order == threshold && entry <= *last)) *chosen++ = entry;
   }
 }
 

@@ -121,7 +121,9 @@ struct AttendRowArgs {
   float scale = 0;
 };
 
-// Scores of 16 index keys of 128 e2m1 values for one row. Entry scores are Σ_h weight_h ·
+constexpr int kIndexKeys = 32;  // scored together
+
+// Scores of kIndexKeys index keys of 128 e2m1 values for one row. Entry scores are Σ_h weight_h ·
 // max(0, q_h · k), heads ascending; a dot product adds, over its four groups of 32 ascending,
 // (integer dot product) · scale_k · scale_q, one fused multiply-add each.
 struct IndexScoreArgs {
@@ -130,9 +132,9 @@ struct IndexScoreArgs {
   const int32_t* q_sums = nullptr;      // [heads, 4]: sums of codes
   const float* head_weights = nullptr;  // [heads]
   int heads = 0;
-  const std::byte* const* keys = nullptr;        // [16] × 64 bytes, the low nibble first
-  const std::byte* const* key_scales = nullptr;  // [16] × 4 bytes
-  float* scores = nullptr;                       // [16]
+  const std::byte* const* keys = nullptr;        // [keys] × 64 bytes, the low nibble first
+  const std::byte* const* key_scales = nullptr;  // [keys] × 4 bytes
+  float* scores = nullptr;                       // [keys]
 };
 
 struct MicroKernels {
