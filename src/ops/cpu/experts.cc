@@ -116,7 +116,7 @@ class Bf16Form {
   Bf16Form(const ExpertsArgs& args, const MicroKernels& micro)
       : x_(args.x_bf16), micro_(micro), width_(as_size(args.width)) {}
 
-  static size_t scratch_floats(int columns) { return bf16_panel_floats(columns); }
+  static size_t scratch_floats(int) { return kBf16ScratchFloats; }
   static size_t gated_floats(size_t values) { return values / 2; }
   void place_gated(float* memory, size_t) { gated_ = reinterpret_cast<uint16_t*>(memory); }
 
@@ -146,7 +146,7 @@ class Bf16Form {
                      .rows = product.rows,
                      .out = product.out,
                      .out_stride = product.out_stride,
-                     .panel = product.scratch});
+                     .scratch = product.scratch});
   }
 
   Bf16Rows x_;

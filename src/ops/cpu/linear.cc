@@ -200,7 +200,7 @@ void linear_bf16(OpContext& context, const LinearArgs& args) {
                                                          context.threads().threads());
   const int parts = (weight.out_features + grain - 1) / grain;
   context.threads().parallel_for(parts * row_blocks, 1, [&](int begin, int end, int thread) {
-    float* panel = context.thread_scratch(thread, bf16_panel_floats(segment));
+    float* scratch = context.thread_scratch(thread, kBf16ScratchFloats);
     for (int task = begin; task < end; ++task) {
       const int row = task % row_blocks * kRowBlock;
       const int part_end = std::min((task / row_blocks + 1) * grain, weight.out_features);
@@ -215,7 +215,7 @@ void linear_bf16(OpContext& context, const LinearArgs& args) {
           dot.rows = std::min(kRowBlock, args.rows - row);
           dot.out = args.out + as_size(row) * args.out_stride + as_size(feature);
           dot.out_stride = args.out_stride;
-          dot.panel = panel;
+          dot.scratch = scratch;
           dot.accumulate = s > 0;
           micro.bf16_dot(dot);
         }

@@ -102,14 +102,13 @@ struct Bf16DotArgs {
   int rows = 0;
   float* out = nullptr;  // [rows, features], rows `out_stride` apart
   size_t out_stride = 0;
-  float* panel = nullptr;  // scratch, bf16_panel_floats(columns), 64-byte aligned
+  float* scratch = nullptr;  // kBf16ScratchFloats, 64-byte aligned
   bool accumulate = false;
 };
 
-// Four features in bf16 with the scale of each lane of a block.
-constexpr size_t bf16_panel_floats(int columns) {
-  return 4 * (static_cast<size_t>(columns) / 2 + static_cast<size_t>(columns) / 8);
-}
+// Eight blocks of eight features in bf16 with the scale of each lane, and the lanes of the sums of
+// 96 rows.
+constexpr size_t kBf16ScratchFloats = 8 * 8 * (64 + 16) + 96 * 8 * 16;
 
 // The attention of one row: heads [0, heads) over `entries` keys that are also the values.
 struct AttendRowArgs {
