@@ -91,7 +91,8 @@ void call(const CaseModel& model, WeightArena& arena, Arithmetic arithmetic, OpC
                          .width = config.expert_width,
                          .expert_count = config.routed_experts,
                          .swiglu_limit = config.swiglu_limit,
-                         .policy = arithmetic == Arithmetic::kInt8 ? ActivationPolicy::kInt8 : ActivationPolicy::kFp8});
+                         .policy = arithmetic == Arithmetic::kInt8 ? ActivationPolicy::kInt8
+                                                                   : ActivationPolicy::kFp8});
 }
 
 std::string_view form_name(Arithmetic arithmetic) {

@@ -46,8 +46,7 @@ struct LinearBuffers {
 
 KernelCase linear_case(const CaseOptions& options, const std::string& model, const Form& form,
                        const Shape& shape, int rows) {
-  const bool tiles =
-      form.format == WeightFormat::kFp8 && form.arithmetic == Arithmetic::kInt8;
+  const bool tiles = form.format == WeightFormat::kFp8 && form.arithmetic == Arithmetic::kInt8;
   auto buffers = std::make_shared<LinearBuffers>();
   WeightArena* arena = options.arena;
   return {.group = fmt::format("linear {}, {}", form.name, rows == 1 ? "1 row" : "rows"),

@@ -16,8 +16,8 @@ struct LinearInput {
 
 class LinearInputBuffer {
  public:
-  // kNone: x itself; kFp8: x rounded, with its bf16 form where the kernels know it; kInt8: x with its
-  // int8 form. Valid until the next call.
+  // kNone: x itself; kFp8: x rounded, with its bf16 form where the kernels know it; kInt8: x with
+  // its int8 form. Valid until the next call.
   LinearInput prepare(OpContext& ops, ActivationPolicy policy, const float* x, int rows,
                       int columns) {
     if (policy == ActivationPolicy::kNone) return {.x = x};

@@ -62,9 +62,9 @@ class Model {
                    Step& step);
 
   // Writes the first `rows` rows of sequence `index` of the plan into its cache and advances its
-  // length. rows >= the sequence's rows - droppable_rows. Nothing of a later row is kept. After that
-  // more of the rows can be committed, with `rows` counted from the first again. A fresh sequence
-  // needs no preparation: state is read only where committed tokens left it.
+  // length. rows >= the sequence's rows - droppable_rows. Nothing of a later row is kept. After
+  // that more of the rows can be committed, with `rows` counted from the first again. A fresh
+  // sequence needs no preparation: state is read only where committed tokens left it.
   void commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
               const Step& step, SequenceCache& cache) const;
   // The same for a kDrafter step; advances drafter_length.

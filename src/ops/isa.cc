@@ -16,9 +16,9 @@ struct IsaName {
   std::string_view name;
 };
 constexpr std::array<IsaName, 4> kNames = {{{Isa::kRef, "ref"},
-                                           {Isa::kAvx2, "avx2"},
-                                           {Isa::kAvx512, "avx512"},
-                                           {Isa::kAvx512Bf16, "avx512-bf16"}}};
+                                            {Isa::kAvx2, "avx2"},
+                                            {Isa::kAvx512, "avx512"},
+                                            {Isa::kAvx512Bf16, "avx512-bf16"}}};
 
 KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   KernelTable table = reference_kernels();

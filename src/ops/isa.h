@@ -11,9 +11,9 @@
 namespace hadal {
 
 enum class Isa {
-  kRef,     // the scalar reference, on any machine
-  kAvx2,    // AVX2, FMA, F16C
-  kAvx512,  // AVX-512 F, BW, DQ, VL and VNNI
+  kRef,         // the scalar reference, on any machine
+  kAvx2,        // AVX2, FMA, F16C
+  kAvx512,      // AVX-512 F, BW, DQ, VL and VNNI
   kAvx512Bf16,  // these, BF16 and VBMI
 };
 

@@ -68,10 +68,9 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
                         .out_features = shape.out_features,
                         .in_features = shape.in_features};
     std::vector<float> rounded(x.size());
-    ops::round_activations(context, {.x = x.data(),
-                                     .out = rounded.data(),
-                                     .rows = kRows,
-                                     .columns = shape.in_features});
+    ops::round_activations(
+        context,
+        {.x = x.data(), .out = rounded.data(), .rows = kRows, .columns = shape.in_features});
     Bf16Buffer packed;
     const Bf16Rows x_bf16 = packed.pack(context, rounded.data(), kRows, shape.in_features);
     enum class Form { kFloat, kInt8, kBf16 };
@@ -128,7 +127,8 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
   }
 }
 
-// The experts of a layer with int8 or FP8 inputs: the fused path equals the composition of its parts.
+// The experts of a layer with int8 or FP8 inputs: the fused path equals the composition of its
+// parts.
 TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
   constexpr int kHidden = 256;
   constexpr int kWidth = 128;
@@ -155,8 +155,8 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
   const std::vector<float> x = random.floats(kRows * kHidden);
   std::vector<float> rounded(x.size());
   ReferenceOps ref;
-  ops::round_activations(
-      ref.context, {.x = x.data(), .out = rounded.data(), .rows = kRows, .columns = kHidden});
+  ops::round_activations(ref.context,
+                         {.x = x.data(), .out = rounded.data(), .rows = kRows, .columns = kHidden});
   std::vector<int32_t> chosen;
   for (int row = 0; row < kRows; ++row) chosen.insert(chosen.end(), {0, row % 7 == 0 ? 1 : 3});
   const std::vector<float> chosen_weights(chosen.size(), 0.5F);
@@ -174,19 +174,18 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
                             .topk = 2,
                             .out = &dispatch});
     std::vector<float> out(chosen.size() * kHidden);
-    ops::experts(context, {.x = fp8 ? rounded.data() : x.data(),
-                           .x_int8 = fp8 ? Int8Rows{}
-                                         : int8.quantize(context, x.data(), kRows, kHidden),
-                           .x_bf16 = fp8 ? bf16.pack(context, rounded.data(), kRows, kHidden)
-                                         : Bf16Rows{},
-                           .experts = weights.data(),
-                           .dispatch = &dispatch,
-                           .out = out.data(),
-                           .hidden = kHidden,
-                           .width = kWidth,
-                           .expert_count = kExperts,
-                           .swiglu_limit = 10,
-                           .policy = policy});
+    ops::experts(context,
+                 {.x = fp8 ? rounded.data() : x.data(),
+                  .x_int8 = fp8 ? Int8Rows{} : int8.quantize(context, x.data(), kRows, kHidden),
+                  .x_bf16 = fp8 ? bf16.pack(context, rounded.data(), kRows, kHidden) : Bf16Rows{},
+                  .experts = weights.data(),
+                  .dispatch = &dispatch,
+                  .out = out.data(),
+                  .hidden = kHidden,
+                  .width = kWidth,
+                  .expert_count = kExperts,
+                  .swiglu_limit = 10,
+                  .policy = policy});
     return out;
   };
   for (const ActivationPolicy policy : {ActivationPolicy::kInt8, ActivationPolicy::kFp8}) {
@@ -256,8 +255,11 @@ TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16),
-                         [](const auto& isa) { return testing_support::test_name(isa_name(isa.param)); });
+INSTANTIATE_TEST_SUITE_P(All, EveryIsa,
+                         testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16),
+                         [](const auto& isa) {
+                           return testing_support::test_name(isa_name(isa.param));
+                         });
 
 }  // namespace
 }  // namespace hadal

@@ -82,8 +82,8 @@ bool has_bf16_form(const WeightMatrix& weight, int segments = 1);
 
 // With inputs in int8 and a weight that has that form, integer dot products are scaled and summed:
 // FP4 over groups of 32 inputs within blocks of 128, int8 tiles over blocks of 128, ascending, one
-// fused multiply-add each. With inputs in bf16, where the kernels know them, dot products of pairs are
-// summed over the blocks of 128 (cpu/micro_kernels.h). Everything else is computed from `x` in
+// fused multiply-add each. With inputs in bf16, where the kernels know them, dot products of pairs
+// are summed over the blocks of 128 (cpu/micro_kernels.h). Everything else is computed from `x` in
 // float32.
 struct LinearArgs {
   const float* x = nullptr;  // [rows, in_features], rows `x_stride` apart

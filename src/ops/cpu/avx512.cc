@@ -4,9 +4,9 @@
 namespace hadal::cpu {
 namespace {
 
-// 16 sums, 4 weights and 1 value fit in 32 registers.
+// 24 sums, 4 weights and 1 value fit in 32 registers.
 constexpr int kTileFeatures = 4;
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 6;
 // 24 sums, four keys and a query; the keys come from the second cache, so many heads share them.
 constexpr int kTileHeads = 6;
 constexpr int kTileChannels = 4;

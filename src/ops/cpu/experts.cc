@@ -229,15 +229,15 @@ void run_experts(OpContext& context, const ExpertsArgs& args) {
         for (int task = begin; task < end; ++task) {
           const Assigned& assigned = active[as_size(task / hidden_tasks)];
           const int feature = task % hidden_tasks * hidden_count;
-          form.from_gated({.weight = assigned.weights->w2,
-                           .feature = feature,
-                           .count = hidden_count,
-                           .rows = assigned.rows,
-                           .out = args.out + as_size(assigned.first) * as_size(args.hidden) +
-                                  feature,
-                           .out_stride = as_size(args.hidden),
-                           .scratch = scratch},
-                          assigned.first);
+          form.from_gated(
+              {.weight = assigned.weights->w2,
+               .feature = feature,
+               .count = hidden_count,
+               .rows = assigned.rows,
+               .out = args.out + as_size(assigned.first) * as_size(args.hidden) + feature,
+               .out_stride = as_size(args.hidden),
+               .scratch = scratch},
+              assigned.first);
         }
       });
 }
@@ -251,8 +251,7 @@ void experts(OpContext& context, const ExpertsArgs& args) {
     return run_experts<Int8Form>(context, args);
   }
   if (args.x_bf16.values != nullptr && context.kernels().micro->bf16_dot != nullptr &&
-      first.w1.format == WeightFormat::kFp4 && has_bf16_form(first.w1) &&
-      has_bf16_form(first.w2)) {
+      first.w1.format == WeightFormat::kFp4 && has_bf16_form(first.w1) && has_bf16_form(first.w2)) {
     return run_experts<Bf16Form>(context, args);
   }
   ref::experts(context, args);

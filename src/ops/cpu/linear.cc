@@ -11,14 +11,14 @@ namespace {
 
 constexpr int kFp8Block = 128;
 constexpr int kFp4Block = 32;
-// Features that are decoded together: with 4096 inputs half of a 1 MiB share of the second cache.
-constexpr int kPanelFeatures = 32;
+// Features of a task with several rows.
+constexpr int kTaskFeatures = 32;
 // With a single row nothing is decoded ahead, and a task is what the threads share out: long enough
 // for the streams of weights to get going.
 constexpr int kMostSingleRowFeatures = 64;
 constexpr int kLeastSingleRowFeatures = 4;
-// Rows that one panel meets before the next is decoded: their inputs stay in the second cache.
-constexpr int kRowBlock = 64;
+// Rows of a task: as many as share a decoded panel.
+constexpr int kRowBlock = 96;
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
@@ -58,7 +58,7 @@ size_t element_offset(const WeightMatrix& weight, int column) {
 // Features [feature, feature + count), rows [row, row + rows), all of whose FP8 scales lie in one
 // row of blocks.
 void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, int count, int row,
-                int rows, float* panel) {
+                int rows, float* scratch) {
   const WeightMatrix& weight = args.weight;
   const int segment = weight.in_features / args.segments;
   FloatDotArgs dot{.format = row_format(weight.format),
@@ -69,7 +69,7 @@ void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, 
                    .rows = rows,
                    .out = args.out + as_size(row) * args.out_stride + as_size(feature),
                    .out_stride = args.out_stride,
-                   .panel = panel};
+                   .scratch = scratch};
   for (int s = 0; s < args.segments; ++s) {
     const int first = s * segment;
     dot.weights =
@@ -90,23 +90,21 @@ void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, 
 
 int single_row_features(int features, int threads) {
   constexpr int kTasksPerThread = 4;
-  return std::clamp(features / (threads * kTasksPerThread) / kLeastSingleRowFeatures *
-                        kLeastSingleRowFeatures,
-                    kLeastSingleRowFeatures, kMostSingleRowFeatures);
+  return std::clamp(
+      features / (threads * kTasksPerThread) / kLeastSingleRowFeatures * kLeastSingleRowFeatures,
+      kLeastSingleRowFeatures, kMostSingleRowFeatures);
 }
 
 void linear_float(OpContext& context, const LinearArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const WeightMatrix& weight = args.weight;
   const int panel_features =
-      args.rows > 1 ? kPanelFeatures
+      args.rows > 1 ? kTaskFeatures
                     : single_row_features(weight.out_features, context.threads().threads());
   const int panels = (weight.out_features + panel_features - 1) / panel_features;
   const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
-  const size_t panel_floats =
-      args.rows > 1 ? kPanelFeatures * padded_columns(weight.in_features / args.segments) : 0;
   context.threads().parallel_for(panels * row_blocks, 1, [&](int begin, int end, int thread) {
-    float* panel = context.thread_scratch(thread, panel_floats);
+    float* scratch = context.thread_scratch(thread, kFloatScratchFloats);
     for (int task = begin; task < end; ++task) {
       const int row = task % row_blocks * kRowBlock;
       const int rows = std::min(kRowBlock, args.rows - row);
@@ -115,7 +113,7 @@ void linear_float(OpContext& context, const LinearArgs& args) {
       for (int feature = panel_begin; feature < panel_end;) {
         const int to_block_end = kFp8Block - (weight.scale_row + feature) % kFp8Block;
         const int count = std::min(panel_end - feature, to_block_end);
-        float_tile(args, micro, feature, count, row, rows, panel);
+        float_tile(args, micro, feature, count, row, rows, scratch);
         feature += count;
       }
     }
@@ -175,9 +173,8 @@ void linear_int8_fp4(OpContext& context, const LinearArgs& args) {
 // The part of an FP8 or FP4 weight that features [feature, feature + count) and the columns from
 // `column` on are; the caller sets inputs, outputs and the number of columns.
 Bf16DotArgs bf16_part(const WeightMatrix& weight, int feature, int count, int column) {
-  Bf16DotArgs dot{.format = row_format(weight.format),
-                  .weight_stride = row_bytes(weight),
-                  .features = count};
+  Bf16DotArgs dot{
+      .format = row_format(weight.format), .weight_stride = row_bytes(weight), .features = count};
   dot.weights = weight.data + as_size(feature) * dot.weight_stride + element_offset(weight, column);
   if (weight.format == WeightFormat::kFp8) {
     const size_t blocks = as_size(weight.in_features / kFp8Block);
@@ -195,9 +192,9 @@ void linear_bf16(OpContext& context, const LinearArgs& args) {
   const WeightMatrix& weight = args.weight;
   const int segment = weight.in_features / args.segments;
   const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
-  const int grain = row_blocks > 1 ? kPanelFeatures
-                                   : single_row_features(weight.out_features,
-                                                         context.threads().threads());
+  const int grain = row_blocks > 1
+                        ? kTaskFeatures
+                        : single_row_features(weight.out_features, context.threads().threads());
   const int parts = (weight.out_features + grain - 1) / grain;
   context.threads().parallel_for(parts * row_blocks, 1, [&](int begin, int end, int thread) {
     float* scratch = context.thread_scratch(thread, kBf16ScratchFloats);

@@ -30,13 +30,12 @@ struct FloatDotArgs {
   int rows = 0;
   float* out = nullptr;  // [rows], `out_stride` floats apart
   size_t out_stride = 0;
-  float* panel = nullptr;   // scratch for rows > 1: [features, padded_columns(columns)]
-  bool accumulate = false;  // add to out instead of replacing it
+  float* scratch = nullptr;  // for rows > 1: kFloatScratchFloats, 64-byte aligned
+  bool accumulate = false;   // add to out instead of replacing it
 };
 
-constexpr size_t padded_columns(int columns) {
-  return (static_cast<size_t>(columns) + 15) / 16 * 16;
-}
+// 512 columns of eight features in float32, and the lanes of the sums of 96 rows.
+constexpr size_t kFloatScratchFloats = 8 * 512 + 96 * 8 * 16;
 
 // x is cut into groups of 128 columns: scale = max|x| / 127, code = nearest(x / scale).
 struct QuantizeInt8Args {
@@ -86,9 +85,9 @@ struct Int8DotArgs {
   bool accumulate = false;
 };
 
-// out[r, f] = Σ over blocks b of 128 columns, ascending, lane by lane, of scale_w[f, b] · Σ over the
-// four runs of Bf16Rows, ascending, of the pairs of the lane, each addition rounded; then the sum of
-// the sixteen lanes.
+// out[r, f] = Σ over blocks b of 128 columns, ascending, lane by lane, of scale_w[f, b] · Σ over
+// the four runs of Bf16Rows, ascending, of the pairs of the lane, each addition rounded; then the
+// sum of the sixteen lanes.
 struct Bf16DotArgs {
   RowFormat format = RowFormat::kFp8;  // or kFp4
   const std::byte* weights = nullptr;  // [features] rows, `weight_stride` bytes apart
