@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <linux/futex.h>
@@ -116,20 +117,27 @@ struct ThreadPool::State {
   static constexpr uint32_t kClosed = uint32_t{1}
                                       << 31;  // of `gate`; the rest counts who is inside
 
-  // The contiguous items of one NUMA node, handed out by `next`, which may run past `end`.
+  // The contiguous items of one thread, handed out by `next`, which may run past `end`. A thread
+  // that is done with its own helps the others of its NUMA node.
   struct alignas(kCacheLine) Share {
     std::atomic<int64_t> next{0};
     int64_t begin = 0;
     int64_t end = 0;
   };
 
+  // Threads [begin, end) of one NUMA node.
+  struct ThreadRange {
+    size_t begin = 0;
+    size_t end = 0;
+  };
+
   // Constant while there are workers.
   std::vector<std::thread> workers;
-  std::vector<ThreadPlace> places;             // [threads]
-  std::vector<std::vector<int>> processors;    // [threads] those that pin() binds to
-  std::vector<int> share_of_thread;            // [threads]
-  std::vector<int64_t> first_thread_of_share;  // [shares + 1]
-  std::vector<Share> shares;
+  std::vector<ThreadPlace> places;           // [threads]
+  std::vector<std::vector<int>> processors;  // [threads] those that pin() binds to
+  std::vector<ThreadRange> nodes;            // [nodes]
+  std::vector<size_t> node_of_thread;        // [threads] among `nodes`
+  std::vector<Share> shares;                 // [threads]
 
   // The loop under way.
   const Body* body = nullptr;
@@ -147,6 +155,8 @@ struct ThreadPool::State {
   void stop();
 
   void run_share(Share& share, int thread);
+  void run_shares_of_node(size_t node, size_t first, int thread);
+  bool untouched(const ThreadRange& node) const;
   bool all_taken() const;
   void open(int items, int new_grain, const Body& new_body);
   void announce();
@@ -161,15 +171,14 @@ struct ThreadPool::State {
 
 ThreadPool::State::State(int threads, const Topology& topology)
     : places(place_threads(topology, threads)) {
-  for (const ThreadPlace& place : places) {
-    const size_t thread = share_of_thread.size();
-    if (thread == 0 || place.node != places[thread - 1].node) {
-      first_thread_of_share.push_back(static_cast<int64_t>(thread));
+  for (size_t thread = 0; thread < places.size(); ++thread) {
+    if (thread == 0 || places[thread].node != places[thread - 1].node) {
+      nodes.push_back({.begin = thread});
     }
-    share_of_thread.push_back(static_cast<int>(first_thread_of_share.size()) - 1);
+    nodes.back().end = thread + 1;
+    node_of_thread.push_back(nodes.size() - 1);
   }
-  shares = std::vector<Share>(first_thread_of_share.size());
-  first_thread_of_share.push_back(threads);
+  shares = std::vector<Share>(places.size());
 
   const bool whole_machine = threads >= topology.cores() && threads <= topology.cpus();
   for (const ThreadPlace& place : places) {
@@ -217,6 +226,21 @@ void ThreadPool::State::run_share(Share& share, int thread) {
   }
 }
 
+// From the share of thread `first` on.
+void ThreadPool::State::run_shares_of_node(size_t node, size_t first, int thread) {
+  const auto [begin, end] = nodes[node];
+  for (size_t share = first; share < end; ++share) run_share(shares[share], thread);
+  for (size_t share = begin; share < first; ++share) run_share(shares[share], thread);
+}
+
+bool ThreadPool::State::untouched(const ThreadRange& node) const {
+  const auto share = shares.begin();
+  return std::all_of(share + static_cast<std::ptrdiff_t>(node.begin),
+                     share + static_cast<std::ptrdiff_t>(node.end), [](const Share& s) {
+                       return s.next.load(std::memory_order_relaxed) == s.begin;
+                     });
+}
+
 bool ThreadPool::State::all_taken() const {
   return std::all_of(shares.begin(), shares.end(), [](const Share& share) {
     return share.next.load(std::memory_order_relaxed) >= share.end;
@@ -229,10 +253,10 @@ void ThreadPool::State::open(int items, int new_grain, const Body& new_body) {
   grain = new_grain;
   failure = nullptr;
   const int64_t grains = (static_cast<int64_t>(items) + grain - 1) / grain;
-  const int64_t threads = first_thread_of_share.back();
+  const auto threads = static_cast<int64_t>(shares.size());
   for (size_t s = 0; s < shares.size(); ++s) {
     const auto from = [&](size_t share) {
-      return std::min<int64_t>(items, grains * first_thread_of_share[share] / threads * grain);
+      return std::min<int64_t>(items, grains * static_cast<int64_t>(share) / threads * grain);
     };
     shares[s].begin = from(s);
     shares[s].end = from(s + 1);
@@ -246,12 +270,12 @@ void ThreadPool::State::announce() {
   if (sleepers.load(std::memory_order_seq_cst) > 0) futex_wake_all(generation);
 }
 
-// A share that was begun has a thread of its node inside, which will finish it. The others are the
+// A node whose items were begun has a thread inside, which will finish them. The others are the
 // caller's when nobody came: threads may be kept from running for long by other programs.
 void ThreadPool::State::rescue_absent_nodes() {
   if (spin_until([this] { return all_taken(); }, kNodePatience)) return;
-  for (Share& share : shares) {
-    if (share.next.load(std::memory_order_relaxed) == share.begin) run_share(share, 0);
+  for (size_t node = 0; node < nodes.size(); ++node) {
+    if (untouched(nodes[node])) run_shares_of_node(node, nodes[node].begin, 0);
   }
   while (!all_taken()) sched_yield();
 }
@@ -280,7 +304,8 @@ bool ThreadPool::State::enter_and_run(int thread) {
   const uint32_t before = gate.fetch_add(1, std::memory_order_acquire);
   const bool open_now = (before & kClosed) == 0;
   if (open_now) {
-    run_share(shares[static_cast<size_t>(share_of_thread[static_cast<size_t>(thread)])], thread);
+    const auto own = static_cast<size_t>(thread);
+    run_shares_of_node(node_of_thread[own], own, thread);
   }
   leave();
   return open_now;
@@ -362,8 +387,8 @@ void ThreadPool::parallel_for(int items, int grain, Body body) {
   }
   state_->open(items, grain, body);
   state_->announce();
-  state_->run_share(state_->shares[0], 0);
-  if (state_->shares.size() > 1) state_->rescue_absent_nodes();
+  state_->run_shares_of_node(0, 0, 0);
+  if (state_->nodes.size() > 1) state_->rescue_absent_nodes();
   state_->close_and_join();
   if (state_->failure) std::rethrow_exception(std::exchange(state_->failure, nullptr));
 }

@@ -39,10 +39,11 @@ class ThreadPool {
   // `grain` items; `thread` is in [0, threads()). Returns when all are done. Not re-entrant, one
   // caller at a time. An exception of `body` is rethrown here after the others have finished.
   //
-  // With threads on several NUMA nodes, each node runs one contiguous share of [0, items), in
-  // proportion to its threads and the same in every call with the same items and grain: rows of a
-  // weight are read by the node that touched them first. Let the position within the weight be the
-  // slowest index of an item. Only a node none of whose threads turns up loses its share.
+  // Each thread runs one contiguous share of [0, items), grain by grain, and then helps the other
+  // threads of its NUMA node: weights are read as one stream a thread. The shares are the same in
+  // every call with the same items and grain, so rows of a weight are read by the node that touched
+  // them first. Let the position within the weight be the slowest index of an item. Only a node
+  // none of whose threads turns up loses its items to others.
   using Body = FunctionRef<void(int begin, int end, int thread)>;
   void parallel_for(int items, int grain, Body body);
 
