@@ -129,22 +129,27 @@ void linear_int8_tiles(OpContext& context, const LinearArgs& args) {
   const int segment = weight.in_features / args.segments;
   const int tiles = (weight.out_features + kInt8TileFeatures - 1) / kInt8TileFeatures;
   const size_t tile_stride = as_size(weight.in_features) * kInt8TileFeatures;
+  const int tiles_together = args.rows == 1 ? 1 : 2;
   const int grain = tiles_per_task(tiles, context.threads().threads());
   context.threads().parallel_for(tiles, grain, [&](int begin, int end, int) {
-    const int feature = begin * kInt8TileFeatures;
-    for (int s = 0; s < args.segments; ++s) {
-      const size_t codes = as_size(begin) * tile_stride + as_size(s * segment) * kInt8TileFeatures;
-      micro.int8_dot({.tile = weight.int8.codes + codes,
-                      .tile_scales = weight.int8.scales + codes / kInt8Block,
-                      .tile_stride = tile_stride,
-                      .scale_stride = tile_stride / kInt8Block,
-                      .features = std::min(end * kInt8TileFeatures, weight.out_features) - feature,
-                      .columns = segment,
-                      .x = columns_from(args.x_int8, s * segment),
-                      .rows = args.rows,
-                      .out = args.out + as_size(feature),
-                      .out_stride = args.out_stride,
-                      .accumulate = s > 0});
+    // Segments are the inner loop: a tile's are neighbours in memory.
+    for (int tile = begin; tile < end; tile += tiles_together) {
+      const int feature = tile * kInt8TileFeatures;
+      const int last = std::min(tile + tiles_together, end) * kInt8TileFeatures;
+      for (int s = 0; s < args.segments; ++s) {
+        const size_t codes = as_size(tile) * tile_stride + as_size(s * segment) * kInt8TileFeatures;
+        micro.int8_dot({.tile = weight.int8.codes + codes,
+                        .tile_scales = weight.int8.scales + codes / kInt8Block,
+                        .tile_stride = tile_stride,
+                        .scale_stride = tile_stride / kInt8Block,
+                        .features = std::min(last, weight.out_features) - feature,
+                        .columns = segment,
+                        .x = columns_from(args.x_int8, s * segment),
+                        .rows = args.rows,
+                        .out = args.out + as_size(feature),
+                        .out_stride = args.out_stride,
+                        .accumulate = s > 0});
+      }
     }
   });
 }
