@@ -157,6 +157,30 @@ TEST(BenchKernels, JsonNamesMachineKernelsAndFormulas) {
   EXPECT_NE(text.find("pico wq_a 128x256"), std::string::npos);
 }
 
+TEST(MachineRates, TheBestOfTwoMeasurementsIsTakenLimitByLimit) {
+  const MachineRates a{.threads = 2,
+                       .read_gb_per_s = 50,
+                       .read_kernel = "in order",
+                       .cache_gb_per_s = 400,
+                       .fork_join_us = 1,
+                       .peaks = {{"vpdpbusd", 900}, {"fma f32 (512)", 260}}};
+  const MachineRates b{.threads = 2,
+                       .read_gb_per_s = 80,
+                       .read_kernel = "four streams",
+                       .cache_gb_per_s = 300,
+                       .fork_join_us = 2,
+                       .peaks = {{"vpdpbusd", 1000}, {"fma f32 (512)", 250}}};
+  for (const MachineRates& best : {best_of(a, b), best_of(b, a)}) {
+    EXPECT_EQ(best.threads, 2);
+    EXPECT_DOUBLE_EQ(best.read_gb_per_s, 80);
+    EXPECT_EQ(best.read_kernel, "four streams");
+    EXPECT_DOUBLE_EQ(best.cache_gb_per_s, 400);
+    EXPECT_DOUBLE_EQ(best.fork_join_us, 1);
+    EXPECT_DOUBLE_EQ(best.peak("vpdpbusd"), 1000);
+    EXPECT_DOUBLE_EQ(best.peak("fma f32 (512)"), 260);
+  }
+}
+
 TEST(BenchKernels, TheSlowerLimitCounts) {
   MachineRates rates;
   rates.threads = 1;

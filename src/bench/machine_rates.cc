@@ -146,6 +146,24 @@ MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& ar
   return rates;
 }
 
+double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates,
+                         const WeightArena& arena, const TimingOptions& timing) {
+  for (const probe::ReadKernel& kernel : read_kernels(isa).read) {
+    if (rates.read_kernel == kernel.name) return memory_read_rate(threads, kernel, arena, timing);
+  }
+  return 0;
+}
+
+MachineRates best_of(const MachineRates& a, const MachineRates& b) {
+  MachineRates best = a.read_gb_per_s >= b.read_gb_per_s ? a : b;
+  best.cache_gb_per_s = std::max(a.cache_gb_per_s, b.cache_gb_per_s);
+  best.fork_join_us = std::min(a.fork_join_us, b.fork_join_us);
+  for (DotPeak& peak : best.peaks) {
+    peak.gmac_per_s = std::max(a.peak(peak.instruction), b.peak(peak.instruction));
+  }
+  return best;
+}
+
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {

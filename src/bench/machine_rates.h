@@ -43,6 +43,14 @@ std::string_view dot_instruction(Isa isa, Arithmetic arithmetic);
 MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& arena,
                              const TimingOptions& timing);
 
+// Reads memory again with the kernel that was best: GB/s.
+double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates,
+                         const WeightArena& arena, const TimingOptions& timing);
+
+// The better of two measurements of the same machine, limit by limit: a virtual machine may read
+// half as fast a minute later, and a limit should not be what was measured in a bad moment.
+MachineRates best_of(const MachineRates& a, const MachineRates& b);
+
 // The processor's name as the system tells it, or "unknown".
 std::string processor_name();
 
