@@ -47,6 +47,21 @@ done
 many=$models/flash-6
 few=$models/flash-4
 
+# Files just written lie in the page cache in small pages. Read again, they come in large ones, as
+# after a restart of the machine. The first run makes the int8 form of the weights.
+fresh_pages() {
+  sync
+  for file in "$models"/flash-?/*.safetensors "$models"/flash-?/.hadal/*.bin; do
+    if [[ -e $file ]]; then dd if="$file" iflag=nocache count=0 status=none; fi
+  done
+}
+for model in "$many" "$few"; do
+  if ! compgen -G "$model/.hadal/*.bin" > /dev/null; then
+    "$hadal" bench decode --model "$model" --tokens 1 --activations int8 > /dev/null
+  fi
+done
+fresh_pages
+
 # report NAME OPTIONS...: runs hadal bench and keeps its JSON.
 report() {
   local name=$1
@@ -109,10 +124,12 @@ row figure target reached
 echo '|---|---|---|'
 group_row 'FP4 × int8 GEMV, of its limit' '≥ 0.82' 'linear fp4 x int8, 1 row'
 group_row 'int8 × int8 GEMV (FP8 repacked)' '≥ 0.92' 'linear int8 x int8, 1 row'
-group_row 'FP8 × float GEMV, exact' '≥ 0.78' 'linear fp8 x f32, 1 row'
+group_row 'FP8 × bf16 GEMV, exact' '≥ 0.78' 'linear fp8 x bf16, 1 row'
 group_row 'BF16 × float GEMV' '≥ 0.90' 'linear bf16 x f32, 1 row'
-group_row 'FP4 × float GEMV (under fp8)' 'reported' 'linear fp4 x f32, 1 row'
+group_row 'FP4 × bf16 GEMV (under fp8)' 'reported' 'linear fp4 x bf16, 1 row'
 group_row 'grouped FP4 × int8, 32 rows and more' '≥ 0.65' 'experts fp4 x int8, 32 rows and more'
+group_row 'grouped FP4 × bf16, 32 rows and more' 'reported' 'experts fp4 x bf16, 32 rows and more'
+group_row 'attention, of the FMA peak' 'reported' 'attention'
 row 'one layer, decode at 4K, batch 1' '≤ 9 ms' "$(rounded "$(number decode_int8 ms_of_one_layer)") ms"
 row '  of its roofline' '≥ 0.80' "$(rounded "$(number decode_int8 share 2)")"
 row '  under fp8' 'reported' "$(rounded "$(number decode_fp8 ms_of_one_layer)") ms, \
