@@ -68,14 +68,18 @@ SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
   const auto vocab = static_cast<size_t>(model.config().vocab_size);
   const size_t stream_floats =
       static_cast<size_t>(model.config().hc_mult) * static_cast<size_t>(model.config().hidden_size);
-  const size_t chunk = options.chunk > 0 ? static_cast<size_t>(options.chunk) : ids.size();
+  const size_t usual_rows = options.chunk > 0 ? static_cast<size_t>(options.chunk) : ids.size();
   LoneSequence sequence(model, ids.size());
   Step step;
   Step mtp_step;
   SequenceLogits result;
   result.logits.reserve(ids.size() * vocab);
-  for (size_t begin = 0; begin < ids.size(); begin += chunk) {
-    const size_t rows = std::min(chunk, ids.size() - begin);
+  size_t rows = 0;
+  size_t pass = 0;
+  for (size_t begin = 0; begin < ids.size(); begin += rows, ++pass) {
+    rows = pass < options.first_chunks.size() ? static_cast<size_t>(options.first_chunks[pass])
+                                              : usual_rows;
+    rows = std::min(rows, ids.size() - begin);
     const BatchEntry entry{.cache = &sequence.cache,
                            .tokens = ids.subspan(begin, rows),
                            .logit_rows = static_cast<int>(rows)};

@@ -12,8 +12,9 @@
 namespace hadal {
 
 struct EvaluateOptions {
-  int chunk = 0;     // rows per forward pass; 0: all at once
-  bool mtp = false;  // also run the MTP block
+  int chunk = 0;                           // rows per forward pass; 0: all at once
+  std::span<const int> first_chunks = {};  // rows of the first passes, each at least 1
+  bool mtp = false;                        // also run the MTP block
 };
 
 struct SequenceLogits {

@@ -3,6 +3,7 @@
 // the independent float64 reference, and a sequence computed token by token with the whole, to the
 // last bit.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -29,11 +30,21 @@ constexpr size_t kLongTokens = 5;
 constexpr size_t kSplitTokens = 5;
 constexpr uint32_t kShortSequences = 1;
 constexpr size_t kShortTokens = 5;
+constexpr std::array kPassRows = {1, 2, 7};
+constexpr std::array kSlowPassRows = {1, 2, 7};
+constexpr std::array kOtherPassRows = {3, 1, 2};
+constexpr size_t kChoosingTokens = 0;
+constexpr std::array kChoosingPasses = {1};
 #else
 constexpr size_t kLongTokens = 136;
 constexpr size_t kSplitTokens = 132;
 constexpr uint32_t kShortSequences = 3;
 constexpr size_t kShortTokens = 9;  // two groups of 4
+constexpr std::array kPassRows = {1, 2, 7, 8, 33, 512};
+constexpr std::array kSlowPassRows = {1, 2, 7, 8, 33, 130};
+constexpr std::array kOtherPassRows = {8, 33, 1, 7, 2, 12};
+constexpr size_t kChoosingTokens = 2048 + 130;
+constexpr std::array kChoosingPasses = {512, 512, 512, 520, 1, 2, 7, 8, 1};
 #endif
 
 std::vector<int32_t> make_ids(size_t count, int vocab, uint32_t seed = 1) {
@@ -213,11 +224,12 @@ TEST_F(TrueWidth, HeadAndDrafterAgree) {
   EXPECT_LE(golden::median(drafter_errors), 1e-5);
 }
 
+bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
+
 TEST_F(TrueWidth, TokenByTokenIsTheWholeToTheLastBit) {
-  const auto same_bits = [](std::span<const float> a, std::span<const float> b) {
-    return a.size() == b.size() &&
-           (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
-  };
   Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kFp8});
   // The drafter has a window only: a few tokens say as much of it as many.
   for (const auto& [tokens, mtp] :
@@ -229,6 +241,60 @@ TEST_F(TrueWidth, TokenByTokenIsTheWholeToTheLastBit) {
     EXPECT_TRUE(same_bits(split.mtp_logits, whole.mtp_logits)) << tokens << " tokens";
     EXPECT_EQ(whole.mtp_logits.empty(), !mtp);
   }
+}
+
+struct Kernels {
+  Isa isa;
+  ActivationPolicy activations;
+  bool slow;
+};
+// Every kernel of a linear layer once: without rounding inputs are what they are under fp8, where
+// that has no kernels of its own.
+constexpr std::array kKernels = {
+    Kernels{Isa::kAvx2, ActivationPolicy::kNone, true},
+    Kernels{Isa::kAvx2, ActivationPolicy::kInt8, true},
+    Kernels{Isa::kAvx512, ActivationPolicy::kNone, true},
+    Kernels{Isa::kAvx512, ActivationPolicy::kInt8, false},
+    Kernels{Isa::kAvx512Bf16, ActivationPolicy::kFp8, false},
+};
+
+// The same rows in passes of other sizes, with other threads: kernels read one row as streams, a
+// few in registers, more against panels, and in blocks of 96.
+TEST_F(TrueWidth, RowsOfAllSizesHaveTheSameBits) {
+  for (const Kernels& kernels : kKernels) {
+    if (!isa_supported(kernels.isa)) continue;
+    SCOPED_TRACE(isa_name(kernels.isa));
+    const std::span<const int> passes =
+        kernels.slow ? std::span<const int>(kSlowPassRows) : std::span<const int>(kPassRows);
+    const std::vector<int32_t> ids = make_ids(
+        static_cast<size_t>(std::reduce(passes.begin(), passes.end())), config().vocab_size);
+    const ModelOptions options = {.isa = kernels.isa, .activations = kernels.activations};
+    Model model(*checkpoint_, *threads_, options);
+    const SequenceLogits expected = evaluate_logits(model, ids, {.first_chunks = passes});
+    const auto expect_same = [&](int threads, std::span<const int> other_passes) {
+      ThreadPool pool(threads);
+      Model other(*checkpoint_, pool, options);
+      const auto rows = static_cast<size_t>(std::reduce(other_passes.begin(), other_passes.end()));
+      const SequenceLogits actual =
+          evaluate_logits(other, std::span(ids).first(rows), {.first_chunks = other_passes});
+      const auto same_rows = std::span(expected.logits).first(actual.logits.size());
+      EXPECT_TRUE(same_bits(actual.logits, same_rows)) << threads << " threads";
+    };
+    expect_same(1, kOtherPassRows);
+    expect_same(3, std::vector<int>(passes.rbegin(), passes.rend()));
+  }
+}
+
+// Beyond index_topk entries, where CSA layers choose among them.
+TEST_F(TrueWidth, RowsOfAllSizesChooseTheSameEntries) {
+  if (kChoosingTokens == 0) GTEST_SKIP() << "too slow under sanitizers";
+  ASSERT_GT(kChoosingTokens / 4, static_cast<size_t>(config().index_topk));
+  const std::vector<int32_t> ids = make_ids(kChoosingTokens, config().vocab_size);
+  Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kInt8});
+  const SequenceLogits expected = evaluate_logits(model, ids, {.chunk = 700});
+  const SequenceLogits actual =
+      evaluate_logits(model, ids, {.chunk = 33, .first_chunks = kChoosingPasses});
+  EXPECT_TRUE(same_bits(actual.logits, expected.logits));
 }
 
 }  // namespace
