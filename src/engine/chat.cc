@@ -150,8 +150,8 @@ ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& 
                     [queue](const GenerateEvent& event) { queue->push(event); });
   try {
     for (;;) {
-      const std::optional<GenerateEvent> event = queue->pop_for(std::chrono::milliseconds(50));
       if (interrupted != nullptr && interrupted->load(std::memory_order_relaxed)) handle.cancel();
+      const std::optional<GenerateEvent> event = queue->pop_for(std::chrono::milliseconds(50));
       if (!event.has_value()) continue;
       if (const auto* token = std::get_if<TokenEvent>(&*event)) {
         deliver(reader.push(token->token));

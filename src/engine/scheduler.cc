@@ -62,9 +62,8 @@ void Scheduler::start_waiting() {
   int loading = 0;
   for (size_t i = 0; i < waiting_.size();) {
     Sequence& next = *waiting_[i];
-    // Room beside it for the next page of each that runs, lest it has to make way again at once.
     const Admission admission = running() + loading < options_.max_running
-                                    ? memory_.admit(next, running(), false)
+                                    ? memory_.admit(next, claimed_blocks(), false)
                                     : Admission::kNoRoom;
     if (admission == Admission::kReady) {
       start(i);
@@ -79,6 +78,17 @@ void Scheduler::start_waiting() {
       break;  // first come, first served: nobody overtakes
     }
   }
+}
+
+// What those that run will take before one that starts now is done: the pages of their prompts as
+// they fill them, and one more each, lest somebody has to make way again at once.
+int Scheduler::claimed_blocks() const {
+  int blocks = 0;
+  for (const auto& sequence : running_) {
+    const int pages = memory_.layout().pages_for(static_cast<int>(sequence->tokens.size()));
+    blocks += 1 + std::max(0, pages - static_cast<int>(sequence->cache.pages.size()));
+  }
+  return blocks;
 }
 
 // Nothing runs: whatever it takes, the first that waits must start.

@@ -86,6 +86,7 @@ class Scheduler {
   using Sequences = std::vector<std::unique_ptr<Sequence>>;
 
   void start_waiting();
+  int claimed_blocks() const;
   void start_alone();
   void start(size_t waiting_index);
   std::vector<ScheduledRows> pick_rows() const;

@@ -72,8 +72,7 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
 bool SequenceMemory::start(Sequence& sequence) {
   const auto tokens = static_cast<int>(sequence.tokens.size());
   const auto started = prefixes_.start(
-      *sequence.prefix, {.tokens = sequence.tokens, .limit = tokens - 1, .reserve_tokens = tokens},
-      sequence.cache);
+      *sequence.prefix, {.tokens = sequence.tokens, .limit = tokens - 1}, sequence.cache);
   if (!started) return false;
   const PrefixMatch& match = started->match;
   if (sequence.computed_length == 0) {
@@ -113,15 +112,13 @@ SequenceMemory::Restored SequenceMemory::restore(Sequence& sequence, int headroo
   if (!has_room(blocks_for_sequence(layout_, tokens) - known + headroom)) return Restored::kNoRoom;
   prefixes_.index().hold_pages(sequence.prefix->chain, sequence.tokens, known,
                                sequence.cache.pages);
-  if (!prefixes_.index().make_room(blocks_for_sequence(layout_, tokens) - known)) {
+  if (!prefixes_.index().make_room(blocks_for_sequence(layout_, spilled.length) - known)) {
     pool_.release(sequence.cache.pages);
     return Restored::kNoRoom;
   }
   const SpillFile::Outcome outcome = spill_->restore(spilled, layout_, pool_, sequence.cache);
   HADAL_CHECK(outcome != SpillFile::Outcome::kNoRoom);
   if (outcome == SpillFile::Outcome::kLost) return lose();
-  const bool reserved = reserve_sequence(pool_, layout_, tokens, sequence.cache);
-  HADAL_CHECK(reserved);
   sequence.spilled.reset();
   return Restored::kYes;
 }

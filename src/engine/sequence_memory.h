@@ -39,12 +39,14 @@ class SequenceMemory {
   BlockPool& pool() { return pool_; }
 
   enum class Admission {
-    kReady,    // it has a slot and pages for all its tokens, and what of them was reusable
+    kReady,    // it has a slot, what of its prefix was reusable, and there is room for the rest
     kLoading,  // its prefix is being read from disk; it holds no slot yet
     kNoRoom,
   };
-  // For a sequence that waits, whether it is new or made way. Leaves `headroom` blocks free or
-  // evictable. `may_wait`: for the disk, rather than to answer kLoading.
+  // For a sequence that waits, whether it is new or made way. There must be room for all its tokens
+  // and `headroom` blocks, free or evictable; it takes pages only as it fills them (grow), so that
+  // what is cached stays of use until then. `may_wait`: for the disk, rather than to answer
+  // kLoading.
   Admission admit(Sequence& sequence, int headroom, bool may_wait);
   // Ends all reads from disk for the sequence; what they brought can then be evicted.
   void settle(Sequence& sequence);

@@ -69,6 +69,7 @@ class UnitPacker {
     return {static_cast<int>(unit), offset};
   }
   int units() const { return static_cast<int>(used_.size()); }
+  size_t used() const { return std::accumulate(used_.begin(), used_.end(), size_t{0}); }
 
  private:
   size_t block_bytes_;
@@ -126,6 +127,7 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
     layout.state.push_back(part);
   }
   layout.state_units = slot.units();
+  layout.state_bytes = slot.used();
   return layout;
 }
 

@@ -40,6 +40,7 @@ struct CacheLayout {
   int window = 0;
   size_t block_bytes = 0;  // of a page, and of a unit of a state slot; a multiple of 64
   int state_units = 0;     // blocks of one state slot
+  size_t state_bytes = 0;  // of them in use; the rest is padding
   // [layers + 1]; the last is the MTP block's (window only), present with or without one.
   std::vector<LayerPagePart> pages;
   std::vector<LayerStatePart> state;
