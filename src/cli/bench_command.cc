@@ -1,7 +1,12 @@
 // hadal bench: how fast this machine is, its kernels and its models.
+#include <algorithm>
 #include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "bench/cache_bench.h"
 #include "bench/kernel_bench.h"
 #include "bench/model_bench.h"
 #include "cli/commands.h"
@@ -11,20 +16,44 @@
 namespace hadal {
 namespace {
 
-// Which options belong to one kind of measurement only.
+// The options that not every measurement has, and which have them.
+struct PartialOption {
+  std::string_view name;
+  std::vector<std::string_view> measurements;
+};
+
+const std::vector<PartialOption>& partial_options() {
+  static const std::vector<PartialOption> kOptions = {
+      {"model", {"decode", "prefill"}},
+      {"difference", {"decode", "prefill"}},
+      {"context", {"decode", "prefill"}},
+      {"batch", {"decode", "prefill"}},
+      {"tokens", {"decode", "prefill"}},
+      {"repack-cache", {"decode", "prefill"}},
+      {"filter", {"kernels"}},
+      {"quick", {"kernels"}},
+      {"isa", {"kernels", "decode", "prefill"}},
+      {"requests", {"cache"}},
+      {"layout", {"cache"}},
+      {"seed", {"cache"}},
+      {"kv-memory", {"cache"}},
+  };
+  return kOptions;
+}
+
 void refuse_foreign_options(const ParsedLine& line, const std::string& what) {
-  const bool kernels = what == "kernels";
-  const std::vector<std::string_view> foreign =
-      kernels ? std::vector<std::string_view>{"model", "difference", "context",
-                                              "batch", "tokens",     "repack-cache"}
-              : std::vector<std::string_view>{"filter", "quick"};
-  for (const std::string_view name : foreign) {
-    if (!line.text(name)) continue;
+  for (const PartialOption& option : partial_options()) {
+    const auto& of = option.measurements;
+    if (!line.text(option.name) || std::find(of.begin(), of.end(), what) != of.end()) continue;
+    std::string owners;
+    for (size_t i = 0; i < of.size(); ++i) {
+      owners += i == 0 ? "" : i + 1 == of.size() ? " and " : ", ";
+      owners += of[i];
+    }
     throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "--" + std::string(name),
+                 .where = "--" + std::string(option.name),
                  .what = "has no meaning for hadal bench " + what,
-                 .remedy = kernels ? "it belongs to hadal bench decode and prefill"
-                                   : "it belongs to hadal bench kernels"});
+                 .remedy = "it belongs to hadal bench " + owners});
   }
 }
 
@@ -72,12 +101,31 @@ int bench_model_command(const ParsedLine& line, BenchKind kind) {
   return 0;
 }
 
+int bench_cache_command(const ParsedLine& line) {
+  Progress progress("simulating", "requests", std::chrono::milliseconds(0));
+  CacheBenchOptions options;
+  if (const auto layout = line.text("layout")) options.models = {*layout};
+  CacheSimulationOptions& simulation = options.simulation;
+  simulation.traffic.requests =
+      static_cast<int>(line.integer("requests").value_or(simulation.traffic.requests));
+  // As busy as a day of 100,000 requests, however few there are.
+  simulation.traffic.seconds = 0.864 * simulation.traffic.requests;
+  simulation.traffic.seed = static_cast<uint64_t>(line.integer("seed").value_or(1));
+  simulation.pool_bytes = line.size("kv-memory").value_or(simulation.pool_bytes);
+  options.progress = shown_on(progress);
+  const CacheBenchReport report = bench_cache(options);
+  progress.finish();
+  write_out(line.flag("json") ? cache_report_json(report) : cache_report_text(report));
+  return report.sound() ? 0 : 1;
+}
+
 }  // namespace
 
 int bench_command(const ParsedLine& line) {
   const std::string what = line.required_text("WHAT");
   refuse_foreign_options(line, what);
   if (what == "kernels") return bench_kernels_command(line);
+  if (what == "cache") return bench_cache_command(line);
   return bench_model_command(line, what == "decode" ? BenchKind::kDecode : BenchKind::kPrefill);
 }
 

@@ -79,12 +79,14 @@ const std::vector<CommandSpec>& commands() {
            "kernels: the machine's limits, then every kernel on the shapes of the released models "
            "with weights that lie in memory, beside its limit. decode and prefill: whole steps of "
            "a model on random tokens, beside the roofline, and where the time goes; the tokens "
-           "before them are made up, so that a long context needs no computing. All figures are "
-           "medians of one run.",
-       .arguments = {{"WHAT", "What to measure", {"kernels", "decode", "prefill"}}},
+           "before them are made up, so that a long context needs no computing. cache: what long "
+           "contexts cost, and a simulated day of traffic through the server's cache and "
+           "scheduler, without a model. Figures of time are medians of one run.",
+       .arguments = {{"WHAT", "What to measure", {"kernels", "decode", "prefill", "cache"}}},
        .examples = {"hadal bench kernels --quick", "hadal bench kernels --filter experts --json",
                     "hadal bench decode --model ~/models/DeepSeek-V4-Flash --context 131072",
-                    "hadal bench prefill --model flash-6 --difference flash-4 --tokens 512"}},
+                    "hadal bench prefill --model flash-6 --difference flash-4 --tokens 512",
+                    "hadal bench cache --layout flash --kv-memory 16G"}},
   };
   return table;
 }
@@ -180,7 +182,7 @@ const std::vector<OptionSpec>& options() {
        .value_name = "SIZE",
        .fallback_note = "what is free beside the weights, if of use",
        .help = "Memory for the cached keys and values of all requests",
-       .commands = Command::kRun | Command::kServe,
+       .commands = Command::kRun | Command::kServe | Command::kBench,
        .minimum = 1},
       {.name = "kv-disk",
        .type = OptionType::kPath,
@@ -331,6 +333,28 @@ const std::vector<OptionSpec>& options() {
        .value_name = "DIR",
        .help = "A model with fewer layers: also show the cost of one layer as the difference",
        .commands = static_cast<unsigned>(Command::kBench)},
+      {.name = "requests",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "100000",
+       .help = "cache: how many requests the simulated day has",
+       .commands = static_cast<unsigned>(Command::kBench),
+       .minimum = 1,
+       .maximum = 100'000'000},
+      {.name = "layout",
+       .type = OptionType::kChoice,
+       .value_name = "MODEL",
+       .fallback_note = "flash, then pro",
+       .help = "cache: whose cache layout is simulated",
+       .commands = static_cast<unsigned>(Command::kBench),
+       .choices = {"flash", "pro", "pico"}},
+      {.name = "seed",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "1",
+       .help = "cache: the same seed gives the same traffic",
+       .commands = static_cast<unsigned>(Command::kBench),
+       .maximum = kMaxSeed},
       {.name = "filter",
        .value_name = "TEXT",
        .help = "Only kernels whose name contains this",

@@ -43,12 +43,32 @@ TEST(BenchTest, TheDifferenceOfTwoModelsIsTheCostOfALayer) {
   EXPECT_NE(swapped.err.find("must have fewer layers"), std::string::npos) << swapped.err;
 }
 
+TEST(BenchTest, SimulatesADayOfTraffic) {
+  const Outcome outcome =
+      run_hadal({.words = {"bench", "cache", "--requests", "50", "--kv-memory", "3G", "--json"}});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("sound"), true);
+  ASSERT_EQ(json.at("models").size(), 2U);
+  for (const nlohmann::json& model : json.at("models")) {
+    EXPECT_EQ(model.at("hadal").at("requests"), 50);
+    EXPECT_LT(model.at("hadal").at("wasted_share").at("mean"), 0.03);
+    EXPECT_LT(model.at("contexts").back().at("over_formula"), 0.01);
+  }
+  const Outcome text = run_hadal(
+      {.words = {"bench", "cache", "--requests", "20", "--kv-memory", "3G", "--layout", "flash"}});
+  EXPECT_NE(text.out.find("pool wasted"), std::string::npos) << text.err;
+}
+
 TEST(BenchTest, RefusesWhatDoesNotBelongTogether) {
   const std::vector<std::vector<std::string>> wrong = {
       {"bench"},
       {"bench", "engines"},
       {"bench", "kernels", "--batch", "2"},
       {"bench", "decode", "--quick"},
+      {"bench", "decode", "--requests", "3"},
+      {"bench", "cache", "--model", "/nowhere"},
+      {"bench", "cache", "--kv-memory", "20M"},
       {"bench", "decode", "--isa", "mmx"},
       {"bench", "decode", "--batch", "0"},
       {"bench", "decode", "--context", "1000000"},

@@ -1,0 +1,158 @@
+// What hadal bench cache prints.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/cache_bench.h"
+
+namespace hadal {
+namespace {
+
+std::string share_text(const PoolShare& share) {
+  return fmt::format("{:.2f} % (most {:.2f} %)", 100 * share.mean, 100 * share.greatest);
+}
+
+std::string contexts_text(const ModelCacheReport& model) {
+  std::string text = fmt::format("{:>10}{:>16}{:>16}{:>10}{:>16}{:>14}\n", "tokens", "bytes",
+                                 "formula", "over", "fixed state", "of bf16 GQA-8");
+  for (const ContextSize& size : model.contexts) {
+    text += fmt::format("{:>10}{:>16}{:>16}{:>8.2f} %{:>16}{:>14}\n", size.tokens,
+                        size.history_bytes, size.formula_bytes, 100 * size.over_formula(),
+                        size.fixed_bytes, fmt::format("1/{:.1f}", size.gqa_ratio()));
+  }
+  return text;
+}
+
+std::string day_text(const ModelCacheReport& model) {
+  const CacheOutcome& ours = model.cache.outcome;
+  const CacheOutcome& theirs = model.buckets;
+  std::string text = fmt::format("{:<34}{:>26}{:>26}\n", "", "hadal", "three page sizes");
+  const auto row = [&](const char* name, const auto& figure) {
+    text += fmt::format("{:<34}{:>26}{:>26}\n", name, figure(ours), figure(theirs));
+  };
+  row("requests",
+      [](const CacheOutcome& o) { return fmt::format("{} ({} hung up)", o.requests, o.hung_up); });
+  row("hours, of the first to the last",
+      [](const CacheOutcome& o) { return fmt::format("{:.1f}", o.seconds / 3600); });
+  row("tokens of a prompt, median, most", [](const CacheOutcome& o) {
+    return fmt::format("{}, {}", o.median_prompt, o.longest_prompt);
+  });
+  row("prompt tokens found in the cache",
+      [](const CacheOutcome& o) { return fmt::format("{:.1f} %", 100 * o.hit_rate()); });
+  row("tokens computed, millions", [](const CacheOutcome& o) {
+    return fmt::format("{:.1f}", static_cast<double>(o.computed_tokens) * 1e-6);
+  });
+  row("running, waiting sequences, mean", [](const CacheOutcome& o) {
+    return fmt::format("{:.1f}, {:.1f}", o.mean_running, o.mean_waiting);
+  });
+  row("preemptions", [](const CacheOutcome& o) { return fmt::format("{}", o.preemptions); });
+  row("evicted blocks", [](const CacheOutcome& o) { return fmt::format("{}", o.evicted_blocks); });
+  row("pool in use", [](const CacheOutcome& o) { return share_text(o.used); });
+  row("pool wasted", [](const CacheOutcome& o) { return share_text(o.waste); });
+  row("pool free but of no use", [](const CacheOutcome& o) { return share_text(o.fragmented); });
+  text += fmt::format("{:<34}{:>26}\n", "pool in images, counted as used",
+                      share_text(model.cache.images));
+  text +=
+      fmt::format("{:<34}{:>26}\n", "pool kept for requests to come", share_text(model.cache.idle));
+  text +=
+      fmt::format("{:<34}{:>26}\n", "prefixes, pages checked",
+                  fmt::format("{}, {}", model.cache.checked_prefixes, model.cache.checked_pages));
+  text += fmt::format("{:<34}{:>26}\n", "of them wrong", model.cache.wrong_pages);
+  return text;
+}
+
+nlohmann::ordered_json share_json(const PoolShare& share) {
+  return {{"mean", share.mean}, {"greatest", share.greatest}};
+}
+
+nlohmann::ordered_json outcome_json(const CacheOutcome& o) {
+  return {{"requests", o.requests},
+          {"completed", o.completed},
+          {"hung_up", o.hung_up},
+          {"simulated_seconds", o.seconds},
+          {"median_prompt_tokens", o.median_prompt},
+          {"longest_prompt_tokens", o.longest_prompt},
+          {"prompt_tokens", o.prompt_tokens},
+          {"cached_tokens", o.cached_tokens},
+          {"hit_rate", o.hit_rate()},
+          {"computed_tokens", o.computed_tokens},
+          {"answer_tokens", o.answer_tokens},
+          {"mean_running", o.mean_running},
+          {"mean_waiting", o.mean_waiting},
+          {"preemptions", o.preemptions},
+          {"recomputed_tokens", o.recomputed_tokens},
+          {"evicted_blocks", o.evicted_blocks},
+          {"used_share", share_json(o.used)},
+          {"wasted_share", share_json(o.waste)},
+          {"fragmented_share", share_json(o.fragmented)}};
+}
+
+}  // namespace
+
+std::string cache_report_text(const CacheBenchReport& report) {
+  const SimulatedCosts& costs = report.options.costs;
+  std::string text = fmt::format(
+      "bytes: pages of 256 tokens and the windows of all layers; formula: A n/4 (584 + 68) + B "
+      "n/128 "
+      "584 + L min(n, 128) 584\n"
+      "a day: {} requests with seed {}, a pool of {:.1f} GB, at most {} sequences at once\n"
+      "a step takes {:g} ms, {:g} ms more for a row that decodes, {:g} ms for one of a prefill, "
+      "{:g} "
+      "ns for a row and each token before it\n",
+      report.options.traffic.requests, report.options.traffic.seed,
+      static_cast<double>(report.options.pool_bytes) * 1e-9, report.options.max_running,
+      costs.step * 1e3, costs.decode_row * 1e3, costs.prefill_row * 1e3, costs.context_row * 1e9);
+  for (const ModelCacheReport& model : report.models) {
+    text += fmt::format("\n{}: {} blocks of {} bytes\n\n", model.model, model.cache.blocks,
+                        model.cache.block_bytes);
+    text += contexts_text(model) + "\n" + day_text(model);
+  }
+  text +=
+      "\nwasted: allocated bytes that hold no live entry, over the pool; free but of no use: what\n"
+      "lies free while a request waits that could not have it; means over time\n";
+  if (!report.sound()) text += "WRONG PAGES: the cache gave back what belongs to other tokens\n";
+  return text;
+}
+
+std::string cache_report_json(const CacheBenchReport& report) {
+  const SimulatedCosts& costs = report.options.costs;
+  nlohmann::ordered_json json = {{"requests", report.options.traffic.requests},
+                                 {"seed", report.options.traffic.seed},
+                                 {"pool_bytes", report.options.pool_bytes},
+                                 {"max_running", report.options.max_running},
+                                 {"costs",
+                                  {{"step_seconds", costs.step},
+                                   {"decode_row_seconds", costs.decode_row},
+                                   {"prefill_row_seconds", costs.prefill_row},
+                                   {"context_row_seconds", costs.context_row}}},
+                                 {"sound", report.sound()},
+                                 {"models", nlohmann::ordered_json::array()}};
+  for (const ModelCacheReport& model : report.models) {
+    nlohmann::ordered_json contexts = nlohmann::ordered_json::array();
+    for (const ContextSize& size : model.contexts) {
+      contexts.push_back({{"tokens", size.tokens},
+                          {"bytes", size.history_bytes},
+                          {"formula_bytes", size.formula_bytes},
+                          {"over_formula", size.over_formula()},
+                          {"fixed_state_bytes", size.fixed_bytes},
+                          {"gqa8_bf16_bytes", size.gqa_bytes},
+                          {"gqa8_bf16_ratio", size.gqa_ratio()}});
+    }
+    nlohmann::ordered_json cache = outcome_json(model.cache.outcome);
+    cache["blocks"] = model.cache.blocks;
+    cache["block_bytes"] = model.cache.block_bytes;
+    cache["image_share"] = share_json(model.cache.images);
+    cache["idle_share"] = share_json(model.cache.idle);
+    cache["evicted_images"] = model.cache.evicted_images;
+    cache["checked_prefixes"] = model.cache.checked_prefixes;
+    cache["checked_pages"] = model.cache.checked_pages;
+    cache["wrong_pages"] = model.cache.wrong_pages;
+    json["models"].push_back({{"model", model.model},
+                              {"contexts", contexts},
+                              {"hadal", cache},
+                              {"three_page_sizes", outcome_json(model.buckets)}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace hadal
