@@ -213,7 +213,8 @@ void ThreadPool::State::stop() {
 }
 
 void ThreadPool::State::run_share(Share& share, int thread) {
-  while (true) {
+  // Looking first leaves the cache line of a share that is empty to its owner.
+  while (share.next.load(std::memory_order_relaxed) < share.end) {
     const int64_t begin = share.next.fetch_add(grain, std::memory_order_relaxed);
     if (begin >= share.end) return;
     try {

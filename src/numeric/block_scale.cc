@@ -1,7 +1,8 @@
 #include "numeric/block_scale.h"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstdint>
 #include <limits>
 
 #include "base/check.h"
@@ -21,14 +22,16 @@ struct GroupScale {
   float inverse = 1;  // exact: the scale is a power of two from 2^-126 to 2^126
 };
 
-// The largest finite magnitude, at least `floor`; the comparison is false for NaN.
+// The largest finite magnitude, at least `floor`; NaN counts for nothing. The bits of numbers that
+// are not negative are in the order of the numbers, and integers may be compared in any order.
 float group_magnitude(const float* x, int n, float floor) {
-  float magnitude = floor;
+  constexpr int32_t kInfinity = 0x7f800000;
+  auto magnitude = std::bit_cast<int32_t>(floor);
   for (int i = 0; i < n; ++i) {
-    const float a = std::fabs(x[i]);
-    magnitude = a > magnitude ? a : magnitude;
+    const int32_t bits = std::bit_cast<int32_t>(x[i]) & 0x7fffffff;
+    magnitude = std::max(magnitude, bits > kInfinity ? 0 : bits);
   }
-  return std::min(magnitude, std::numeric_limits<float>::max());
+  return std::min(std::bit_cast<float>(magnitude), std::numeric_limits<float>::max());
 }
 
 GroupScale group_scale(float magnitude, float reciprocal_of_max) {
@@ -54,8 +57,9 @@ void q8_round(const float* x, float* out, int n, int group) {
   for (int begin = 0; begin < n; begin += group) {
     const int count = std::min(group, n - begin);
     const GroupScale scale = q8_scale(x + begin, count);
+#pragma GCC ivdep
     for (int i = begin; i < begin + count; ++i) {
-      out[i] = scale.value * e4m3_decode(e4m3_encode(x[i] * scale.inverse));
+      out[i] = scale.value * e4m3_nearest(x[i] * scale.inverse);
     }
   }
 }
@@ -65,8 +69,9 @@ void q4_round(const float* x, float* out, int n, int group) {
   for (int begin = 0; begin < n; begin += group) {
     const int count = std::min(group, n - begin);
     const GroupScale scale = q4_scale(x + begin, count);
+#pragma GCC ivdep
     for (int i = begin; i < begin + count; ++i) {
-      out[i] = scale.value * e2m1_decode(e2m1_encode(x[i] * scale.inverse));
+      out[i] = scale.value * e2m1_nearest(x[i] * scale.inverse);
     }
   }
 }

@@ -3,10 +3,12 @@
 // in the low nibble. Scales of blocks of such values are in block_scale.h.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace hadal {
 
@@ -45,6 +47,25 @@ inline uint8_t e2m1_encode(float x) {
     code = ((magnitude + 0x1fffffu + odd) >> 22) - (126u << 1);
   }
   return static_cast<uint8_t>(sign | code);
+}
+
+// The value of the nearest code, e2m1_decode(e2m1_encode(x)), without a branch or a table, so that
+// loops over it become vectors.
+inline float e2m1_nearest(float x) {
+  const auto bits = std::bit_cast<int32_t>(x);
+  const int32_t magnitude = bits & 0x7fffffff;
+  const int32_t odd = (magnitude >> 22) & 1;
+  const auto rounded = static_cast<int32_t>(
+      (static_cast<uint32_t>(magnitude) + 0x1fffffu + static_cast<uint32_t>(odd)) & 0xffc00000u);
+  const float below_one = (std::bit_cast<float>(magnitude) + 0x1p22f) - 0x1p22f;
+  // Masks: a compiler may not add in advance what a condition might spare.
+  const int32_t small = -static_cast<int32_t>(magnitude < std::bit_cast<int32_t>(1.0f));
+  const int32_t value = (std::bit_cast<int32_t>(below_one) & small) | (rounded & ~small);
+  const int32_t finite = std::min(value, std::bit_cast<int32_t>(kE2m1Max));
+  const int32_t number = -static_cast<int32_t>(magnitude <= 0x7f800000);
+  const int32_t sign = bits & number & std::numeric_limits<int32_t>::min();
+  return std::bit_cast<float>((finite & number) | (std::bit_cast<int32_t>(kE2m1Max) & ~number) |
+                              sign);
 }
 
 }  // namespace hadal

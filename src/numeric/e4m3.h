@@ -3,6 +3,7 @@
 // Scales of blocks of such values are in block_scale.h.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -56,6 +57,25 @@ inline uint8_t e4m3_encode(float x) {
     code = ((magnitude + 0x7ffffu + odd) >> 20) - (120u << 3);
   }
   return static_cast<uint8_t>(sign | code);
+}
+
+// The value of the nearest code, e4m3_decode(e4m3_encode(x)), without a branch or a table, so that
+// loops over it become vectors.
+inline float e4m3_nearest(float x) {
+  const auto bits = std::bit_cast<int32_t>(x);
+  const int32_t magnitude = bits & 0x7fffffff;
+  const int32_t odd = (magnitude >> 20) & 1;
+  const auto rounded = static_cast<int32_t>(
+      (static_cast<uint32_t>(magnitude) + 0x7ffffu + static_cast<uint32_t>(odd)) & 0xfff00000u);
+  const float subnormal = (std::bit_cast<float>(magnitude) + 0x1p14f) - 0x1p14f;
+  // Masks: a compiler may not add in advance what a condition might spare.
+  const int32_t small = -static_cast<int32_t>(magnitude < std::bit_cast<int32_t>(0x1p-6f));
+  const int32_t value = (std::bit_cast<int32_t>(subnormal) & small) | (rounded & ~small);
+  const int32_t finite = std::min(value, std::bit_cast<int32_t>(kE4m3Max));
+  constexpr int32_t kSign = std::numeric_limits<int32_t>::min();
+  constexpr int32_t kNan = 0x7fc00000;
+  const int32_t nan = -static_cast<int32_t>(magnitude > 0x7f800000);
+  return std::bit_cast<float>(((finite | (bits & kSign)) & ~nan) | (kNan & nan));
 }
 
 }  // namespace hadal

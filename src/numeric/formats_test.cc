@@ -138,6 +138,17 @@ TEST(E2m1, SaturatesAndHasNoNan) {
   EXPECT_EQ(e2m1_encode(-kNan), 7);
 }
 
+// Every sixteenth float, which has every exponent and all ties, and those beside them.
+TEST(NearestValue, IsThatOfTheEncodedCode) {
+  for (uint64_t pattern = 0; pattern <= 0xffffffffu; pattern += 0x1000) {
+    for (const uint32_t beside : {0u, 1u, 0xfffu}) {
+      const auto x = std::bit_cast<float>(static_cast<uint32_t>(pattern) + beside);
+      ASSERT_EQ(bits(e4m3_nearest(x)), bits(e4m3_decode(e4m3_encode(x)))) << x;
+      ASSERT_EQ(bits(e2m1_nearest(x)), bits(e2m1_decode(e2m1_encode(x)))) << x;
+    }
+  }
+}
+
 TEST(E8m0, DecodesEveryCodeAndEncodesItBack) {
   for (int code = 0; code < 255; ++code) {
     const float x = e8m0_decode(static_cast<uint8_t>(code));

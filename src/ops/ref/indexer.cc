@@ -14,14 +14,32 @@ namespace {
 
 constexpr int kFp4Group = 32;
 
+// The first two steps of the butterfly at once, then loops that are whole vectors.
 void hadamard_row(float* x, int dim, float factor) {
-  for (int half = 1; half < dim; half *= 2) {
+  int half = 1;
+  if (dim >= 4) {
+    half = 4;
+    for (int i = 0; i < dim; i += 4) {
+      const float a = x[i] + x[i + 1];
+      const float b = x[i] - x[i + 1];
+      const float c = x[i + 2] + x[i + 3];
+      const float d = x[i + 2] - x[i + 3];
+      x[i] = a + c;
+      x[i + 1] = b + d;
+      x[i + 2] = a - c;
+      x[i + 3] = b - d;
+    }
+  }
+  for (; half < dim; half *= 2) {
     for (int begin = 0; begin < dim; begin += 2 * half) {
-      for (int i = begin; i < begin + half; ++i) {
-        const float a = x[i];
-        const float b = x[i + half];
-        x[i] = a + b;
-        x[i + half] = a - b;
+      float* low = x + begin;
+      float* high = low + half;
+#pragma GCC ivdep
+      for (int i = 0; i < half; ++i) {
+        const float a = low[i];
+        const float b = high[i];
+        low[i] = a + b;
+        high[i] = a - b;
       }
     }
   }
