@@ -11,8 +11,9 @@ namespace {
 
 constexpr int kFp8Block = 128;
 constexpr int kFp4Block = 32;
-// Features of a task with several rows.
+// Features of a task with several rows, where there are enough for all threads.
 constexpr int kTaskFeatures = 32;
+constexpr int kLeastTaskFeatures = 4;
 // With a single row nothing is decoded ahead, and a task is what the threads share out: long enough
 // for the streams of weights to get going.
 constexpr int kMostSingleRowFeatures = 64;
@@ -95,12 +96,18 @@ int single_row_features(int features, int threads) {
       kLeastSingleRowFeatures, kMostSingleRowFeatures);
 }
 
+int several_row_features(int features, int threads) {
+  const int share = (features + threads - 1) / threads;
+  return std::clamp((share + kLeastTaskFeatures - 1) / kLeastTaskFeatures * kLeastTaskFeatures,
+                    kLeastTaskFeatures, kTaskFeatures);
+}
+
 void linear_float(OpContext& context, const LinearArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const WeightMatrix& weight = args.weight;
-  const int panel_features =
-      args.rows > 1 ? kTaskFeatures
-                    : single_row_features(weight.out_features, context.threads().threads());
+  const int threads = context.threads().threads();
+  const int panel_features = args.rows > 1 ? several_row_features(weight.out_features, threads)
+                                           : single_row_features(weight.out_features, threads);
   const int panels = (weight.out_features + panel_features - 1) / panel_features;
   const int row_blocks = (args.rows + kRowBlock - 1) / kRowBlock;
   context.threads().parallel_for(panels * row_blocks, 1, [&](int begin, int end, int thread) {
