@@ -157,7 +157,8 @@ struct Engine::Impl {
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
   void compute(const std::vector<ScheduledRows>& scheduled);
-  void advance(const ScheduledRows& rows, int index, std::span<const float> logits);
+  void choose_tokens(const std::vector<ScheduledRows>& scheduled);
+  void advance(const ScheduledRows& rows, int index);
   void emit(Sequence& sequence, const GenerateEvent& event);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
               std::optional<Error> error = std::nullopt);
@@ -170,7 +171,13 @@ struct Engine::Impl {
   SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
-  Sampler sampler;
+  // The next token of a sequence of the step, or why there is none.
+  struct Choice {
+    SampledToken sampled;
+    std::exception_ptr failure;
+  };
+  std::vector<Sampler> samplers;  // [threads]
+  std::vector<Choice> choices;    // [sequences of the step]
   StepPlan plan;
   Step step;
   EngineStatistics counts;  // the engine thread's own; published once per step
@@ -200,7 +207,8 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
                          .prefill_rows = options.prefill_chunk,
                          .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
       max_context(static_cast<int>(
-          std::min<int64_t>(wanted_context(options, model.config()), cache_plan.tokens))) {
+          std::min<int64_t>(wanted_context(options, model.config()), cache_plan.tokens))),
+      samplers(static_cast<size_t>(threads.threads())) {
   publish_locked();
   thread = std::thread([this] { run(); });
 }
@@ -362,13 +370,8 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     counts.step_seconds += seconds_between(begin, Clock::now());
     return;
   }
-  const auto vocab = static_cast<size_t>(model.config().vocab_size);
-  size_t logit_row = 0;
-  for (size_t i = 0; i < scheduled.size(); ++i) {
-    std::span<const float> logits;
-    if (scheduled[i].samples) logits = {step.logits.data() + vocab * logit_row++, vocab};
-    advance(scheduled[i], static_cast<int>(i), logits);
-  }
+  choose_tokens(scheduled);
+  for (size_t i = 0; i < scheduled.size(); ++i) advance(scheduled[i], static_cast<int>(i));
   const double seconds = seconds_between(begin, Clock::now());
   counts.step_seconds += seconds;
   counts.step_times.add(seconds);
@@ -405,13 +408,37 @@ void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
   model.forward(plan, memory.pool().view(), step);
 }
 
-// Commits the rows of sequence `index` of the plan, and with logits gives it its next token.
-void Engine::Impl::advance(const ScheduledRows& rows, int index, std::span<const float> logits) {
+// Each sequence that samples has a row of logits, in order; threads share them.
+void Engine::Impl::choose_tokens(const std::vector<ScheduledRows>& scheduled) {
+  const auto vocab = static_cast<size_t>(model.config().vocab_size);
+  choices.assign(scheduled.size(), {});
+  std::vector<size_t> sampling;
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    if (scheduled[i].samples) sampling.push_back(i);
+  }
+  threads.parallel_for(static_cast<int>(sampling.size()), 1, [&](int begin, int end, int worker) {
+    for (int row = begin; row < end; ++row) {
+      const size_t i = sampling[static_cast<size_t>(row)];
+      Sequence& sequence = *scheduled[i].sequence;
+      try {
+        choices[i].sampled = samplers[static_cast<size_t>(worker)].sample(
+            {step.logits.data() + vocab * static_cast<size_t>(row), vocab}, sequence.sampling,
+            sequence.tokens.size());
+      } catch (...) {
+        choices[i].failure = std::current_exception();
+      }
+    }
+  });
+}
+
+// Commits the rows of sequence `index` of the step, and gives it its next token if it has one.
+void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   Sequence& sequence = *rows.sequence;
-  SampledToken sampled;
+  Choice& choice = choices[static_cast<size_t>(index)];
+  SampledToken& sampled = choice.sampled;
   bool stops = false;
   try {
-    if (rows.samples) sampled = sampler.sample(logits, sequence.sampling, sequence.tokens.size());
+    if (choice.failure) std::rethrow_exception(choice.failure);
     commit_rows(model, plan, index, rows, step, memory);
     if (rows.samples) {
       sequence.tokens.push_back(sampled.token);

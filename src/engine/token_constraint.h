@@ -7,7 +7,7 @@
 
 namespace hadal {
 
-// Called on the engine thread only. What a member throws ends the request.
+// Called on the engine's threads, one at a time. What a member throws ends the request.
 class TokenConstraint {
  public:
   TokenConstraint() = default;
