@@ -11,6 +11,9 @@ namespace {
 
 size_t as_size(int value) { return static_cast<size_t>(value); }
 
+// Few enough to share out large rows, so many of small ones that sharing pays.
+int rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }
+
 // mixes[row, i] = fn_i · streams_row / rms(streams_row) for all rows.
 void project_streams(OpContext& context, const WeightMatrix& fn, const float* x, int rows,
                      float rms_eps, float* mixes) {
@@ -81,7 +84,8 @@ void hyper_post(OpContext& context, const HyperPostArgs& args) {
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
   const MicroKernels& micro = *context.kernels().micro;
   const size_t hidden = as_size(args.hidden);
-  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
+  const int grain = rows_per_task(n * args.hidden);
+  context.threads().parallel_for(args.rows, grain, [&](int begin, int end, int) {
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
       micro.spread(args.block_out + row * hidden, args.post + row * as_size(n),
                    args.mixing + row * as_size(n * n), args.x + row * as_size(n) * hidden, n,
