@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bench/cache_bench.h"
+#include "bench/engine_bench.h"
 #include "bench/kernel_bench.h"
 #include "bench/model_bench.h"
 #include "cli/commands.h"
@@ -16,6 +17,8 @@
 namespace hadal {
 namespace {
 
+constexpr int kMostRequestsTogether = 1024;
+
 // The options that not every measurement has, and which have them.
 struct PartialOption {
   std::string_view name;
@@ -24,19 +27,21 @@ struct PartialOption {
 
 const std::vector<PartialOption>& partial_options() {
   static const std::vector<PartialOption> kOptions = {
-      {"model", {"decode", "prefill"}},
+      {"model", {"decode", "prefill", "engine"}},
       {"difference", {"decode", "prefill"}},
       {"context", {"decode", "prefill"}},
       {"batch", {"decode", "prefill"}},
       {"tokens", {"decode", "prefill"}},
-      {"repack-cache", {"decode", "prefill"}},
+      {"repack-cache", {"decode", "prefill", "engine"}},
       {"filter", {"kernels"}},
       {"quick", {"kernels"}},
-      {"isa", {"kernels", "decode", "prefill"}},
-      {"requests", {"cache"}},
+      {"isa", {"kernels", "decode", "prefill", "engine"}},
+      {"requests", {"cache", "engine"}},
       {"layout", {"cache"}},
       {"seed", {"cache"}},
-      {"kv-memory", {"cache"}},
+      {"kv-memory", {"cache", "engine"}},
+      {"soak", {"engine"}},
+      {"long-prompt", {"engine"}},
   };
   return kOptions;
 }
@@ -119,6 +124,46 @@ int bench_cache_command(const ParsedLine& line) {
   return report.sound() ? 0 : 1;
 }
 
+// One line that changes while something is measured, on a terminal only.
+class StageLine {
+ public:
+  ~StageLine() { show(""); }
+  void show(const std::string& text) {
+    if (errors_are_terminal()) write_err("\r\x1b[K" + text);
+  }
+};
+
+int bench_engine_command(const ParsedLine& line) {
+  const ModelDirectory directory = model_directory(line);
+  EngineBenchOptions options;
+  options.model = model_options(line, directory);
+  options.threads = thread_count(line);
+  options.requests = static_cast<int>(line.integer("requests").value_or(options.requests));
+  options.long_prompt = static_cast<int>(line.integer("long-prompt").value_or(options.long_prompt));
+  options.kv_memory = line.size("kv-memory").value_or(0);
+  if (options.requests > kMostRequestsTogether) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--requests",
+                 .what = "is too many for requests computed together",
+                 .remedy = "give " + std::to_string(kMostRequestsTogether) + " at most"});
+  }
+  StageLine stage;
+  options.progress = [&](const std::string& what) { stage.show(what); };
+  if (const std::optional<double> minutes = line.number("soak")) {
+    options.soak = SoakOptions{
+        .seconds = 60 * *minutes, .running = options.requests, .kv_memory = options.kv_memory};
+    options.soak->progress = [&](double seconds, int64_t finished, size_t bytes) {
+      stage.show(std::to_string(static_cast<int>(seconds)) + " s, " + std::to_string(finished) +
+                 " requests, " + std::to_string(bytes >> 20) + " MiB");
+    };
+  }
+  EngineReport report = bench_engine(directory.path(), options);
+  report.model = directory.name();
+  stage.show("");
+  write_out(line.flag("json") ? engine_report_json(report) : engine_report_text(report));
+  return report.soak && !report.soak->sound() ? 1 : 0;
+}
+
 }  // namespace
 
 int bench_command(const ParsedLine& line) {
@@ -126,6 +171,7 @@ int bench_command(const ParsedLine& line) {
   refuse_foreign_options(line, what);
   if (what == "kernels") return bench_kernels_command(line);
   if (what == "cache") return bench_cache_command(line);
+  if (what == "engine") return bench_engine_command(line);
   return bench_model_command(line, what == "decode" ? BenchKind::kDecode : BenchKind::kPrefill);
 }
 

@@ -79,13 +79,19 @@ const std::vector<CommandSpec>& commands() {
            "kernels: the machine's limits, then every kernel on the shapes of the released models "
            "with weights that lie in memory, beside its limit. decode and prefill: whole steps of "
            "a model on random tokens, beside the roofline, and where the time goes; the tokens "
-           "before them are made up, so that a long context needs no computing. cache: what long "
+           "before them are made up, so that a long context needs no computing. engine: requests "
+           "at once beside one at a time, the wait of a short request during a long prompt, and "
+           "what a restart with a disk tier computes again; with --soak, minutes at four times "
+           "the memory. cache: what long "
            "contexts cost, and a simulated day of traffic through the server's cache and "
            "scheduler, without a model. Figures of time are medians of one run.",
-       .arguments = {{"WHAT", "What to measure", {"kernels", "decode", "prefill", "cache"}}},
+       .arguments = {{"WHAT",
+                      "What to measure",
+                      {"kernels", "decode", "prefill", "engine", "cache"}}},
        .examples = {"hadal bench kernels --quick", "hadal bench kernels --filter experts --json",
                     "hadal bench decode --model ~/models/DeepSeek-V4-Flash --context 131072",
                     "hadal bench prefill --model flash-6 --difference flash-4 --tokens 512",
+                    "hadal bench engine --model flash-4", "hadal bench engine --soak 10",
                     "hadal bench cache --layout flash --kv-memory 16G"}},
   };
   return table;
@@ -336,11 +342,28 @@ const std::vector<OptionSpec>& options() {
       {.name = "requests",
        .type = OptionType::kInteger,
        .value_name = "N",
-       .fallback_note = "100000",
-       .help = "cache: how many requests the simulated day has",
+       .fallback_note = "16 for engine, 100000 for cache",
+       .help = "engine: how many requests are computed together; cache: how many the simulated day "
+               "has",
        .commands = static_cast<unsigned>(Command::kBench),
        .minimum = 1,
        .maximum = 100'000'000},
+      {.name = "long-prompt",
+       .type = OptionType::kInteger,
+       .value_name = "N",
+       .fallback_note = "100000, or half of the context",
+       .help = "engine: tokens of the prompt during which short requests wait",
+       .commands = static_cast<unsigned>(Command::kBench),
+       .minimum = 1000,
+       .maximum = 1 << 20},
+      {.name = "soak",
+       .type = OptionType::kNumber,
+       .value_name = "MINUTES",
+       .help = "engine: only this, for so long: requests at four times the memory, cancelled and "
+               "preempted, every answer checked",
+       .commands = static_cast<unsigned>(Command::kBench),
+       .minimum = 0.001,
+       .maximum = 100'000},
       {.name = "layout",
        .type = OptionType::kChoice,
        .value_name = "MODEL",

@@ -60,6 +60,19 @@ TEST(BenchTest, SimulatesADayOfTraffic) {
   EXPECT_NE(text.out.find("pool wasted"), std::string::npos) << text.err;
 }
 
+TEST(BenchTest, DrivesTheEngine) {
+  const Outcome outcome = run_hadal(
+      {.words = {"bench", "engine", "--requests", "2", "--long-prompt", "1000", "--json"}});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  EXPECT_EQ(json.at("model"), "hadal-nano");
+  EXPECT_GT(json.at("throughput").at("ratio"), 0);
+  EXPECT_EQ(json.at("restart").at("same_answer"), true);
+  const Outcome soak = run_hadal({.words = {"bench", "engine", "--soak", "0.02", "--json"}});
+  ASSERT_EQ(soak.status, 0) << soak.err;
+  EXPECT_EQ(nlohmann::json::parse(soak.out).at("soak").at("wrong_answers"), 0);
+}
+
 TEST(BenchTest, RefusesWhatDoesNotBelongTogether) {
   const std::vector<std::vector<std::string>> wrong = {
       {"bench"},
@@ -68,6 +81,9 @@ TEST(BenchTest, RefusesWhatDoesNotBelongTogether) {
       {"bench", "decode", "--quick"},
       {"bench", "decode", "--requests", "3"},
       {"bench", "cache", "--model", "/nowhere"},
+      {"bench", "engine", "--requests", "100000"},
+      {"bench", "engine", "--soak", "0"},
+      {"bench", "cache", "--soak", "1"},
       {"bench", "cache", "--kv-memory", "20M"},
       {"bench", "decode", "--isa", "mmx"},
       {"bench", "decode", "--batch", "0"},
