@@ -139,15 +139,15 @@ struct ThreadPool::State {
   std::vector<size_t> node_of_thread;        // [threads] among `nodes`
   std::vector<Share> shares;                 // [threads]
 
-  // The loop under way.
+  // The loop under way, in the one cache line that a waiting worker looks at.
+  alignas(kCacheLine) std::atomic<uint32_t> generation{0};  // written by the caller only
+  std::atomic<uint32_t> gate{kClosed};
   const Body* body = nullptr;
   int grain = 1;
-  std::mutex failure_mutex;
-  std::exception_ptr failure;
-
-  alignas(kCacheLine) std::atomic<uint32_t> gate{kClosed};
-  alignas(kCacheLine) std::atomic<uint32_t> generation{0};  // written by the caller only
   std::atomic<bool> stopping{false};
+
+  alignas(kCacheLine) std::mutex failure_mutex;
+  std::exception_ptr failure;
   alignas(kCacheLine) std::atomic<int> sleepers{0};
   alignas(kCacheLine) std::atomic<uint32_t> caller_sleeps{0};
 
