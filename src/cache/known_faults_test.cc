@@ -67,7 +67,8 @@ TEST_F(KnownFaults, StaleRingRowsAfterAPrefixHit) {
   EXPECT_TRUE(advance_matches(oracle(), 280, 1, pool_, sequence));
 }
 
-// State that went to another tier and back had its window rows at the wrong positions.
+// State that went to another tier and back had its window rows at the wrong positions, or its keys
+// in another format.
 TEST_F(KnownFaults, ReloadedStateKeepsItsPositions) {
   std::string directory = (std::filesystem::temp_directory_path() / "hadal-faults-XXXXXX").string();
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
@@ -131,7 +132,28 @@ TEST_F(KnownFaults, RejectedDraftsReachNoImage) {
   EXPECT_TRUE(advance_matches(oracle(), 280, 1, pool_, again));
 }
 
-// Groups of four that an image cuts in two: wrong from the fourth token on.
+// What drafts had taken was not given back: the pool filled up, and requests had to make way for
+// memory that nobody used.
+TEST_F(KnownFaults, RejectedDraftsHoldNoMemory) {
+  SequenceCache sequence = fresh(1);
+  Step step;
+  const int slot = layout_.state_units;
+  for (int length = 0; length < 270; ++length) {
+    std::vector<int32_t> drafts(6, 7);
+    drafts[0] = tokens()[static_cast<size_t>(length)];
+    ASSERT_TRUE(reserve_sequence(pool_, layout_, length + 6, sequence));
+    const BatchEntry entry{.cache = &sequence, .tokens = drafts, .droppable_rows = 5};
+    const StepPlan plan = make_step_plan({&entry, 1}, layout_);
+    Pico::get().model().forward(plan, pool_.view(), step);
+    Pico::get().model().commit(plan, 0, 1, pool_.view(), step, sequence);
+    ASSERT_EQ(pool_.capacity() - pool_.free_blocks(), slot + layout_.pages_for(length + 6));
+  }
+  EXPECT_TRUE(advance_matches(oracle(), 280, 1, pool_, sequence));
+  release_sequence(pool_, sequence);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+}
+
+// Groups of four that an image or a batch cuts in two: wrong from the fourth token on.
 TEST_F(KnownFaults, ImagesMayCutAGroup) {
   for (int length = 1; length <= 9; ++length) {
     SequenceCache sequence = fresh();
@@ -144,6 +166,30 @@ TEST_F(KnownFaults, ImagesMayCutAGroup) {
     release_sequence(pool_, sequence);
     release_image(pool_, *image);
   }
+}
+
+// The compressors did not know how long each sequence was: groups ended where another's did.
+TEST_F(KnownFaults, EverySequenceEndsItsGroupsWhereItIs) {
+  const auto vocab = Pico::get().vocab();
+  std::vector<SequenceCache> caches(8);
+  std::vector<BatchEntry> batch;
+  for (size_t i = 0; i < caches.size(); ++i) {
+    ASSERT_TRUE(reserve_sequence(pool_, layout_, 20, caches[i]));
+    batch.push_back({.cache = &caches[i],
+                     .tokens = std::span(tokens()).first(1 + i),
+                     .logit_rows = static_cast<int>(1 + i)});
+  }
+  Step step;
+  const StepPlan plan = make_step_plan(batch, layout_);
+  Pico::get().model().forward(plan, pool_.view(), step);
+  const float* logits = step.logits.data();
+  for (size_t i = 0; i < caches.size(); ++i) {
+    Pico::get().model().commit(plan, static_cast<int>(i), static_cast<int>(1 + i), pool_.view(),
+                               step, caches[i]);
+    EXPECT_EQ(std::memcmp(logits, oracle().logits.data(), (1 + i) * vocab * sizeof(float)), 0) << i;
+    logits += (1 + i) * vocab;
+  }
+  for (SequenceCache& cache : caches) EXPECT_TRUE(advance_matches(oracle(), 20, 3, pool_, cache));
 }
 
 // A resumed sequence depended on what else was in its batch.

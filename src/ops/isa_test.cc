@@ -204,54 +204,101 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
 }
 
 // Index keys of one sequence, all of them completed in the step.
-TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
-  constexpr int kHeads = 11;
-  constexpr int kDim = 128;
-  constexpr int kEntries = 3003;
-  constexpr int kRows = 3;
-  Values random(19);
-  StepPlan plan;
-  plan.rows = kRows;
-  plan.sequences.push_back({.rows = kRows});
-  for (int i = 0; i < kRows; ++i) {
-    plan.positions.push_back(4 * (kEntries - i) - 1);
-    plan.row_sequence.push_back(0);
+class IndexedSequence {
+ public:
+  static constexpr int kHeads = 11;
+  static constexpr int kDim = 128;
+  static constexpr int kEntries = 3003;
+  static constexpr int kRows = 3;
+
+  IndexedSequence() {
+    Values random(19);
+    plan_.rows = kRows;
+    plan_.sequences.push_back({.rows = kRows});
+    for (int i = 0; i < kRows; ++i) {
+      plan_.positions.push_back(4 * (kEntries - i) - 1);
+      plan_.row_sequence.push_back(0);
+    }
+    plan_.csa.ratio = 4;
+    plan_.csa.first_group = {0, kEntries};
+    kv_.plan = &plan_;
+    kv_.ratio = 4;
+    kv_.page_entries = 64;
+    kv_.key_format.dim = kDim;
+    keys.resize(kEntries * kv_.key_format.data_bytes());
+    for (std::byte& b : keys) b = std::byte{random.byte()};
+    scales.resize(kEntries * kv_.key_format.scale_bytes());
+    for (std::byte& b : scales) b = static_cast<std::byte>(124 + random.below(4));
+    kv_.group_keys = keys.data();
+    kv_.group_key_scales = scales.data();
+    q = random.floats(kRows * kHeads * kDim);
+    OpContext reference(threads_, reference_kernels());
+    ops::hadamard(reference,
+                  {.x = q.data(), .rows = kRows * kHeads, .dim = kDim, .round_to_fp4 = true});
+    weights = random.floats(kRows * kHeads);
   }
-  plan.csa.ratio = 4;
-  plan.csa.first_group = {0, kEntries};
-  LayerKv kv;
-  kv.plan = &plan;
-  kv.ratio = 4;
-  kv.page_entries = 64;
-  kv.key_format.dim = kDim;
-  std::vector<std::byte> keys(kEntries * kv.key_format.data_bytes());
-  for (std::byte& b : keys) b = std::byte{random.byte()};
-  std::vector<std::byte> scales(kEntries * kv.key_format.scale_bytes());
-  for (std::byte& b : scales) b = static_cast<std::byte>(124 + random.below(4));
-  kv.group_keys = keys.data();
-  kv.group_key_scales = scales.data();
-  ThreadPool threads(2);
-  OpContext reference(threads, reference_kernels());
-  OpContext candidate(threads, kernels_for(GetParam()));
-  std::vector<float> q = random.floats(kRows * kHeads * kDim);
-  ops::hadamard(reference,
-                {.x = q.data(), .rows = kRows * kHeads, .dim = kDim, .round_to_fp4 = true});
-  const std::vector<float> weights = random.floats(kRows * kHeads);
+
+  // [kRows, topk]
+  std::vector<int32_t> choose(Isa isa, int topk) {
+    OpContext context(threads_, kernels_for(isa));
+    std::vector<int32_t> chosen(static_cast<size_t>(kRows * topk));
+    ops::choose_entries(context, {.q = q.data(),
+                                  .weights = weights.data(),
+                                  .kv = kv_,
+                                  .chosen = chosen.data(),
+                                  .heads = kHeads,
+                                  .topk = topk});
+    return chosen;
+  }
+
+  std::vector<std::byte> keys;
+  std::vector<std::byte> scales;
+  std::vector<float> q;
+  std::vector<float> weights;
+
+ private:
+  ThreadPool threads_{2};
+  StepPlan plan_;
+  LayerKv kv_;
+};
+
+TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
+  IndexedSequence sequence;
+  const std::vector<float> q = sequence.q;
   for (const int topk : {1, 16, 512, 3000, 4000}) {
-    const auto run = [&](OpContext& context, const std::vector<float>& queries) {
-      std::vector<int32_t> chosen(static_cast<size_t>(kRows * topk));
-      ops::choose_entries(context, {.q = queries.data(),
-                                    .weights = weights.data(),
-                                    .kv = kv,
-                                    .chosen = chosen.data(),
-                                    .heads = kHeads,
-                                    .topk = topk});
-      return chosen;
-    };
-    EXPECT_EQ(run(candidate, q), run(reference, q)) << topk;
+    sequence.q = q;
+    EXPECT_EQ(sequence.choose(GetParam(), topk), sequence.choose(Isa::kRef, topk)) << topk;
     // Nothing but ties: the lower entries.
-    const std::vector<float> zeros(q.size());
-    EXPECT_EQ(run(candidate, zeros), run(reference, zeros)) << topk;
+    sequence.q.assign(q.size(), 0);
+    EXPECT_EQ(sequence.choose(GetParam(), topk), sequence.choose(Isa::kRef, topk)) << topk;
+  }
+}
+
+// Other engines read beyond their cache: the choice among scores that are not numbers was no index.
+TEST_P(EveryIsa, NanIndexScoresChooseEntriesThatExist) {
+  IndexedSequence sequence;
+  for (const bool all : {false, true}) {
+    if (all) {
+      sequence.weights[3] = std::nanf("");  // of the first row
+    } else {
+      for (size_t i = 0; i < sequence.scales.size(); i += 5) sequence.scales[i] = std::byte{0xff};
+    }
+    for (const int topk : {1, 512, 2900}) {
+      const std::vector<int32_t> chosen = sequence.choose(GetParam(), topk);
+      for (int row = 0; row < IndexedSequence::kRows; ++row) {
+        int32_t last = -1;
+        for (int k = 0; k < topk; ++k) {
+          const int32_t entry = chosen[static_cast<size_t>(row * topk + k)];
+          ASSERT_GT(entry, last) << row << ", " << k;
+          ASSERT_LT(entry, IndexedSequence::kEntries - row);
+          last = entry;
+        }
+        // Where all scores are NaN nothing outranks the lower entries.
+        if (all && row == 0) {
+          EXPECT_EQ(last, topk - 1);
+        }
+      }
+    }
   }
 }
 
