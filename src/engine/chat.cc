@@ -117,7 +117,13 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
                           .sampling = turn.sampling,
                           .max_tokens = turn.max_tokens,
                           .stop_tokens = turn.stop_tokens,
+                          .priority = turn.priority,
                           .cache_salt = turn.cache_salt};
+  if (turn.timeout) {
+    using Clock = std::chrono::steady_clock;
+    request.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                          std::chrono::duration<double>(*turn.timeout));
+  }
   request.stop_tokens.push_back(engine.config().eos_token);
   const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
   if (eos.has_value() && *eos != engine.config().eos_token) request.stop_tokens.push_back(*eos);

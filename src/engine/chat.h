@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ struct ChatTurn {
   std::vector<std::string> stop = {};
   std::vector<int32_t> stop_tokens = {};  // besides the model's end-of-sentence token
   std::string cache_salt = {};            // as GenerateRequest::cache_salt
+  int priority = 0;                       // as GenerateRequest::priority
+  std::optional<double> timeout = {};     // seconds from its submission to its deadline
 };
 
 // What the events of a turn add up to.

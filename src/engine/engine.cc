@@ -23,6 +23,7 @@
 #include "engine/sequence_memory.h"
 #include "model/batch.h"
 #include "model/model.h"
+#include "model/numerics_digest.h"
 #include "model/step.h"
 
 namespace hadal {
@@ -72,7 +73,7 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const Model& model) {
                          .useful_blocks = kShare * longest * options.max_running});
 }
 
-// Everything that decides a bit of a cached key beside the weights.
+// Everything that decides a bit of a cached key beside the weights and the layout.
 std::string numerics_name(const ModelOptions& options) {
   std::string name;
   switch (options.activations) {
@@ -88,6 +89,8 @@ std::string numerics_name(const ModelOptions& options) {
   }
   name += ' ';
   name += isa_name(options.isa);
+  name += ' ';
+  name += numerics_digest();
   return name;
 }
 

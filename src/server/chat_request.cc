@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -25,6 +26,8 @@ constexpr size_t kMaxStopBytes = 1024;
 constexpr size_t kMaxStopTokens = 64;
 constexpr uint64_t kMaxTokenId = std::numeric_limits<int32_t>::max();
 constexpr size_t kMaxSaltBytes = 1024;
+constexpr double kMostPriority = 1000;
+constexpr double kLongestTimeout = 86'400;  // seconds
 
 [[noreturn]] void refuse(const std::string& field, const std::string& what,
                          const std::string& code = "invalid_value") {
@@ -341,6 +344,17 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
   request.turn.cache_salt = fields.string("cache_salt").value_or("");
   if (request.turn.cache_salt.size() > kMaxSaltBytes) {
     refuse("cache_salt", "is longer than " + std::to_string(kMaxSaltBytes) + " bytes");
+  }
+  if (const std::optional<double> priority = fields.number("priority")) {
+    if (std::abs(*priority) > kMostPriority || *priority != std::trunc(*priority)) {
+      refuse("priority", "is no whole number from -1000 to 1000");
+    }
+    request.turn.priority = static_cast<int>(*priority);
+  }
+  request.turn.timeout = fields.number("timeout");
+  if (request.turn.timeout &&
+      !(*request.turn.timeout > 0 && *request.turn.timeout <= kLongestTimeout)) {
+    refuse("timeout", "is no number of seconds above 0, up to a day");
   }
   const std::optional<int> limit = fields.count("max_tokens", 1);
   request.turn.max_tokens = fields.count("max_completion_tokens", 1).value_or(limit.value_or(0));

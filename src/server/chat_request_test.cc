@@ -88,7 +88,8 @@ TEST(ChatRequestTest, SamplingFieldsReachTheTurn) {
   const ChatTurn turn = read_with(
                             R"("repetition_penalty": 1.25, "presence_penalty": -2,
          "frequency_penalty": 0.5, "logit_bias": {"7": -100, "12": 2.5}, "logprobs": true,
-         "top_logprobs": 20, "stop_token_ids": [3, 4], "cache_salt": "tenant 7")")
+         "top_logprobs": 20, "stop_token_ids": [3, 4], "cache_salt": "tenant 7",
+         "priority": -3, "timeout": 2.5)")
                             .turn;
   EXPECT_EQ(turn.sampling.repetition_penalty, 1.25F);
   EXPECT_EQ(turn.sampling.presence_penalty, -2);
@@ -101,6 +102,8 @@ TEST(ChatRequestTest, SamplingFieldsReachTheTurn) {
   EXPECT_EQ(turn.sampling.top_logprobs, 20);
   EXPECT_EQ(turn.stop_tokens, (std::vector<int32_t>{3, 4}));
   EXPECT_EQ(turn.cache_salt, "tenant 7");
+  EXPECT_EQ(turn.priority, -3);
+  EXPECT_EQ(turn.timeout, 2.5);
   EXPECT_EQ(read_with(R"("logprobs": true)").turn.sampling.top_logprobs, 0);
   EXPECT_EQ(read_with(R"("logprobs": false, "top_logprobs": 0)").turn.sampling.top_logprobs,
             std::nullopt);
@@ -210,6 +213,13 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("stop_token_ids": [-1])", "stop_token_ids"},
       {R"("stop_token_ids": [1.5])", "stop_token_ids"},
       {R"("cache_salt": 5)", "cache_salt"},
+      {R"("priority": "high")", "priority"},
+      {R"("priority": 1.5)", "priority"},
+      {R"("priority": 1001)", "priority"},
+      {R"("timeout": 0)", "timeout"},
+      {R"("timeout": -1)", "timeout"},
+      {R"("timeout": 1e9)", "timeout"},
+      {R"("timeout": true)", "timeout"},
       {R"("response_format": {"type": "json_object"})", "response_format"},
       {R"("thinking": "yes")", "thinking"},
       {R"("thinking": {"type": "maybe"})", "thinking.type"},

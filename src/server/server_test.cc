@@ -438,6 +438,19 @@ TEST_F(ServerTest, AFullQueueAnswers503) {
   EXPECT_EQ(waiting.read_response().status, 200);
 }
 
+TEST_F(ServerTest, ATimeoutEndsARequestAndPriorityIsTaken) {
+  start({});
+  ordered_json hurried = chat("hello");
+  hurried["timeout"] = 1e-6;
+  const ClientResponse response = ask(hurried);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_NE(response.body.find("deadline passed"), std::string::npos) << response.body;
+  ordered_json patient = chat("hello");
+  patient["timeout"] = 3600;
+  patient["priority"] = 5;
+  EXPECT_FALSE(answer(patient)["choices"].empty());
+}
+
 TEST_F(ServerTest, HostileBodiesAreRefusedAndTheServerLives) {
   start({}, {.max_body_bytes = size_t{1} << 20});
   TestClient client(server_->port());
