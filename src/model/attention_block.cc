@@ -36,7 +36,7 @@ const int32_t* choose_entries(BlockContext& block, const AttentionWeights& weigh
   const int rows = block.plan.rows;
   BlockBuffers& buffers = block.buffers;
   const int query_floats = config.index_heads * config.index_head_dim;
-  float* q = buffers.index_q.at_least(as_size(rows) * as_size(query_floats));
+  float* q = buffers.index_q_or_attention_out.at_least(as_size(rows) * as_size(query_floats));
   plain_linear(block, weights.indexer.wq_b, q_input, q);
   ops::rope(block.ops, {.x = q,
                         .positions = block.plan.positions.data(),
@@ -129,7 +129,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   const LinearInput q_input = buffers.q_input.prepare(block.ops, block.options.activations,
                                                       q_latent, rows, config.q_lora_rank);
   const size_t head_floats = as_size(rows) * as_size(config.heads) * as_size(config.head_dim);
-  float* q = buffers.q.at_least(head_floats);
+  float* q = buffers.q_or_expert_out.at_least(head_floats);
   plain_linear(block, weights.wq_b, q_input, q);
   ops::rms_norm(block.ops, {.x = q,
                             .out = q,
@@ -176,7 +176,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
     }
   }
 
-  float* o = buffers.attention_out.at_least(head_floats);
+  float* o = buffers.index_q_or_attention_out.at_least(head_floats);
   ops::attend(block.ops, {.q = q,
                           .sink = weights.sink.data(),
                           .kv = layer_kv,

@@ -20,22 +20,22 @@ struct BlockBuffers {
   LinearInputBuffer input;        // [rows, hidden]
   AlignedBuffer<float> q_latent;  // [rows, q_lora_rank]
   LinearInputBuffer q_input;      // [rows, q_lora_rank]
-  AlignedBuffer<float> q;         // [rows, heads, head_dim]
-  AlignedBuffer<float> kv;        // [rows, head_dim]
+  // [rows, heads, head_dim]; when attention is done the experts' outputs, [rows · topk, hidden]
+  AlignedBuffer<float> q_or_expert_out;
+  AlignedBuffer<float> kv;  // [rows, head_dim]
   AlignedBuffer<float> compressor_rows;
   AlignedBuffer<float> index_rows;
   AlignedBuffer<float> pooled;  // [groups, head_dim]
-  AlignedBuffer<float> index_q;
   AlignedBuffer<float> index_weights;
-  AlignedBuffer<int32_t> chosen;       // [rows, index_topk]
-  AlignedBuffer<float> attention_out;  // [rows, heads, head_dim]
+  AlignedBuffer<int32_t> chosen;  // [rows, index_topk]
+  // First the indexer's queries, [rows, index_heads, index_dim]; then [rows, heads, head_dim]
+  AlignedBuffer<float> index_q_or_attention_out;
   LinearInputBuffer attention_input;   // [rows, heads · head_dim], under the int8 policy
   AlignedBuffer<float> output_latent;  // [rows, o_groups · o_lora_rank]
   LinearInputBuffer latent_input;
   AlignedBuffer<float> gate_logits;     // [rows, experts]
   AlignedBuffer<int32_t> experts;       // [rows, topk]
   AlignedBuffer<float> expert_weights;  // [rows, topk]
-  AlignedBuffer<float> expert_out;      // [rows · topk, hidden]
   AlignedBuffer<float> shared_gate_up;  // [2, rows, width]
   LinearInputBuffer shared_input;       // [rows, width]
   AlignedBuffer<float> shared_out;      // [rows, hidden]

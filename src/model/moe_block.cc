@@ -88,7 +88,7 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
 
   const LinearInput input =
       buffers.input.prepare(block.ops, block.options.activations, x, rows, config.hidden_size);
-  float* expert_out = buffers.expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
+  float* expert_out = buffers.q_or_expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
   ops::experts(block.ops, {.x = input.x,
                            .x_int8 = input.int8,
                            .x_bf16 = input.bf16,

@@ -6,7 +6,8 @@
 
 namespace hadal {
 
-// Sixteen hexadecimal digits over src/numeric, src/ops and src/model, tests and benchmarks excepted.
+// Sixteen hexadecimal digits over src/numeric, src/ops and src/model, tests and benchmarks
+// excepted.
 std::string_view numerics_digest();
 
 }  // namespace hadal
