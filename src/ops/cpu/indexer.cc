@@ -89,12 +89,13 @@ void score_entries(const ChooseEntriesArgs& args, const MicroKernels& micro,
   }
 }
 
-// Unsigned keys in the order of the floats, NaN lowest. Without branches, so that loops over scores
-// become vectors.
+// Unsigned keys in the order of the floats, NaN as -inf. Without branches, so that loops over
+// scores become vectors.
 uint32_t order_of(float score) {
   const auto bits = std::bit_cast<uint32_t>(score + 0.0F);  // -0 becomes 0
   const uint32_t flip = (bits & 0x80000000U) != 0 ? 0xffffffffU : 0x80000000U;
-  return score == score ? bits ^ flip : 0;
+  constexpr uint32_t kOrderOfMinusInfinity = 0x007fffffU;
+  return score == score ? bits ^ flip : kOrderOfMinusInfinity;
 }
 
 // The `topk` best of `count` > topk scores, ascending; ties go to the lower entry. Replaces the
