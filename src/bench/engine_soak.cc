@@ -128,7 +128,10 @@ SoakFigures Soak::run() {
     const double look_seconds = std::min(1.0, options_.seconds / 40);
     while (true) {
       const double passed = std::chrono::duration<double>(Clock::now() - begin).count();
-      if (passed >= options_.seconds) break;
+      if (passed >= options_.seconds &&
+          figures_.finished - figures_.cancelled >= options_.least_answers) {
+        break;
+      }
       if (passed >= next_look) {
         next_look += look_seconds;
         const size_t now = anonymous_memory();

@@ -16,9 +16,10 @@ class Checkpoint;
 
 struct SoakOptions {
   double seconds = 600;
-  int running = 16;          // sequences at once, as EngineOptions::max_running
-  int oversubscription = 4;  // what the running requests want, over the memory there is
-  size_t kv_memory = 0;      // 0: 64 blocks
+  int64_t least_answers = 1;  // whole ones, however long they take
+  int running = 16;           // sequences at once, as EngineOptions::max_running
+  int oversubscription = 4;   // what the running requests want, over the memory there is
+  size_t kv_memory = 0;       // 0: 64 blocks
   // Calls with seconds passed, requests finished and bytes of memory; may be empty.
   std::function<void(double, int64_t, size_t)> progress = {};
 };
