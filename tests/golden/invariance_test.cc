@@ -49,11 +49,12 @@ TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
   ThreadPool one(1);
   Model alone(golden_.checkpoint, one, options());
   const SequenceLogits whole = evaluate_logits(alone, golden_.ids, {.mtp = true});
-  for (const int threads : {1, 2}) {
+  for (const int threads : {1, 2, 3}) {
     ThreadPool pool(threads);
     Model model(golden_.checkpoint, pool, options());
     for (const int chunk : {1, 7, 130, 0}) {
       if (threads == 1 && chunk == 0) continue;
+      if (threads == 3 && chunk != 130) continue;
       const SequenceLogits split =
           evaluate_logits(model, golden_.ids, {.chunk = chunk, .mtp = true});
       EXPECT_TRUE(same_bits(split.logits, whole.logits))
@@ -227,6 +228,7 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, Invariance,
     testing::Values(Setting{"pico", Isa::kRef, ActivationPolicy::kFp8},
                     Setting{"pico-flash", Isa::kRef, ActivationPolicy::kNone},
+                    Setting{"pico", Isa::kAvx2, ActivationPolicy::kNone},
                     Setting{"pico", Isa::kAvx2, ActivationPolicy::kInt8},
                     Setting{"pico-flash", Isa::kAvx2, ActivationPolicy::kFp8},
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kFp8},
@@ -234,7 +236,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kInt8},
                     Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kInt8},
                     Setting{"pico", Isa::kAvx512Bf16, ActivationPolicy::kFp8},
-                    Setting{"pico-flash", Isa::kAvx512Bf16, ActivationPolicy::kFp8}),
+                    Setting{"pico-flash", Isa::kAvx512Bf16, ActivationPolicy::kFp8},
+                    Setting{"pico", Isa::kAvx512Bf16, ActivationPolicy::kInt8}),
     setting_name);
 
 }  // namespace
