@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -325,7 +326,7 @@ void BucketedDay::commit(Client& client, int rows) {
 
 void BucketedDay::let_go(Client& client) {
   // From the end, so that what is evicted first leads to nothing that stays.
-  for (auto key = client.shared.rbegin(); key != client.shared.rend(); ++key) pool_.release(*key);
+  for (const uint64_t key : std::ranges::reverse_view(client.shared)) pool_.release(key);
   client.shared.clear();
   BucketPages pages = client.working;
   add(pages, layout_.history_block, client.private_blocks);

@@ -278,7 +278,7 @@ CacheSimulation Day::run() {
   result_.idle = idle_.result();
   result_.block_bytes = real_.block_bytes;
   result_.blocks = memory_.pool().capacity();
-  return std::move(result_);
+  return result_;
 }
 
 }  // namespace

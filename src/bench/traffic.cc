@@ -45,7 +45,7 @@ int Traffic::Random::around(double median, double spread) {
   return std::max(1, static_cast<int>(median * std::exp(spread * normal)));
 }
 
-void Traffic::write(std::vector<int32_t>& to, uint64_t text, int count) {
+void Traffic::write(std::vector<int32_t>& to, uint64_t text, int count) const {
   const uint64_t begin = scrambled(text ^ options_.seed);
   for (int i = 0; i < count; ++i) {
     to.push_back(static_cast<int32_t>(scrambled(begin + static_cast<uint64_t>(i)) % kVocab));

@@ -70,7 +70,7 @@ class Traffic {
   };
 
   void begin_conversation();
-  void write(std::vector<int32_t>& to, uint64_t text, int count);
+  void write(std::vector<int32_t>& to, uint64_t text, int count) const;
 
   TrafficOptions options_;
   std::map<int, Conversation> open_;

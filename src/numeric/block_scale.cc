@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "base/independent_iterations.h"
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
@@ -57,7 +58,7 @@ void q8_round(const float* x, float* out, int n, int group) {
   for (int begin = 0; begin < n; begin += group) {
     const int count = std::min(group, n - begin);
     const GroupScale scale = q8_scale(x + begin, count);
-#pragma GCC ivdep
+    HADAL_INDEPENDENT_ITERATIONS
     for (int i = begin; i < begin + count; ++i) {
       out[i] = scale.value * e4m3_nearest(x[i] * scale.inverse);
     }
@@ -69,7 +70,7 @@ void q4_round(const float* x, float* out, int n, int group) {
   for (int begin = 0; begin < n; begin += group) {
     const int count = std::min(group, n - begin);
     const GroupScale scale = q4_scale(x + begin, count);
-#pragma GCC ivdep
+    HADAL_INDEPENDENT_ITERATIONS
     for (int i = begin; i < begin + count; ++i) {
       out[i] = scale.value * e2m1_nearest(x[i] * scale.inverse);
     }

@@ -2,6 +2,9 @@
 
 #include <array>
 #include <string>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/error.h"
 #include "ops/cpu/cpu_kernels.h"
@@ -19,6 +22,17 @@ constexpr std::array<IsaName, 4> kNames = {{{Isa::kRef, "ref"},
                                             {Isa::kAvx2, "avx2"},
                                             {Isa::kAvx512, "avx512"},
                                             {Isa::kAvx512Bf16, "avx512-bf16"}}};
+
+#if defined(__x86_64__)
+// Clang 16 does not know "f16c" in __builtin_cpu_supports.
+bool converts_half_floats() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+#endif
 
 KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   KernelTable table = reference_kernels();
@@ -72,7 +86,7 @@ bool isa_supported(Isa isa) {
       return true;
     case Isa::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-             __builtin_cpu_supports("f16c");
+             converts_half_floats();
     case Isa::kAvx512:
       return isa_supported(Isa::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

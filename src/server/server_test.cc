@@ -359,7 +359,7 @@ TEST_F(ServerTest, BiasPenaltiesAndStopTokensChangeTheAnswer) {
 
   ordered_json penalised = request;
   penalised["repetition_penalty"] = 5;
-  EXPECT_NE(content(penalised), plain["message"]["content"]);
+  EXPECT_NE(content(penalised), plain["message"]["content"].get<std::string>());
 }
 
 TEST_F(ServerTest, CachedTokensAndMetrics) {

@@ -228,7 +228,7 @@ std::string failed_known_answer(const KernelTable& table) {
   Contexts contexts(table);
   Sequence sequence;
   for (const auto& check : {failed_linear, failed_bf16, failed_elementwise, failed_attention}) {
-    if (const std::string failed = check(contexts, sequence); !failed.empty()) return failed;
+    if (std::string failed = check(contexts, sequence); !failed.empty()) return failed;
   }
   return "";
 }

@@ -15,7 +15,7 @@ struct Lanes {
   __m256 high;
 };
 
-constexpr size_t kLanes = 16;
+inline constexpr size_t kLanes = 16;
 
 // All ones in the first `count` of eight 32-bit lanes; count may lie outside [0, 8].
 inline __m256i first_of_eight(int count) {

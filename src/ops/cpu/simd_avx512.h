@@ -14,7 +14,7 @@ struct Lanes {
   __m512 v;
 };
 
-constexpr size_t kLanes = 16;
+inline constexpr size_t kLanes = 16;
 
 inline __mmask16 first_lanes(size_t count) { return static_cast<__mmask16>((1U << count) - 1); }
 

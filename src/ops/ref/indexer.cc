@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/independent_iterations.h"
 #include "numeric/block_scale.h"
 #include "ops/kv_entry.h"
 #include "ops/ref/dot.h"
@@ -34,7 +35,7 @@ void hadamard_row(float* x, int dim, float factor) {
     for (int begin = 0; begin < dim; begin += 2 * half) {
       float* low = x + begin;
       float* high = low + half;
-#pragma GCC ivdep
+      HADAL_INDEPENDENT_ITERATIONS
       for (int i = 0; i < half; ++i) {
         const float a = low[i];
         const float b = high[i];
