@@ -245,6 +245,19 @@ TEST(BenchModel, DecodeAccountsForTheWholeStep) {
   EXPECT_NE(model_report_text(report).find("where the time goes"), std::string::npos);
 }
 
+TEST(BenchModel, MemoryIsReadBetweenStepsThatReadMore) {
+  ModelBenchOptions options = small_model(BenchKind::kDecode);
+  options.arena_bytes = size_t{64} << 20;  // would push a small model out of the caches
+  EXPECT_EQ(bench_model(kPico, {}, options).read_samples, 0);
+  options.arena_bytes = size_t{1} << 20;
+  const std::filesystem::path nano = std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano";
+  options.model.activations = ActivationPolicy::kInt8;
+  const ModelReport report = bench_model(nano, {}, options);
+  EXPECT_EQ(report.read_samples, options.tokens);
+  EXPECT_GT(report.machine.read_gb_per_s, 0);
+  EXPECT_NE(model_report_text(report).find("GB/s between the steps"), std::string::npos);
+}
+
 TEST(BenchModel, PrefillUnderEveryPolicy) {
   for (const ActivationPolicy policy :
        {ActivationPolicy::kNone, ActivationPolicy::kFp8, ActivationPolicy::kInt8}) {

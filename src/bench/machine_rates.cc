@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/aligned_buffer.h"
+#include "base/check.h"
 #include "bench/probe_kernels.h"
 #include "bench/random_bits.h"
 
@@ -41,21 +42,33 @@ bool has_feature(std::string_view feature) {
 #endif
 }
 
+constexpr size_t kPiece = size_t{1} << 20;
+
+// Whole pieces with all threads.
+void read_memory(ThreadPool& threads, const probe::ReadKernel& kernel, const std::byte* data,
+                 size_t pieces) {
+  // Long runs for each thread, short enough that none waits for the last.
+  const int grain = std::max(1, static_cast<int>(pieces) / (threads.threads() * 16));
+  threads.parallel_for(static_cast<int>(pieces), grain, [&](int begin, int end, int) {
+    const uint64_t sum = kernel.read(data + as_size(begin) * kPiece, as_size(end - begin) * kPiece);
+    sink.fetch_add(sum, std::memory_order_relaxed);
+  });
+}
+
 double memory_read_rate(ThreadPool& threads, const probe::ReadKernel& kernel,
                         const WeightArena& arena, const TimingOptions& timing) {
-  constexpr size_t kPiece = size_t{1} << 20;
-  const int pieces = static_cast<int>(arena.size() / kPiece);
-  const auto pass = [&] {
-    // Long runs for each thread, short enough that none waits for the last.
-    const int grain = std::max(1, pieces / (threads.threads() * 16));
-    threads.parallel_for(pieces, grain, [&](int begin, int end, int) {
-      const uint64_t sum =
-          kernel.read(arena.data() + as_size(begin) * kPiece, as_size(end - begin) * kPiece);
-      sink.fetch_add(sum, std::memory_order_relaxed);
-    });
-  };
-  const double seconds = median_call_seconds(timing, pass);
-  return static_cast<double>(as_size(pieces) * kPiece) / seconds / kGiga;
+  const size_t pieces = arena.size() / kPiece;
+  const double seconds =
+      median_call_seconds(timing, [&] { read_memory(threads, kernel, arena.data(), pieces); });
+  return static_cast<double>(pieces * kPiece) / seconds / kGiga;
+}
+
+const probe::ReadKernel& named_read_kernel(Isa isa, std::string_view name) {
+  const auto& kernels = read_kernels(isa).read;
+  const auto found = std::find_if(std::begin(kernels), std::end(kernels),
+                                  [&](const auto& kernel) { return name == kernel.name; });
+  HADAL_CHECK(found != std::end(kernels));
+  return *found;
 }
 
 double cache_read_rate(ThreadPool& threads, const probe::ReadKernel& kernel,
@@ -148,11 +161,29 @@ MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& ar
 
 double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates,
                          const WeightArena& arena, const TimingOptions& timing) {
-  for (const probe::ReadKernel& kernel : read_kernels(isa).read) {
-    if (rates.read_kernel == kernel.name) return memory_read_rate(threads, kernel, arena, timing);
-  }
-  return 0;
+  return memory_read_rate(threads, named_read_kernel(isa, rates.read_kernel), arena, timing);
 }
+
+ReadRateSampler::ReadRateSampler(ThreadPool& threads, Isa isa, const MachineRates& rates,
+                                 const WeightArena& arena)
+    : threads_(threads), kernel_(named_read_kernel(isa, rates.read_kernel)), arena_(arena) {
+  HADAL_CHECK(arena.size() >= kPiece);
+}
+
+size_t ReadRateSampler::sample_bytes() const {
+  return std::min(kSampleBytes, arena_.size()) / kPiece * kPiece;
+}
+
+void ReadRateSampler::sample() {
+  const size_t bytes = sample_bytes();
+  if (next_ + bytes > arena_.size()) next_ = 0;
+  const double seconds =
+      seconds_of([&] { read_memory(threads_, kernel_, arena_.data() + next_, bytes / kPiece); });
+  next_ += bytes;
+  rates_.push_back(static_cast<double>(bytes) / seconds / kGiga);
+}
+
+double ReadRateSampler::median_gb_per_s() const { return median(rates_); }
 
 MachineRates best_of(const MachineRates& a, const MachineRates& b) {
   MachineRates best = a.read_gb_per_s >= b.read_gb_per_s ? a : b;

@@ -13,6 +13,10 @@
 
 namespace hadal {
 
+namespace probe {
+struct ReadKernel;
+}
+
 // Which unit a kernel multiplies with.
 enum class Arithmetic { kInt8, kBf16, kFloat };
 
@@ -46,6 +50,29 @@ MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& ar
 // Reads memory again with the kernel that was best: GB/s.
 double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates,
                          const WeightArena& arena, const TimingOptions& timing);
+
+// Reads memory now and then between other work, a piece of the arena after the other, so that none
+// lies in a cache when its turn comes. For the rate at that moment.
+class ReadRateSampler {
+ public:
+  static constexpr size_t kSampleBytes = size_t{128} << 20;
+
+  // `arena` outlives the sampler. The kernel is the one that `rates` found best.
+  ReadRateSampler(ThreadPool& threads, Isa isa, const MachineRates& rates,
+                  const WeightArena& arena);
+
+  size_t sample_bytes() const;
+  void sample();
+  int samples() const { return static_cast<int>(rates_.size()); }
+  double median_gb_per_s() const;  // of at least one sample
+
+ private:
+  ThreadPool& threads_;
+  const probe::ReadKernel& kernel_;
+  const WeightArena& arena_;
+  size_t next_ = 0;
+  std::vector<double> rates_ = {};
+};
 
 // The better of two measurements of the same machine, limit by limit: a virtual machine may read
 // half as fast a minute later, and a limit should not be what was measured in a bad moment.

@@ -160,19 +160,24 @@ class MeasuredModel {
   }
 
   const Course& course() const { return course_; }
+  // What a step reads however few experts it uses.
+  double least_step_bytes() const {
+    const StepWork work{.rows = 1, .context = 0, .experts_used = 0};
+    return step_costs(checkpoint_.config(), work, options_.model.activations).bytes();
+  }
   // Of the timed steps, in order.
   const std::vector<double>& times() const { return times_; }
 
   // Step `index` of the course.
   void step(int index) {
-    const bool profiled = index >= course_.warm + course_.timed;
+    const bool profiled = course_.is_profiled(index);
     OpProfile* profile = profiled ? &profile_ : nullptr;
     model_.set_profile(profile);
     counter_.start();
     const double seconds = seconds_of([&] { runner_.run(profile); });
     if (profiled) {
       profiled_seconds_ += seconds / course_.profiled;
-    } else if (index >= course_.warm) {
+    } else if (course_.is_timed(index)) {
       times_.push_back(seconds);
       experts_.push_back(counter_.used());
     }
@@ -264,21 +269,26 @@ ModelReport bench_model(const std::filesystem::path& directory,
   make_course(load_config(directory), options);
   if (!difference.empty()) check_difference(directory, difference);
   if (options.progress) options.progress(0, 1);
+  const WeightArena arena(options.arena_bytes, threads);
   const auto measure = [&] {
-    const WeightArena arena(options.arena_bytes, threads);
     return measure_machine(threads, options.model.isa, arena, options.timing);
   };
   report.machine = measure();
+  ReadRateSampler read_rate(threads, options.model.isa, report.machine, arena);
   MeasuredModel model(directory, options, threads);
   std::optional<MeasuredModel> other;
   if (!difference.empty()) other.emplace(difference, options, threads);
   const int steps = model.course().steps();
+  const bool cold = model.least_step_bytes() > static_cast<double>(read_rate.sample_bytes());
   for (int i = 0; i < steps; ++i) {
+    if (cold && model.course().is_timed(i)) read_rate.sample();
     model.step(i);
     if (other) other->step(i);
     if (options.progress) options.progress(as_size(i + 1), as_size(steps));
   }
   report.machine = best_of(report.machine, measure());
+  report.read_samples = read_rate.samples();
+  if (cold) report.machine.read_gb_per_s = read_rate.median_gb_per_s();
   report.figures = model.figures();
   if (!other) return report;
   const ModelFigures fewer = other->figures();

@@ -72,7 +72,10 @@ struct ModelReport {
   std::string processor;
   Isa isa = Isa::kRef;
   ActivationPolicy activations = ActivationPolicy::kFp8;
+  // Where steps read enough that a sample between them takes nothing from their caches, the read
+  // rate is the median of those samples, else the better of those before and after all steps.
   MachineRates machine = {};
+  int read_samples = 0;
   ModelFigures figures = {};
   std::optional<LayerDifference> difference = {};
 };

@@ -103,8 +103,9 @@ std::string model_report_text(const ModelReport& report) {
   text += fmt::format("batch {}, {} new {} for each sequence after {} in the cache; median of {}\n",
                       figures.batch, figures.rows, figures.rows == 1 ? "token" : "tokens",
                       figures.context, figures.measured);
-  text += fmt::format("{}: read {:.1f} GB/s, {} {:.1f}, {} {:.1f} GMAC/s\n\n", report.processor,
-                      machine.read_gb_per_s, dot_instruction(report.isa, Arithmetic::kInt8),
+  text += fmt::format("{}: read {:.1f} GB/s{}, {} {:.1f}, {} {:.1f} GMAC/s\n\n", report.processor,
+                      machine.read_gb_per_s, report.read_samples > 0 ? " between the steps" : "",
+                      dot_instruction(report.isa, Arithmetic::kInt8),
                       machine.peak(dot_instruction(report.isa, Arithmetic::kInt8)),
                       dot_instruction(report.isa, Arithmetic::kFloat),
                       machine.peak(dot_instruction(report.isa, Arithmetic::kFloat)));
@@ -148,6 +149,7 @@ std::string model_report_json(const ModelReport& report) {
   json["isa"] = isa_name(report.isa);
   json["activations"] = policy_name(report.activations);
   json["machine"] = machine_json(report.machine);
+  json["machine"]["read_samples_between_steps"] = report.read_samples;
   json["model"] = figures.model;
   json["layers"] = figures.config.layers;
   json["routed_experts"] = figures.config.routed_experts;

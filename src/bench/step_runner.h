@@ -26,6 +26,8 @@ struct Course {
   int profiled = 0;
 
   int steps() const { return warm + timed + profiled; }
+  bool is_timed(int step) const { return step >= warm && step < warm + timed; }
+  bool is_profiled(int step) const { return step >= warm + timed; }
   // A decode goes on from step to step; a prefill starts anew each time.
   int longest() const { return context + (kind == BenchKind::kDecode ? steps() : rows); }
 };
