@@ -69,8 +69,15 @@ TEST(BenchTest, DrivesTheEngine) {
   EXPECT_GT(json.at("throughput").at("ratio"), 0);
   EXPECT_EQ(json.at("restart").at("same_answer"), true);
   const Outcome soak = run_hadal({.words = {"bench", "engine", "--soak", "0.02", "--json"}});
+  const nlohmann::json soaked = nlohmann::json::parse(soak.out).at("soak");
+  EXPECT_EQ(soaked.at("wrong_answers"), 0);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  // Sanitizers keep freed memory, which the soak takes for growth.
+  ASSERT_TRUE(soak.status == 0 || soak.status == 1) << soak.err;
+#else
   ASSERT_EQ(soak.status, 0) << soak.err;
-  EXPECT_EQ(nlohmann::json::parse(soak.out).at("soak").at("wrong_answers"), 0);
+  EXPECT_EQ(soaked.at("sound"), true);
+#endif
 }
 
 TEST(BenchTest, RefusesWhatDoesNotBelongTogether) {
