@@ -3,8 +3,8 @@
 # steps of two synthetic models with Flash's widths. Prints the table of targets and what was
 # reached; the reports stay in build/performance.
 #
-#   tools/performance.sh           everything, about 20 minutes after the models are there
-#   tools/performance.sh --quick   fewer shapes and tokens, about 6 minutes
+#   tools/performance.sh           everything, about 10 minutes after the models are there
+#   tools/performance.sh --quick   fewer shapes and tokens
 #
 # The models take 16 GB in build/synth (made once). HADAL names another binary, THREADS another
 # number of threads than two, MODELS another directory for the models.

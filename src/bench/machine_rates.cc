@@ -171,6 +171,7 @@ ReadRateSampler::ReadRateSampler(ThreadPool& threads, Isa isa, const MachineRate
 }
 
 size_t ReadRateSampler::sample_bytes() const {
+  constexpr size_t kSampleBytes = size_t{128} << 20;
   return std::min(kSampleBytes, arena_.size()) / kPiece * kPiece;
 }
 

@@ -55,13 +55,11 @@ double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates
 // lies in a cache when its turn comes. For the rate at that moment.
 class ReadRateSampler {
  public:
-  static constexpr size_t kSampleBytes = size_t{128} << 20;
-
   // `arena` outlives the sampler. The kernel is the one that `rates` found best.
   ReadRateSampler(ThreadPool& threads, Isa isa, const MachineRates& rates,
                   const WeightArena& arena);
 
-  size_t sample_bytes() const;
+  size_t sample_bytes() const;  // what one sample reads
   void sample();
   int samples() const { return static_cast<int>(rates_.size()); }
   double median_gb_per_s() const;  // of at least one sample

@@ -160,7 +160,7 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
   const IntegerQueries queries(context, args.q, plan.rows, args.heads);
   const int tasks_per_row = (most_visible + kKeysPerTask - 1) / kKeysPerTask;
   const size_t scores_per_row = as_size(tasks_per_row) * kKeysPerTask;
-  HADAL_CHECK(scores_per_row > 0);
+  HADAL_CHECK(scores_per_row > 0);  // every row left sees more than top-k entries
   const size_t rows_at_once = std::max<size_t>(1, kScores / scores_per_row);
   for (size_t first = 0; first < rows.size(); first += rows_at_once) {
     const size_t count = std::min(rows_at_once, rows.size() - first);
