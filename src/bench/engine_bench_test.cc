@@ -73,6 +73,10 @@ TEST(EngineSoak, AnswersAreThoseOfTheRequestsAlone) {
   EXPECT_GT(figures.peak_bytes, 0U);
   EXPECT_GT(looks, 0);
   EngineReport report{.model = "nano", .soak = figures};
+  SoakFigures growing = figures;
+  growing.growth_bytes = SoakFigures::kMostGrowth + 1;
+  EXPECT_NE(engine_report_text({.model = "nano", .soak = growing}).find("NO: memory grew"),
+            std::string::npos);
   EXPECT_NE(engine_report_text(report).find("sound"), std::string::npos);
   EXPECT_EQ(nlohmann::json::parse(engine_report_json(report)).at("soak").at("wrong_answers"), 0);
 }

@@ -36,7 +36,7 @@ std::string soak_text(const SoakFigures& soak) {
   row("growth, last quarter over second", fmt::format("{:.1f} MB", megabytes(soak.growth_bytes)));
   row("answers", fmt::format("{} kinds checked against the request alone, {} wrong",
                              soak.checked_answers, soak.wrong_answers));
-  row("sound", soak.sound() ? "yes" : "NO");
+  row("sound", soak.sound() ? "yes" : fmt::format("NO: {}", soak.fault()));
   return text;
 }
 

@@ -41,10 +41,14 @@ struct SoakFigures {
 
   static constexpr size_t kAllowance = size_t{300} << 20;
   static constexpr int64_t kMostGrowth = int64_t{16} << 20;
-  bool sound() const {
-    return wrong_answers == 0 && peak_bytes <= kv_memory + kAllowance &&
-           growth_bytes <= kMostGrowth;
+  // The first thing that is not as it should be, or "".
+  const char* fault() const {
+    if (wrong_answers > 0) return "answers differ";
+    if (peak_bytes > kv_memory + kAllowance) return "more memory than allowed";
+    if (growth_bytes > kMostGrowth) return "memory grew by more than 16 MiB";
+    return "";
   }
+  bool sound() const { return *fault() == '\0'; }
 };
 
 // Throws what starting an engine throws, and the error of a request that fails.
