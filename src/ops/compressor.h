@@ -34,6 +34,16 @@ struct CsaPoolArgs {
   int channels = 0;      // c
 };
 
+// The projected rows that a completed group pools: those of the group before it, of which the first
+// group has none, then its own.
+struct CsaGroupRows {
+  const float* kv[kCsaStateRows] = {};  // [count], each [c]
+  const float* z[kCsaStateRows] = {};
+  int count = 0;
+};
+// `group` is an index into plan.csa.groups.
+CsaGroupRows csa_group_rows(const CsaPoolArgs& args, int group);
+
 // Running softmax of the group under way: [maximum c][sum c][weighted sum c]. At a group's first
 // token the former contents do not matter.
 struct HcaPoolArgs {

@@ -47,6 +47,9 @@ KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   table.attend = cpu::attend;
   table.choose_entries = cpu::choose_entries;
   table.swiglu = cpu::swiglu;
+  table.rope = cpu::rope;
+  table.csa_pool = cpu::csa_pool;
+  table.hca_pool = cpu::hca_pool;
   table.experts = cpu::experts;
   if (micro.pack_bf16 != nullptr) table.pack_bf16_rows = cpu::pack_bf16_rows;
   return table;

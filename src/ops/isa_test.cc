@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 #include "ops/bf16_buffer.h"
+#include "ops/compressor.h"
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
+#include "ops/rope.h"
 #include "ops/testing.h"
 
 namespace hadal {
@@ -301,6 +303,90 @@ TEST_P(EveryIsa, NanIndexScoresChooseEntriesThatExist) {
           EXPECT_EQ(last, topk - 1);
         }
       }
+    }
+  }
+}
+
+// Three sequences: one begins, two go on from state, one of them within a group. Channels that do
+// not fill whole vectors, logits so far apart that some weights vanish.
+TEST_P(EveryIsa, PoolsGroupsAsTheReference) {
+  constexpr int kChannels = 40;
+  constexpr int kRows = 5 + 9 + 1;
+  StepPlan plan;
+  plan.rows = kRows;
+  plan.sequences = {{.first_row = 0, .rows = 5, .start = 0},
+                    {.first_row = 5, .rows = 9, .start = 6, .droppable_rows = 2},
+                    {.first_row = 14, .rows = 1, .start = 11}};
+  plan.csa.ratio = 4;
+  plan.csa.groups = {{.sequence = 0, .group = 0},
+                     {.sequence = 1, .group = 1},
+                     {.sequence = 1, .group = 2},
+                     {.sequence = 2, .group = 2}};
+  plan.hca.ratio = 8;
+  plan.hca.groups = {{.sequence = 1, .group = 0}};
+  plan.hca.first_group = {0, 0, 1, 1};
+  Values random(31);
+  std::vector<float> rows = random.floats(kRows * 4 * kChannels);
+  for (float& v : rows) v *= 60;
+  const std::vector<float> state = random.floats(3 * kCsaStateRows * 4 * kChannels);
+  std::vector<const float*> csa_states;
+  std::vector<const float*> hca_states;
+  for (size_t s = 0; s < 3; ++s) {
+    csa_states.push_back(state.data() + s * kCsaStateRows * 4 * kChannels);
+    hca_states.push_back(state.data() + s * 3 * kChannels);
+  }
+  const auto pool = [&](Isa isa) {
+    ThreadPool threads(2);
+    OpContext context(threads, kernels_for(isa));
+    std::vector<float> out((4 + 1 + 5 * 3) * kChannels);
+    ops::csa_pool(context, {.plan = &plan,
+                            .rows = rows.data(),
+                            .state_rows = csa_states.data(),
+                            .state_stride = 4 * kChannels,
+                            .out = out.data(),
+                            .channels = kChannels});
+    float* const banks[] = {out.data() + 5 * kChannels, out.data() + 8 * kChannels,
+                            out.data() + 17 * kChannels};
+    ops::hca_pool(context, {.plan = &plan,
+                            .rows = rows.data(),
+                            .state = hca_states.data(),
+                            .out = out.data() + 4 * kChannels,
+                            .banks = banks,
+                            .channels = kChannels});
+    return out;
+  };
+  const std::vector<float> expected = pool(Isa::kRef);
+  const std::vector<float> pooled = pool(GetParam());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_NEAR(pooled[i], expected[i], 1e-5 * (1 + std::abs(expected[i]))) << i;
+  }
+}
+
+TEST_P(EveryIsa, TurnsToTheBitsOfTheReference) {
+  constexpr int kRows = 7;
+  constexpr int kHeads = 3;
+  for (const int rope_dim : {2, 6, 32, 64}) {
+    const int head_dim = rope_dim + 4;
+    Values random(32);
+    const std::vector<float> x = random.floats(static_cast<size_t>(kRows * kHeads * head_dim));
+    const std::vector<float> frequencies = random.floats(static_cast<size_t>(rope_dim) / 2);
+    const std::vector<int32_t> positions{0, 1, 2, 1000, 131071, 1048575, 9};
+    for (const RopeDirection direction : {RopeDirection::kForward, RopeDirection::kInverse}) {
+      const auto turn = [&](Isa isa) {
+        ThreadPool threads(2);
+        OpContext context(threads, kernels_for(isa));
+        std::vector<float> turned = x;
+        ops::rope(context, {.x = turned.data(),
+                            .positions = positions.data(),
+                            .frequencies = frequencies.data(),
+                            .rows = kRows,
+                            .heads = kHeads,
+                            .head_dim = head_dim,
+                            .rope_dim = rope_dim,
+                            .direction = direction});
+        return turned;
+      };
+      EXPECT_EQ(turn(GetParam()), turn(Isa::kRef)) << rope_dim;
     }
   }
 }

@@ -34,6 +34,9 @@ const MicroKernels& avx512_micro_kernels() {
       .mean_square = mean_square,
       .swiglu = swiglu,
       .mix = mix,
+      .rotate = rotate,
+      .pool_rows = pool_rows,
+      .join_softmax = join_softmax,
       .spread = spread,
   };
   return kKernels;

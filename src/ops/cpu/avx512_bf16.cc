@@ -40,6 +40,9 @@ const MicroKernels& avx512_bf16_micro_kernels() {
       .mean_square = mean_square,
       .swiglu = swiglu,
       .mix = mix,
+      .rotate = rotate,
+      .pool_rows = pool_rows,
+      .join_softmax = join_softmax,
       .spread = spread,
   };
   return kKernels;

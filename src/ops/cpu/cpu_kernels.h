@@ -11,11 +11,14 @@ void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);
 void rms_norm(OpContext& context, const RmsNormArgs& args);
 void swiglu(OpContext& context, const SwigluArgs& args);
+void rope(OpContext& context, const RopeArgs& args);
 void hyper_pre(OpContext& context, const HyperPreArgs& args);
 void hyper_post(OpContext& context, const HyperPostArgs& args);
 void hyper_head(OpContext& context, const HyperHeadArgs& args);
 void attend(OpContext& context, const AttendArgs& args);
 void choose_entries(OpContext& context, const ChooseEntriesArgs& args);
+void csa_pool(OpContext& context, const CsaPoolArgs& args);
+void hca_pool(OpContext& context, const HcaPoolArgs& args);
 void experts(OpContext& context, const ExpertsArgs& args);
 
 }  // namespace hadal::cpu

@@ -14,25 +14,22 @@ size_t as_size(int value) { return static_cast<size_t>(value); }
 // Few enough to share out large rows, so many of small ones that sharing pays.
 int rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }
 
-// mixes[row, i] = fn_i · streams_row / rms(streams_row) for all rows.
+// mixes[row, i] = fn_i · streams_row for all rows: what they lack is the row's 1 / rms.
 void project_streams(OpContext& context, const WeightMatrix& fn, const float* x, int rows,
-                     float rms_eps, float* mixes) {
-  const MicroKernels& micro = *context.kernels().micro;
-  const size_t width = as_size(fn.in_features);
+                     float* mixes) {
   ops::linear(context, {.x = x,
                         .weight = fn,
                         .out = mixes,
                         .rows = rows,
-                        .x_stride = width,
+                        .x_stride = as_size(fn.in_features),
                         .out_stride = as_size(fn.out_features)});
-  context.threads().parallel_for(rows, 4, [&](int begin, int end, int) {
-    for (size_t row = as_size(begin); row < as_size(end); ++row) {
-      const float square = micro.mean_square(x + row * width, fn.in_features);
-      const float factor = 1.0F / std::sqrt(square + rms_eps);
-      float* row_mixes = mixes + row * as_size(fn.out_features);
-      std::for_each_n(row_mixes, fn.out_features, [=](float& m) { m *= factor; });
-    }
-  });
+}
+
+// mixes /= rms(streams), for the mixes and the streams of one row.
+void normalize_mixes(const MicroKernels& micro, const WeightMatrix& fn, const float* streams,
+                     float rms_eps, float* mixes) {
+  const float factor = 1.0F / std::sqrt(micro.mean_square(streams, fn.in_features) + rms_eps);
+  std::for_each_n(mixes, fn.out_features, [=](float& m) { m *= factor; });
 }
 
 }  // namespace
@@ -60,6 +57,32 @@ void swiglu(OpContext& context, const SwigluArgs& args) {
   });
 }
 
+void rope(OpContext& context, const RopeArgs& args) {
+  const MicroKernels& micro = *context.kernels().micro;
+  const size_t dim = as_size(args.rope_dim);
+  const size_t head_dim = as_size(args.head_dim);
+  const bool forward = args.direction == RopeDirection::kForward;
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int thread) {
+    float* cosines = context.thread_scratch(thread, 2 * dim);
+    float* sines = cosines + dim;
+    for (size_t row = as_size(begin); row < as_size(end); ++row) {
+      const auto position = static_cast<float>(args.positions[row]);
+      for (size_t i = 0; i < dim; i += 2) {
+        const float angle = position * args.frequencies[i / 2];
+        const float sine = forward ? std::sin(angle) : -std::sin(angle);
+        cosines[i] = std::cos(angle);
+        cosines[i + 1] = cosines[i];
+        sines[i] = -sine;
+        sines[i + 1] = sine;
+      }
+      for (size_t head = 0; head < as_size(args.heads); ++head) {
+        float* x = args.x + (row * as_size(args.heads) + head) * head_dim + (head_dim - dim);
+        micro.rotate(x, cosines, sines, args.rope_dim);
+      }
+    }
+  });
+}
+
 void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   const int n = args.streams;
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
@@ -67,14 +90,16 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   const size_t hidden = as_size(args.hidden);
   const size_t mixes_per_row = as_size(args.weights.fn.out_features);
   float* mixes = context.shared_scratch(as_size(args.rows) * mixes_per_row);
-  project_streams(context, args.weights.fn, args.x, args.rows, args.rms_eps, mixes);
+  project_streams(context, args.weights.fn, args.x, args.rows, mixes);
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float pre[kMaxStreams];
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
-      stream_weights(args, mixes + row * mixes_per_row, pre, args.post + row * as_size(n),
+      const float* streams = args.x + row * as_size(n) * hidden;
+      float* row_mixes = mixes + row * mixes_per_row;
+      normalize_mixes(micro, args.weights.fn, streams, args.rms_eps, row_mixes);
+      stream_weights(args, row_mixes, pre, args.post + row * as_size(n),
                      args.mixing + row * as_size(n * n));
-      micro.mix(args.x + row * as_size(n) * hidden, hidden, pre, n, args.out + row * hidden,
-                args.hidden);
+      micro.mix(streams, hidden, pre, n, args.out + row * hidden, args.hidden);
     }
   });
 }
@@ -100,13 +125,15 @@ void hyper_head(OpContext& context, const HyperHeadArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const size_t hidden = as_size(args.hidden);
   float* mixes = context.shared_scratch(as_size(args.rows * n));
-  project_streams(context, args.fn, args.x, args.rows, args.rms_eps, mixes);
+  project_streams(context, args.fn, args.x, args.rows, mixes);
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float pre[kMaxStreams];
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
-      head_stream_weights(args, mixes + row * as_size(n), pre);
-      micro.mix(args.x + row * as_size(n) * hidden, hidden, pre, n, args.out + row * hidden,
-                args.hidden);
+      const float* streams = args.x + row * as_size(n) * hidden;
+      float* row_mixes = mixes + row * as_size(n);
+      normalize_mixes(micro, args.fn, streams, args.rms_eps, row_mixes);
+      head_stream_weights(args, row_mixes, pre);
+      micro.mix(streams, hidden, pre, n, args.out + row * hidden, args.hidden);
     }
   });
 }

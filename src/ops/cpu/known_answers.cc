@@ -185,6 +185,59 @@ std::string failed_elementwise(Contexts& contexts, Sequence& sequence) {
   return gate ? "" : "SwiGLU";
 }
 
+// Channels that do not fill whole vectors; the step completes one group of each ratio.
+std::string failed_compression(Contexts& contexts, Sequence& sequence) {
+  constexpr int kChannels = 24;
+  constexpr int kRows = 8;
+  const std::vector<float> rows = sequence.floats(kRows * 4 * kChannels);
+  const std::vector<float> frequencies{1.0F, 0.25F, 0.0625F};
+  const std::vector<int32_t> positions{0, 3, 70000, 1};
+  const auto rope = [&](OpContext& context) {
+    std::vector<float> x = rows;
+    ops::rope(context, {.x = x.data(),
+                        .positions = positions.data(),
+                        .frequencies = frequencies.data(),
+                        .rows = 4,
+                        .heads = 2,
+                        .head_dim = 10,
+                        .rope_dim = 6});
+    return x;
+  };
+  if (!same(rope(contexts.candidate), rope(contexts.reference))) return "RoPE";
+
+  StepPlan plan;
+  plan.rows = kRows;
+  plan.sequences.push_back({.rows = kRows});
+  plan.csa.ratio = 4;
+  plan.csa.groups = {{.group = 0, .last_row = 3}, {.group = 1, .last_row = 7}};
+  plan.hca.ratio = kRows;
+  plan.hca.groups = {{.last_row = kRows - 1}};
+  plan.hca.first_group = {0, 1};
+  const float* const no_state = rows.data();
+  const auto csa = [&](OpContext& context) {
+    std::vector<float> out(2 * kChannels);
+    ops::csa_pool(context, {.plan = &plan,
+                            .rows = rows.data(),
+                            .state_rows = &no_state,
+                            .out = out.data(),
+                            .channels = kChannels});
+    return out;
+  };
+  if (!close(csa(contexts.candidate), csa(contexts.reference))) return "CSA pooling";
+  const auto hca = [&](OpContext& context) {
+    std::vector<float> out(4 * kChannels);
+    float* const bank = out.data() + kChannels;
+    ops::hca_pool(context, {.plan = &plan,
+                            .rows = rows.data(),
+                            .state = &no_state,
+                            .out = out.data(),
+                            .banks = &bank,
+                            .channels = kChannels});
+    return out;
+  };
+  return close(hca(contexts.candidate), hca(contexts.reference)) ? "" : "HCA pooling";
+}
+
 std::string failed_attention(Contexts& contexts, Sequence& sequence) {
   constexpr int kEntries = 70;
   constexpr int kHeads = 5;
@@ -227,7 +280,8 @@ std::string failed_attention(Contexts& contexts, Sequence& sequence) {
 std::string failed_known_answer(const KernelTable& table) {
   Contexts contexts(table);
   Sequence sequence;
-  for (const auto& check : {failed_linear, failed_bf16, failed_elementwise, failed_attention}) {
+  for (const auto& check :
+       {failed_linear, failed_bf16, failed_elementwise, failed_compression, failed_attention}) {
     if (std::string failed = check(contexts, sequence); !failed.empty()) return failed;
   }
   return "";

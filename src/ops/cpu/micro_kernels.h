@@ -165,6 +165,15 @@ struct MicroKernels {
   // out[i] = Σ_j weights[j] · x[j · stride + i], j ascending.
   void (*mix)(const float* x, size_t stride, const float* weights, int count, float* out,
               int n) = nullptr;
+  // x[2 i], x[2 i + 1] turned by the angle i: cosines and sines [2 pairs], each cosine twice, each
+  // sine with the sign that the place of its pair takes.
+  void (*rotate)(float* x, const float* cosines, const float* sines, int n) = nullptr;
+  // out[i] = Σ_r kv[r][i] · e^z[r][i] / Σ_r e^z[r][i]
+  void (*pool_rows)(const float* const* kv, const float* const* z, int rows, float* out,
+                    int n) = nullptr;
+  // One row joins a running softmax of [n] channels.
+  void (*join_softmax)(const float* kv, const float* z, int n, float* maximum, float* sum,
+                       float* weighted) = nullptr;
   // x'_k = post_k · f + Σ_j mixing[j, k] · x_j, in place over [streams, n].
   void (*spread)(const float* f, const float* post, const float* mixing, float* x, int streams,
                  int n) = nullptr;
