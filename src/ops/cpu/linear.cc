@@ -136,8 +136,9 @@ void linear_int8_tiles(OpContext& context, const LinearArgs& args) {
   const int segment = weight.in_features / args.segments;
   const int tiles = (weight.out_features + kInt8TileFeatures - 1) / kInt8TileFeatures;
   const size_t tile_stride = as_size(weight.in_features) * kInt8TileFeatures;
-  const int tiles_together = args.rows == 1 ? 1 : 2;
-  const int grain = tiles_per_task(tiles, context.threads().threads());
+  const int threads = context.threads().threads();
+  const int tiles_together = args.rows > 1 && tiles >= 2 * threads ? 2 : 1;
+  const int grain = std::max(tiles_together, tiles_per_task(tiles, threads));
   context.threads().parallel_for(tiles, grain, [&](int begin, int end, int) {
     // Segments are the inner loop: a tile's are neighbours in memory.
     for (int tile = begin; tile < end; tile += tiles_together) {
