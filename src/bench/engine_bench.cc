@@ -110,14 +110,16 @@ ThroughputFigures EngineBench::throughput() {
   PendingAnswer(engine, request(0)).finish();  // reads weights for the first time
   std::vector<double> together;
   std::vector<double> alone;
-  for (int round = 0; round < options_.rounds; ++round) {
-    say("requests together, round " + std::to_string(round + 1));
+  const Clock::time_point first_begin = Clock::now();
+  while (figures.rounds < options_.rounds || seconds_since(first_begin) < options_.least_seconds) {
+    const std::string round = std::to_string(++figures.rounds);
+    say("requests together, round " + round);
     Clock::time_point begin = Clock::now();
     std::vector<std::future<void>> answers;
     for (int i = 0; i < options_.requests; ++i) answers.push_back(end_of(engine, request(i)));
     for (std::future<void>& answer : answers) answer.get();
     together.push_back(tokens / seconds_since(begin));
-    say("one request at a time, round " + std::to_string(round + 1));
+    say("one request at a time, round " + round);
     begin = Clock::now();
     for (int i = 0; i < options_.requests; ++i) end_of(engine, request(i)).get();
     alone.push_back(tokens / seconds_since(begin));

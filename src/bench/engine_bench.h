@@ -19,7 +19,9 @@ struct EngineBenchOptions {
   int threads = 1;
   int requests = 16;          // at once
   int answer_tokens = 128;    // of each
-  int rounds = 3;             // of which the median counts
+  // Rounds of which the median counts: so many at least, and until so much time has passed.
+  int rounds = 3;
+  double least_seconds = 5;
   int long_prompt = 100'000;  // tokens, less where the context is shorter
   int probes = 8;             // short requests during the long prompt
   int restart_prompt = 20'000;
@@ -31,6 +33,7 @@ struct EngineBenchOptions {
 
 struct ThroughputFigures {
   int requests = 0;
+  int rounds = 0;
   int answer_tokens = 0;
   int prompt_tokens = 0;             // of all of them
   double together_tokens_per_s = 0;  // generated, of all requests

@@ -36,6 +36,7 @@ TEST(EngineBench, EveryFigureIsThere) {
                              .requests = 3,
                              .answer_tokens = 4,
                              .rounds = 1,
+                             .least_seconds = 0,
                              .long_prompt = 400,
                              .probes = 2,
                              .restart_prompt = 300};
@@ -44,6 +45,7 @@ TEST(EngineBench, EveryFigureIsThere) {
   const EngineReport report = bench_engine(nano(), options);
   EXPECT_GT(report.throughput.together_tokens_per_s, 0);
   EXPECT_GT(report.throughput.alone_tokens_per_s, 0);
+  EXPECT_EQ(report.throughput.rounds, 1);
   EXPECT_EQ(report.first_token.long_prompt, 400);
   EXPECT_GT(report.first_token.idle_seconds, 0);
   EXPECT_LE(report.first_token.greatest_steps, 2);

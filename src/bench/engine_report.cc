@@ -100,6 +100,7 @@ std::string engine_report_json(const EngineReport& report) {
                         {"answer_tokens", t.answer_tokens},
                         {"together_tokens_per_s", t.together_tokens_per_s},
                         {"alone_tokens_per_s", t.alone_tokens_per_s},
+                        {"rounds", t.rounds},
                         {"ratio", t.ratio()}};
   const FirstTokenFigures& f = report.first_token;
   json["first_token"] = {
