@@ -1,7 +1,6 @@
 #include "bench/engine_bench.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -131,20 +130,18 @@ ThroughputFigures EngineBench::throughput() {
 
 FirstTokenFigures EngineBench::first_token() {
   constexpr int kShortPrompt = 16;
-  std::atomic<int64_t> steps_begun{0};
   EngineOptions engine_settings = engine_options();
   engine_settings.reuse_prefixes = false;
-  engine_settings.before_step = [&](const StepInfo& info) { steps_begun.store(info.index + 1); };
   Engine engine(checkpoint_, engine_settings);
   FirstTokenFigures figures{.long_prompt = std::min(options_.long_prompt, engine.max_context() / 2),
                             .budget_ms = engine_settings.step_budget_ms};
   const auto probe = [&](int i) {
-    const int64_t before = steps_begun.load();
+    GenerateRequest request =
+        made_up_request(prompt(kShortPrompt, 500 + static_cast<uint64_t>(i)), 1, 1);
     const Clock::time_point begin = Clock::now();
-    PendingAnswer answer(
-        engine, made_up_request(prompt(kShortPrompt, 500 + static_cast<uint64_t>(i)), 1, 1));
-    answer.finish();
-    return std::pair(seconds_since(begin), steps_begun.load() - before);
+    PendingAnswer answer(engine, std::move(request));
+    const int64_t steps = answer.finish().finish.timing.first_token_steps;
+    return std::pair(seconds_since(begin), steps);
   };
   say("a short request alone");
   probe(0);

@@ -17,8 +17,8 @@ namespace hadal {
 struct EngineBenchOptions {
   ModelOptions model = {};
   int threads = 1;
-  int requests = 16;          // at once
-  int answer_tokens = 128;    // of each
+  int requests = 16;        // at once
+  int answer_tokens = 128;  // of each
   // Rounds of which the median counts: so many at least, and until so much time has passed.
   int rounds = 3;
   double least_seconds = 5;
@@ -47,7 +47,7 @@ struct FirstTokenFigures {
   double idle_seconds = 0;    // of a short request to an idle engine
   double median_seconds = 0;  // of one during the long prompt
   double greatest_seconds = 0;
-  int greatest_steps = 0;   // that began between the request and its first token
+  int greatest_steps = 0;   // RequestTiming::first_token_steps
   int budget_ms = 0;        // predicted, of a step
   double long_seconds = 0;  // until the first token of the long prompt
 };

@@ -343,7 +343,10 @@ bool Engine::Impl::take_arrivals() {
     cancel = cancel_all;
     open = !closing;
   }
-  for (auto& sequence : taken) scheduler.add(std::move(sequence));
+  for (auto& sequence : taken) {
+    sequence->steps_before = counts.steps;
+    scheduler.add(std::move(sequence));
+  }
   if (cancel) {
     for (auto& sequence : scheduler.remove_all()) {
       finish(std::move(sequence), FinishReason::kCancelled);
@@ -458,7 +461,10 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   if (!rows.samples) return;
 
   ++counts.generated_tokens;
-  if (sequence.generated_tokens() == 1) sequence.first_token = Clock::now();
+  if (sequence.generated_tokens() == 1) {
+    sequence.first_token = Clock::now();
+    sequence.first_token_steps = counts.steps - sequence.steps_before;
+  }
   if (stops) {
     finish(scheduler.remove(sequence, true), FinishReason::kStop);
     return;
@@ -504,6 +510,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
     counts.first_token_times.add(event.timing.first_token_seconds);
   }
   event.timing.total_seconds = seconds_between(sequence->submitted, now);
+  event.timing.first_token_steps = sequence->first_token_steps;
   counts.queue_times.add(event.timing.queue_seconds);
   counts.request_times.add(event.timing.total_seconds);
   {

@@ -370,7 +370,9 @@ TEST(EngineLoad, AShortRequestAnswersWithinTwoStepsOfALongPrefill) {
   shared.engine = &engine;
   Pending long_one = submit(engine, greedy(make_prompt(2000, 4), 2));
   EXPECT_EQ(long_one.wait().tokens.size(), 2U);
-  EXPECT_EQ(shared.short_one.wait().tokens.size(), 1U);
+  const auto short_answer = shared.short_one.wait();
+  EXPECT_EQ(short_answer.tokens.size(), 1U);
+  EXPECT_EQ(short_answer.finish.timing.first_token_steps, 1);
   engine.shutdown(Engine::Shutdown::kDrain);
   // Submitted when a step was about to run: answered by that one's successor.
   EXPECT_LE(shared.answered - shared.submitted, 1);

@@ -55,6 +55,8 @@ struct RequestTiming {
   double queue_seconds = 0;        // from submit to the first step
   double first_token_seconds = 0;  // from submit to the first sampled token; 0: there was none
   double total_seconds = 0;        // from submit to the finish
+  // Steps that began after submit, up to the one that sampled the first token; 0: there was none.
+  int64_t first_token_steps = 0;
 };
 
 struct FinishEvent {

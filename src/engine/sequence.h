@@ -40,6 +40,8 @@ struct Sequence {
   std::chrono::steady_clock::time_point submitted;
   std::chrono::steady_clock::time_point started;      // its first step; epoch: never
   std::chrono::steady_clock::time_point first_token;  // epoch: none yet
+  int64_t steps_before = 0;       // that the engine had begun when it took the request
+  int64_t first_token_steps = 0;  // begun since then when the first token was sampled
 
   int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
   int uncomputed_tokens() const { return static_cast<int>(tokens.size()) - cache.length; }
