@@ -163,22 +163,32 @@ KernelCase hyper_pre_case(const CaseModel& model, int rows, WeightArena* arena) 
         fill_floats(b.a, values * as_size(streams));
         fill_floats(b.b, as_size(outputs + 3));
         b.out.at_least(values);
-        b.small.at_least(as_size(rows * streams * (streams + 1)));
+        b.small.at_least(as_size(rows * (streams * (streams + 1) + outputs)));
       },
       [=](OpContext& context, Buffers& b) {
         const WeightMatrix fn = arena->next(WeightFormat::kF32, outputs, streams * hidden);
-        ops::hyper_pre(context,
-                       {.x = b.a.data(),
-                        .weights = {.fn = fn, .base = b.b.data(), .scale = b.b.data() + outputs},
-                        .out = b.out.data(),
-                        .post = b.small.data() + rows * streams * streams,
-                        .mixing = b.small.data(),
-                        .rows = rows,
-                        .streams = streams,
-                        .hidden = hidden,
-                        .sinkhorn_iterations = iterations,
-                        .hc_eps = 1e-6F,
-                        .rms_eps = 1e-6F});
+        float* mixing = b.small.data();
+        float* post = mixing + rows * streams * streams;
+        float* products = post + rows * streams;
+        ops::linear(context, {.x = b.a.data(),
+                              .weight = fn,
+                              .out = products,
+                              .rows = rows,
+                              .x_stride = as_size(fn.in_features),
+                              .out_stride = as_size(outputs)});
+        ops::hyper_pre(context, {.x = b.a.data(),
+                                 .products = products,
+                                 .base = b.b.data(),
+                                 .scale = b.b.data() + outputs,
+                                 .out = b.out.data(),
+                                 .post = post,
+                                 .mixing = mixing,
+                                 .rows = rows,
+                                 .streams = streams,
+                                 .hidden = hidden,
+                                 .sinkhorn_iterations = iterations,
+                                 .hc_eps = 1e-6F,
+                                 .rms_eps = 1e-6F});
       });
   return result;
 }

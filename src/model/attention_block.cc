@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <optional>
 
 #include "model/compression.h"
 #include "ops/attention.h"
@@ -11,6 +11,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/row_loop.h"
 
 namespace hadal {
 namespace {
@@ -29,55 +30,67 @@ void plain_linear(BlockContext& block, const WeightMatrix& weight, const LinearI
                           .x_bf16 = input.bf16});
 }
 
-// Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
-const int32_t* choose_entries(BlockContext& block, const AttentionWeights& weights,
-                              const LayerKv& kv, const float* x, const LinearInput& q_input) {
+// The queries of the indexer of a CSA layer and what their heads weigh, made from what linears
+// gave.
+struct IndexQueries {
+  RopeArgs rope;
+  HadamardArgs hadamard;
+  float* head_weights = nullptr;  // [rows, index_heads]
+  int heads = 0;
+
+  void finish(OpContext& ops, RowRange range) const {
+    ops::rope(ops, rows_of(rope, range));
+    ops::hadamard(ops, rows_of(hadamard, range.each_of(heads)));
+    const float factor =
+        1.0F / std::sqrt(static_cast<float>(hadamard.dim)) / std::sqrt(static_cast<float>(heads));
+    std::for_each_n(head_weights + range.offset(heads), range.count() * heads,
+                    [=](float& w) { w *= factor; });
+  }
+};
+
+IndexQueries project_index_queries(BlockContext& block, const IndexerWeights& weights,
+                                   const float* x, const LinearInput& q_input) {
   const ModelConfig& config = block.config;
   const int rows = block.plan.rows;
-  BlockBuffers& buffers = block.buffers;
-  const int query_floats = config.index_heads * config.index_head_dim;
-  float* q = buffers.index_q_or_attention_out.at_least(as_size(rows) * as_size(query_floats));
-  plain_linear(block, weights.indexer.wq_b, q_input, q);
-  ops::rope(block.ops, {.x = q,
-                        .positions = block.plan.positions.data(),
-                        .frequencies = block.compressed_frequencies,
-                        .rows = rows,
-                        .heads = config.index_heads,
-                        .head_dim = config.index_head_dim,
-                        .rope_dim = config.rope_dim});
-  ops::hadamard(block.ops, {.x = q,
-                            .rows = rows * config.index_heads,
-                            .dim = config.index_head_dim,
-                            .round_to_fp4 = true});
-  float* head_weights = buffers.index_weights.at_least(as_size(rows) * as_size(config.index_heads));
-  plain_linear(block, weights.indexer.weights_proj, {.x = x}, head_weights);
-  const float factor = 1.0F / std::sqrt(static_cast<float>(config.index_head_dim)) /
-                       std::sqrt(static_cast<float>(config.index_heads));
-  std::for_each_n(head_weights, rows * config.index_heads, [=](float& w) { w *= factor; });
-  int32_t* chosen = buffers.chosen.at_least(as_size(rows) * as_size(config.index_topk));
-  ops::choose_entries(block.ops, {.q = q,
-                                  .weights = head_weights,
+  const int heads = config.index_heads;
+  const int dim = config.index_head_dim;
+  float* q = block.buffers.index_q_or_attention_out.at_least(as_size(rows) * as_size(heads * dim));
+  plain_linear(block, weights.wq_b, q_input, q);
+  float* head_weights = block.buffers.index_weights.at_least(as_size(rows) * as_size(heads));
+  plain_linear(block, weights.weights_proj, {.x = x}, head_weights);
+  return {.rope = {.x = q,
+                   .positions = block.plan.positions.data(),
+                   .frequencies = block.compressed_frequencies,
+                   .rows = rows,
+                   .heads = heads,
+                   .head_dim = dim,
+                   .rope_dim = config.rope_dim},
+          .hadamard = {.x = q, .rows = rows * heads, .dim = dim, .round_to_fp4 = true},
+          .head_weights = head_weights,
+          .heads = heads};
+}
+
+// Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
+const int32_t* choose_entries(BlockContext& block, const IndexQueries& queries, const LayerKv& kv) {
+  const int topk = block.config.index_topk;
+  int32_t* chosen = block.buffers.chosen.at_least(as_size(block.plan.rows) * as_size(topk));
+  ops::choose_entries(block.ops, {.q = queries.rope.x,
+                                  .weights = queries.head_weights,
                                   .kv = kv,
                                   .chosen = chosen,
-                                  .heads = config.index_heads,
-                                  .topk = config.index_topk});
+                                  .heads = queries.heads,
+                                  .topk = topk});
   return chosen;
 }
 
-// o [rows, heads, head_dim] through the grouped low-rank output projection.
+// o [rows, heads, head_dim], its int8 form if it has one, through the grouped low-rank output
+// projection.
 void project_output(BlockContext& block, const AttentionWeights& weights, const float* o,
-                    float* out) {
+                    const Int8Rows& o_int8, float* out) {
   const ModelConfig& config = block.config;
   const int rows = block.plan.rows;
   const int group_inputs = config.heads_per_group() * config.head_dim;
   const int latent_width = config.o_groups * config.o_lora_rank;
-  // The model never rounds this input to FP8; only the int8 policy quantises it.
-  const bool int8 = block.options.activations == ActivationPolicy::kInt8;
-  const Int8Rows o_int8 =
-      block.buffers.attention_input
-          .prepare(block.ops, int8 ? ActivationPolicy::kInt8 : ActivationPolicy::kNone, o, rows,
-                   config.o_groups * group_inputs)
-          .int8;
   float* latent = block.buffers.output_latent.at_least(as_size(rows) * as_size(latent_width));
   for (int group = 0; group < config.o_groups; ++group) {
     ops::linear(block.ops,
@@ -105,91 +118,126 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
 }  // namespace
 
 void attention_block(BlockContext& block, int layer, const LayerWeights& layer_weights,
-                     const float* x, float* out) {
+                     const float* x, const LinearInput& input, float* out) {
   const ModelConfig& config = block.config;
   const AttentionWeights& weights = layer_weights.attention;
+  const LayerKind kind = layer_weights.kind;
   const StepPlan& plan = block.plan;
   const int rows = plan.rows;
   BlockBuffers& buffers = block.buffers;
   LayerStep& layer_step = block.step.layers[as_size(layer)];
-  const float* frequencies = layer_weights.kind == LayerKind::kWindow
-                                 ? block.window_frequencies
-                                 : block.compressed_frequencies;
 
-  const LinearInput input =
-      buffers.input.prepare(block.ops, block.options.activations, x, rows, config.hidden_size);
   float* q_latent = buffers.q_latent.at_least(as_size(rows) * as_size(config.q_lora_rank));
   plain_linear(block, weights.wq_a, input, q_latent);
-  ops::rms_norm(block.ops, {.x = q_latent,
-                            .weight = weights.q_norm.data(),
-                            .out = q_latent,
-                            .rows = rows,
-                            .columns = config.q_lora_rank,
-                            .eps = config.rms_eps});
-  const LinearInput q_input = buffers.q_input.prepare(block.ops, block.options.activations,
-                                                      q_latent, rows, config.q_lora_rank);
+  const RmsNormArgs latent_norm{.x = q_latent,
+                                .weight = weights.q_norm.data(),
+                                .out = q_latent,
+                                .rows = rows,
+                                .columns = config.q_lora_rank,
+                                .eps = config.rms_eps};
+  const LinearInput q_input = buffers.q_input.place(block.ops, block.options.activations, q_latent,
+                                                    rows, config.q_lora_rank);
+  ops::for_rows(block.ops, {.op = "q_norm", .rows = rows, .row_floats = 2 * config.q_lora_rank},
+                [&](OpContext& own, RowRange range) {
+                  ops::rms_norm(own, rows_of(latent_norm, range));
+                  buffers.q_input.fill(own, range);
+                });
+
   const size_t head_floats = as_size(rows) * as_size(config.heads) * as_size(config.head_dim);
   float* q = buffers.q_or_expert_out.at_least(head_floats);
   plain_linear(block, weights.wq_b, q_input, q);
-  ops::rms_norm(block.ops, {.x = q,
-                            .out = q,
-                            .rows = rows * config.heads,
-                            .columns = config.head_dim,
-                            .eps = config.rms_eps});
+  float* kv = buffers.kv.at_least(as_size(rows) * as_size(config.head_dim));
+  plain_linear(block, weights.wkv, input, kv);
+  const CompressorRows compressor_rows = project_compressors(block, layer, kind, weights, x);
+  std::optional<IndexQueries> index_queries;
+  if (kind == LayerKind::kCsa) {
+    index_queries = project_index_queries(block, weights.indexer, x, q_input);
+  }
+
+  const RmsNormArgs q_norm{.x = q,
+                           .out = q,
+                           .rows = rows * config.heads,
+                           .columns = config.head_dim,
+                           .eps = config.rms_eps};
   const RopeArgs q_rope{.x = q,
                         .positions = plan.positions.data(),
-                        .frequencies = frequencies,
+                        .frequencies = kind == LayerKind::kWindow ? block.window_frequencies
+                                                                  : block.compressed_frequencies,
                         .rows = rows,
                         .heads = config.heads,
                         .head_dim = config.head_dim,
                         .rope_dim = config.rope_dim};
-  ops::rope(block.ops, q_rope);
-
-  float* kv = buffers.kv.at_least(as_size(rows) * as_size(config.head_dim));
-  plain_linear(block, weights.wkv, input, kv);
-  ops::rms_norm(block.ops, {.x = kv,
+  const RmsNormArgs kv_norm{.x = kv,
                             .weight = weights.kv_norm.data(),
                             .out = kv,
                             .rows = rows,
                             .columns = config.head_dim,
-                            .eps = config.rms_eps});
+                            .eps = config.rms_eps};
   RopeArgs kv_rope = q_rope;
   kv_rope.x = kv;
   kv_rope.heads = 1;
-  ops::rope(block.ops, kv_rope);
   const KvEntryFormat& format = block.layout.entry;
-  ops::encode_kv(block.ops,
-                 {.x = kv,
-                  .format = format,
-                  .data = layer_step.window_data.at_least(as_size(rows) * format.data_bytes()),
-                  .scales = layer_step.window_scales.at_least(as_size(rows) * format.scale_bytes()),
-                  .rows = rows});
+  const EncodeKvArgs encode{
+      .x = kv,
+      .format = format,
+      .data = layer_step.window_data.at_least(as_size(rows) * format.data_bytes()),
+      .scales = layer_step.window_scales.at_least(as_size(rows) * format.scale_bytes()),
+      .rows = rows};
+  ops::for_rows(block.ops,
+                {.op = "queries_and_keys",
+                 .rows = rows,
+                 .row_floats = 2 * (config.heads + 1) * config.head_dim},
+                [&](OpContext& own, RowRange range) {
+                  ops::rms_norm(own, rows_of(q_norm, range.each_of(config.heads)));
+                  ops::rope(own, rows_of(q_rope, range));
+                  ops::rms_norm(own, rows_of(kv_norm, range));
+                  ops::rope(own, rows_of(kv_rope, range));
+                  ops::encode_kv(own, rows_of(encode, range));
+                  compressor_rows.finish(own, plan, range);
+                  if (index_queries) index_queries->finish(own, range);
+                });
 
+  if (kind == LayerKind::kCsa) compress_csa(block, layer, weights, compressor_rows);
+  if (kind == LayerKind::kHca) compress_hca(block, layer, weights, compressor_rows);
+  const LayerKv layer_kv = layer_kv_view(block, layer, kind);
   const int32_t* chosen = nullptr;
-  if (layer_weights.kind == LayerKind::kCsa) compress_csa(block, layer, weights, x);
-  if (layer_weights.kind == LayerKind::kHca) compress_hca(block, layer, weights, x);
-  const LayerKv layer_kv = layer_kv_view(block, layer, layer_weights.kind);
-  if (layer_weights.kind == LayerKind::kCsa) {
-    chosen = choose_entries(block, weights, layer_kv, x, q_input);
+  if (index_queries) {
+    chosen = choose_entries(block, *index_queries, layer_kv);
     if (block.observer.on_indexer) {
       block.observer.on_indexer(layer, {chosen, as_size(rows) * as_size(config.index_topk)});
     }
   }
 
   float* o = buffers.index_q_or_attention_out.at_least(head_floats);
-  ops::attend(block.ops, {.q = q,
+  const AttendArgs attend{.q = q,
                           .sink = weights.sink.data(),
                           .kv = layer_kv,
                           .chosen = chosen,
                           .topk = config.index_topk,
                           .out = o,
                           .heads = config.heads,
-                          .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))});
+                          .scale = 1.0F / std::sqrt(static_cast<float>(config.head_dim))};
   RopeArgs o_rope = q_rope;
   o_rope.x = o;
   o_rope.direction = RopeDirection::kInverse;
-  ops::rope(block.ops, o_rope);
-  project_output(block, weights, o, out);
+  // The model never rounds this input to FP8; only the int8 policy quantises it.
+  const bool int8 = block.options.activations == ActivationPolicy::kInt8;
+  const LinearInput o_input = buffers.attention_input.place(
+      block.ops, int8 ? ActivationPolicy::kInt8 : ActivationPolicy::kNone, o, rows,
+      config.heads * config.head_dim);
+  const auto attend_rows = [&](OpContext& ops, RowRange range) {
+    ops::attend(ops, rows_of(attend, range));
+    ops::rope(ops, rows_of(o_rope, range));
+    buffers.attention_input.fill(ops, range);
+  };
+  // Few rows are shared out by their heads, within attend.
+  if (rows < 2 * block.ops.threads().threads()) {
+    attend_rows(block.ops, {.end = rows});
+  } else {
+    ops::for_rows(block.ops, {.op = "attend", .rows = rows, .row_floats = RowLoop::kRowByRow},
+                  attend_rows);
+  }
+  project_output(block, weights, o, o_input.int8, out);
 }
 
 }  // namespace hadal

@@ -9,8 +9,9 @@
 
 namespace hadal {
 
-// x, out: [rows, hidden]; x is the normalised input of the block. `layer` indexes the cache layout.
+// x, out: [rows, hidden]; x is the normalised input of the block, `input` the same as the input of
+// quantised linears. `layer` indexes the cache layout.
 void attention_block(BlockContext& block, int layer, const LayerWeights& weights, const float* x,
-                     float* out);
+                     const LinearInput& input, float* out);
 
 }  // namespace hadal

@@ -8,6 +8,7 @@
 #include "ops/kv_entry.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/row_loop.h"
 
 namespace hadal {
 namespace {
@@ -22,10 +23,12 @@ struct Compressor {
   int ratio;
 };
 
-// out[row] = [kv width][z width], z with its position bias; rows `stride` floats apart.
-void project_rows(BlockContext& block, const Compressor& compressor, const float* x, float* out,
-                  size_t stride) {
+// out[row] = [kv width][z width], z without its position bias.
+ProjectedRows project_rows(BlockContext& block, const Compressor& compressor, const float* x,
+                           AlignedBuffer<float>& buffer) {
   const StepPlan& plan = block.plan;
+  const size_t stride = 2 * as_size(compressor.width);
+  float* out = buffer.at_least(as_size(plan.rows) * stride);
   LinearArgs args{.x = x,
                   .weight = compressor.weights.wkv,
                   .out = out,
@@ -36,43 +39,75 @@ void project_rows(BlockContext& block, const Compressor& compressor, const float
   args.weight = compressor.weights.wgate;
   args.out = out + compressor.width;
   ops::linear(block.ops, args);
-  ops::add_position_bias(block.ops, {.z = out + compressor.width,
-                                     .ape = compressor.weights.ape.data(),
-                                     .positions = plan.positions.data(),
-                                     .rows = plan.rows,
-                                     .width = compressor.width,
-                                     .stride = stride,
-                                     .ratio = compressor.ratio});
+  return {.rows = out,
+          .row_floats = stride,
+          .bias = {.z = out + compressor.width,
+                   .ape = compressor.weights.ape.data(),
+                   .positions = plan.positions.data(),
+                   .rows = plan.rows,
+                   .width = compressor.width,
+                   .stride = stride,
+                   .ratio = compressor.ratio}};
 }
 
-// Norm and RoPE at each group's first token; pooled [groups, channels] in place.
+// Norm and RoPE at each group's first token, in place, then `encode(own, range)`; pooled [groups,
+// channels].
+template <typename Encode>
 void finish_entries(BlockContext& block, const Compressor& compressor,
-                    const CompressionPlan& compression, float* pooled) {
+                    const CompressionPlan& compression, float* pooled, const Encode& encode) {
   const int groups = static_cast<int>(compression.groups.size());
-  ops::rms_norm(block.ops, {.x = pooled,
-                            .weight = compressor.weights.norm.data(),
-                            .out = pooled,
-                            .rows = groups,
-                            .columns = compressor.channels,
-                            .eps = block.config.rms_eps});
-  ops::rope(block.ops, {.x = pooled,
-                        .positions = compression.group_positions.data(),
-                        .frequencies = block.compressed_frequencies,
-                        .rows = groups,
-                        .heads = 1,
-                        .head_dim = compressor.channels,
-                        .rope_dim = block.config.rope_dim});
+  const RmsNormArgs norm{.x = pooled,
+                         .weight = compressor.weights.norm.data(),
+                         .out = pooled,
+                         .rows = groups,
+                         .columns = compressor.channels,
+                         .eps = block.config.rms_eps};
+  const RopeArgs rope{.x = pooled,
+                      .positions = compression.group_positions.data(),
+                      .frequencies = block.compressed_frequencies,
+                      .rows = groups,
+                      .heads = 1,
+                      .head_dim = compressor.channels,
+                      .rope_dim = block.config.rope_dim};
+  ops::for_rows(block.ops,
+                {.op = "encode_entries", .rows = groups, .row_floats = 4 * compressor.channels},
+                [&](OpContext& own, RowRange range) {
+                  ops::rms_norm(own, rows_of(norm, range));
+                  ops::rope(own, rows_of(rope, range));
+                  encode(own, range);
+                });
 }
 
-void encode_entries(BlockContext& block, LayerStep& layer_step, int groups, const float* pooled) {
+void finish_main_entries(BlockContext& block, const Compressor& compressor,
+                         const CompressionPlan& compression, LayerStep& layer_step, float* pooled) {
+  const int groups = static_cast<int>(compression.groups.size());
   const KvEntryFormat& format = block.layout.entry;
-  ops::encode_kv(
-      block.ops,
-      {.x = pooled,
-       .format = format,
-       .data = layer_step.group_data.at_least(as_size(groups) * format.data_bytes()),
-       .scales = layer_step.group_scales.at_least(as_size(groups) * format.scale_bytes()),
-       .rows = groups});
+  const EncodeKvArgs encode{
+      .x = pooled,
+      .format = format,
+      .data = layer_step.group_data.at_least(as_size(groups) * format.data_bytes()),
+      .scales = layer_step.group_scales.at_least(as_size(groups) * format.scale_bytes()),
+      .rows = groups};
+  finish_entries(block, compressor, compression, pooled, [&](OpContext& own, RowRange range) {
+    ops::encode_kv(own, rows_of(encode, range));
+  });
+}
+
+void finish_index_keys(BlockContext& block, const Compressor& compressor,
+                       const CompressionPlan& compression, LayerStep& layer_step, float* pooled) {
+  const int groups = static_cast<int>(compression.groups.size());
+  const IndexKeyFormat& format = block.layout.index_key;
+  const HadamardArgs hadamard{.x = pooled, .rows = groups, .dim = compressor.channels};
+  const EncodeIndexKeyArgs encode{
+      .x = pooled,
+      .format = format,
+      .data = layer_step.group_keys.at_least(as_size(groups) * format.data_bytes()),
+      .scales = layer_step.group_key_scales.at_least(as_size(groups) * format.scale_bytes()),
+      .rows = groups};
+  finish_entries(block, compressor, compression, pooled, [&](OpContext& own, RowRange range) {
+    ops::hadamard(own, rows_of(hadamard, range));
+    ops::encode_index_key(own, rows_of(encode, range));
+  });
 }
 
 const float* committed_state(const BlockContext& block, int layer, const SequenceStep& sequence) {
@@ -90,21 +125,25 @@ std::vector<const float*> committed_states(const BlockContext& block, int layer,
   return states;
 }
 
-// Keeps the rows of the two compressors, side by side, that commit may need.
-void keep_csa_tail(BlockContext& block, LayerStep& layer_step, const float* main_rows,
-                   size_t main_floats, const float* index_rows, size_t index_floats) {
-  const size_t row_floats = main_floats + index_floats;
-  int total = 0;
-  for (const SequenceStep& sequence : block.plan.sequences) total += csa_tail_rows(sequence);
-  float* tail = layer_step.csa_tail.at_least(as_size(total) * row_floats);
-  for (const SequenceStep& sequence : block.plan.sequences) {
-    const int end = sequence.first_row + sequence.rows;
-    for (int row = end - csa_tail_rows(sequence); row < end; ++row) {
-      std::copy_n(main_rows + as_size(row) * main_floats, main_floats, tail);
-      std::copy_n(index_rows + as_size(row) * index_floats, index_floats, tail + main_floats);
-      tail += row_floats;
-    }
-  }
+Compressor csa_compressor(const ModelConfig& config, const AttentionWeights& weights) {
+  return {.weights = weights.compressor,
+          .channels = config.head_dim,
+          .width = 2 * config.head_dim,
+          .ratio = kCsaRatio};
+}
+
+Compressor csa_index_compressor(const ModelConfig& config, const AttentionWeights& weights) {
+  return {.weights = weights.indexer.compressor,
+          .channels = config.index_head_dim,
+          .width = 2 * config.index_head_dim,
+          .ratio = kCsaRatio};
+}
+
+Compressor hca_compressor(const ModelConfig& config, const AttentionWeights& weights) {
+  return {.weights = weights.compressor,
+          .channels = config.head_dim,
+          .width = config.head_dim,
+          .ratio = kHcaRatio};
 }
 
 }  // namespace
@@ -113,70 +152,81 @@ int csa_tail_rows(const SequenceStep& sequence) {
   return std::min(sequence.rows, kCsaStateRows + sequence.droppable_rows);
 }
 
-void compress_csa(BlockContext& block, int layer, const AttentionWeights& weights, const float* x) {
-  const ModelConfig& config = block.config;
+CompressorRows project_compressors(BlockContext& block, int layer, LayerKind kind,
+                                   const AttentionWeights& weights, const float* x) {
+  CompressorRows result;
+  if (kind == LayerKind::kHca) {
+    result.main = project_rows(block, hca_compressor(block.config, weights), x,
+                               block.buffers.compressor_rows);
+  }
+  if (kind != LayerKind::kCsa) return result;
+  result.main =
+      project_rows(block, csa_compressor(block.config, weights), x, block.buffers.compressor_rows);
+  result.index =
+      project_rows(block, csa_index_compressor(block.config, weights), x, block.buffers.index_rows);
+  int tail_rows = 0;
+  for (const SequenceStep& sequence : block.plan.sequences) {
+    result.first_tail_row.push_back(tail_rows);
+    tail_rows += csa_tail_rows(sequence);
+  }
+  result.tail = block.step.layers[as_size(layer)].csa_tail.at_least(as_size(tail_rows) *
+                                                                    result.tail_row_floats());
+  return result;
+}
+
+void CompressorRows::finish(OpContext& ops, const StepPlan& plan, RowRange range) const {
+  if (main.rows == nullptr) return;
+  ops::add_position_bias(ops, rows_of(main.bias, range));
+  if (index.rows == nullptr) return;
+  ops::add_position_bias(ops, rows_of(index.bias, range));
+  for (int row = range.begin; row < range.end; ++row) {
+    const auto sequence_index = as_size(plan.row_sequence[as_size(row)]);
+    const SequenceStep& sequence = plan.sequences[sequence_index];
+    const int end = sequence.first_row + sequence.rows;
+    const int tail_row = row - (end - csa_tail_rows(sequence));
+    if (tail_row < 0) continue;
+    float* kept = tail + as_size(first_tail_row[sequence_index] + tail_row) * tail_row_floats();
+    std::copy_n(main.rows + as_size(row) * main.row_floats, main.row_floats, kept);
+    std::copy_n(index.rows + as_size(row) * index.row_floats, index.row_floats,
+                kept + main.row_floats);
+  }
+}
+
+void compress_csa(BlockContext& block, int layer, const AttentionWeights& weights,
+                  const CompressorRows& rows) {
   const StepPlan& plan = block.plan;
   LayerStep& layer_step = block.step.layers[as_size(layer)];
-  const Compressor main{.weights = weights.compressor,
-                        .channels = config.head_dim,
-                        .width = 2 * config.head_dim,
-                        .ratio = kCsaRatio};
-  const Compressor index{.weights = weights.indexer.compressor,
-                         .channels = config.index_head_dim,
-                         .width = 2 * config.index_head_dim,
-                         .ratio = kCsaRatio};
-  const size_t main_floats = 2 * as_size(main.width);
-  const size_t index_floats = 2 * as_size(index.width);
-  float* main_rows = block.buffers.compressor_rows.at_least(as_size(plan.rows) * main_floats);
-  float* index_rows = block.buffers.index_rows.at_least(as_size(plan.rows) * index_floats);
-  project_rows(block, main, x, main_rows, main_floats);
-  project_rows(block, index, x, index_rows, index_floats);
-  keep_csa_tail(block, layer_step, main_rows, main_floats, index_rows, index_floats);
-
+  const Compressor main = csa_compressor(block.config, weights);
+  const Compressor index = csa_index_compressor(block.config, weights);
   const int groups = static_cast<int>(plan.csa.groups.size());
   float* pooled = block.buffers.pooled.at_least(as_size(groups) *
                                                 as_size(std::max(main.channels, index.channels)));
-  const size_t state_stride = main_floats + index_floats;
+  const size_t state_stride = rows.tail_row_floats();
   const std::vector<const float*> main_states = committed_states(block, layer, 0);
   ops::csa_pool(block.ops, {.plan = &plan,
-                            .rows = main_rows,
+                            .rows = rows.main.rows,
                             .state_rows = main_states.data(),
                             .state_stride = state_stride,
                             .out = pooled,
                             .channels = main.channels});
-  finish_entries(block, main, plan.csa, pooled);
-  encode_entries(block, layer_step, groups, pooled);
+  finish_main_entries(block, main, plan.csa, layer_step, pooled);
 
-  const std::vector<const float*> index_states = committed_states(block, layer, main_floats);
+  const std::vector<const float*> index_states =
+      committed_states(block, layer, rows.main.row_floats);
   ops::csa_pool(block.ops, {.plan = &plan,
-                            .rows = index_rows,
+                            .rows = rows.index.rows,
                             .state_rows = index_states.data(),
                             .state_stride = state_stride,
                             .out = pooled,
                             .channels = index.channels});
-  finish_entries(block, index, plan.csa, pooled);
-  ops::hadamard(block.ops, {.x = pooled, .rows = groups, .dim = index.channels});
-  const IndexKeyFormat& key_format = block.layout.index_key;
-  ops::encode_index_key(
-      block.ops,
-      {.x = pooled,
-       .format = key_format,
-       .data = layer_step.group_keys.at_least(as_size(groups) * key_format.data_bytes()),
-       .scales = layer_step.group_key_scales.at_least(as_size(groups) * key_format.scale_bytes()),
-       .rows = groups});
+  finish_index_keys(block, index, plan.csa, layer_step, pooled);
 }
 
-void compress_hca(BlockContext& block, int layer, const AttentionWeights& weights, const float* x) {
+void compress_hca(BlockContext& block, int layer, const AttentionWeights& weights,
+                  const CompressorRows& rows) {
   const StepPlan& plan = block.plan;
   LayerStep& layer_step = block.step.layers[as_size(layer)];
-  const Compressor compressor{.weights = weights.compressor,
-                              .channels = block.config.head_dim,
-                              .width = block.config.head_dim,
-                              .ratio = kHcaRatio};
-  const size_t row_floats = 2 * as_size(compressor.width);
-  float* rows = block.buffers.compressor_rows.at_least(as_size(plan.rows) * row_floats);
-  project_rows(block, compressor, x, rows, row_floats);
-
+  const Compressor compressor = hca_compressor(block.config, weights);
   const size_t bank_floats = 3 * as_size(compressor.channels);
   int total_banks = 0;
   for (const SequenceStep& sequence : plan.sequences) total_banks += sequence.droppable_rows + 1;
@@ -190,13 +240,12 @@ void compress_hca(BlockContext& block, int layer, const AttentionWeights& weight
   float* pooled = block.buffers.pooled.at_least(as_size(groups) * as_size(compressor.channels));
   const std::vector<const float*> states = committed_states(block, layer, 0);
   ops::hca_pool(block.ops, {.plan = &plan,
-                            .rows = rows,
+                            .rows = rows.main.rows,
                             .state = states.data(),
                             .out = pooled,
                             .banks = banks.data(),
                             .channels = compressor.channels});
-  finish_entries(block, compressor, plan.hca, pooled);
-  encode_entries(block, layer_step, groups, pooled);
+  finish_main_entries(block, compressor, plan.hca, layer_step, pooled);
 }
 
 LayerKv layer_kv_view(const BlockContext& block, int layer, LayerKind kind) {

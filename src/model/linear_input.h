@@ -1,6 +1,8 @@
 // The input of quantised linears in the form that the activation policy gives it.
 #pragma once
 
+#include <optional>
+
 #include "base/aligned_buffer.h"
 #include "ops/bf16_buffer.h"
 #include "ops/int8_buffer.h"
@@ -20,17 +22,42 @@ class LinearInputBuffer {
   // its int8 form. Valid until the next call.
   LinearInput prepare(OpContext& ops, ActivationPolicy policy, const float* x, int rows,
                       int columns) {
-    if (policy == ActivationPolicy::kNone) return {.x = x};
-    if (policy == ActivationPolicy::kInt8) {
-      return {.x = x, .int8 = int8_.quantize(ops, x, rows, columns)};
+    const LinearInput input = place(ops, policy, x, rows, columns);
+    fill(ops, {.end = rows});
+    return input;
+  }
+
+  // The same in two steps: where the input will be, before x is known, and its rows as x's are.
+  LinearInput place(const OpContext& ops, ActivationPolicy policy, const float* x, int rows,
+                    int columns) {
+    round_.reset();
+    quantize_.reset();
+    pack_.reset();
+    LinearInput input{.x = x};
+    if (policy == ActivationPolicy::kInt8 && columns % kInt8Block == 0) {
+      quantize_ = int8_.place(x, rows, columns);
+      input.int8 = Int8Buffer::rows_in(*quantize_);
+    } else if (policy == ActivationPolicy::kFp8) {
+      float* rounded = rounded_.at_least(static_cast<size_t>(rows) * static_cast<size_t>(columns));
+      round_ = {.x = x, .out = rounded, .rows = rows, .columns = columns, .policy = policy};
+      input.x = rounded;
+      if (Bf16Buffer::useful(ops, columns)) {
+        pack_ = bf16_.place(rounded, rows, columns);
+        input.bf16 = Bf16Buffer::rows_in(*pack_);
+      }
     }
-    float* rounded = rounded_.at_least(static_cast<size_t>(rows) * static_cast<size_t>(columns));
-    ops::round_activations(
-        ops, {.x = x, .out = rounded, .rows = rows, .columns = columns, .policy = policy});
-    return {.x = rounded, .bf16 = bf16_.pack(ops, rounded, rows, columns)};
+    return input;
+  }
+  void fill(OpContext& ops, RowRange range) const {
+    if (quantize_) ops::quantize_int8_rows(ops, rows_of(*quantize_, range));
+    if (round_) ops::round_activations(ops, rows_of(*round_, range));
+    if (pack_) ops::pack_bf16_rows(ops, rows_of(*pack_, range));
   }
 
  private:
+  std::optional<QuantizeInt8RowsArgs> quantize_;
+  std::optional<RoundActivationsArgs> round_;
+  std::optional<PackBf16RowsArgs> pack_;
   AlignedBuffer<float> rounded_;
   Int8Buffer int8_;
   Bf16Buffer bf16_;

@@ -14,6 +14,7 @@
 #include "ops/hyper_connection.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/row_loop.h"
 
 namespace hadal {
 namespace {
@@ -55,6 +56,7 @@ struct Model::Impl {
   void embed(const StepPlan& plan, int streams, float* out);
   void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
                  const CachePoolView& pool, Step& step, float* streams);
+  void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
   void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
   void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
 
@@ -73,6 +75,8 @@ struct Model::Impl {
   AlignedBuffer<float> block_output;  // [rows, hidden]
   AlignedBuffer<float> post;          // [rows, streams]
   AlignedBuffer<float> mixing;        // [rows, streams, streams]
+  // [rows, mixes of a row]: what the streams are joined by, before it is normalised
+  AlignedBuffer<float> stream_products;
   AlignedBuffer<float> head_streams;  // [logit rows, streams, hidden]
   AlignedBuffer<float> projected;     // MTP: [rows, streams, hidden]
 };
@@ -91,9 +95,11 @@ void Model::Impl::run_layer(int layer, const LayerWeights& layer_weights, const 
   const int rows = plan.rows;
   float* x = block_input.at_least(as_size(rows) * as_size(config.hidden_size));
   float* out = block_output.at_least(as_size(rows) * as_size(config.hidden_size));
+  const int mixes = (2 + config.hc_mult) * config.hc_mult;
+  float* products = stream_products.at_least(as_size(rows) * as_size(mixes));
   HyperPreArgs pre{
       .x = streams,
-      .weights = layer_weights.hc_attn.view(),
+      .products = products,
       .out = x,
       .post = post.at_least(as_size(rows) * as_size(config.hc_mult)),
       .mixing = mixing.at_least(as_size(rows) * as_size(config.hc_mult * config.hc_mult)),
@@ -110,12 +116,8 @@ void Model::Impl::run_layer(int layer, const LayerWeights& layer_weights, const 
                              .rows = rows,
                              .streams = config.hc_mult,
                              .hidden = config.hidden_size};
-  RmsNormArgs norm{.x = x,
-                   .weight = layer_weights.attn_norm.data(),
-                   .out = x,
-                   .rows = rows,
-                   .columns = config.hidden_size,
-                   .eps = config.rms_eps};
+  RmsNormArgs norm{
+      .x = x, .out = x, .rows = rows, .columns = config.hidden_size, .eps = config.rms_eps};
   BlockContext block{.config = config,
                      .layout = layout,
                      .options = options,
@@ -128,17 +130,46 @@ void Model::Impl::run_layer(int layer, const LayerWeights& layer_weights, const 
                      .window_frequencies = window_rope.data(),
                      .compressed_frequencies = compressed_rope.data()};
 
-  ops::hyper_pre(ops, pre);
-  ops::rms_norm(ops, norm);
-  attention_block(block, layer, layer_weights, x, out);
+  const int row_floats = (config.hc_mult + 3) * config.hidden_size;
+  // Both blocks read x, joined from the streams, and x as the input of quantised linears.
+  const auto join_streams = [&](const HyperWeights& hyper, const std::vector<float>& norm_weight) {
+    multiply_streams(hyper.fn, streams, rows, products);
+    pre.base = hyper.base.data();
+    pre.scale = hyper.scale.data();
+    norm.weight = norm_weight.data();
+    const LinearInput input =
+        buffers.input.place(ops, options.activations, x, rows, config.hidden_size);
+    ops::for_rows(ops, {.op = "hyper_pre", .rows = rows, .row_floats = row_floats},
+                  [&](OpContext& own, RowRange range) {
+                    ops::hyper_pre(own, rows_of(pre, range));
+                    ops::rms_norm(own, rows_of(norm, range));
+                    buffers.input.fill(own, range);
+                  });
+    return input;
+  };
+
+  const LinearInput attention_input = join_streams(layer_weights.hc_attn, layer_weights.attn_norm);
+  attention_block(block, layer, layer_weights, x, attention_input, out);
   ops::hyper_post(ops, spread);
 
-  pre.weights = layer_weights.hc_ffn.view();
-  norm.weight = layer_weights.ffn_norm.data();
-  ops::hyper_pre(ops, pre);
-  ops::rms_norm(ops, norm);
-  moe_block(block, layer, layer_weights.moe, x, out);
-  ops::hyper_post(ops, spread);
+  const LinearInput moe_input = join_streams(layer_weights.hc_ffn, layer_weights.ffn_norm);
+  const CombineArgs combine = moe_block(block, layer, layer_weights.moe, x, moe_input, out);
+  ops::for_rows(ops, {.op = "hyper_post", .rows = rows, .row_floats = row_floats},
+                [&](OpContext& own, RowRange range) {
+                  ops::combine(own, rows_of(combine, range));
+                  ops::hyper_post(own, rows_of(spread, range));
+                });
+}
+
+// products [rows, features of fn] = streams · fn, all streams of a row laid end to end.
+void Model::Impl::multiply_streams(const WeightMatrix& fn, const float* streams, int rows,
+                                   float* products) {
+  ops::linear(ops, {.x = streams,
+                    .weight = fn,
+                    .out = products,
+                    .rows = rows,
+                    .x_stride = as_size(fn.in_features),
+                    .out_stride = as_size(fn.out_features)});
 }
 
 // stream_k = e_proj · norm(embedding of the next token) + h_proj · norm(main stream_k).
@@ -189,23 +220,31 @@ void Model::Impl::run_head(const StepPlan& plan, const HeadWeights& head, Step& 
                 stream_floats(), streams + i * stream_floats());
   }
   float* x = block_input.at_least(as_size(rows) * as_size(config.hidden_size));
-  const HyperConnectionWeights joint = head.hc_head.view();
-  ops::hyper_head(ops, {.x = streams,
-                        .fn = joint.fn,
-                        .base = joint.base,
-                        .scale = joint.scale,
-                        .out = x,
-                        .rows = rows,
-                        .streams = config.hc_mult,
-                        .hidden = config.hidden_size,
-                        .hc_eps = config.hc_eps,
-                        .rms_eps = config.rms_eps});
-  ops::rms_norm(ops, {.x = x,
-                      .weight = head.norm.data(),
-                      .out = x,
-                      .rows = rows,
-                      .columns = config.hidden_size,
-                      .eps = config.rms_eps});
+  float* products = stream_products.at_least(as_size(rows) * as_size(config.hc_mult));
+  multiply_streams(head.hc_head.fn, streams, rows, products);
+  const HyperHeadArgs join{.x = streams,
+                           .products = products,
+                           .base = head.hc_head.base.data(),
+                           .scale = head.hc_head.scale.data(),
+                           .out = x,
+                           .rows = rows,
+                           .streams = config.hc_mult,
+                           .hidden = config.hidden_size,
+                           .hc_eps = config.hc_eps,
+                           .rms_eps = config.rms_eps};
+  const RmsNormArgs norm{.x = x,
+                         .weight = head.norm.data(),
+                         .out = x,
+                         .rows = rows,
+                         .columns = config.hidden_size,
+                         .eps = config.rms_eps};
+  ops::for_rows(
+      ops,
+      {.op = "hyper_head", .rows = rows, .row_floats = (config.hc_mult + 2) * config.hidden_size},
+      [&](OpContext& own, RowRange range) {
+        ops::hyper_head(own, rows_of(join, range));
+        ops::rms_norm(own, rows_of(norm, range));
+      });
   ops::linear(ops, {.x = x,
                     .weight = weights.output,
                     .out = logits,

@@ -2,6 +2,7 @@
 
 #include "ops/experts.h"
 #include "ops/linear.h"
+#include "ops/row_loop.h"
 #include "ops/swiglu.h"
 
 namespace hadal {
@@ -29,14 +30,20 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
   args.weight = weights.w3;
   args.out = up;
   ops::linear(block.ops, args);
-  ops::swiglu(block.ops, {.gate = gate,
+  const SwigluArgs swiglu{.gate = gate,
                           .up = up,
                           .out = gate,
                           .rows = rows,
                           .width = width,
-                          .limit = block.config.swiglu_limit});
+                          .limit = block.config.swiglu_limit};
+  LinearInputBuffer& gated_buffer = block.buffers.shared_input;
   const LinearInput gated =
-      block.buffers.shared_input.prepare(block.ops, block.options.activations, gate, rows, width);
+      gated_buffer.place(block.ops, block.options.activations, gate, rows, width);
+  ops::for_rows(block.ops, {.op = "swiglu", .rows = rows, .row_floats = 4 * width},
+                [&](OpContext& own, RowRange range) {
+                  ops::swiglu(own, rows_of(swiglu, range));
+                  gated_buffer.fill(own, range);
+                });
   ops::linear(block.ops, {.x = gated.x,
                           .weight = weights.w2,
                           .out = out,
@@ -49,8 +56,8 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
 
 }  // namespace
 
-void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const float* x,
-               float* out) {
+CombineArgs moe_block(BlockContext& block, int layer, const MoeWeights& weights, const float* x,
+                      const LinearInput& input, float* out) {
   const ModelConfig& config = block.config;
   BlockBuffers& buffers = block.buffers;
   const int rows = block.plan.rows;
@@ -86,8 +93,6 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
                             .topk = topk,
                             .out = &buffers.dispatch});
 
-  const LinearInput input =
-      buffers.input.prepare(block.ops, block.options.activations, x, rows, config.hidden_size);
   float* expert_out = buffers.q_or_expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
   ops::experts(block.ops, {.x = input.x,
                            .x_int8 = input.int8,
@@ -102,13 +107,13 @@ void moe_block(BlockContext& block, int layer, const MoeWeights& weights, const 
                            .policy = block.options.activations});
   float* shared_out = buffers.shared_out.at_least(as_size(rows) * hidden);
   shared_expert(block, weights.shared, input, shared_out);
-  ops::combine(block.ops, {.expert_out = expert_out,
-                           .shared = shared_out,
-                           .dispatch = &buffers.dispatch,
-                           .out = out,
-                           .rows = rows,
-                           .hidden = config.hidden_size,
-                           .topk = topk});
+  return {.expert_out = expert_out,
+          .shared = shared_out,
+          .slot_of = buffers.dispatch.slot_of.data(),
+          .out = out,
+          .rows = rows,
+          .hidden = config.hidden_size,
+          .topk = topk};
 }
 
 }  // namespace hadal

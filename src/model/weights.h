@@ -14,11 +14,9 @@
 namespace hadal {
 
 struct HyperWeights {
-  WeightMatrix fn;
+  WeightMatrix fn;  // [mixes, streams · hidden]
   std::vector<float> base;
   std::vector<float> scale;
-
-  HyperConnectionWeights view() const { return {fn, base.data(), scale.data()}; }
 };
 
 // Pools `ratio` tokens into one entry of `channels` values.

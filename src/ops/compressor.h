@@ -4,6 +4,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/row_range.h"
 #include "ops/step_plan.h"
 
 namespace hadal {
@@ -18,6 +19,13 @@ struct AddPositionBiasArgs {
   size_t stride = 0;
   int ratio = 0;
 };
+
+inline AddPositionBiasArgs rows_of(AddPositionBiasArgs args, RowRange range) {
+  args.z += range.offset(args.stride);
+  args.positions += range.begin;
+  args.rows = range.count();
+  return args;
+}
 
 // Projected rows of one layer: [kv width][z width], z with its position bias. CSA: width = 2 c, the
 // first c channels in the role of "previous group", the last c of "present group".

@@ -3,7 +3,12 @@
 namespace hadal {
 
 OpContext::OpContext(ThreadPool& threads, const KernelTable& kernels)
-    : threads_(threads), kernels_(kernels), scratch_(static_cast<size_t>(threads.threads())) {}
+    : threads_(threads), kernels_(kernels), scratch_(static_cast<size_t>(threads.threads())) {
+  if (threads.threads() == 1) return;
+  no_threads_ = std::make_unique<ThreadPool>(1);
+  of_threads_.reserve(scratch_.size());
+  for (int i = 0; i < threads.threads(); ++i) of_threads_.emplace_back(*no_threads_, kernels);
+}
 
 float* OpContext::thread_scratch(int thread, size_t count) {
   return scratch_[static_cast<size_t>(thread)].at_least(count);

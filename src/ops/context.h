@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -32,12 +33,20 @@ class OpContext {
   // The same for the caller of an operation, who may share it with the threads.
   float* shared_scratch(size_t count) { return shared_scratch_.at_least(count); }
 
+  // A context with the same kernels that computes on the calling thread alone, for the body of a
+  // loop over rows (row_loop.h): one per thread of the pool.
+  OpContext& of_thread(int thread) {
+    return of_threads_.empty() ? *this : of_threads_[static_cast<size_t>(thread)];
+  }
+
  private:
   ThreadPool& threads_;
   const KernelTable& kernels_;
   OpProfile* profile_ = nullptr;
   std::vector<AlignedBuffer<float>> scratch_;  // [threads]
   AlignedBuffer<float> shared_scratch_;
+  std::unique_ptr<ThreadPool> no_threads_;  // of `of_threads_`; null where this has no others
+  std::vector<OpContext> of_threads_;
 };
 
 }  // namespace hadal

@@ -157,8 +157,17 @@ TEST_F(HyperConnection, PreAndPostFollowTheEquations) {
   std::vector<float> out(kHidden);
   std::vector<float> post(kStreams);
   std::vector<float> mixing(kStreams * kStreams);
+  std::vector<float> products(kMixes);
+  ops::linear(ref_.context, {.x = x_.data(),
+                             .weight = fn,
+                             .out = products.data(),
+                             .rows = 1,
+                             .x_stride = x_.size(),
+                             .out_stride = kMixes});
   ops::hyper_pre(ref_.context, {.x = x_.data(),
-                                .weights = {.fn = fn, .base = base_.data(), .scale = scale_.data()},
+                                .products = products.data(),
+                                .base = base_.data(),
+                                .scale = scale_.data(),
                                 .out = out.data(),
                                 .post = post.data(),
                                 .mixing = mixing.data(),

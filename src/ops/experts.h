@@ -69,12 +69,20 @@ struct ExpertsArgs {
 struct CombineArgs {
   const float* expert_out = nullptr;  // [assignments, hidden]
   const float* shared = nullptr;      // [rows, hidden]
-  const Dispatch* dispatch = nullptr;
-  float* out = nullptr;  // [rows, hidden]
+  const int32_t* slot_of = nullptr;   // [rows, topk]: of the dispatch
+  float* out = nullptr;               // [rows, hidden]
   int rows = 0;
   int hidden = 0;
   int topk = 0;
 };
+
+inline CombineArgs rows_of(CombineArgs args, RowRange range) {
+  args.shared += range.offset(args.hidden);
+  args.slot_of += range.offset(args.topk);
+  args.out += range.offset(args.hidden);
+  args.rows = range.count();
+  return args;
+}
 
 namespace ref {
 void route(OpContext& context, const RouteArgs& args);

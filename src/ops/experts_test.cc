@@ -94,7 +94,7 @@ TEST(Dispatch, SortsByExpertThenRowAndCombineUndoesIt) {
   std::vector<float> sum(3);
   ops::combine(ref.context, {.expert_out = outputs.data(),
                              .shared = shared.data(),
-                             .dispatch = &dispatch,
+                             .slot_of = dispatch.slot_of.data(),
                              .out = sum.data(),
                              .rows = 3,
                              .hidden = 1,
@@ -154,7 +154,7 @@ TEST(Experts, ARowsResultDoesNotDependOnItsNeighbours) {
     std::vector<float> out(static_cast<size_t>(rows * kHidden));
     ops::combine(ref.context, {.expert_out = assigned.data(),
                                .shared = shared.data(),
-                               .dispatch = &dispatch,
+                               .slot_of = dispatch.slot_of.data(),
                                .out = out.data(),
                                .rows = rows,
                                .hidden = kHidden,

@@ -4,22 +4,20 @@
 #pragma once
 
 #include "ops/context.h"
-#include "ops/linear.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
-struct HyperConnectionWeights {
-  WeightMatrix fn;               // F32 [(2 + streams) · streams, streams · hidden]
-  const float* base = nullptr;   // [(2 + streams) · streams]: pre, post, then the mixing matrix
-  const float* scale = nullptr;  // [3]: pre, post, mixing
-};
-
+// Joins the streams: out = Σ_j pre_j x_j. The products come from a linear over all streams of a row
+// laid end to end; what they lack is the row's 1 / rms.
 struct HyperPreArgs {
-  const float* x = nullptr;  // [rows, streams, hidden]
-  HyperConnectionWeights weights;
-  float* out = nullptr;     // [rows, hidden]
-  float* post = nullptr;    // [rows, streams]
-  float* mixing = nullptr;  // [rows, streams, streams], doubly stochastic after Sinkhorn
+  const float* x = nullptr;         // [rows, streams, hidden]
+  const float* products = nullptr;  // [rows, (2 + streams) · streams]: x · fn
+  const float* base = nullptr;      // [(2 + streams) · streams]: pre, post, then the mixing matrix
+  const float* scale = nullptr;     // [3]: pre, post, mixing
+  float* out = nullptr;             // [rows, hidden]
+  float* post = nullptr;            // [rows, streams]
+  float* mixing = nullptr;          // [rows, streams, streams], doubly stochastic after Sinkhorn
   int rows = 0;
   int streams = 0;
   int hidden = 0;
@@ -27,6 +25,17 @@ struct HyperPreArgs {
   float hc_eps = 0;
   float rms_eps = 0;
 };
+
+inline HyperPreArgs rows_of(HyperPreArgs args, RowRange range) {
+  const int n = args.streams;
+  args.x += range.offset(n * args.hidden);
+  args.products += range.offset((2 + n) * n);
+  args.out += range.offset(args.hidden);
+  args.post += range.offset(n);
+  args.mixing += range.offset(n * n);
+  args.rows = range.count();
+  return args;
+}
 
 struct HyperPostArgs {
   const float* block_out = nullptr;  // [rows, hidden]
@@ -38,13 +47,23 @@ struct HyperPostArgs {
   int hidden = 0;
 };
 
-// The streams are joined before the output head: out = Σ_j pre_j x_j.
+inline HyperPostArgs rows_of(HyperPostArgs args, RowRange range) {
+  const int n = args.streams;
+  args.block_out += range.offset(args.hidden);
+  args.post += range.offset(n);
+  args.mixing += range.offset(n * n);
+  args.x += range.offset(n * args.hidden);
+  args.rows = range.count();
+  return args;
+}
+
+// The same before the output head, where nothing is spread again.
 struct HyperHeadArgs {
-  const float* x = nullptr;      // [rows, streams, hidden]
-  WeightMatrix fn;               // F32 [streams, streams · hidden]
-  const float* base = nullptr;   // [streams]
-  const float* scale = nullptr;  // [1]
-  float* out = nullptr;          // [rows, hidden]
+  const float* x = nullptr;         // [rows, streams, hidden]
+  const float* products = nullptr;  // [rows, streams]: x · fn
+  const float* base = nullptr;      // [streams]
+  const float* scale = nullptr;     // [1]
+  float* out = nullptr;             // [rows, hidden]
   int rows = 0;
   int streams = 0;
   int hidden = 0;
@@ -52,7 +71,16 @@ struct HyperHeadArgs {
   float rms_eps = 0;
 };
 
+inline HyperHeadArgs rows_of(HyperHeadArgs args, RowRange range) {
+  args.x += range.offset(args.streams * args.hidden);
+  args.products += range.offset(args.streams);
+  args.out += range.offset(args.hidden);
+  args.rows = range.count();
+  return args;
+}
+
 constexpr int kMaxStreams = 8;
+constexpr int kMaxMixes = (2 + kMaxStreams) * kMaxStreams;
 
 namespace ref {
 void hyper_pre(OpContext& context, const HyperPreArgs& args);

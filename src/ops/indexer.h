@@ -4,6 +4,7 @@
 
 #include "ops/context.h"
 #include "ops/kv_cache.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -15,6 +16,12 @@ struct HadamardArgs {
   int dim = 0;  // a power of two
   bool round_to_fp4 = false;
 };
+
+inline HadamardArgs rows_of(HadamardArgs args, RowRange range) {
+  args.x += range.offset(args.dim);
+  args.rows = range.count();
+  return args;
+}
 
 // Entry j scores Σ_h weight_h · max(0, q_h · k_j).
 struct ChooseEntriesArgs {

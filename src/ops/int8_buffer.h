@@ -12,20 +12,27 @@ class Int8Buffer {
   // multiple of 128.
   Int8Rows quantize(OpContext& context, const float* x, int rows, int columns) {
     if (columns % kInt8Block != 0) return {};
+    const QuantizeInt8RowsArgs args = place(x, rows, columns);
+    ops::quantize_int8_rows(context, args);
+    return rows_in(args);
+  }
+
+  // The operation that fills the memory, to be run by the caller; `columns` is a multiple of 128.
+  QuantizeInt8RowsArgs place(const float* x, int rows, int columns) {
     const auto values = static_cast<size_t>(rows) * static_cast<size_t>(columns);
-    int8_t* codes = codes_.at_least(values);
-    float* scales = scales_.at_least(values / kInt8Block);
-    int32_t* sums = sums_.at_least(values / 32);
-    ops::quantize_int8_rows(context, {.x = x,
-                                      .rows = rows,
-                                      .columns = columns,
-                                      .codes = codes,
-                                      .scales = scales,
-                                      .group_sums = sums});
-    return {.codes = codes,
-            .scales = scales,
-            .group_sums = sums,
-            .columns = static_cast<size_t>(columns)};
+    return {.x = x,
+            .rows = rows,
+            .columns = columns,
+            .codes = codes_.at_least(values),
+            .scales = scales_.at_least(values / kInt8Block),
+            .group_sums = sums_.at_least(values / 32)};
+  }
+  // What it fills the memory with.
+  static Int8Rows rows_in(const QuantizeInt8RowsArgs& args) {
+    return {.codes = args.codes,
+            .scales = args.scales,
+            .group_sums = args.group_sums,
+            .columns = static_cast<size_t>(args.columns)};
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include "ops/context.h"
 #include "ops/kv_cache.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -15,6 +16,14 @@ struct EncodeKvArgs {
   int rows = 0;
 };
 
+inline EncodeKvArgs rows_of(EncodeKvArgs args, RowRange range) {
+  args.x += range.offset(args.format.head_dim());
+  args.data += range.offset(args.format.data_bytes());
+  args.scales += range.offset(args.format.scale_bytes());
+  args.rows = range.count();
+  return args;
+}
+
 struct EncodeIndexKeyArgs {
   const float* x = nullptr;  // [rows, dim], after RoPE and the Hadamard transform
   IndexKeyFormat format;
@@ -22,6 +31,14 @@ struct EncodeIndexKeyArgs {
   std::byte* scales = nullptr;  // [rows, scale_bytes]
   int rows = 0;
 };
+
+inline EncodeIndexKeyArgs rows_of(EncodeIndexKeyArgs args, RowRange range) {
+  args.x += range.offset(args.format.dim);
+  args.data += range.offset(args.format.data_bytes());
+  args.scales += range.offset(args.format.scale_bytes());
+  args.rows = range.count();
+  return args;
+}
 
 namespace ref {
 void encode_kv(OpContext& context, const EncodeKvArgs& args);

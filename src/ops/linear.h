@@ -7,6 +7,7 @@
 #include "ops/bf16_rows.h"
 #include "ops/context.h"
 #include "ops/int8_rows.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -56,6 +57,13 @@ struct RoundActivationsArgs {
   ActivationPolicy policy = ActivationPolicy::kFp8;
 };
 
+inline RoundActivationsArgs rows_of(RoundActivationsArgs args, RowRange range) {
+  args.x += range.offset(args.columns);
+  args.out += range.offset(args.columns);
+  args.rows = range.count();
+  return args;
+}
+
 // The `int8` policy: per row and 128 columns, scale = max|x| / 127 and code = nearest(x / scale),
 // ties to even; a group whose maximum is not above 1e-35 becomes zero.
 struct QuantizeInt8RowsArgs {
@@ -67,6 +75,15 @@ struct QuantizeInt8RowsArgs {
   int32_t* group_sums = nullptr;  // [rows, columns / 32]
 };
 
+inline QuantizeInt8RowsArgs rows_of(QuantizeInt8RowsArgs args, RowRange range) {
+  args.x += range.offset(args.columns);
+  args.codes += range.offset(args.columns);
+  args.scales += range.offset(args.columns / kInt8Block);
+  args.group_sums += range.offset(args.columns / 32);
+  args.rows = range.count();
+  return args;
+}
+
 // Rows of bf16 values in float32, as round_activations leaves them under `fp8`, to bf16.
 struct PackBf16RowsArgs {
   const float* x = nullptr;  // [rows, columns]
@@ -74,6 +91,13 @@ struct PackBf16RowsArgs {
   int columns = 0;             // a multiple of 128
   uint16_t* values = nullptr;  // [rows, columns], in the order of Bf16Rows
 };
+
+inline PackBf16RowsArgs rows_of(PackBf16RowsArgs args, RowRange range) {
+  args.x += range.offset(args.columns);
+  args.values += range.offset(args.columns);
+  args.rows = range.count();
+  return args;
+}
 
 // Whether `weight` can be multiplied with inputs in int8, cut into `segments`.
 bool has_int8_form(const WeightMatrix& weight, int segments = 1);

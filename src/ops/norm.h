@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -13,6 +14,13 @@ struct RmsNormArgs {
   int columns = 0;
   float eps = 0;
 };
+
+inline RmsNormArgs rows_of(RmsNormArgs args, RowRange range) {
+  args.x += range.offset(args.columns);
+  args.out += range.offset(args.columns);
+  args.rows = range.count();
+  return args;
+}
 
 namespace ref {
 void rms_norm(OpContext& context, const RmsNormArgs& args);

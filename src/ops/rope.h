@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ops/context.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -35,6 +36,13 @@ struct RopeArgs {
   int rope_dim = 0;
   RopeDirection direction = RopeDirection::kForward;
 };
+
+inline RopeArgs rows_of(RopeArgs args, RowRange range) {
+  args.x += range.offset(args.heads * args.head_dim);
+  args.positions += range.begin;
+  args.rows = range.count();
+  return args;
+}
 
 namespace ref {
 void rope(OpContext& context, const RopeArgs& args);

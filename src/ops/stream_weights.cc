@@ -48,8 +48,8 @@ void sinkhorn(float* matrix, int n, int iterations, float eps) {
 void stream_weights(const HyperPreArgs& args, const float* mixes, float* pre, float* post,
                     float* mixing) {
   const int n = args.streams;
-  const float* base = args.weights.base;
-  const float* scale = args.weights.scale;
+  const float* base = args.base;
+  const float* scale = args.scale;
   for (int j = 0; j < n; ++j) {
     pre[j] = sigmoid(mixes[j] * scale[0] + base[j]) + args.hc_eps;
     post[j] = 2.0F * sigmoid(mixes[n + j] * scale[1] + base[n + j]);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/context.h"
+#include "ops/row_range.h"
 
 namespace hadal {
 
@@ -15,6 +16,15 @@ struct SwigluArgs {
   int width = 0;
   float limit = 0;  // 0: no clamping
 };
+
+inline SwigluArgs rows_of(SwigluArgs args, RowRange range) {
+  args.gate += range.offset(args.width);
+  args.up += range.offset(args.width);
+  if (args.row_weights != nullptr) args.row_weights += range.begin;
+  args.out += range.offset(args.width);
+  args.rows = range.count();
+  return args;
+}
 
 namespace ref {
 void swiglu(OpContext& context, const SwigluArgs& args);

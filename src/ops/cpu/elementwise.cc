@@ -14,22 +14,11 @@ size_t as_size(int value) { return static_cast<size_t>(value); }
 // Few enough to share out large rows, so many of small ones that sharing pays.
 int rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }
 
-// mixes[row, i] = fn_i · streams_row for all rows: what they lack is the row's 1 / rms.
-void project_streams(OpContext& context, const WeightMatrix& fn, const float* x, int rows,
-                     float* mixes) {
-  ops::linear(context, {.x = x,
-                        .weight = fn,
-                        .out = mixes,
-                        .rows = rows,
-                        .x_stride = as_size(fn.in_features),
-                        .out_stride = as_size(fn.out_features)});
-}
-
-// mixes /= rms(streams), for the mixes and the streams of one row.
-void normalize_mixes(const MicroKernels& micro, const WeightMatrix& fn, const float* streams,
-                     float rms_eps, float* mixes) {
-  const float factor = 1.0F / std::sqrt(micro.mean_square(streams, fn.in_features) + rms_eps);
-  std::for_each_n(mixes, fn.out_features, [=](float& m) { m *= factor; });
+// mixes = products / rms(streams), of one row: `count` mixes, `width` values in all streams.
+void normalize_mixes(const MicroKernels& micro, const float* products, int count,
+                     const float* streams, int width, float rms_eps, float* mixes) {
+  const float factor = 1.0F / std::sqrt(micro.mean_square(streams, width) + rms_eps);
+  std::transform(products, products + count, mixes, [=](float p) { return p * factor; });
 }
 
 }  // namespace
@@ -88,16 +77,15 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
   const MicroKernels& micro = *context.kernels().micro;
   const size_t hidden = as_size(args.hidden);
-  const size_t mixes_per_row = as_size(args.weights.fn.out_features);
-  float* mixes = context.shared_scratch(as_size(args.rows) * mixes_per_row);
-  project_streams(context, args.weights.fn, args.x, args.rows, mixes);
+  const int count = (2 + n) * n;
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
+    float mixes[kMaxMixes];
     float pre[kMaxStreams];
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
       const float* streams = args.x + row * as_size(n) * hidden;
-      float* row_mixes = mixes + row * mixes_per_row;
-      normalize_mixes(micro, args.weights.fn, streams, args.rms_eps, row_mixes);
-      stream_weights(args, row_mixes, pre, args.post + row * as_size(n),
+      normalize_mixes(micro, args.products + row * as_size(count), count, streams, n * args.hidden,
+                      args.rms_eps, mixes);
+      stream_weights(args, mixes, pre, args.post + row * as_size(n),
                      args.mixing + row * as_size(n * n));
       micro.mix(streams, hidden, pre, n, args.out + row * hidden, args.hidden);
     }
@@ -124,15 +112,13 @@ void hyper_head(OpContext& context, const HyperHeadArgs& args) {
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
   const MicroKernels& micro = *context.kernels().micro;
   const size_t hidden = as_size(args.hidden);
-  float* mixes = context.shared_scratch(as_size(args.rows * n));
-  project_streams(context, args.fn, args.x, args.rows, mixes);
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float pre[kMaxStreams];
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
       const float* streams = args.x + row * as_size(n) * hidden;
-      float* row_mixes = mixes + row * as_size(n);
-      normalize_mixes(micro, args.fn, streams, args.rms_eps, row_mixes);
-      head_stream_weights(args, row_mixes, pre);
+      normalize_mixes(micro, args.products + row * as_size(n), n, streams, n * args.hidden,
+                      args.rms_eps, pre);
+      head_stream_weights(args, pre, pre);
       micro.mix(streams, hidden, pre, n, args.out + row * hidden, args.hidden);
     }
   });

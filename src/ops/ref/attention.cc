@@ -71,7 +71,8 @@ void attend_row(const AttendArgs& args, int row, int head_begin, int head_end, f
 }  // namespace
 
 void attend(OpContext& context, const AttendArgs& args) {
-  const int rows = args.kv.plan->rows;
+  const RowRange range = args.rows();
+  const int rows = range.count();
   // Few rows: the heads of a row are shared out too, at the price of decoding its keys once each.
   const int threads = context.threads().threads();
   const int parts = rows >= 2 * threads ? 1 : std::min(threads, args.heads);
@@ -82,8 +83,8 @@ void attend(OpContext& context, const AttendArgs& args) {
     float* scratch = context.thread_scratch(thread, scratch_floats);
     for (int task = begin; task < end; ++task) {
       const int part = task % parts;
-      attend_row(args, task / parts, args.heads * part / parts, args.heads * (part + 1) / parts,
-                 scratch);
+      attend_row(args, range.begin + task / parts, args.heads * part / parts,
+                 args.heads * (part + 1) / parts, scratch);
     }
   });
 }

@@ -165,7 +165,7 @@ void combine(OpContext& context, const CombineArgs& args) {
       float* out = args.out + index * hidden;
       std::fill_n(out, hidden, 0.0F);
       for (size_t k = 0; k < topk; ++k) {
-        const auto slot = static_cast<size_t>(args.dispatch->slot_of[index * topk + k]);
+        const auto slot = static_cast<size_t>(args.slot_of[index * topk + k]);
         const float* expert = args.expert_out + slot * hidden;
         for (size_t i = 0; i < hidden; ++i) out[i] += expert[i];
       }

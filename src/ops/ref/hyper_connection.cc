@@ -4,26 +4,18 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "base/unaligned.h"
 #include "ops/ref/dot.h"
 #include "ops/stream_weights.h"
 
 namespace hadal::ref {
 namespace {
 
-constexpr int kMaxMixes = (2 + kMaxStreams) * kMaxStreams;
-
-// mixes[i] = (fn_i · v) · rsqrt(mean(v²) + eps), v the streams of one row laid end to end.
-void project_streams(const WeightMatrix& fn, const float* v, float rms_eps, float* row_buffer,
+// mixes = products · rsqrt(mean(v²) + eps), v the streams of one row laid end to end.
+void normalize_mixes(const float* products, int count, const float* v, int width, float rms_eps,
                      float* mixes) {
-  const int columns = fn.in_features;
-  const auto row_bytes = static_cast<size_t>(columns) * sizeof(float);
-  const float mean_square = dot(v, v, columns) / static_cast<float>(columns);
+  const float mean_square = dot(v, v, width) / static_cast<float>(width);
   const float factor = 1.0F / std::sqrt(mean_square + rms_eps);
-  for (int i = 0; i < fn.out_features; ++i) {
-    std::memcpy(row_buffer, fn.data + static_cast<size_t>(i) * row_bytes, row_bytes);
-    mixes[i] = dot(row_buffer, v, columns) * factor;
-  }
+  for (int i = 0; i < count; ++i) mixes[i] = products[i] * factor;
 }
 
 // out = Σ_j weights_j x_j, j ascending.
@@ -40,16 +32,15 @@ void mix_streams(const float* x, const float* weights, int streams, size_t hidde
 void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   const int n = args.streams;
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
-  HADAL_CHECK(args.weights.fn.format == WeightFormat::kF32);
   const auto hidden = static_cast<size_t>(args.hidden);
   const size_t width = static_cast<size_t>(n) * hidden;
-  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int thread) {
-    float* buffer = context.thread_scratch(thread, width);
+  const int count = (2 + n) * n;
+  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float mixes[kMaxMixes];
     float pre[kMaxStreams];
     for (int row = begin; row < end; ++row) {
       const float* x = args.x + static_cast<size_t>(row) * width;
-      project_streams(args.weights.fn, x, args.rms_eps, buffer, mixes);
+      normalize_mixes(args.products + row * count, count, x, n * args.hidden, args.rms_eps, mixes);
       float* post = args.post + static_cast<size_t>(row) * static_cast<size_t>(n);
       float* mixing = args.mixing + static_cast<size_t>(row) * static_cast<size_t>(n * n);
       stream_weights(args, mixes, pre, post, mixing);
@@ -86,12 +77,11 @@ void hyper_head(OpContext& context, const HyperHeadArgs& args) {
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
   const auto hidden = static_cast<size_t>(args.hidden);
   const size_t width = static_cast<size_t>(n) * hidden;
-  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int thread) {
-    float* buffer = context.thread_scratch(thread, width);
+  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float pre[kMaxStreams];
     for (int row = begin; row < end; ++row) {
       const float* x = args.x + static_cast<size_t>(row) * width;
-      project_streams(args.fn, x, args.rms_eps, buffer, pre);
+      normalize_mixes(args.products + row * n, n, x, n * args.hidden, args.rms_eps, pre);
       head_stream_weights(args, pre, pre);
       mix_streams(x, pre, n, hidden, args.out + static_cast<size_t>(row) * hidden);
     }
