@@ -8,6 +8,11 @@
 
 namespace hadal {
 
+// What needs nothing but the sequence's own blocks, so that threads may share the sequences of a
+// step. Rows with images on the way are left to commit_rows, which must follow.
+void commit_own_blocks(const Model& model, const StepPlan& plan, int index,
+                       const ScheduledRows& rows, const Step& step, SequenceMemory& memory);
+
 // `index` is the sequence's in `plan`, which was made with rows.droppable_rows().
 void commit_rows(const Model& model, const StepPlan& plan, int index, const ScheduledRows& rows,
                  const Step& step, SequenceMemory& memory);

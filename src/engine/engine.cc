@@ -160,7 +160,7 @@ struct Engine::Impl {
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
   void compute(const std::vector<ScheduledRows>& scheduled);
-  void choose_tokens(const std::vector<ScheduledRows>& scheduled);
+  void choose_and_commit(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index);
   void emit(Sequence& sequence, const GenerateEvent& event);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
@@ -176,6 +176,7 @@ struct Engine::Impl {
   const int max_context;
   // The next token of a sequence of the step, or why there is none.
   struct Choice {
+    std::span<const float> logits = {};
     SampledToken sampled;
     std::exception_ptr failure;
   };
@@ -376,7 +377,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     counts.step_seconds += seconds_between(begin, Clock::now());
     return;
   }
-  choose_tokens(scheduled);
+  choose_and_commit(scheduled);
   for (size_t i = 0; i < scheduled.size(); ++i) advance(scheduled[i], static_cast<int>(i));
   const double seconds = seconds_between(begin, Clock::now());
   counts.step_seconds += seconds;
@@ -414,24 +415,29 @@ void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
   model.forward(plan, memory.pool().view(), step);
 }
 
-// Each sequence that samples has a row of logits, in order; threads share them.
-void Engine::Impl::choose_tokens(const std::vector<ScheduledRows>& scheduled) {
+// What threads share by sequences: choosing the next tokens, and committing rows where that touches
+// no memory of others. Each sequence that samples has a row of logits, in order.
+void Engine::Impl::choose_and_commit(const std::vector<ScheduledRows>& scheduled) {
   const auto vocab = static_cast<size_t>(model.config().vocab_size);
   choices.assign(scheduled.size(), {});
-  std::vector<size_t> sampling;
+  const float* logits = step.logits.data();
   for (size_t i = 0; i < scheduled.size(); ++i) {
-    if (scheduled[i].samples) sampling.push_back(i);
+    if (!scheduled[i].samples) continue;
+    choices[i].logits = {logits, vocab};
+    logits += vocab;
   }
-  threads.parallel_for(static_cast<int>(sampling.size()), 1, [&](int begin, int end, int worker) {
-    for (int row = begin; row < end; ++row) {
-      const size_t i = sampling[static_cast<size_t>(row)];
-      Sequence& sequence = *scheduled[i].sequence;
+  threads.parallel_for(static_cast<int>(scheduled.size()), 1, [&](int begin, int end, int worker) {
+    for (int i = begin; i < end; ++i) {
+      const ScheduledRows& rows = scheduled[static_cast<size_t>(i)];
+      Choice& choice = choices[static_cast<size_t>(i)];
       try {
-        choices[i].sampled = samplers[static_cast<size_t>(worker)].sample(
-            {step.logits.data() + vocab * static_cast<size_t>(row), vocab}, sequence.sampling,
-            sequence.tokens.size());
+        if (rows.samples) {
+          choice.sampled = samplers[static_cast<size_t>(worker)].sample(
+              choice.logits, rows.sequence->sampling, rows.sequence->tokens.size());
+        }
+        commit_own_blocks(model, plan, i, rows, step, memory);
       } catch (...) {
-        choices[i].failure = std::current_exception();
+        choice.failure = std::current_exception();
       }
     }
   });

@@ -149,6 +149,7 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
                 0)
           << "rows from " << begin << " in step " << steps_;
       logits += floats;
+      commit_own_blocks(model_, plan, static_cast<int>(i), scheduled[i], step_, memory_);
       commit_rows(model_, plan, static_cast<int>(i), scheduled[i], step_, memory_);
       if (!scheduled[i].samples) continue;
       sequence.tokens.push_back(oracle.tokens[sequence.tokens.size()]);
