@@ -147,7 +147,9 @@ int DiskDirectory::write_file(const std::string& name, std::span<const std::byte
 
 int DiskDirectory::write(const CacheFileName& name, std::span<const std::byte> header,
                          std::span<const std::byte> payload) const {
-  return write_file(file_name(name), header, payload);
+  const int error = write_file(file_name(name), header, payload);
+  if (error == 0) mark_used(name);
+  return error;
 }
 
 void DiskDirectory::remove(const CacheFileName& name) const {
@@ -155,7 +157,12 @@ void DiskDirectory::remove(const CacheFileName& name) const {
 }
 
 void DiskDirectory::mark_used(const CacheFileName& name) const {
-  ::utimensat(directory_, file_name(name).c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+  // The kernel's own time of a write or of "now" moves on in steps of milliseconds, in which many
+  // files are used.
+  struct timespec now = {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const struct timespec times[2] = {now, now};
+  ::utimensat(directory_, file_name(name).c_str(), times, AT_SYMLINK_NOFOLLOW);
 }
 
 int DiskDirectory::open(const CacheFileName& name) const {

@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kPage = 4;
+constexpr uint64_t kFileBytes = kCacheFileHeaderBytes + 4 * kPage + 4096;  // of a page
 
 CacheLayout tiny_layout() {
   CacheLayout layout;
@@ -350,7 +351,6 @@ TEST_F(DiskTierTest, AnUnusableDirectoryIsAnError) {
 }
 
 TEST_F(DiskTierTest, KeepsWithinItsSizeByDeletingWhatWasNotUsed) {
-  constexpr uint64_t kFileBytes = kCacheFileHeaderBytes + 4 * kPage + 4096;
   DiskOptions small = options();
   small.max_bytes = 5 * kFileBytes;
   const std::vector<int32_t> old = sequence_tokens(1, 3);
@@ -382,6 +382,28 @@ TEST_F(DiskTierTest, KeepsWithinItsSizeByDeletingWhatWasNotUsed) {
   const auto tier = open(small);
   EXPECT_EQ(tier->statistics().files, 2);
   EXPECT_TRUE(load_page(*tier, old, 0));
+}
+
+// Files are used faster than the kernel's clock of files moves on.
+TEST_F(DiskTierTest, RemembersTheOrderOfUseOverARestart) {
+  constexpr int kFiles = 12;
+  {
+    const auto tier = open();
+    for (int i = 0; i < kFiles; ++i) store_page(*tier, sequence_tokens(i, 1), 0);
+    tier->wait_idle();
+    for (int i = kFiles - 1; i >= 0; --i) {
+      EXPECT_TRUE(load_page(*tier, sequence_tokens(i, 1), 0));
+    }
+  }
+  DiskOptions small = options();
+  for (int left = kFiles - 1; left > 0; --left) {
+    small.max_bytes = static_cast<uint64_t>(left) * kFileBytes;
+    const auto tier = open(small);
+    EXPECT_EQ(tier->statistics().files, left);
+    EXPECT_TRUE(load_page(*tier, sequence_tokens(left - 1, 1), 0));
+    EXPECT_FALSE(load_page(*tier, sequence_tokens(left, 1), 0));
+    for (int i = left - 1; i >= 0; --i) load_page(*tier, sequence_tokens(i, 1), 0);
+  }
 }
 
 TEST_F(DiskTierTest, AFullDiskStopsWritingAndKeepsServing) {
