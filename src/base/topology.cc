@@ -99,6 +99,25 @@ int read_cpu_quota(const std::filesystem::path& root) {
   }
 }
 
+// "32768K", as the kernel gives the size of a cache.
+size_t parse_cache_size(std::string_view text) {
+  if (!text.ends_with('K')) return 0;
+  const auto kib = parse_integer<uint32_t>(text.substr(0, text.size() - 1));
+  return size_t{kib.value_or(0)} * 1024;
+}
+
+size_t largest_cache(const std::filesystem::path& root, int cpu) {
+  constexpr int kMostCaches = 16;
+  const auto folder = root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "cache";
+  size_t largest = 0;
+  for (int i = 0; i < kMostCaches; ++i) {
+    const auto text = read_system_file(folder / ("index" + std::to_string(i)) / "size");
+    if (!text.has_value()) break;
+    largest = std::max(largest, parse_cache_size(*text));
+  }
+  return largest;
+}
+
 std::vector<NumaNode> read_nodes(const std::filesystem::path& root,
                                  const std::vector<int>& allowed) {
   std::vector<NumaNode> nodes;
@@ -187,7 +206,9 @@ std::vector<int> allowed_cpus() {
 
 Topology read_topology(const std::filesystem::path& root, const std::vector<int>& allowed) {
   HADAL_CHECK(!allowed.empty() && std::is_sorted(allowed.begin(), allowed.end()));
-  Topology topology{.nodes = read_nodes(root, allowed), .cpu_quota = read_cpu_quota(root)};
+  Topology topology{.nodes = read_nodes(root, allowed),
+                    .cpu_quota = read_cpu_quota(root),
+                    .cache_bytes = largest_cache(root, allowed.front())};
   if (topology.cpus() != static_cast<int>(allowed.size())) {
     topology.nodes = {{.id = 0, .memory_bytes = 0, .cpus = allowed, .cores = {}}};
   }

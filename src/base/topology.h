@@ -20,6 +20,7 @@ struct NumaNode {
 struct Topology {
   std::vector<NumaNode> nodes;  // those with at least one usable processor, by id; never empty
   int cpu_quota = 0;            // processors' worth of time the control group grants; 0: no limit
+  size_t cache_bytes = 0;       // of the largest cache that one processor has; 0 when unknown
 
   int cpus() const;
   int cores() const;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hadal {
@@ -57,6 +58,21 @@ std::vector<int> first_cpus(int count) {
   std::vector<int> cpus(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) cpus[static_cast<size_t>(i)] = i;
   return cpus;
+}
+
+TEST(TopologyTest, KnowsTheLargestCache) {
+  const FakeMachine machine("caches");
+  machine.add_nodes(1, 2, 1);
+  EXPECT_EQ(read_topology(machine.root(), {1}).cache_bytes, 0U);
+  const std::string folder = "sys/devices/system/cpu/cpu1/cache/index";
+  for (const auto& [text, bytes] : std::vector<std::pair<std::string, size_t>>{
+           {"32768K", size_t{32} << 20}, {"48", 0}, {"K", 0}, {"-1K", 0}, {"99999999999K", 0}}) {
+    machine.write(folder + "0/size", "48K");
+    machine.write(folder + "1/size", text);
+    EXPECT_EQ(read_topology(machine.root(), {1}).cache_bytes, std::max(bytes, size_t{48} << 10))
+        << text;
+    EXPECT_EQ(read_topology(machine.root(), {0}).cache_bytes, 0U);
+  }
 }
 
 TEST(CpuListTest, ParsesTheKernelsFormOnly) {

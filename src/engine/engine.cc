@@ -13,18 +13,16 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "base/topology.h"
 #include "cache/block_pool.h"
 #include "cache/cache_file.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
-#include "engine/commit_rows.h"
-#include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
-#include "model/batch.h"
+#include "engine/step_computer.h"
 #include "model/model.h"
 #include "model/numerics_digest.h"
-#include "model/step.h"
 
 namespace hadal {
 namespace {
@@ -71,6 +69,13 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const Model& model) {
                          .available_bytes = available_memory(),
                          .weight_bytes = catalogue_totals(model.config()).bytes,
                          .useful_blocks = kShare * longest * options.max_running});
+}
+
+// Whether threads compute sequences of their own: weights that stay in the processor's cache are
+// read again for less than it costs that threads meet at every operation.
+bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
+  const auto cache_bytes = static_cast<int64_t>(system_topology().cache_bytes);
+  return options.deal_sequences.value_or(catalogue_totals(config).bytes <= cache_bytes);
 }
 
 // Everything that decides a bit of a cached key beside the weights and the layout.
@@ -159,8 +164,6 @@ struct Engine::Impl {
   bool take_arrivals();
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
-  void compute(const std::vector<ScheduledRows>& scheduled);
-  void choose_and_commit(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index);
   void emit(Sequence& sequence, const GenerateEvent& event);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
@@ -174,16 +177,7 @@ struct Engine::Impl {
   SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
-  // The next token of a sequence of the step, or why there is none.
-  struct Choice {
-    std::span<const float> logits = {};
-    SampledToken sampled;
-    std::exception_ptr failure;
-  };
-  std::vector<Sampler> samplers;  // [threads]
-  std::vector<Choice> choices;    // [sequences of the step]
-  StepPlan plan;
-  Step step;
+  StepComputer computer;
   EngineStatistics counts;  // the engine thread's own; published once per step
 
   std::mutex mutex;  // guards all below
@@ -212,7 +206,7 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
                          .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
       max_context(static_cast<int>(
           std::min<int64_t>(wanted_context(options, model.config()), cache_plan.tokens))),
-      samplers(static_cast<size_t>(threads.threads())) {
+      computer(model, threads, memory, deals_sequences(options, model.config())) {
   publish_locked();
   thread = std::thread([this] { run(); });
 }
@@ -368,7 +362,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   note_starts(scheduled);
   try {
     if (options.before_step) options.before_step(info);
-    compute(scheduled);
+    computer.compute(scheduled);
   } catch (...) {
     const Error error = current_error();
     for (const ScheduledRows& rows : scheduled) {
@@ -377,9 +371,9 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     counts.step_seconds += seconds_between(begin, Clock::now());
     return;
   }
-  choose_and_commit(scheduled);
   for (size_t i = 0; i < scheduled.size(); ++i) advance(scheduled[i], static_cast<int>(i));
   const double seconds = seconds_between(begin, Clock::now());
+  counts.dealt_steps = computer.dealt_steps();
   counts.step_seconds += seconds;
   counts.step_times.add(seconds);
   counts.longest_step_seconds = std::max(counts.longest_step_seconds, seconds);
@@ -399,59 +393,15 @@ void Engine::Impl::note_starts(const std::vector<ScheduledRows>& scheduled) {
   }
 }
 
-void Engine::Impl::compute(const std::vector<ScheduledRows>& scheduled) {
-  std::vector<BatchEntry> batch;
-  batch.reserve(scheduled.size());
-  for (const ScheduledRows& rows : scheduled) {
-    const Sequence& sequence = *rows.sequence;
-    batch.push_back({.cache = &sequence.cache,
-                     .tokens = std::span(sequence.tokens)
-                                   .subspan(static_cast<size_t>(sequence.cache.length),
-                                            static_cast<size_t>(rows.rows)),
-                     .logit_rows = rows.samples ? 1 : 0,
-                     .droppable_rows = rows.droppable_rows()});
-  }
-  plan = make_step_plan(batch, model.cache_layout());
-  model.forward(plan, memory.pool().view(), step);
-}
-
-// What threads share by sequences: choosing the next tokens, and committing rows where that touches
-// no memory of others. Each sequence that samples has a row of logits, in order.
-void Engine::Impl::choose_and_commit(const std::vector<ScheduledRows>& scheduled) {
-  const auto vocab = static_cast<size_t>(model.config().vocab_size);
-  choices.assign(scheduled.size(), {});
-  const float* logits = step.logits.data();
-  for (size_t i = 0; i < scheduled.size(); ++i) {
-    if (!scheduled[i].samples) continue;
-    choices[i].logits = {logits, vocab};
-    logits += vocab;
-  }
-  threads.parallel_for(static_cast<int>(scheduled.size()), 1, [&](int begin, int end, int worker) {
-    for (int i = begin; i < end; ++i) {
-      const ScheduledRows& rows = scheduled[static_cast<size_t>(i)];
-      Choice& choice = choices[static_cast<size_t>(i)];
-      try {
-        if (rows.samples) {
-          choice.sampled = samplers[static_cast<size_t>(worker)].sample(
-              choice.logits, rows.sequence->sampling, rows.sequence->tokens.size());
-        }
-        commit_own_blocks(model, plan, i, rows, step, memory);
-      } catch (...) {
-        choice.failure = std::current_exception();
-      }
-    }
-  });
-}
-
 // Commits the rows of sequence `index` of the step, and gives it its next token if it has one.
 void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   Sequence& sequence = *rows.sequence;
-  Choice& choice = choices[static_cast<size_t>(index)];
+  Choice& choice = computer.choice(index);
   SampledToken& sampled = choice.sampled;
   bool stops = false;
   try {
     if (choice.failure) std::rethrow_exception(choice.failure);
-    commit_rows(model, plan, index, rows, step, memory);
+    computer.finish_commit(rows, index);
     if (rows.samples) {
       sequence.tokens.push_back(sampled.token);
       const std::vector<int32_t>& ends = sequence.request.stop_tokens;

@@ -43,6 +43,10 @@ struct EngineOptions {
   int prefill_chunk = 512;   // rows of prompts in one step, at most
   int step_budget_ms = 500;  // predicted duration of a step beyond which prompts wait
 
+  // Whether the threads may take the sequences of a step among them, each computing its own, where
+  // they come out even. None: where the weights fit into the processor's last cache.
+  std::optional<bool> deal_sequences = {};
+
   // Bytes of memory for cached keys and values. 0: what is free beside the weights, if so much is
   // of use.
   size_t kv_memory = 0;
@@ -72,6 +76,7 @@ struct EngineStatistics {
   int64_t cached_tokens = 0;  // of prompts, found in the cache
   int64_t generated_tokens = 0;
   int64_t steps = 0;
+  int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own
   double step_seconds = 0;  // all steps together
   int64_t decode_rows = 0;  // of all steps
   int64_t prefill_rows = 0;

@@ -159,16 +159,18 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
     uint64_t spill;
     bool disk;
     int rounds;  // the second finds prefixes
+    bool deal = true;
   };
   const std::vector<Setup> setups = {
       {"roomy", 2, 0, 0, false, 2},
-      {"short of memory", 2, longest + 60, 0, false, 1},
+      {"short of memory, threads together", 2, longest + 60, 0, false, 1, false},
       {"short of memory, with a spill file", 1, longest + 60, kSpillBytes, false, 1},
       {"short of memory, with a disk", 1, longest + 30, 0, true, 2},
   };
   for (const Setup& setup : setups) {
     EngineOptions options;
     options.threads = setup.threads;
+    options.deal_sequences = setup.deal;
     options.kv_memory = bytes_of(setup.blocks);
     options.kv_spill = setup.spill;
     if (setup.disk) options.kv_disk = directory.path();
@@ -199,6 +201,8 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
     }
     const EngineStatistics statistics = engine.statistics();
     EXPECT_EQ(statistics.failed, 0);
+    EXPECT_EQ(statistics.dealt_steps > 0, setup.deal && setup.threads > 1) << setup.name;
+    EXPECT_LT(statistics.dealt_steps, statistics.steps) << setup.name;
     EXPECT_GE(statistics.preemptions, setup.blocks > 0 ? 1 : 0) << setup.name;
     EXPECT_EQ(statistics.pool.free + statistics.pool.idle, statistics.pool.capacity);
     EXPECT_GE(statistics.prefix.hits, setup.rounds - 1) << setup.name;

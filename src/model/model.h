@@ -1,6 +1,6 @@
 // DeepSeek V4 as a function: token rows of some sequences in, logits out. Holds the weights' views
-// and the working memory of one caller; caches belong to the caller, and only commit() writes them.
-// One forward pass serves prefill, decode and verification alike.
+// and the working memory of the threads; caches belong to the caller, and only commit() writes
+// them. One forward pass serves prefill, decode and verification alike.
 //
 // The contract: the logits of a token depend on the tokens before it and on nothing else, to the
 // last bit: not on batch, chunking, threads or dropped drafts.
@@ -54,6 +54,10 @@ class Model {
   // Computes the rows of `plan` (a kMain plan) into step.streams, and step.logits for its logit
   // rows. Advances nothing. Token ids must lie in [0, vocab).
   void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
+
+  // The same on the calling thread alone, which is thread `thread` of the pool: bodies of a
+  // parallel_for may compute steps of their own at once. Observers and profiles see nothing of it.
+  void forward_on_thread(int thread, const StepPlan& plan, const CachePoolView& pool, Step& step);
 
   // The MTP block. Row i of `plan` (a kDrafter plan) holds the token that follows position i, and
   // streams [rows, streams, hidden] the main model's residual streams of position i; step.logits

@@ -43,6 +43,8 @@ void write_steps(MetricsText& text, const EngineStatistics& s) {
   text.gauge("hadal_step_seconds_longest", s.longest_step_seconds, "The longest step so far.");
   text.counter("hadal_step_seconds_predicted_total", s.predicted_seconds,
                "What the steps were expected to take.");
+  text.counter("hadal_steps_dealt_total", s.dealt_steps,
+               "Steps whose requests were dealt to the threads.");
   text.begin("hadal_step_rows_total", Type::kCounter, "Rows of all steps by what they are for.");
   text.sample(s.decode_rows, {{"kind", "decode"}});
   text.sample(s.prefill_rows, {{"kind", "prefill"}});

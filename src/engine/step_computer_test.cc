@@ -1,0 +1,59 @@
+#include "engine/step_computer.h"
+
+#include <gtest/gtest.h>
+
+namespace hadal {
+namespace {
+
+std::vector<ScheduledRows> scheduled(const std::vector<int>& rows) {
+  std::vector<ScheduledRows> result;
+  for (const int count : rows) result.push_back({.rows = count});
+  return result;
+}
+
+using Ranges = std::vector<SequenceRange>;
+
+TEST(DealSequences, GivesEveryThreadAsManyRows) {
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1, 1}), 2), (Ranges{{0, 2}, {2, 4}}));
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 2), (Ranges{{0, 2}, {2, 3}}));
+  EXPECT_EQ(deal_sequences(scheduled({40, 30, 60, 10}), 2), (Ranges{{0, 2}, {2, 4}}));
+  EXPECT_EQ(deal_sequences(scheduled({100, 25, 25, 25, 25}), 2), (Ranges{{0, 1}, {1, 5}}));
+  EXPECT_EQ(deal_sequences(scheduled(std::vector<int>(16, 1)), 4),
+            (Ranges{{0, 4}, {4, 8}, {8, 12}, {12, 16}}));
+  // A thread more than sequences has nothing to do.
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 4), (Ranges{{0, 1}, {1, 2}, {2, 3}}));
+}
+
+TEST(DealSequences, LeavesAStepWholeThatWouldKeepThreadsWaiting) {
+  EXPECT_EQ(deal_sequences(scheduled({}), 2), (Ranges{{0, 0}}));
+  EXPECT_EQ(deal_sequences(scheduled({7}), 2), (Ranges{{0, 1}}));
+  EXPECT_EQ(deal_sequences(scheduled({1, 1}), 1), (Ranges{{0, 2}}));
+  EXPECT_EQ(deal_sequences(scheduled({512, 1, 1, 1}), 2), (Ranges{{0, 4}}));
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1, 512}), 2), (Ranges{{0, 4}}));
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 8), (Ranges{{0, 3}}));
+}
+
+TEST(DealSequences, CoversEverySequenceOnceWhateverTheRows) {
+  for (uint32_t seed = 1; seed <= 500; ++seed) {
+    uint32_t state = seed;
+    const auto next = [&](uint32_t below) {
+      state = state * 1664525 + 1013904223;
+      return (state >> 8) % below;
+    };
+    std::vector<int> rows(1 + next(20));
+    for (int& count : rows) count = static_cast<int>(1 + (next(4) == 0 ? next(200) : next(3)));
+    const int threads = static_cast<int>(1 + next(9));
+    const Ranges ranges = deal_sequences(scheduled(rows), threads);
+    ASSERT_LE(ranges.size(), static_cast<size_t>(threads));
+    int end = 0;
+    for (const SequenceRange& range : ranges) {
+      EXPECT_EQ(range.begin, end);
+      EXPECT_GT(range.end, range.begin);
+      end = range.end;
+    }
+    EXPECT_EQ(end, static_cast<int>(rows.size()));
+  }
+}
+
+}  // namespace
+}  // namespace hadal
