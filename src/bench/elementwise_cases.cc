@@ -84,11 +84,16 @@ KernelCase rope_case(const CaseModel& model, int rows) {
         fill_floats(b.a, values);
         for (int row = 0; row < rows; ++row) b.ids.push_back(row);
         b.frequencies = rope_frequencies({.rope_dim = rope_dim, .theta = theta});
+        b.small.at_least(as_size(rows * 2 * rope_dim));
       },
       [=](OpContext& context, Buffers& b) {
+        ops::rope_turns(context, {.positions = b.ids.data(),
+                                  .frequencies = b.frequencies.data(),
+                                  .turns = b.small.data(),
+                                  .rows = rows,
+                                  .rope_dim = rope_dim});
         ops::rope(context, {.x = b.a.data(),
-                            .positions = b.ids.data(),
-                            .frequencies = b.frequencies.data(),
+                            .turns = b.small.data(),
                             .rows = rows,
                             .heads = heads,
                             .head_dim = head_dim,

@@ -59,8 +59,7 @@ IndexQueries project_index_queries(BlockContext& block, const IndexerWeights& we
   float* head_weights = block.buffers.index_weights.at_least(as_size(rows) * as_size(heads));
   plain_linear(block, weights.weights_proj, {.x = x}, head_weights);
   return {.rope = {.x = q,
-                   .positions = block.plan.positions.data(),
-                   .frequencies = block.compressed_frequencies,
+                   .turns = block.turns.compressed,
                    .rows = rows,
                    .heads = heads,
                    .head_dim = dim,
@@ -159,14 +158,13 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                            .rows = rows * config.heads,
                            .columns = config.head_dim,
                            .eps = config.rms_eps};
-  const RopeArgs q_rope{.x = q,
-                        .positions = plan.positions.data(),
-                        .frequencies = kind == LayerKind::kWindow ? block.window_frequencies
-                                                                  : block.compressed_frequencies,
-                        .rows = rows,
-                        .heads = config.heads,
-                        .head_dim = config.head_dim,
-                        .rope_dim = config.rope_dim};
+  const RopeArgs q_rope{
+      .x = q,
+      .turns = kind == LayerKind::kWindow ? block.turns.window : block.turns.compressed,
+      .rows = rows,
+      .heads = config.heads,
+      .head_dim = config.head_dim,
+      .rope_dim = config.rope_dim};
   const RmsNormArgs kv_norm{.x = kv,
                             .weight = weights.kv_norm.data(),
                             .out = kv,

@@ -42,6 +42,14 @@ struct BlockBuffers {
   Dispatch dispatch;
 };
 
+// RoPE's cosines and sines of a step, [rows or groups, 2, rope_dim]; none where there are no rows.
+struct StepTurns {
+  const float* window = nullptr;      // rows in layers without compression
+  const float* compressed = nullptr;  // rows in layers with compression
+  const float* csa_groups = nullptr;
+  const float* hca_groups = nullptr;
+};
+
 struct BlockContext {
   const ModelConfig& config;
   const CacheLayout& layout;
@@ -52,8 +60,7 @@ struct BlockContext {
   OpContext& ops;
   BlockBuffers& buffers;
   const LayerObserver& observer;
-  const float* window_frequencies;      // RoPE of layers without compression
-  const float* compressed_frequencies;  // RoPE of layers with compression
+  const StepTurns& turns;
 };
 
 }  // namespace hadal

@@ -62,13 +62,13 @@ void finish_entries(BlockContext& block, const Compressor& compressor,
                          .rows = groups,
                          .columns = compressor.channels,
                          .eps = block.config.rms_eps};
-  const RopeArgs rope{.x = pooled,
-                      .positions = compression.group_positions.data(),
-                      .frequencies = block.compressed_frequencies,
-                      .rows = groups,
-                      .heads = 1,
-                      .head_dim = compressor.channels,
-                      .rope_dim = block.config.rope_dim};
+  const RopeArgs rope{
+      .x = pooled,
+      .turns = compression.ratio == kCsaRatio ? block.turns.csa_groups : block.turns.hca_groups,
+      .rows = groups,
+      .heads = 1,
+      .head_dim = compressor.channels,
+      .rope_dim = block.config.rope_dim};
   ops::for_rows(block.ops,
                 {.op = "encode_entries", .rows = groups, .row_floats = 4 * compressor.channels},
                 [&](OpContext& own, RowRange range) {

@@ -9,6 +9,7 @@
 #include "ops/embedding.h"
 #include "ops/hyper_connection.h"
 #include "ops/norm.h"
+#include "ops/rope.h"
 #include "ops/row_loop.h"
 
 namespace hadal {
@@ -21,6 +22,7 @@ size_t as_size(int value) { return static_cast<size_t>(value); }
 void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
   step.layers.resize(as_size(config_.layers) + 1);
   float* streams = step.streams.at_least(as_size(plan.rows) * stream_floats());
+  compute_turns(plan);
   embed(plan, config_.hc_mult, streams);
   for (int layer = 0; layer < config_.layers; ++layer) {
     run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
@@ -34,6 +36,7 @@ void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_
   step.layers.resize(as_size(config_.layers) + 1);
   float* streams = step.streams.at_least(main_streams.size());
   HADAL_CHECK(streams != main_streams.data());
+  compute_turns(plan);
   start_mtp_streams(plan, main_streams, streams);
   run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams);
   run_head(plan, model_.weights.mtp->head, step);
@@ -46,6 +49,31 @@ void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
                     .out = out,
                     .rows = plan.rows,
                     .streams = streams});
+}
+
+void ForwardPass::run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool,
+                                Step& step, float* streams) {
+  step.layers.resize(as_size(config_.layers) + 1);
+  compute_turns(plan);
+  run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
+}
+
+void ForwardPass::compute_turns(const StepPlan& plan) {
+  const auto compute = [&](const std::vector<int32_t>& positions,
+                           const std::vector<float>& frequencies, AlignedBuffer<float>& buffer) {
+    float* turns = buffer.at_least(positions.size() * 2 * as_size(config_.rope_dim));
+    ops::rope_turns(ops_, {.positions = positions.data(),
+                           .frequencies = frequencies.data(),
+                           .turns = turns,
+                           .rows = static_cast<int>(positions.size()),
+                           .rope_dim = config_.rope_dim});
+    return turns;
+  };
+  turns_ = {
+      .window = compute(plan.positions, model_.window_rope, window_turns_),
+      .compressed = compute(plan.positions, model_.compressed_rope, compressed_turns_),
+      .csa_groups = compute(plan.csa.group_positions, model_.compressed_rope, csa_group_turns_),
+      .hca_groups = compute(plan.hca.group_positions, model_.compressed_rope, hca_group_turns_)};
 }
 
 void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
@@ -85,8 +113,7 @@ void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const 
                      .ops = ops_,
                      .buffers = buffers_,
                      .observer = observer_,
-                     .window_frequencies = model_.window_rope.data(),
-                     .compressed_frequencies = model_.compressed_rope.data()};
+                     .turns = turns_};
 
   const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
   // Both blocks read x, joined from the streams, and x as the input of quantised linears.

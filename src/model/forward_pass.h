@@ -36,8 +36,8 @@ class ForwardPass {
   void forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
                    const CachePoolView& pool, Step& step);
   // streams: [rows, streams, hidden], in place.
-  void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
-                 const CachePoolView& pool, Step& step, float* streams);
+  void run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                     float* streams);
   // out: [rows, streams, hidden].
   void embed(const StepPlan& plan, int streams, float* out);
 
@@ -45,6 +45,9 @@ class ForwardPass {
   size_t stream_floats() const {
     return static_cast<size_t>(config_.hc_mult) * static_cast<size_t>(config_.hidden_size);
   }
+  void compute_turns(const StepPlan& plan);
+  void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
+                 const CachePoolView& pool, Step& step, float* streams);
   void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
   void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
   void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
@@ -55,6 +58,11 @@ class ForwardPass {
   const LayerObserver& observer_;
   BlockBuffers buffers_;
 
+  StepTurns turns_;
+  AlignedBuffer<float> window_turns_;
+  AlignedBuffer<float> compressed_turns_;
+  AlignedBuffer<float> csa_group_turns_;
+  AlignedBuffer<float> hca_group_turns_;
   AlignedBuffer<float> block_input_;   // [rows, hidden]
   AlignedBuffer<float> block_output_;  // [rows, hidden]
   AlignedBuffer<float> post_;          // [rows, streams]

@@ -122,9 +122,7 @@ void Model::run_layer(int layer, const StepPlan& plan, const CachePoolView& pool
                       std::span<float> streams) {
   HADAL_CHECK(layer >= 0 && layer < impl_->parts.config.layers);
   HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
-  step.layers.resize(as_size(impl_->parts.config.layers) + 1);
-  impl_->together.run_layer(layer, impl_->parts.weights.layers[as_size(layer)], plan, pool, step,
-                            streams.data());
+  impl_->together.run_one_layer(layer, plan, pool, step, streams.data());
 }
 
 void Model::embed(const StepPlan& plan, std::span<float> streams) {

@@ -60,14 +60,15 @@ TEST(Rope, TurnsPairsOfTheLastDimensionsAndBack) {
   std::vector<float> x = original;
   const std::vector<int32_t> positions = {0, 7};
   const std::vector<float> frequencies = {1.0F, 0.25F};
-  RopeArgs args{.x = x.data(),
-                .positions = positions.data(),
-                .frequencies = frequencies.data(),
-                .rows = 2,
-                .heads = 3,
-                .head_dim = 8,
-                .rope_dim = 4};
+  std::vector<float> turns(size_t{2} * 2 * 4);
   ReferenceOps ref;
+  ops::rope_turns(ref.context, {.positions = positions.data(),
+                                .frequencies = frequencies.data(),
+                                .turns = turns.data(),
+                                .rows = 2,
+                                .rope_dim = 4});
+  RopeArgs args{
+      .x = x.data(), .turns = turns.data(), .rows = 2, .heads = 3, .head_dim = 8, .rope_dim = 4};
   ops::rope(ref.context, args);
   for (size_t i = 0; i < 24; ++i) EXPECT_EQ(x[i], original[i]) << "position 0 turns nothing";
   for (size_t head = 0; head < 3; ++head) {

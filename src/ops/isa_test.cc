@@ -375,10 +375,15 @@ TEST_P(EveryIsa, TurnsToTheBitsOfTheReference) {
       const auto turn = [&](Isa isa) {
         ThreadPool threads(2);
         OpContext context(threads, kernels_for(isa));
+        std::vector<float> turns(static_cast<size_t>(kRows * 2 * rope_dim));
+        ops::rope_turns(context, {.positions = positions.data(),
+                                  .frequencies = frequencies.data(),
+                                  .turns = turns.data(),
+                                  .rows = kRows,
+                                  .rope_dim = rope_dim});
         std::vector<float> turned = x;
         ops::rope(context, {.x = turned.data(),
-                            .positions = positions.data(),
-                            .frequencies = frequencies.data(),
+                            .turns = turns.data(),
                             .rows = kRows,
                             .heads = kHeads,
                             .head_dim = head_dim,

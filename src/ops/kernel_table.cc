@@ -12,6 +12,7 @@ const KernelTable& reference_kernels() {
       .quantize_int8_rows = ref::quantize_int8_rows,
       .linear = ref::linear,
       .rms_norm = ref::rms_norm,
+      .rope_turns = ref::rope_turns,
       .rope = ref::rope,
       .hyper_pre = ref::hyper_pre,
       .hyper_post = ref::hyper_post,
@@ -90,6 +91,11 @@ void linear(OpContext& context, const LinearArgs& args) {
 void rms_norm(OpContext& context, const RmsNormArgs& args) {
   const OpTimer timer(context, {.op = "rms_norm"});
   context.kernels().rms_norm(context, args);
+}
+
+void rope_turns(OpContext& context, const RopeTurnsArgs& args) {
+  const OpTimer timer(context, {.op = "rope_turns"});
+  context.kernels().rope_turns(context, args);
 }
 
 void rope(OpContext& context, const RopeArgs& args) {

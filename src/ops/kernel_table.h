@@ -32,6 +32,7 @@ struct KernelTable {
   Kernel<PackBf16RowsArgs> pack_bf16_rows = nullptr;  // none: linears have no use for such inputs
   Kernel<LinearArgs> linear = nullptr;
   Kernel<RmsNormArgs> rms_norm = nullptr;
+  Kernel<RopeTurnsArgs> rope_turns = nullptr;
   Kernel<RopeArgs> rope = nullptr;
   Kernel<HyperPreArgs> hyper_pre = nullptr;
   Kernel<HyperPostArgs> hyper_post = nullptr;

@@ -24,12 +24,21 @@ struct RopeFrequencyOptions {
 // below beta_slow turns are slowed by the factor, a linear ramp lies between.
 std::vector<float> rope_frequencies(const RopeFrequencyOptions& options);
 
+// By how much rows turn, the same for all layers of a kind: for each of the rope_dim values the
+// cosine of its pair's angle, then the sine, negated for the first value of a pair.
+struct RopeTurnsArgs {
+  const int32_t* positions = nullptr;  // [rows]
+  const float* frequencies = nullptr;  // [rope_dim / 2]
+  float* turns = nullptr;              // [rows, 2, rope_dim]
+  int rows = 0;
+  int rope_dim = 0;
+};
+
 enum class RopeDirection { kForward, kInverse };
 
 struct RopeArgs {
-  float* x = nullptr;                  // [rows, heads, head_dim], turned in place
-  const int32_t* positions = nullptr;  // [rows]
-  const float* frequencies = nullptr;  // [rope_dim / 2]
+  float* x = nullptr;            // [rows, heads, head_dim], turned in place
+  const float* turns = nullptr;  // [rows, 2, rope_dim]
   int rows = 0;
   int heads = 0;
   int head_dim = 0;
@@ -39,17 +48,19 @@ struct RopeArgs {
 
 inline RopeArgs rows_of(RopeArgs args, RowRange range) {
   args.x += range.offset(args.heads * args.head_dim);
-  args.positions += range.begin;
+  args.turns += range.offset(2 * args.rope_dim);
   args.rows = range.count();
   return args;
 }
 
 namespace ref {
+void rope_turns(OpContext& context, const RopeTurnsArgs& args);
 void rope(OpContext& context, const RopeArgs& args);
-}
+}  // namespace ref
 
 namespace ops {
+void rope_turns(OpContext& context, const RopeTurnsArgs& args);
 void rope(OpContext& context, const RopeArgs& args);
-}
+}  // namespace ops
 
 }  // namespace hadal

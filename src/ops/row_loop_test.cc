@@ -95,11 +95,8 @@ TEST_F(RowLoopTest, NormsOfTheHeadsOfARow) {
 }
 
 TEST_F(RowLoopTest, Rope) {
-  std::vector<int32_t> positions;
-  for (int row = 0; row < kRows; ++row) positions.push_back(3 + 7 * row);
   expect_the_same_in_parts(RopeArgs{.x = output<float>(kRows * 2 * kColumns),
-                                    .positions = positions.data(),
-                                    .frequencies = input(32),
+                                    .turns = input(kRows * 2 * 64),
                                     .rows = kRows,
                                     .heads = 2,
                                     .head_dim = kColumns,

@@ -34,6 +34,7 @@ const MicroKernels& avx2_micro_kernels() {
       .swiglu = swiglu,
       .mix = mix,
       .rotate = rotate,
+      .rotate_back = rotate_back,
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,

@@ -35,6 +35,7 @@ const MicroKernels& avx512_micro_kernels() {
       .swiglu = swiglu,
       .mix = mix,
       .rotate = rotate,
+      .rotate_back = rotate_back,
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,

@@ -41,6 +41,7 @@ const MicroKernels& avx512_bf16_micro_kernels() {
       .swiglu = swiglu,
       .mix = mix,
       .rotate = rotate,
+      .rotate_back = rotate_back,
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,

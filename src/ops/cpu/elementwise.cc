@@ -50,23 +50,14 @@ void rope(OpContext& context, const RopeArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const size_t dim = as_size(args.rope_dim);
   const size_t head_dim = as_size(args.head_dim);
-  const bool forward = args.direction == RopeDirection::kForward;
-  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int thread) {
-    float* cosines = context.thread_scratch(thread, 2 * dim);
-    float* sines = cosines + dim;
+  const auto rotate = args.direction == RopeDirection::kForward ? micro.rotate : micro.rotate_back;
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
-      const auto position = static_cast<float>(args.positions[row]);
-      for (size_t i = 0; i < dim; i += 2) {
-        const float angle = position * args.frequencies[i / 2];
-        const float sine = forward ? std::sin(angle) : -std::sin(angle);
-        cosines[i] = std::cos(angle);
-        cosines[i + 1] = cosines[i];
-        sines[i] = -sine;
-        sines[i + 1] = sine;
-      }
+      const float* cosines = args.turns + row * 2 * dim;
+      const float* sines = cosines + dim;
       for (size_t head = 0; head < as_size(args.heads); ++head) {
         float* x = args.x + (row * as_size(args.heads) + head) * head_dim + (head_dim - dim);
-        micro.rotate(x, cosines, sines, args.rope_dim);
+        rotate(x, cosines, sines, args.rope_dim);
       }
     }
   });

@@ -193,14 +193,19 @@ std::string failed_compression(Contexts& contexts, Sequence& sequence) {
   const std::vector<float> frequencies{1.0F, 0.25F, 0.0625F};
   const std::vector<int32_t> positions{0, 3, 70000, 1};
   const auto rope = [&](OpContext& context) {
+    std::vector<float> turns(positions.size() * 2 * 6);
+    ops::rope_turns(context, {.positions = positions.data(),
+                              .frequencies = frequencies.data(),
+                              .turns = turns.data(),
+                              .rows = 4,
+                              .rope_dim = 6});
     std::vector<float> x = rows;
-    ops::rope(context, {.x = x.data(),
-                        .positions = positions.data(),
-                        .frequencies = frequencies.data(),
-                        .rows = 4,
-                        .heads = 2,
-                        .head_dim = 10,
-                        .rope_dim = 6});
+    RopeArgs args{
+        .x = x.data(), .turns = turns.data(), .rows = 4, .heads = 2, .head_dim = 10, .rope_dim = 6};
+    ops::rope(context, args);
+    args.x += 4 * 2 * 10;
+    args.direction = RopeDirection::kInverse;
+    ops::rope(context, args);
     return x;
   };
   if (!same(rope(contexts.candidate), rope(contexts.reference))) return "RoPE";

@@ -47,30 +47,40 @@ std::vector<float> rope_frequencies(const RopeFrequencyOptions& options) {
 
 namespace ref {
 
-void rope(OpContext& context, const RopeArgs& args) {
-  const int pairs = args.rope_dim / 2;
-  const auto head_dim = static_cast<size_t>(args.head_dim);
-  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int thread) {
-    float* cosines = context.thread_scratch(thread, 2 * static_cast<size_t>(pairs));
-    float* sines = cosines + pairs;
-    for (int row = begin; row < end; ++row) {
+void rope_turns(OpContext& context, const RopeTurnsArgs& args) {
+  const auto dim = static_cast<size_t>(args.rope_dim);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
       const auto position = static_cast<float>(args.positions[row]);
-      for (int i = 0; i < pairs; ++i) {
-        const float angle = position * args.frequencies[i];
+      float* cosines = args.turns + row * 2 * dim;
+      float* sines = cosines + dim;
+      for (size_t i = 0; i < dim; i += 2) {
+        const float angle = position * args.frequencies[i / 2];
         cosines[i] = std::cos(angle);
-        sines[i] = args.direction == RopeDirection::kForward ? std::sin(angle) : -std::sin(angle);
+        cosines[i + 1] = cosines[i];
+        sines[i + 1] = std::sin(angle);
+        sines[i] = -sines[i + 1];
       }
-      for (int head = 0; head < args.heads; ++head) {
-        float* x = args.x +
-                   (static_cast<size_t>(row) * static_cast<size_t>(args.heads) +
-                    static_cast<size_t>(head)) *
-                       head_dim +
-                   (args.head_dim - args.rope_dim);
-        for (int i = 0; i < pairs; ++i) {
-          const float even = x[2 * i];
-          const float odd = x[2 * i + 1];
-          x[2 * i] = even * cosines[i] - odd * sines[i];
-          x[2 * i + 1] = even * sines[i] + odd * cosines[i];
+    }
+  });
+}
+
+void rope(OpContext& context, const RopeArgs& args) {
+  const auto dim = static_cast<size_t>(args.rope_dim);
+  const auto heads = static_cast<size_t>(args.heads);
+  const auto head_dim = static_cast<size_t>(args.head_dim);
+  const float direction = args.direction == RopeDirection::kForward ? 1.0F : -1.0F;
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (auto row = static_cast<size_t>(begin); row < static_cast<size_t>(end); ++row) {
+      const float* cosines = args.turns + row * 2 * dim;
+      const float* sines = cosines + dim;
+      for (size_t head = 0; head < heads; ++head) {
+        float* x = args.x + (row * heads + head) * head_dim + (head_dim - dim);
+        for (size_t i = 0; i < dim; i += 2) {
+          const float even = x[i];
+          const float odd = x[i + 1];
+          x[i] = even * cosines[i] + odd * (direction * sines[i]);
+          x[i + 1] = odd * cosines[i + 1] + even * (direction * sines[i + 1]);
         }
       }
     }
