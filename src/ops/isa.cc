@@ -45,6 +45,7 @@ KernelTable vector_kernels(const cpu::MicroKernels& micro) {
   table.hyper_post = cpu::hyper_post;
   table.hyper_head = cpu::hyper_head;
   table.attend = cpu::attend;
+  table.hadamard = cpu::hadamard;
   table.choose_entries = cpu::choose_entries;
   table.swiglu = cpu::swiglu;
   table.rope = cpu::rope;

@@ -2,13 +2,17 @@
 // depend neither on the number of rows nor on how tiles fall.
 #include "ops/isa.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <limits>
 
 #include "base/error.h"
+#include "numeric/block_scale.h"
 #include "ops/bf16_buffer.h"
 #include "ops/compressor.h"
+#include "ops/cpu/micro_kernels.h"
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/rope.h"
@@ -393,6 +397,58 @@ TEST_P(EveryIsa, TurnsToTheBitsOfTheReference) {
       };
       EXPECT_EQ(turn(GetParam()), turn(Isa::kRef)) << rope_dim;
     }
+  }
+}
+
+TEST_P(EveryIsa, RotatesToTheBitsOfTheReference) {
+  constexpr int kRows = 19;
+  for (const int dim : {1, 2, 8, 16, 32, 128, 512}) {
+    Values random(33);
+    const std::vector<float> x = random.floats(static_cast<size_t>(kRows * dim));
+    for (const bool round_to_fp4 : {false, true}) {
+      const auto rotate = [&](Isa isa) {
+        ThreadPool threads(2);
+        OpContext context(threads, kernels_for(isa));
+        std::vector<float> rotated = x;
+        ops::hadamard(
+            context,
+            {.x = rotated.data(), .rows = kRows, .dim = dim, .round_to_fp4 = round_to_fp4});
+        return rotated;
+      };
+      EXPECT_EQ(rotate(GetParam()), rotate(Isa::kRef)) << dim;
+    }
+  }
+}
+
+TEST_P(EveryIsa, RoundsToFp4AsTheFormatSays) {
+  if (GetParam() == Isa::kRef) return;
+  constexpr int kGroup = 32;
+  const float infinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> x;
+  // Around every tie and every value of the grid at the scale 1, then at the ends of the range.
+  for (int eighths = 0; eighths <= 56; ++eighths) {
+    const float value = static_cast<float>(eighths) / 8;
+    x.push_back(value);
+    x.push_back(std::nextafter(value, infinity));
+    x.push_back(-std::nextafter(value, -infinity));
+  }
+  const std::vector<float> ends = {0.0F, -0.0F, 1e-45F, -1e-38F, 3.4e38F, -infinity, nan, -nan};
+  std::vector<float> groups;
+  for (const float greatest : {6.0F, 5.9F, 1e-30F, 3e38F, infinity, nan, 0.0F}) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (groups.size() % kGroup == 0) groups.push_back(greatest);
+      groups.push_back(greatest > 0 && greatest < infinity ? x[i] * (greatest / 6) : x[i]);
+    }
+    for (const float end : ends) groups.push_back(end);
+    groups.resize((groups.size() + kGroup - 1) / kGroup * kGroup);
+  }
+  std::vector<float> expected = groups;
+  const int count = static_cast<int>(groups.size());
+  q4_round(expected.data(), expected.data(), count, kGroup);
+  kernels_for(GetParam()).micro->q4_round(groups.data(), count);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<uint32_t>(groups[i]), std::bit_cast<uint32_t>(expected[i])) << i;
   }
 }
 

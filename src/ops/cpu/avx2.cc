@@ -14,6 +14,7 @@ constexpr int kTileChannels = 2;
 }  // namespace hadal::cpu
 
 #include "ops/cpu/float_kernels.inc"
+#include "ops/cpu/index_kernels.inc"
 #include "ops/cpu/int8_avx2.inc"
 
 namespace hadal::cpu {
@@ -38,6 +39,8 @@ const MicroKernels& avx2_micro_kernels() {
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,
+      .hadamard = hadamard,
+      .q4_round = q4_round,
   };
   return kKernels;
 }

@@ -15,6 +15,7 @@ constexpr int kTileChannels = 4;
 }  // namespace hadal::cpu
 
 #include "ops/cpu/float_kernels.inc"
+#include "ops/cpu/index_kernels.inc"
 #include "ops/cpu/int8_avx512.inc"
 
 namespace hadal::cpu {
@@ -39,6 +40,8 @@ const MicroKernels& avx512_micro_kernels() {
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,
+      .hadamard = hadamard,
+      .q4_round = q4_round,
   };
   return kKernels;
 }

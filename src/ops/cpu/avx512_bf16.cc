@@ -17,6 +17,7 @@ constexpr int kTileChannels = 4;
 // Each uses what the ones before it define.
 // clang-format off
 #include "ops/cpu/float_kernels.inc"
+#include "ops/cpu/index_kernels.inc"
 #include "ops/cpu/int8_avx512.inc"
 #include "ops/cpu/bf16_avx512.inc"
 // clang-format on
@@ -45,6 +46,8 @@ const MicroKernels& avx512_bf16_micro_kernels() {
       .pool_rows = pool_rows,
       .join_softmax = join_softmax,
       .spread = spread,
+      .hadamard = hadamard,
+      .q4_round = q4_round,
   };
   return kKernels;
 }

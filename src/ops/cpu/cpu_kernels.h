@@ -16,6 +16,7 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args);
 void hyper_post(OpContext& context, const HyperPostArgs& args);
 void hyper_head(OpContext& context, const HyperHeadArgs& args);
 void attend(OpContext& context, const AttendArgs& args);
+void hadamard(OpContext& context, const HadamardArgs& args);
 void choose_entries(OpContext& context, const ChooseEntriesArgs& args);
 void csa_pool(OpContext& context, const CsaPoolArgs& args);
 void hca_pool(OpContext& context, const HcaPoolArgs& args);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <vector>
 
 #include "base/check.h"
@@ -136,6 +137,20 @@ void choose_best(float* scores, int count, int topk, int32_t* chosen) {
 }
 
 }  // namespace
+
+void hadamard(OpContext& context, const HadamardArgs& args) {
+  HADAL_CHECK(args.dim > 0 && (args.dim & (args.dim - 1)) == 0);
+  if (args.dim < kGroup) return ref::hadamard(context, args);
+  const MicroKernels& micro = *context.kernels().micro;
+  const float factor = 1.0F / std::sqrt(static_cast<float>(args.dim));
+  context.threads().parallel_for(args.rows, 16, [&](int begin, int end, int) {
+    for (size_t row = as_size(begin); row < as_size(end); ++row) {
+      float* x = args.x + row * as_size(args.dim);
+      micro.hadamard(x, args.dim, factor);
+      if (args.round_to_fp4) micro.q4_round(x, args.dim);
+    }
+  });
+}
 
 void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
   if (args.kv.key_format.dim != kDim) return ref::choose_entries(context, args);

@@ -209,6 +209,12 @@ std::string failed_compression(Contexts& contexts, Sequence& sequence) {
     return x;
   };
   if (!same(rope(contexts.candidate), rope(contexts.reference))) return "RoPE";
+  const auto hadamard = [&](OpContext& context) {
+    std::vector<float> x = rows;
+    ops::hadamard(context, {.x = x.data(), .rows = 3, .dim = 64, .round_to_fp4 = true});
+    return x;
+  };
+  if (!same(hadamard(contexts.candidate), hadamard(contexts.reference))) return "rotation";
 
   StepPlan plan;
   plan.rows = kRows;

@@ -178,6 +178,10 @@ struct MicroKernels {
   // x'_k = post_k · f + Σ_j mixing[j, k] · x_j, in place over [streams, n].
   void (*spread)(const float* f, const float* post, const float* mixing, float* x, int streams,
                  int n) = nullptr;
+  // x [dim], a power of two of at least 16, times the Hadamard matrix and `factor`.
+  void (*hadamard)(float* x, int dim, float factor) = nullptr;
+  // x [n] onto the e2m1 grid by groups of 32, as q4_round (numeric/block_scale.h).
+  void (*q4_round)(float* x, int n) = nullptr;
 };
 
 const MicroKernels& avx2_micro_kernels();

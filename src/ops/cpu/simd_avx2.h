@@ -70,6 +70,25 @@ inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
 inline Lanes swap_pairs(Lanes a) {
   return {_mm256_permute_ps(a.low, 0xb1), _mm256_permute_ps(a.high, 0xb1)};
 }
+// Lane i changes places with lane i ^ distance.
+template <int distance>
+inline Lanes swap_lanes(Lanes a) {
+  static_assert(distance == 1 || distance == 2 || distance == 4 || distance == 8);
+  if constexpr (distance == 1) return swap_pairs(a);
+  if constexpr (distance == 2) {
+    return {_mm256_permute_ps(a.low, 0x4e), _mm256_permute_ps(a.high, 0x4e)};
+  }
+  if constexpr (distance == 4) {
+    return {_mm256_permute2f128_ps(a.low, a.low, 1), _mm256_permute2f128_ps(a.high, a.high, 1)};
+  }
+  return {a.high, a.low};
+}
+// `magnitude`, which is not negative, with the sign of a.
+inline Lanes copy_sign(Lanes magnitude, Lanes a) {
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  return {_mm256_or_ps(magnitude.low, _mm256_and_ps(a.low, sign)),
+          _mm256_or_ps(magnitude.high, _mm256_and_ps(a.high, sign))};
+}
 inline Lanes absolute(Lanes a) {
   const __m256 sign = _mm256_set1_ps(-0.0F);
   return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};

@@ -39,6 +39,20 @@ inline Lanes max(Lanes a, Lanes b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 // Lanes 1, 0, 3, 2, …
 inline Lanes swap_pairs(Lanes a) { return {_mm512_permute_ps(a.v, 0xb1)}; }
+// Lane i changes places with lane i ^ distance.
+template <int distance>
+inline Lanes swap_lanes(Lanes a) {
+  static_assert(distance == 1 || distance == 2 || distance == 4 || distance == 8);
+  if constexpr (distance == 1) return swap_pairs(a);
+  if constexpr (distance == 2) return {_mm512_permute_ps(a.v, 0x4e)};
+  if constexpr (distance == 4) return {_mm512_shuffle_f32x4(a.v, a.v, 0xb1)};
+  return {_mm512_shuffle_f32x4(a.v, a.v, 0x4e)};
+}
+// `magnitude`, which is not negative, with the sign of a.
+inline Lanes copy_sign(Lanes magnitude, Lanes a) {
+  const __m512 sign = _mm512_and_ps(a.v, _mm512_set1_ps(-0.0F));
+  return {_mm512_or_ps(magnitude.v, sign)};
+}
 inline Lanes absolute(Lanes a) { return {_mm512_abs_ps(a.v)}; }
 // Nearest integer, ties to even.
 inline Lanes round_nearest(Lanes a) {
