@@ -22,7 +22,7 @@ std::vector<SequenceRange> deal_sequences(std::span<const ScheduledRows> schedul
   // What the busiest thread may have more than its share before all had better work together.
   constexpr double kMostImbalance = 1.25;
   const int sequences = static_cast<int>(scheduled.size());
-  const std::vector<SequenceRange> undivided = {{.begin = 0, .end = sequences}};
+  std::vector<SequenceRange> undivided = {{.begin = 0, .end = sequences}};
   const int parts = std::min(threads, sequences);
   if (parts < 2 || 2 * parts < threads) return undivided;
 

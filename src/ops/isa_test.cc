@@ -436,9 +436,9 @@ TEST_P(EveryIsa, RoundsToFp4AsTheFormatSays) {
   const std::vector<float> ends = {0.0F, -0.0F, 1e-45F, -1e-38F, 3.4e38F, -infinity, nan, -nan};
   std::vector<float> groups;
   for (const float greatest : {6.0F, 5.9F, 1e-30F, 3e38F, infinity, nan, 0.0F}) {
-    for (size_t i = 0; i < x.size(); ++i) {
+    for (const float value : x) {
       if (groups.size() % kGroup == 0) groups.push_back(greatest);
-      groups.push_back(greatest > 0 && greatest < infinity ? x[i] * (greatest / 6) : x[i]);
+      groups.push_back(greatest > 0 && greatest < infinity ? value * (greatest / 6) : value);
     }
     for (const float end : ends) groups.push_back(end);
     groups.resize((groups.size() + kGroup - 1) / kGroup * kGroup);

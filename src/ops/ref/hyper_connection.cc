@@ -37,7 +37,7 @@ void hyper_pre(OpContext& context, const HyperPreArgs& args) {
   const int count = (2 + n) * n;
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     float mixes[kMaxMixes];
-    float pre[kMaxStreams];
+    float pre[kMaxStreams] = {};
     for (int row = begin; row < end; ++row) {
       const float* x = args.x + static_cast<size_t>(row) * width;
       normalize_mixes(args.products + row * count, count, x, n * args.hidden, args.rms_eps, mixes);
@@ -78,7 +78,7 @@ void hyper_head(OpContext& context, const HyperHeadArgs& args) {
   const auto hidden = static_cast<size_t>(args.hidden);
   const size_t width = static_cast<size_t>(n) * hidden;
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
-    float pre[kMaxStreams];
+    float pre[kMaxStreams] = {};
     for (int row = begin; row < end; ++row) {
       const float* x = args.x + static_cast<size_t>(row) * width;
       normalize_mixes(args.products + row * n, n, x, n * args.hidden, args.rms_eps, pre);
