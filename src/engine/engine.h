@@ -44,7 +44,8 @@ struct EngineOptions {
   int step_budget_ms = 500;  // predicted duration of a step beyond which prompts wait
 
   // Whether the threads may take the sequences of a step among them, each computing its own, where
-  // they come out even. None: where the weights fit into the processor's last cache.
+  // they come out even and steps are faster so. None: where the weights fit into the processor's
+  // last cache.
   std::optional<bool> deal_sequences = {};
 
   // Bytes of memory for cached keys and values. 0: what is free beside the weights, if so much is

@@ -1,6 +1,8 @@
 #include "engine/step_computer.h"
 
 #include <algorithm>
+#include <bit>
+#include <chrono>
 
 #include "engine/commit_rows.h"
 #include "model/batch.h"
@@ -21,12 +23,12 @@ int rows_in(std::span<const ScheduledRows> scheduled) {
 std::vector<SequenceRange> deal_sequences(std::span<const ScheduledRows> scheduled, int threads) {
   // What the busiest thread may have more than its share before all had better work together.
   constexpr double kMostImbalance = 1.25;
+  constexpr int kMostRowsAlone = 8;
   const int sequences = static_cast<int>(scheduled.size());
-  std::vector<SequenceRange> undivided = {{.begin = 0, .end = sequences}};
   const int parts = std::min(threads, sequences);
-  if (parts < 2 || 2 * parts < threads) return undivided;
-
   const int rows = rows_in(scheduled);
+  if (threads == 1 || parts == 0 || (parts == 1 && rows > kMostRowsAlone)) return {};
+
   const int share = (rows + parts - 1) / parts;
   std::vector<SequenceRange> dealt;
   int next = 0;
@@ -46,7 +48,7 @@ std::vector<SequenceRange> deal_sequences(std::span<const ScheduledRows> schedul
       part_rows += more;
       ++range.end;
     }
-    if (part_rows > kMostImbalance * share) return undivided;
+    if (part_rows > kMostImbalance * share) return {};
     dealt.push_back(range);
     next = range.end;
     rows_before += part_rows;
@@ -63,10 +65,33 @@ StepComputer::StepComputer(Model& model, ThreadPool& threads, SequenceMemory& me
       parts_(as_size(threads.threads())) {}
 
 void StepComputer::compute(const std::vector<ScheduledRows>& scheduled) {
-  const int sequences = static_cast<int>(scheduled.size());
-  const std::vector<SequenceRange> ranges =
-      deal_sequences(scheduled, deals_ ? threads_.threads() : 1);
   choices_.assign(scheduled.size(), {});
+  const SequenceRange all{.begin = 0, .end = static_cast<int>(scheduled.size())};
+  std::vector<SequenceRange> ranges;
+  if (deals_) ranges = deal_sequences(scheduled, threads_.threads());
+  if (ranges.empty()) {
+    set_parts(scheduled, {&all, 1});
+    return compute_together(scheduled);
+  }
+  // Steps of about as many rows take about as long.
+  const auto rows = static_cast<unsigned>(rows_in(scheduled));
+  FasterWay& ways = ways_[2 * std::bit_width(rows) + (ranges.size() > 1 ? 1 : 0)];
+  const int way = ways.choose();
+  const auto begin = std::chrono::steady_clock::now();
+  if (way == 1) {
+    set_parts(scheduled, ranges);
+    compute_dealt(scheduled);
+  } else {
+    set_parts(scheduled, {&all, 1});
+    compute_together(scheduled);
+  }
+  const auto time = std::chrono::steady_clock::now() - begin;
+  ways.measured(way, std::chrono::duration<double>(time).count());
+}
+
+void StepComputer::set_parts(const std::vector<ScheduledRows>& scheduled,
+                             std::span<const SequenceRange> ranges) {
+  parts_used_ = static_cast<int>(ranges.size());
   part_of_.resize(scheduled.size());
   logit_row_.resize(scheduled.size());
   for (size_t p = 0; p < ranges.size(); ++p) {
@@ -77,23 +102,27 @@ void StepComputer::compute(const std::vector<ScheduledRows>& scheduled) {
       logit_row_[as_size(i)] = scheduled[as_size(i)].samples ? logit_row++ : -1;
     }
   }
-  if (ranges.size() > 1) {
-    ++dealt_steps_;
-    threads_.parallel_for(static_cast<int>(ranges.size()), 1, [&](int begin, int end, int thread) {
-      for (int p = begin; p < end; ++p) {
-        Part& part = parts_[as_size(p)];
-        make_plan(scheduled, part);
-        model_.forward_on_thread(thread, part.plan, memory_.pool().view(), part.step);
-        for (int i = part.range.begin; i < part.range.end; ++i) {
-          choose_and_commit(scheduled[as_size(i)], i, thread);
-        }
+}
+
+void StepComputer::compute_dealt(const std::vector<ScheduledRows>& scheduled) {
+  ++dealt_steps_;
+  threads_.parallel_for(parts_used_, 1, [&](int begin, int end, int thread) {
+    for (int p = begin; p < end; ++p) {
+      Part& part = parts_[as_size(p)];
+      make_plan(scheduled, part);
+      model_.forward_on_thread(thread, part.plan, memory_.pool().view(), part.step);
+      for (int i = part.range.begin; i < part.range.end; ++i) {
+        choose_and_commit(scheduled[as_size(i)], i, thread);
       }
-    });
-    return;
-  }
+    }
+  });
+}
+
+void StepComputer::compute_together(const std::vector<ScheduledRows>& scheduled) {
   Part& part = parts_.front();
   make_plan(scheduled, part);
   model_.forward(part.plan, memory_.pool().view(), part.step);
+  const int sequences = static_cast<int>(scheduled.size());
   threads_.parallel_for(sequences, 1, [&](int begin, int end, int thread) {
     for (int i = begin; i < end; ++i) choose_and_commit(scheduled[as_size(i)], i, thread);
   });

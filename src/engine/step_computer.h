@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <span>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/faster_way.h"
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
@@ -26,7 +28,7 @@ struct SequenceRange {
 };
 
 // Deals the sequences of a step, in their order, to at most `threads` threads so that all have
-// about as many rows. A single range, where that cannot be done or would leave most threads idle.
+// about as many rows. Nothing where that cannot be done, or where a single sequence has many.
 std::vector<SequenceRange> deal_sequences(std::span<const ScheduledRows> scheduled, int threads);
 
 // The next token of a sequence of the step, or why there is none.
@@ -38,7 +40,8 @@ struct Choice {
 class StepComputer {
  public:
   // All must outlive the computer. `deals`: threads may compute sequences of their own, which reads
-  // the weights once per thread instead of having the threads meet at every operation.
+  // the weights once per thread instead of having the threads meet at every operation. Whether they
+  // do is learned from how long steps take in both ways.
   StepComputer(Model& model, ThreadPool& threads, SequenceMemory& memory, bool deals);
 
   // Computes all rows, chooses the next tokens of sequences that sample, and commits what touches
@@ -61,6 +64,10 @@ class StepComputer {
     Step step;
   };
 
+  void compute_dealt(const std::vector<ScheduledRows>& scheduled);
+  void compute_together(const std::vector<ScheduledRows>& scheduled);
+  void set_parts(const std::vector<ScheduledRows>& scheduled,
+                 std::span<const SequenceRange> ranges);
   void make_plan(const std::vector<ScheduledRows>& scheduled, Part& part) const;
   void choose_and_commit(const ScheduledRows& rows, int index, int thread);
 
@@ -70,6 +77,8 @@ class StepComputer {
   const bool deals_;
   std::vector<Sampler> samplers_;  // [threads]
   std::vector<Part> parts_;        // [threads]; a step uses the first of them
+  int parts_used_ = 0;
+  std::map<int, FasterWay> ways_;  // by the size of the step; 1 is to deal
   std::vector<int> part_of_;       // [sequences of the step]
   std::vector<int> logit_row_;     // [sequences of the step], within the part; -1: samples nothing
   std::vector<Choice> choices_;    // [sequences of the step]

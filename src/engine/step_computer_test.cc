@@ -20,17 +20,17 @@ TEST(DealSequences, GivesEveryThreadAsManyRows) {
   EXPECT_EQ(deal_sequences(scheduled({100, 25, 25, 25, 25}), 2), (Ranges{{0, 1}, {1, 5}}));
   EXPECT_EQ(deal_sequences(scheduled(std::vector<int>(16, 1)), 4),
             (Ranges{{0, 4}, {4, 8}, {8, 12}, {12, 16}}));
-  // A thread more than sequences has nothing to do.
-  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 4), (Ranges{{0, 1}, {1, 2}, {2, 3}}));
+  // Threads beyond the sequences have nothing to do.
+  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 8), (Ranges{{0, 1}, {1, 2}, {2, 3}}));
+  EXPECT_EQ(deal_sequences(scheduled({1}), 8), (Ranges{{0, 1}}));
 }
 
 TEST(DealSequences, LeavesAStepWholeThatWouldKeepThreadsWaiting) {
-  EXPECT_EQ(deal_sequences(scheduled({}), 2), (Ranges{{0, 0}}));
-  EXPECT_EQ(deal_sequences(scheduled({7}), 2), (Ranges{{0, 1}}));
-  EXPECT_EQ(deal_sequences(scheduled({1, 1}), 1), (Ranges{{0, 2}}));
-  EXPECT_EQ(deal_sequences(scheduled({512, 1, 1, 1}), 2), (Ranges{{0, 4}}));
-  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1, 512}), 2), (Ranges{{0, 4}}));
-  EXPECT_EQ(deal_sequences(scheduled({1, 1, 1}), 8), (Ranges{{0, 3}}));
+  EXPECT_TRUE(deal_sequences(scheduled({}), 2).empty());
+  EXPECT_TRUE(deal_sequences(scheduled({9}), 2).empty());
+  EXPECT_TRUE(deal_sequences(scheduled({1, 1}), 1).empty());
+  EXPECT_TRUE(deal_sequences(scheduled({512, 1, 1, 1}), 2).empty());
+  EXPECT_TRUE(deal_sequences(scheduled({1, 1, 1, 512}), 2).empty());
 }
 
 TEST(DealSequences, CoversEverySequenceOnceWhateverTheRows) {
@@ -44,6 +44,7 @@ TEST(DealSequences, CoversEverySequenceOnceWhateverTheRows) {
     for (int& count : rows) count = static_cast<int>(1 + (next(4) == 0 ? next(200) : next(3)));
     const int threads = static_cast<int>(1 + next(9));
     const Ranges ranges = deal_sequences(scheduled(rows), threads);
+    if (ranges.empty()) continue;
     ASSERT_LE(ranges.size(), static_cast<size_t>(threads));
     int end = 0;
     for (const SequenceRange& range : ranges) {
