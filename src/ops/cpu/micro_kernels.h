@@ -168,6 +168,7 @@ struct MicroKernels {
   // x[2 i], x[2 i + 1] turned by the angle i: cosines and sines [2 pairs], each cosine twice, each
   // sine with the sign that the place of its pair takes.
   void (*rotate)(float* x, const float* cosines, const float* sines, int n) = nullptr;
+  // The same by the negated angles.
   void (*rotate_back)(float* x, const float* cosines, const float* sines, int n) = nullptr;
   // out[i] = Σ_r kv[r][i] · e^z[r][i] / Σ_r e^z[r][i]
   void (*pool_rows)(const float* const* kv, const float* const* z, int rows, float* out,
