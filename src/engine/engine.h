@@ -77,7 +77,7 @@ struct EngineStatistics {
   int64_t cached_tokens = 0;  // of prompts, found in the cache
   int64_t generated_tokens = 0;
   int64_t steps = 0;
-  int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own
+  int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own, or one did all
   double step_seconds = 0;  // all steps together
   int64_t decode_rows = 0;  // of all steps
   int64_t prefill_rows = 0;

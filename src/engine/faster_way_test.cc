@@ -59,7 +59,7 @@ TEST(FasterWayTest, ATrialIsLongEnoughToWakeThreads) {
 TEST(FasterWayTest, TimesOfZeroAreHarmless) {
   FasterWay way;
   take(way, 1000, {0.0, 0.0});
-  take(way, 1000, {1.0, 0.0});
+  EXPECT_GT(take(way, 1000, {1.0, 0.0}), 900);
 }
 
 }  // namespace

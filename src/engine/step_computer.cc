@@ -21,7 +21,9 @@ int rows_in(std::span<const ScheduledRows> scheduled) {
 }  // namespace
 
 std::vector<SequenceRange> deal_sequences(std::span<const ScheduledRows> scheduled, int threads) {
-  // What the busiest thread may have more than its share before all had better work together.
+  // Beyond these dealing is not even tried. Both are judged, not measured: a thread that has more
+  // than this above its share keeps the others waiting, and one with more rows of a single sequence
+  // has work enough to share.
   constexpr double kMostImbalance = 1.25;
   constexpr int kMostRowsAlone = 8;
   const int sequences = static_cast<int>(scheduled.size());
@@ -66,23 +68,17 @@ StepComputer::StepComputer(Model& model, ThreadPool& threads, SequenceMemory& me
 
 void StepComputer::compute(const std::vector<ScheduledRows>& scheduled) {
   choices_.assign(scheduled.size(), {});
-  const SequenceRange all{.begin = 0, .end = static_cast<int>(scheduled.size())};
   std::vector<SequenceRange> ranges;
   if (deals_) ranges = deal_sequences(scheduled, threads_.threads());
-  if (ranges.empty()) {
-    set_parts(scheduled, {&all, 1});
-    return compute_together(scheduled);
-  }
+  if (ranges.empty()) return compute_together(scheduled);
   // Steps of about as many rows take about as long.
   const auto rows = static_cast<unsigned>(rows_in(scheduled));
   FasterWay& ways = ways_[2 * std::bit_width(rows) + (ranges.size() > 1 ? 1 : 0)];
   const int way = ways.choose();
   const auto begin = std::chrono::steady_clock::now();
   if (way == 1) {
-    set_parts(scheduled, ranges);
-    compute_dealt(scheduled);
+    compute_dealt(scheduled, ranges);
   } else {
-    set_parts(scheduled, {&all, 1});
     compute_together(scheduled);
   }
   const auto time = std::chrono::steady_clock::now() - begin;
@@ -91,7 +87,6 @@ void StepComputer::compute(const std::vector<ScheduledRows>& scheduled) {
 
 void StepComputer::set_parts(const std::vector<ScheduledRows>& scheduled,
                              std::span<const SequenceRange> ranges) {
-  parts_used_ = static_cast<int>(ranges.size());
   part_of_.resize(scheduled.size());
   logit_row_.resize(scheduled.size());
   for (size_t p = 0; p < ranges.size(); ++p) {
@@ -104,9 +99,11 @@ void StepComputer::set_parts(const std::vector<ScheduledRows>& scheduled,
   }
 }
 
-void StepComputer::compute_dealt(const std::vector<ScheduledRows>& scheduled) {
+void StepComputer::compute_dealt(const std::vector<ScheduledRows>& scheduled,
+                                 std::span<const SequenceRange> ranges) {
   ++dealt_steps_;
-  threads_.parallel_for(parts_used_, 1, [&](int begin, int end, int thread) {
+  set_parts(scheduled, ranges);
+  threads_.parallel_for(static_cast<int>(ranges.size()), 1, [&](int begin, int end, int thread) {
     for (int p = begin; p < end; ++p) {
       Part& part = parts_[as_size(p)];
       make_plan(scheduled, part);
@@ -119,10 +116,12 @@ void StepComputer::compute_dealt(const std::vector<ScheduledRows>& scheduled) {
 }
 
 void StepComputer::compute_together(const std::vector<ScheduledRows>& scheduled) {
+  const int sequences = static_cast<int>(scheduled.size());
+  const SequenceRange all{.begin = 0, .end = sequences};
+  set_parts(scheduled, {&all, 1});
   Part& part = parts_.front();
   make_plan(scheduled, part);
   model_.forward(part.plan, memory_.pool().view(), part.step);
-  const int sequences = static_cast<int>(scheduled.size());
   threads_.parallel_for(sequences, 1, [&](int begin, int end, int thread) {
     for (int i = begin; i < end; ++i) choose_and_commit(scheduled[as_size(i)], i, thread);
   });

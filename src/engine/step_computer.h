@@ -64,7 +64,8 @@ class StepComputer {
     Step step;
   };
 
-  void compute_dealt(const std::vector<ScheduledRows>& scheduled);
+  void compute_dealt(const std::vector<ScheduledRows>& scheduled,
+                     std::span<const SequenceRange> ranges);
   void compute_together(const std::vector<ScheduledRows>& scheduled);
   void set_parts(const std::vector<ScheduledRows>& scheduled,
                  std::span<const SequenceRange> ranges);
@@ -77,7 +78,6 @@ class StepComputer {
   const bool deals_;
   std::vector<Sampler> samplers_;  // [threads]
   std::vector<Part> parts_;        // [threads]; a step uses the first of them
-  int parts_used_ = 0;
   std::map<int, FasterWay> ways_;  // by the size of the step; 1 is to deal
   std::vector<int> part_of_;       // [sequences of the step]
   std::vector<int> logit_row_;     // [sequences of the step], within the part; -1: samples nothing

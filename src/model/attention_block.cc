@@ -30,6 +30,30 @@ void plain_linear(BlockContext& block, const WeightMatrix& weight, const LinearI
                           .x_bf16 = input.bf16});
 }
 
+// The normalised latent that all queries are projected from, [rows, q_lora_rank].
+LinearInput project_query_latent(BlockContext& block, const AttentionWeights& weights,
+                                 const LinearInput& input) {
+  const ModelConfig& config = block.config;
+  const int rows = block.plan.rows;
+  BlockBuffers& buffers = block.buffers;
+  float* latent = buffers.q_latent.at_least(as_size(rows) * as_size(config.q_lora_rank));
+  plain_linear(block, weights.wq_a, input, latent);
+  const RmsNormArgs norm{.x = latent,
+                         .weight = weights.q_norm.data(),
+                         .out = latent,
+                         .rows = rows,
+                         .columns = config.q_lora_rank,
+                         .eps = config.rms_eps};
+  const LinearInput q_input =
+      buffers.q_input.place(block.ops, block.options.activations, latent, rows, config.q_lora_rank);
+  ops::for_rows(block.ops, {.op = "q_norm", .rows = rows, .row_floats = 2 * config.q_lora_rank},
+                [&](OpContext& own, RowRange range) {
+                  ops::rms_norm(own, rows_of(norm, range));
+                  buffers.q_input.fill(own, range);
+                });
+  return q_input;
+}
+
 // The queries of the indexer of a CSA layer and what their heads weigh, made from what linears
 // gave.
 struct IndexQueries {
@@ -126,22 +150,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   BlockBuffers& buffers = block.buffers;
   LayerStep& layer_step = block.step.layers[as_size(layer)];
 
-  float* q_latent = buffers.q_latent.at_least(as_size(rows) * as_size(config.q_lora_rank));
-  plain_linear(block, weights.wq_a, input, q_latent);
-  const RmsNormArgs latent_norm{.x = q_latent,
-                                .weight = weights.q_norm.data(),
-                                .out = q_latent,
-                                .rows = rows,
-                                .columns = config.q_lora_rank,
-                                .eps = config.rms_eps};
-  const LinearInput q_input = buffers.q_input.place(block.ops, block.options.activations, q_latent,
-                                                    rows, config.q_lora_rank);
-  ops::for_rows(block.ops, {.op = "q_norm", .rows = rows, .row_floats = 2 * config.q_lora_rank},
-                [&](OpContext& own, RowRange range) {
-                  ops::rms_norm(own, rows_of(latent_norm, range));
-                  buffers.q_input.fill(own, range);
-                });
-
+  const LinearInput q_input = project_query_latent(block, weights, input);
   const size_t head_floats = as_size(rows) * as_size(config.heads) * as_size(config.head_dim);
   float* q = buffers.q_or_expert_out.at_least(head_floats);
   plain_linear(block, weights.wq_b, q_input, q);

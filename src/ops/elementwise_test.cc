@@ -1,12 +1,15 @@
 // RMSNorm, RoPE, SwiGLU, hyper-connections and the Hadamard transform against their definitions.
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <numeric>
+#include <vector>
 
 #include "ops/hyper_connection.h"
 #include "ops/indexer.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/stream_weights.h"
 #include "ops/swiglu.h"
 #include "ops/testing.h"
 
@@ -226,6 +229,50 @@ TEST_F(HyperConnection, PreAndPostFollowTheEquations) {
       for (size_t j = 0; j < kStreams; ++j) expected += c[j][k] * x_[j * kHidden + i];
       EXPECT_NEAR(spread[k * kHidden + i], expected, 1e-5);
     }
+  }
+}
+
+// Whatever the number of streams, and for whichever there are vectors: sums in ascending order.
+TEST(StreamWeights, SinkhornIsTheDefinitionToTheBit) {
+  for (const int n : {1, 2, 3, 4, 5, 8}) {
+    const auto streams = static_cast<size_t>(n);
+    const std::vector<float> mixes = Values(7).floats((2 + streams) * streams);
+    const std::vector<float> base = Values(8).floats(mixes.size());
+    const std::vector<float> scale = {0.5F, 0.25F, 3.0F};
+    constexpr int kIterations = 7;
+    constexpr float kEps = 1e-6F;
+    std::vector<float> pre(streams);
+    std::vector<float> post(streams);
+    std::vector<float> mixing(streams * streams);
+    stream_weights({.base = base.data(),
+                    .scale = scale.data(),
+                    .streams = n,
+                    .sinkhorn_iterations = kIterations,
+                    .hc_eps = kEps},
+                   mixes.data(), pre.data(), post.data(), mixing.data());
+
+    std::vector<float> expected(streams * streams);
+    for (size_t j = 0; j < streams; ++j) {
+      float* row = expected.data() + j * streams;
+      for (size_t k = 0; k < streams; ++k) {
+        const size_t mix = (2 + j) * streams + k;
+        row[k] = mixes[mix] * scale[2] + base[mix];
+      }
+      const float maximum = *std::max_element(row, row + streams);
+      float sum = 0;
+      for (size_t k = 0; k < streams; ++k) sum += row[k] = std::exp(row[k] - maximum);
+      for (size_t k = 0; k < streams; ++k) row[k] = row[k] / sum + kEps;
+    }
+    for (int pass = 0; pass < 2 * kIterations - 1; ++pass) {
+      const size_t along = pass % 2 == 0 ? streams : 1;  // columns first
+      const size_t across = pass % 2 == 0 ? 1 : streams;
+      for (size_t a = 0; a < streams; ++a) {
+        float sum = 0;
+        for (size_t b = 0; b < streams; ++b) sum += expected[a * across + b * along];
+        for (size_t b = 0; b < streams; ++b) expected[a * across + b * along] /= sum + kEps;
+      }
+    }
+    EXPECT_EQ(mixing, expected) << n << " streams";
   }
 }
 
