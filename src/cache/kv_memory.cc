@@ -87,10 +87,9 @@ KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
   }
   if (blocks < least) {
     throw Error({.code = ErrorCode::kResourceExhausted,
-                 .where = "the KV cache",
-                 .what = "of " + std::to_string(args.requested_bytes) +
-                         " bytes would not hold the shortest sequence, which needs " +
-                         std::to_string(least * block_bytes),
+                 .where = "--kv-memory",
+                 .what = std::to_string(args.requested_bytes) +
+                         " bytes would not hold the shortest sequence",
                  .remedy = "give it at least " + std::to_string(least * block_bytes) + " bytes"});
   }
   KvMemoryPlan plan{.blocks = static_cast<int>(blocks),

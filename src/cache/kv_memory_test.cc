@@ -66,6 +66,7 @@ TEST(KvMemory, RefusesWhatHoldsNoSequence) {
     FAIL() << "six blocks hold a slot but no page";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+    EXPECT_EQ(error.parts().where, "--kv-memory");
     EXPECT_NE(error.parts().remedy.find(std::to_string(7 << 20)), std::string::npos);
   }
 }
