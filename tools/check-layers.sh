@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-layers=(base numeric checkpoint text ops model cache engine bench server cli)
+layers=(base numeric checkpoint text ops model cache engine chat bench server cli)
 max_lines=800
 
 declare -A rank

@@ -2,7 +2,7 @@
 // error (dimmed on a terminal), so that what a program reads is the answer alone.
 #pragma once
 
-#include "engine/chat.h"
+#include "chat/turn.h"
 
 namespace hadal {
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "engine/chat.h"
+#include "chat/turn.h"
 
 namespace hadal {
 

@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"
-#include "text/text_lines.h"
+#include "chat/text_lines.h"
 
 namespace hadal {
 

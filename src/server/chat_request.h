@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/chat.h"
+#include "chat/turn.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

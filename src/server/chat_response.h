@@ -7,7 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "engine/chat.h"
+#include "chat/turn.h"
 #include "server/logprobs_writer.h"
 
 namespace hadal {

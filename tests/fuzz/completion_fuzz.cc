@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/chat_markup.h"
-#include "text/completion_parser.h"
-#include "text/completion_stream.h"
+#include "chat/chat_markup.h"
+#include "chat/completion_parser.h"
+#include "chat/completion_stream.h"
 #include "text/python_json.h"
 
 namespace {

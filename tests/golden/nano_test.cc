@@ -10,7 +10,7 @@
 #include "cache/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
-#include "text/chat_encoding.h"
+#include "chat/chat_encoding.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-#include "text/completion_stream.h"
+#include "chat/completion_stream.h"
 #include "text/python_json.h"
 
 namespace hadal {

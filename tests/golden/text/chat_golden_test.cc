@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "golden_lines.h"
-#include "text/chat_encoding.h"
-#include "text/completion_parser.h"
-#include "text/completion_stream.h"
-#include "text/text_lines.h"
+#include "chat/chat_encoding.h"
+#include "chat/completion_parser.h"
+#include "chat/completion_stream.h"
+#include "chat/text_lines.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

@@ -1,4 +1,4 @@
-#include "text/chat_encoding.h"
+#include "chat/chat_encoding.h"
 
 #include <algorithm>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "text/completion_parser.h"
+#include "chat/completion_parser.h"
 
 #include <algorithm>
 #include <initializer_list>
@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/chat_markup.h"
-#include "text/dsml.h"
+#include "chat/chat_markup.h"
+#include "chat/dsml.h"
 #include "text/python_json.h"
 
 namespace hadal {

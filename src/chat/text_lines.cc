@@ -1,4 +1,4 @@
-#include "text/text_lines.h"
+#include "chat/text_lines.h"
 
 #include <cstdint>
 #include <limits>
@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "text/chat_encoding.h"
-#include "text/completion_parser.h"
+#include "chat/chat_encoding.h"
+#include "chat/completion_parser.h"
 #include "text/python_json.h"
 
 namespace hadal {

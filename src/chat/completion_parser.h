@@ -10,7 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "text/chat_encoding.h"
+#include "chat/chat_encoding.h"
 
 namespace hadal {
 

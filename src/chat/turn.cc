@@ -1,4 +1,4 @@
-#include "engine/chat.h"
+#include "chat/turn.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,7 @@
 #include "checkpoint/config.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
-#include "text/chat_markup.h"
+#include "chat/chat_markup.h"
 
 namespace hadal {
 namespace {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/chat_encoding.h"
+#include "chat/chat_encoding.h"
 
 namespace hadal {
 

@@ -1,4 +1,4 @@
-#include "text/dsml.h"
+#include "chat/dsml.h"
 
 #include <algorithm>
 

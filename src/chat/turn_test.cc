@@ -1,4 +1,4 @@
-#include "engine/chat.h"
+#include "chat/turn.h"
 
 #include <atomic>
 #include <filesystem>

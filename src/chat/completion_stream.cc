@@ -1,11 +1,11 @@
-#include "text/completion_stream.h"
+#include "chat/completion_stream.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
-#include "text/chat_markup.h"
-#include "text/dsml.h"
+#include "chat/chat_markup.h"
+#include "chat/dsml.h"
 #include "text/python_json.h"
 
 namespace hadal {

@@ -1,7 +1,7 @@
 // One turn of a conversation through the engine: prompt tokens in, reasoning, content and tool
 // calls out as they are generated. The command line runs turns with run_chat; the server drives an
 // AnswerReader from its own event loop. Encoding the messages is the text layer's
-// (text/chat_encoding.h).
+// (chat/chat_encoding.h).
 #pragma once
 
 #include <atomic>
@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "engine/request.h"
-#include "text/chat_encoding.h"
-#include "text/completion_parser.h"
-#include "text/completion_stream.h"
+#include "chat/chat_encoding.h"
+#include "chat/completion_parser.h"
+#include "chat/completion_stream.h"
 #include "text/detokenizer.h"
 #include "text/tokenizer.h"
 

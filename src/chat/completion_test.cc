@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "text/completion_parser.h"
-#include "text/completion_stream.h"
-#include "text/text_lines.h"
+#include "chat/completion_parser.h"
+#include "chat/completion_stream.h"
+#include "chat/text_lines.h"
 
 namespace hadal {
 namespace {

@@ -1,12 +1,12 @@
-#include "text/chat_encoding.h"
+#include "chat/chat_encoding.h"
 
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "text/chat_markup.h"
-#include "text/chat_messages.h"
+#include "chat/chat_markup.h"
+#include "chat/chat_messages.h"
 
 namespace hadal {
 namespace {

@@ -1,4 +1,4 @@
-#include "text/chat_messages.h"
+#include "chat/chat_messages.h"
 
 #include <algorithm>
 #include <array>
