@@ -5,35 +5,52 @@
 
 #include "base/utf8.h"
 #include "chat/chat_markup.h"
-#include "chat/dsml.h"
-#include "text/python_json.h"
 
 namespace hadal {
 namespace {
 
-constexpr std::string_view kBlockInvoke = ">\n<｜DSML｜invoke";
-constexpr std::string_view kBlockEnd = ">\n</｜DSML｜tool_calls>";
-constexpr std::string_view kNextParameter = ">\n<｜DSML｜parameter";
-constexpr std::string_view kCallEnd = ">\n</｜DSML｜invoke";
-constexpr std::string_view kValueEnd = "</｜DSML｜parameter";
-constexpr std::string_view kValueEndBroken = "<\n/｜DSML｜parameter";  // see parse_parameter_value
-
-constexpr std::string_view kParameterName = " name=\"";
-
-// A name or a run of space within markup that grows longer is given up. The bound keeps the work of
-// looking at it again with every token small.
-constexpr size_t kMaxHeader = 16 * 1024;
+constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kPlainParameterEnd = "</parameter>";
 // Text that is pushed in one piece is taken in parts, as dropping the front of a long one is slow.
 constexpr size_t kPart = 4096;
 
-bool may_begin(std::string_view text, std::string_view mark) {
-  return mark.starts_with(text.substr(0, mark.size())) || text.starts_with(mark);
+bool is_blank(std::string_view text) { return text.find_first_not_of(kSpace) == text.npos; }
+
+size_t trailing_space(std::string_view text) {
+  const size_t last = text.find_last_not_of(kSpace);
+  return last == std::string_view::npos ? text.size() : text.size() - last - 1;
+}
+
+// A value without an end of its own also holds the line break and the indentation of the tag behind
+// it, and perhaps an end without its DSML.
+std::string_view implied_value(std::string_view text) {
+  for (;;) {
+    const std::string_view space = text.substr(text.size() - trailing_space(text));
+    if (const size_t line = space.find('\n'); line != std::string_view::npos) {
+      text.remove_suffix(space.size() - line);
+    }
+    if (!text.ends_with(kPlainParameterEnd)) return text;
+    text.remove_suffix(kPlainParameterEnd.size());
+  }
+}
+
+std::string without_tags(std::string_view text) {
+  std::string kept;
+  DsmlTag tag;
+  for (size_t at = 0; at < text.size();) {
+    if (match_dsml_tag(text.substr(at), true, tag) == TagMatch::kTag) {
+      at += tag.size;
+    } else {
+      kept += text[at++];
+    }
+  }
+  return kept;
 }
 
 }  // namespace
 
-CompletionStream::CompletionStream(ThinkingMode mode)
-    : state_(mode == ThinkingMode::kThinking ? State::kReasoning : State::kContent),
+CompletionStream::CompletionStream(ThinkingMode mode, ToolSchemas tools)
+    : tools_(std::move(tools)),
       text_kind_(mode == ThinkingMode::kThinking ? Kind::kReasoning : Kind::kContent) {}
 
 std::vector<CompletionEvent> CompletionStream::push(std::string_view text) {
@@ -49,338 +66,361 @@ std::vector<CompletionEvent> CompletionStream::push(std::string_view text) {
   return std::exchange(events_, {});
 }
 
-std::vector<CompletionEvent> CompletionStream::finish() {
+std::vector<CompletionEvent> CompletionStream::finish(bool is_cut) {
   if (!finished()) {
-    pending_ += utf8_replace_invalid(std::exchange(carry_, {}));
+    if (!is_cut) pending_ += utf8_replace_invalid(carry_);
     is_final_ = true;
+    is_cut_ = is_cut;
     while (step()) {
     }
-    if (!finished()) end_truncated();
+    if (!finished()) {
+      end_open_call();
+      finish_text();
+    }
   }
   return std::exchange(events_, {});
 }
 
 bool CompletionStream::step() {
+  if (at_start_ && !step_start()) return false;
   switch (state_) {
-    case State::kReasoning:
-    case State::kContent:
+    case State::kText:
       return step_text();
-    case State::kBlock:
-      return step_block();
-    case State::kInvokeHeader:
-      return step_invoke_header();
-    case State::kParameterHeader:
-      return step_parameter_header();
-    case State::kStringValue:
-      return step_string_value();
-    case State::kJsonValue:
-      return step_json_value();
-    case State::kAfterParameter:
-      return step_after_parameter();
-    case State::kAfterBlock:
-      return step_after_block();
+    case State::kCall:
+      return step_call();
+    case State::kValue:
+      return step_value();
     case State::kDone:
       return false;
   }
   return false;
 }
 
-bool CompletionStream::step_text() {
-  const bool is_reasoning = state_ == State::kReasoning;
-  if (is_reasoning && at_start_ && !pending_.empty()) {
-    bool undecided = false;
-    const auto mark = match_start({markup::kThinkBegin}, undecided);
-    if (undecided && !is_final_) return false;
-    at_start_ = false;
-    drop(mark.size());
-  }
-  // A mark that cannot occur in this state is given twice rather than left out.
-  const std::string_view think_end = is_reasoning ? markup::kThinkEnd : markup::kEos;
-  std::string_view mark;
-  const size_t at = find_earliest({markup::kEos, markup::kToolCallsMark, think_end}, mark);
-  if (at == std::string::npos) {
-    const size_t held =
-        is_final_ ? 0 : held_suffix({markup::kEos, markup::kToolCallsMark, think_end});
-    emit_text(std::string_view(pending_).substr(0, pending_.size() - held));
-    drop(pending_.size() - held);
+// A <think> at the very start: said again by the model, or said without being asked to think.
+bool CompletionStream::step_start() {
+  const std::string_view text = pending_;
+  const size_t space =
+      text_kind_ == Kind::kContent ? std::min(text.find_first_not_of(kSpace), text.size()) : 0;
+  const std::string_view rest = text.substr(space);
+  if (!is_final_ && rest.size() < markup::kThinkBegin.size() &&
+      markup::kThinkBegin.starts_with(rest)) {
     return false;
   }
-  emit_text(std::string_view(pending_).substr(0, at));
-  drop(at);
-  if (mark == markup::kToolCallsMark) {
-    consume(mark.size());
-    go(State::kBlock);
-  } else if (mark == markup::kEos) {
-    emit(Kind::kFinish, {});
-    go(State::kDone);
-  } else {
-    drop(mark.size());
-    text_kind_ = Kind::kContent;
-    go(State::kContent);
+  at_start_ = false;
+  if (rest.starts_with(markup::kThinkBegin)) {
+    drop(space + markup::kThinkBegin.size());
+    text_kind_ = Kind::kReasoning;
   }
   return true;
 }
 
-bool CompletionStream::step_block() {
-  bool undecided = false;
-  const auto mark = match_start({kBlockInvoke, kBlockEnd}, undecided);
-  if (undecided) return false;
-  // After a whole call the '>' still belongs to it.
-  const size_t closing = unproven_.empty() && pending_.starts_with('>') ? 1 : 0;
-  drop(closing);
-  if (mark == kBlockInvoke) {
-    consume(mark.size() - closing);
-    go(State::kInvokeHeader);
-  } else if (mark == kBlockEnd) {
-    drop(mark.size() - closing);
-    unproven_.clear();
-    text_kind_ = Kind::kContent;
-    go(State::kAfterBlock);
-  } else {
-    give_up_markup();
-  }
-  return true;
-}
-
-bool CompletionStream::step_invoke_header() {
-  std::string_view mark;
-  const size_t at = find_earliest({markup::kParameterBegin, markup::kInvokeEnd}, mark);
-  const std::string_view header = std::string_view(pending_).substr(0, at);
-  if (at == std::string::npos) {
-    const size_t name_at = header.find_first_not_of(" \t\n\v\f\r");
-    const bool fits =
-        name_at == std::string_view::npos || may_begin(header.substr(name_at), "name=\"");
-    if (fits && pending_.size() < kMaxHeader) return false;
-    give_up_markup();
-    return true;
-  }
-  const auto name = parse_invoke_name(header);
-  if (!name) {
-    give_up_markup();
-    return true;
-  }
-  emit(Kind::kToolCallBegin, *name);
-  unproven_.clear();
-  call_open_ = true;
-  text_kind_ = Kind::kContent;
-  parameter_names_.clear();
-  ++tool_calls_;
-  const bool has_parameters = mark == markup::kParameterBegin;
-  drop(at + mark.size());
-  emit(Kind::kToolCallArguments, has_parameters ? "{" : "{}");
-  if (has_parameters) {
-    go(State::kParameterHeader);
-  } else {
-    end_call(true);
-    go(State::kBlock);
-  }
-  return true;
-}
-
-bool CompletionStream::step_parameter_header() {
-  const auto header = parse_parameter_header(pending_);
-  const size_t end = pending_.find(markup::kParameterEnd, searched_);
-  if (!header) {
-    if (end == std::string::npos && may_begin(pending_, kParameterName) &&
-        pending_.size() < kMaxHeader) {
-      return false;
+CompletionStream::Mark CompletionStream::next_mark(bool finds_eos) {
+  const std::string_view text = pending_;
+  for (size_t at = text.find_first_of(kDsmlTagFirstBytes, scanned_); at != std::string::npos;
+       at = text.find_first_of(kDsmlTagFirstBytes, scanned_)) {
+    const std::string_view rest = text.substr(at);
+    Mark mark{.at = at};
+    const auto match_literal = [&](std::string_view literal, Mark::Kind kind) {
+      if (rest.starts_with(literal)) {
+        mark.kind = kind;
+        mark.size = literal.size();
+      } else if (!is_final_ && literal.starts_with(rest)) {
+        mark.kind = Mark::Kind::kPartial;
+      }
+    };
+    if (finds_eos) match_literal(markup::kEos, Mark::Kind::kEos);
+    if (text_kind_ == Kind::kReasoning && mark.kind == Mark::Kind::kNone) {
+      match_literal(markup::kThinkEnd, Mark::Kind::kThinkEnd);
     }
-    give_up_markup();
-    return true;
+    if (mark.kind == Mark::Kind::kNone) {
+      // Within a value only what has its '<' is a tag.
+      const bool may_be_tag = state_ != State::kValue || rest.front() == '<';
+      const TagMatch match =
+          may_be_tag ? match_dsml_tag(rest, is_final_, mark.tag) : TagMatch::kNone;
+      if (match == TagMatch::kPartial) mark.kind = Mark::Kind::kPartial;
+      if (match == TagMatch::kTag) {
+        DsmlTag unused;
+        const bool is_torn = is_cut_ && match_dsml_tag(rest, false, unused) == TagMatch::kPartial;
+        mark.kind = is_torn ? Mark::Kind::kTorn : Mark::Kind::kTag;
+        mark.size = mark.tag.size;
+        bool is_certain = true;
+        const bool is_text = is_quoted(mark, is_certain);
+        if (!is_certain) mark.kind = Mark::Kind::kPartial;
+        if (is_text) {
+          scanned_ = at + mark.size;
+          continue;
+        }
+      }
+    }
+    scanned_ = at;
+    if (mark.kind != Mark::Kind::kNone) return mark;
+    scanned_ = at + 1;
   }
-  if (end < header->size || !parameter_names_.emplace(header->name).second) {
-    give_up_markup();
-    return true;
+  scanned_ = text.size();
+  return {.at = text.size()};
+}
+
+// Whether a tag stands in quotation marks of its own, as where a model talks about markup.
+bool CompletionStream::is_quoted(const Mark& mark, bool& is_certain) const {
+  // Between the parameters of a call nothing is quoted.
+  if (state_ == State::kCall) return false;
+  const char quote = mark.at > 0 ? pending_[mark.at - 1] : previous_;
+  if (quote != '"' && quote != '\'' && quote != '`') return false;
+  const size_t end = mark.at + mark.size;
+  is_certain = end < pending_.size() || is_final_;
+  return end < pending_.size() && pending_[end] == quote;
+}
+
+bool CompletionStream::step_text() {
+  const Mark mark = next_mark(true);
+  give(std::string_view(pending_).substr(0, mark.at));
+  // The tag's name points into pending_, of which nothing may be dropped before it is used.
+  switch (mark.kind) {
+    case Mark::Kind::kNone:
+    case Mark::Kind::kPartial:
+      drop(mark.at);
+      return false;
+    case Mark::Kind::kTorn:
+    case Mark::Kind::kEos:
+      finish_text();
+      return false;
+    case Mark::Kind::kThinkEnd:
+      if (!after_tag_) emit(text_kind_, space_);
+      space_.clear();
+      after_tag_ = false;
+      text_kind_ = Kind::kContent;
+      break;
+    case Mark::Kind::kTag:
+      handle_text_tag(mark.tag);
+      break;
   }
-  const bool is_string = header->is_string;
-  std::string text = parameter_names_.size() > 1 ? ", " : "";
-  text += json_string(header->name) + ": ";
-  if (is_string) text += '"';
-  emit(Kind::kToolCallArguments, text);
-  drop(header->size);
-  go(is_string ? State::kStringValue : State::kJsonValue);
+  previous_ = '\0';
+  drop(mark.at + mark.size);
   return true;
 }
 
-bool CompletionStream::step_string_value() {
-  std::string_view mark;
-  const size_t at = find_earliest({markup::kParameterEnd, markup::kEos}, mark);
-  if (at == std::string::npos) {
-    const size_t held =
-        held_suffix({kValueEnd, kValueEndBroken, markup::kParameterEnd, markup::kEos});
-    emit_escaped(std::string_view(pending_).substr(0, pending_.size() - held));
-    drop(pending_.size() - held);
-    return false;
+void CompletionStream::handle_text_tag(const DsmlTag& tag) {
+  const bool is_block = tag.kind == DsmlTag::Kind::kBlock;
+  if (after_tag_) space_.clear();
+  if (!tag.is_closing) drop_space_before_tag(is_block);
+  after_tag_ = true;
+  if (tag.is_closing || is_block) return;
+  if (tag.kind == DsmlTag::Kind::kParameter) {
+    call_.begin({}, tools_);
+    begin_parameter(tag);
+    return;
   }
-  const std::string_view before = std::string_view(pending_).substr(0, at);
-  const auto value = mark == markup::kParameterEnd ? parse_parameter_value(before) : std::nullopt;
-  emit_escaped(value.value_or(before));
+  call_.begin(tag.name.value_or(""), tools_);
+  go(State::kCall);
+  if (tag.is_self_closing) end_call();
+}
+
+bool CompletionStream::step_call() {
+  const Mark mark = next_mark(true);
+  call_.add_body(std::string_view(pending_).substr(0, mark.at));
+  switch (mark.kind) {
+    case Mark::Kind::kNone:
+    case Mark::Kind::kPartial:
+      drop(mark.at);
+      return false;
+    case Mark::Kind::kTorn:
+    case Mark::Kind::kEos:
+      end_open_call();
+      finish_text();
+      return false;
+    case Mark::Kind::kThinkEnd:
+      // The reasoning only spoke of a call.
+      drop(mark.at);
+      leave_call();
+      return true;
+    case Mark::Kind::kTag:
+      handle_call_tag(mark.tag);
+      drop(mark.at + mark.size);
+      return true;
+  }
+  return true;
+}
+
+void CompletionStream::handle_call_tag(const DsmlTag& tag) {
+  if (tag.kind == DsmlTag::Kind::kParameter) {
+    if (tag.is_closing) {
+      call_.close_object();
+    } else {
+      begin_parameter(tag);
+    }
+  } else if (tag.is_closing) {
+    end_call();
+  } else {
+    // The call that is open has no end of its own; one that has nothing at all was only begun
+    // twice.
+    const bool has_arguments = call_.has_parameters() || call_.has_json_body();
+    if (tag.kind == DsmlTag::Kind::kInvoke) {
+      if (has_arguments) end_call();
+      handle_text_tag(tag);
+    } else if (has_arguments) {
+      end_call();
+    }
+  }
+}
+
+void CompletionStream::begin_parameter(const DsmlTag& tag) {
+  if (!tag.name) call_.reject();
+  parameter_ = tag.name.value_or("");
+  parameter_is_string_ = tag.is_string;
+  implied_end_.reset();
+  go(State::kValue);
+  if (tag.is_self_closing) {
+    call_.add(parameter_, "", true);
+    go(State::kCall);
+  }
+}
+
+// A value ends with its own tag, or before the next parameter. What else looks like the end of the
+// call may be text that a tool is to write: it counts only where no end of the value's own comes
+// before the next parameter or the end of the text.
+bool CompletionStream::step_value() {
+  for (;;) {
+    const Mark mark = next_mark(false);
+    if (mark.kind == Mark::Kind::kPartial) return false;
+    if (mark.kind == Mark::Kind::kNone || mark.kind == Mark::Kind::kTorn) break;
+    const bool is_parameter =
+        mark.kind == Mark::Kind::kTag && mark.tag.kind == DsmlTag::Kind::kParameter;
+    if (is_parameter && mark.tag.is_closing) {
+      bool is_certain = true;
+      const bool is_end = closes_value(mark, is_certain);
+      if (!is_certain) return false;
+      if (is_end) {
+        end_value(mark.at, false);
+        drop(mark.size);
+        return true;
+      }
+    } else if (is_parameter && mark.tag.name) {
+      if (implied_end_) {
+        end_value(*implied_end_, true);
+      } else if (is_blank(pending_.substr(0, mark.at)) && !parameter_is_string_.value_or(false)) {
+        call_.open_object(parameter_);
+        drop(mark.at);
+        go(State::kCall);
+      } else {
+        end_value(mark.at, true);
+      }
+      return true;
+    } else if (!is_parameter && !implied_end_) {
+      implied_end_ = mark.at;
+      implied_end_is_think_ = mark.kind == Mark::Kind::kThinkEnd;
+    }
+    scanned_ = mark.at + 1;
+  }
+  if (!is_final_ || !implied_end_) return false;
+  end_value(*implied_end_, true);
+  return true;
+}
+
+// Whether a parameter's closing tag ends the value: spelled right it may lack its '>' before
+// another tag or the end of the text, and misspelled it needs it. Everything else is text.
+bool CompletionStream::closes_value(const Mark& mark, bool& is_certain) const {
+  if (mark.tag.has_bracket) return true;
+  if (!mark.tag.is_spelled_right) return false;
+  const std::string_view behind = std::string_view(pending_).substr(mark.at + mark.size);
+  const size_t next = behind.find_first_not_of(kSpace);
+  if (next == std::string_view::npos) return true;  // only where no more text will come
+  DsmlTag tag;
+  const TagMatch match = match_dsml_tag(behind.substr(next), is_final_, tag);
+  is_certain = match != TagMatch::kPartial;
+  return match == TagMatch::kTag;
+}
+
+// The value is the first `at` bytes of pending_.
+void CompletionStream::end_value(size_t at, bool is_implied) {
+  if (is_implied && implied_end_is_think_ && implied_end_) {
+    drop(at);
+    leave_call();
+    return;
+  }
+  const std::string_view text = std::string_view(pending_).substr(0, at);
+  call_.add(parameter_, is_implied ? implied_value(text) : text, parameter_is_string_);
   drop(at);
-  if (!value) {
-    give_up_markup();
-    return true;
-  }
-  emit(Kind::kToolCallArguments, "\"");
-  drop(mark.size());
-  go(State::kAfterParameter);
-  return true;
+  go(State::kCall);
 }
 
-bool CompletionStream::step_json_value() {
-  std::string_view mark;
-  const size_t at = find_earliest({markup::kParameterEnd}, mark);
-  if (at == std::string::npos) return false;
-  const auto value = parse_parameter_value(std::string_view(pending_).substr(0, at));
-  if (!value) {
-    give_up_markup();
-    return true;
+void CompletionStream::end_call() {
+  if (auto arguments = call_.arguments()) {
+    events_.push_back({.kind = Kind::kToolCall,
+                       .text = std::move(*arguments),
+                       .name = call_.name(),
+                       .tool_call = tool_calls_++});
+    text_kind_ = Kind::kContent;
   }
-  emit(Kind::kToolCallArguments, is_json(*value) ? std::string(*value) : json_string(*value));
-  drop(at + mark.size());
-  go(State::kAfterParameter);
-  return true;
+  space_.clear();
+  after_tag_ = true;
+  go(State::kText);
 }
 
-bool CompletionStream::step_after_parameter() {
-  bool undecided = false;
-  const auto mark = match_start({kNextParameter, kCallEnd}, undecided);
-  if (undecided) return false;
-  if (mark.empty()) {
-    if (pending_.starts_with('>')) drop(1);
-    give_up_markup();
-    return true;
-  }
-  drop(mark.size());
-  if (mark == kNextParameter) {
-    go(State::kParameterHeader);
+// The call comes to nothing. Words that followed its opening, where there was no more to it, are
+// text: the model only spoke of calls.
+void CompletionStream::leave_call() {
+  const std::string body = call_.body();
+  const size_t begin = body.find_first_not_of(kSpace);
+  const bool is_json = begin != std::string::npos && (body[begin] == '{' || body[begin] == '[');
+  if (!call_.has_parameters() && !is_json) give(body);
+  go(State::kText);
+}
+
+void CompletionStream::end_open_call() {
+  if (state_ == State::kText) return;
+  if (state_ == State::kValue && call_.name().empty()) call_.add_body(without_tags(pending_));
+  const bool is_whole = state_ == State::kCall && !is_cut_;
+  if (is_whole && (call_.has_parameters() || call_.has_json_body())) {
+    end_call();
   } else {
-    emit(Kind::kToolCallArguments, "}");
-    end_call(true);
-    go(State::kBlock);
+    leave_call();
   }
-  return true;
 }
 
-// Space between the tool calls and the end is not worth an event of its own.
-bool CompletionStream::step_after_block() {
-  const size_t text_at = pending_.find_first_not_of(" \t\r\n");
-  if (text_at == std::string::npos) {
-    if (pending_.size() > kMaxHeader) drop(pending_.size());
-    return false;
-  }
-  const std::string_view rest = std::string_view(pending_).substr(text_at);
-  if (rest.size() < markup::kEos.size() && may_begin(rest, markup::kEos) && !is_final_)
-    return false;
-  if (rest.starts_with(markup::kEos)) drop(text_at);
-  go(State::kContent);
-  return true;
-}
-
-// The markup read last is no tool call: what was not given yet is text after all.
-void CompletionStream::give_up_markup() {
-  if (call_open_) {
-    end_call(false);
-  } else {
-    emit_text(unproven_);
-  }
-  unproven_.clear();
-  go(text_kind_ == Kind::kReasoning ? State::kReasoning : State::kContent);
-}
-
-// The text ended within markup.
-void CompletionStream::end_truncated() {
-  const std::string_view rest = std::string_view(pending_).substr(0, pending_.find(markup::kEos));
-  if (state_ == State::kStringValue) {
-    emit_escaped(rest);
-  } else if (state_ == State::kJsonValue) {
-    emit(Kind::kToolCallArguments, rest);
-  } else if (!unproven_.empty() && !(state_ == State::kBlock && rest.empty())) {
-    // A block that ends right behind its opening mark is dropped, as the strict parser does.
-    emit_text(unproven_);
-    emit_text(rest);
-  }
-  if (call_open_) end_call(false);
-  emit(Kind::kFinish, {});
+void CompletionStream::finish_text() {
+  if (!after_tag_) emit(text_kind_, space_);
+  events_.push_back({.kind = Kind::kFinish});
   go(State::kDone);
 }
 
-size_t CompletionStream::find_earliest(std::initializer_list<std::string_view> marks,
-                                       std::string_view& found) {
-  size_t earliest = std::string::npos;
-  size_t longest = 1;
-  for (const std::string_view mark : marks) {
-    const size_t at = pending_.find(mark, searched_);
-    longest = std::max(longest, mark.size());
-    if (at < earliest) {
-      earliest = at;
-      found = mark;
-    }
+// Gives text, but keeps the white space at its end: it may turn out to stand before a tag.
+void CompletionStream::give(std::string_view text) {
+  if (text.empty()) return;
+  previous_ = text.back();
+  const size_t space = trailing_space(text);
+  if (space < text.size()) {
+    emit(text_kind_, std::exchange(space_, {}));
+    emit(text_kind_, text.substr(0, text.size() - space));
+    after_tag_ = false;
   }
-  if (earliest == std::string::npos && pending_.size() >= longest) {
-    searched_ = std::max(searched_, pending_.size() - (longest - 1));
-  }
-  return earliest;
+  space_ += text.substr(text.size() - space);
 }
 
-std::string_view CompletionStream::match_start(std::initializer_list<std::string_view> marks,
-                                               bool& undecided) const {
-  for (const std::string_view mark : marks) {
-    if (pending_.starts_with(mark)) return mark;
-    undecided = undecided || mark.starts_with(pending_);
+// The released form has an empty line before a block, and all before it is content.
+void CompletionStream::drop_space_before_tag(bool is_block) {
+  if (is_block && !after_tag_ && text_kind_ == Kind::kContent && space_.ends_with("\n\n")) {
+    emit(text_kind_, std::string_view(space_).substr(0, space_.size() - 2));
   }
-  return {};
-}
-
-size_t CompletionStream::held_suffix(std::initializer_list<std::string_view> marks) const {
-  size_t held = 0;
-  for (const std::string_view mark : marks) {
-    for (size_t n = std::min(mark.size() - 1, pending_.size()); n > held; --n) {
-      if (pending_.ends_with(mark.substr(0, n))) held = n;
-    }
-  }
-  return held;
+  space_.clear();
 }
 
 void CompletionStream::emit(Kind kind, std::string_view text) {
-  const bool is_delta =
-      kind == Kind::kReasoning || kind == Kind::kContent || kind == Kind::kToolCallArguments;
-  if (is_delta && text.empty()) return;
-  if (is_delta && !events_.empty() && events_.back().kind == kind) {
+  if (text.empty()) return;
+  if (!events_.empty() && events_.back().kind == kind) {
     events_.back().text += text;
-    return;
+  } else {
+    events_.push_back({.kind = kind, .text = std::string(text)});
   }
-  const bool is_call = kind != Kind::kReasoning && kind != Kind::kContent && kind != Kind::kFinish;
-  const int call = kind == Kind::kToolCallBegin ? tool_calls_ : tool_calls_ - 1;
-  events_.push_back({.kind = kind, .text = std::string(text), .tool_call = is_call ? call : -1});
-}
-
-void CompletionStream::emit_text(std::string_view text) { emit(text_kind_, text); }
-
-void CompletionStream::emit_escaped(std::string_view text) {
-  std::string escaped;
-  append_json_escaped(escaped, text);
-  emit(Kind::kToolCallArguments, escaped);
 }
 
 void CompletionStream::drop(size_t bytes) {
   pending_.erase(0, bytes);
-  searched_ -= std::min(searched_, bytes);
-}
-
-void CompletionStream::consume(size_t bytes) {
-  unproven_ += std::string_view(pending_).substr(0, bytes);
-  drop(bytes);
+  scanned_ -= std::min(scanned_, bytes);
 }
 
 void CompletionStream::go(State state) {
   state_ = state;
-  searched_ = 0;
-}
-
-void CompletionStream::end_call(bool complete) {
-  emit(Kind::kToolCallEnd, {});
-  events_.back().complete = complete;
-  call_open_ = false;
+  scanned_ = 0;
 }
 
 }  // namespace hadal

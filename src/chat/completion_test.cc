@@ -29,8 +29,7 @@ std::string reason(const std::string& text, ThinkingMode mode = ThinkingMode::kC
   return parse_completion(text, mode).malformed.value_or("");
 }
 
-// Events in one line: r(...) reasoning, c(...) content, [name:arguments] a whole call,
-// [name:arguments! one that is not whole, $ the end.
+// Events in one line: r(...) reasoning, c(...) content, [name:arguments] a call, $ the end.
 std::string show(const std::vector<CompletionEvent>& events) {
   using Kind = CompletionEvent::Kind;
   std::string out;
@@ -42,14 +41,8 @@ std::string show(const std::vector<CompletionEvent>& events) {
       case Kind::kContent:
         out += "c(" + event.text + ")";
         break;
-      case Kind::kToolCallBegin:
-        out += "[" + event.text + ":";
-        break;
-      case Kind::kToolCallArguments:
-        out += event.text;
-        break;
-      case Kind::kToolCallEnd:
-        out += event.complete ? "]" : "!";
+      case Kind::kToolCall:
+        out += "[" + event.name + ":" + event.text + "]";
         break;
       case Kind::kFinish:
         out += "$";
@@ -59,11 +52,13 @@ std::string show(const std::vector<CompletionEvent>& events) {
   return out;
 }
 
-std::string stream(const std::string& text, ThinkingMode mode = ThinkingMode::kChat) {
+std::string stream(const std::string& text, ThinkingMode mode = ThinkingMode::kChat,
+                   bool is_cut = false) {
   CompletionStream stream(mode);
   std::vector<CompletionEvent> events = stream.push(text);
-  for (CompletionEvent& event : stream.finish()) {
-    if (!events.empty() && event.kind == events.back().kind) {
+  for (CompletionEvent& event : stream.finish(is_cut)) {
+    if (!events.empty() && event.kind == events.back().kind &&
+        event.kind != CompletionEvent::Kind::kToolCall) {
       events.back().text += event.text;  // so that show() gives one text as one
     } else {
       events.push_back(std::move(event));
@@ -71,6 +66,8 @@ std::string stream(const std::string& text, ThinkingMode mode = ThinkingMode::kC
   }
   return show(events);
 }
+
+std::string stream_cut(const std::string& text) { return stream(text, ThinkingMode::kChat, true); }
 
 TEST(CompletionParserTest, ReadsReasoningContentAndCalls) {
   const auto parsed = parse_completion(
@@ -113,9 +110,9 @@ TEST(CompletionStreamTest, GivesTextAtOnceAndHoldsBackHalfMarkers) {
   EXPECT_EQ(show(stream.push("nk</thi")), "r(nk)");
   EXPECT_EQ(show(stream.push("s")), "r(</this)");
   EXPECT_EQ(show(stream.push("</think>An")), "c(An)");
-  EXPECT_EQ(show(stream.push("swer\n\n")), "c(swer)");
+  EXPECT_EQ(show(stream.push("swer \n\n")), "c(swer)");
   EXPECT_EQ(show(stream.push("<")), "");
-  EXPECT_EQ(show(stream.push("b>")), "c(\n\n<b>)");
+  EXPECT_EQ(show(stream.push("b>")), "c( \n\n<b>)");
   EXPECT_EQ(show(stream.push("\xF0\x9F\x90")), "");
   EXPECT_EQ(show(stream.push("\x8B")), "c(🐋)");
   EXPECT_EQ(show(stream.push(kEos.substr(0, 9))), "");
@@ -126,47 +123,94 @@ TEST(CompletionStreamTest, GivesTextAtOnceAndHoldsBackHalfMarkers) {
   EXPECT_EQ(show(stream.finish()), "");
 }
 
-TEST(CompletionStreamTest, StreamsTheArgumentsOfACall) {
+TEST(CompletionStreamTest, GivesACallWhenItIsWhole) {
   CompletionStream stream(ThinkingMode::kChat);
   EXPECT_EQ(show(stream.push("ok" + kOpen + "<｜DSML｜invoke name=\"f\">\n")), "c(ok)");
-  EXPECT_EQ(show(stream.push("<｜DSML｜parameter name=\"a\" string=\"true\">x\"")),
-            "[f:{\"a\": \"x\\\"");
-  EXPECT_EQ(show(stream.push("y</｜DSML｜para")), "y");
+  EXPECT_EQ(show(stream.push("<｜DSML｜parameter name=\"a\" string=\"true\">x\"")), "");
+  EXPECT_EQ(show(stream.push("y</｜DSML｜para")), "");
+  EXPECT_EQ(stream.tool_calls(), 0);
+  EXPECT_EQ(show(stream.push("meter>\n</｜DSML｜invoke>")), "[f:{\"a\": \"x\\\"y\"}]");
   EXPECT_EQ(stream.tool_calls(), 1);
-  EXPECT_EQ(show(stream.push("meter>\n</｜DSML｜invoke")), "\"}]");
-  EXPECT_EQ(show(stream.push(">\n" + kClose)), "");
+  EXPECT_EQ(show(stream.push("\n" + kClose)), "");
   EXPECT_EQ(show(stream.finish()), "$");
 }
 
-TEST(CompletionStreamTest, WhatIsNoCallIsContent) {
-  EXPECT_EQ(stream("a" + kOpen + "oops" + kEos), "c(a" + kOpen + "oops)$");
-  EXPECT_EQ(stream("a\n\n<｜DSML｜tool_calls" + kEos), "c(a\n\n<｜DSML｜tool_calls)$");
-  EXPECT_EQ(stream(kOpen + "<｜DSML｜invoke nome=\"f\">\n"),
-            "c(" + kOpen + "<｜DSML｜invoke nome=\"f\">\n)$");
+TEST(CompletionStreamTest, MarkupThatIsNoCallIsLeftOutAndItsWordsAreKept) {
+  EXPECT_EQ(stream("a" + kOpen + "oops" + kEos), "c(a\noops)$");
+  EXPECT_EQ(stream("a\n\n<｜DSML｜tool_calls" + kEos), "c(a)$");
+  EXPECT_EQ(stream(kOpen + "<｜DSML｜invoke nome=\"f\">\n"), "$");
+  EXPECT_EQ(stream("The tag <｜DSML｜invoke> begins a call."), "c(The tag begins a call.)$");
+  EXPECT_EQ(stream("The tag '<｜DSML｜invoke>' begins a call."),
+            "c(The tag '<｜DSML｜invoke>' begins a call.)$");
   EXPECT_EQ(stream("why" + kOpen + "no</think>b" + kEos, ThinkingMode::kThinking),
-            "r(why" + kOpen + "no)c(b)$");
+            "r(why\nno)c(b)$");
   const std::string call = invoke("f", parameter("a", "true", "b"));
   const std::string shown = "[f:{\"a\": \"b\"}]";
   EXPECT_EQ(stream(kOpen + call + "Done." + kEos), shown + "c(\nDone.)$");
   EXPECT_EQ(stream(kOpen + call + kClose + "\n" + kEos), shown + "$");
   EXPECT_EQ(stream(kOpen + call + kClose + "\nDone." + kEos), shown + "c(\nDone.)$");
   EXPECT_EQ(stream(kOpen + call + kClose + kOpen + call + kClose), shown + shown + "$");
-  EXPECT_EQ(stream(kOpen + call + "<｜DSML｜invoke oops" + kClose + kEos),
-            shown + "c(\n<｜DSML｜invoke oops" + kClose + ")$");
+  EXPECT_EQ(stream(kOpen + call + "<｜DSML｜invoke oops" + kClose + kEos), shown + "$");
 }
 
-TEST(CompletionStreamTest, CallsThatGoWrongAreNeverWhole) {
+TEST(CompletionStreamTest, ACallThatIsNotWholeIsNoCall) {
   const std::string begun = kOpen + "<｜DSML｜invoke name=\"f\">\n";
   const std::string valued = begun + "<｜DSML｜parameter name=\"a\" string=\"true\">";
-  EXPECT_EQ(stream(valued + "cut o"), "[f:{\"a\": \"cut o!$");
-  EXPECT_EQ(stream(valued + "cut o" + kEos), "[f:{\"a\": \"cut o!$");
-  EXPECT_EQ(stream(valued + "b</｜DSML｜parameter>\n"), "[f:{\"a\": \"b\"!$");
-  EXPECT_EQ(stream(valued + "b</｜DSML｜parameter>oops" + kEos), "[f:{\"a\": \"b\"!c(oops)$");
-  EXPECT_EQ(stream(begun + "<｜DSML｜parameter name=\"a\" string=\"false\">[1, "),
-            "[f:{\"a\": [1, !$");
-  EXPECT_EQ(stream(kOpen + invoke("f", parameter("a", "true", "b") + parameter("a", "true", "c"))),
-            "[f:{\"a\": \"b\"!c( name=\"a\" string=\"true\">c</｜DSML｜parameter>\n"
-            "</｜DSML｜invoke>\n)$");
+  EXPECT_EQ(stream(valued + "cut o"), "$");
+  EXPECT_EQ(stream(valued + "cut o" + kEos), "$");
+  EXPECT_EQ(stream(begun + "<｜DSML｜parameter name=\"a\" string=\"false\">[1, "), "$");
+  EXPECT_EQ(stream(begun + "{\"a\": 1}</｜DSML｜parameter>" + kClose), "[f:{\"a\": 1}]$");
+  EXPECT_EQ(stream(begun + "{\"a\": </｜DSML｜invoke>" + kClose), "$");
+  EXPECT_EQ(stream(kOpen + invoke("", parameter("a", "true", "b"))), "$");
+  EXPECT_EQ(stream(begun + "<｜DSML｜parameter string=\"true\">b</｜DSML｜parameter>\n" + kClose),
+            "$");
+  // Where the model ended by itself, its call ends too; where it was cut off, more was to come.
+  EXPECT_EQ(stream(valued + "b</｜DSML｜parameter>\n"), "[f:{\"a\": \"b\"}]$");
+  EXPECT_EQ(stream_cut(valued + "b</｜DSML｜parameter>\n"), "$");
+  EXPECT_EQ(stream_cut(valued + "b</｜DSML｜parameter>\n</｜DSML｜inv"), "$");
+  EXPECT_EQ(stream_cut(valued + "b</｜DSML｜parameter>\n</｜DSML｜invoke>"), "[f:{\"a\": \"b\"}]$");
+  EXPECT_EQ(stream_cut("a < b and <｜DS"), "c(a < b and <｜DS)$");
+}
+
+TEST(CompletionStreamTest, RepairsParameters) {
+  const auto read = [](const std::string& parameters) {
+    return stream(kOpen + invoke("f", parameters) + kClose);
+  };
+  EXPECT_EQ(
+      read(parameter("a", "true", "b") + parameter("c", "true", "d") + parameter("a", "true", "e")),
+      "[f:{\"a\": \"e\", \"c\": \"d\"}]$");
+  EXPECT_EQ(read(parameter("a", "True", "1") + parameter("b", "no", "1") + parameter("c", "", "1")),
+            "[f:{\"a\": \"1\", \"b\": 1, \"c\": 1}]$");
+  EXPECT_EQ(read("<｜DSML｜parameter string='true' name='a'>1</｜DSML｜parameter>"),
+            "[f:{\"a\": \"1\"}]$");
+  EXPECT_EQ(read("<｜DSML｜parameter name=a>1</｜DSML｜parametre>"), "[f:{\"a\": 1}]$");
+  EXPECT_EQ(read("<｜DSML｜parameter name=\"a\" string=\"true\"/>"), "[f:{\"a\": \"\"}]$");
+  EXPECT_EQ(read("<｜DSML｜parameter name=\"a\" string=\"true\">x</parameter>\n"),
+            "[f:{\"a\": \"x\"}]$");
+  EXPECT_EQ(read("<｜DSML｜parameter name=\"a\" string=\"true\">x\n  <｜DSML｜parameter name=\"b\" "
+                 "string=\"true\"> y </｜DSML｜parameter></｜DSML｜parameter>"),
+            "[f:{\"a\": \"x\", \"b\": \" y \"}]$");
+  EXPECT_EQ(
+      read("<｜DSML｜parameter name=\"o\">\n<｜DSML｜parameter name=\"b\">1</｜DSML｜parameter>\n"
+           "</｜DSML｜parameter>\n<｜DSML｜parameter name=\"c\">2</｜DSML｜parameter>"),
+      "[f:{\"o\": {\"b\": 1}, \"c\": 2}]$");
+  EXPECT_EQ(read("```json\n{\"a\": [1]}\n```\n"), "[f:{\"a\": [1]}]$");
+}
+
+// A tool may be asked to write markup into a file: only what has no end of its own ends elsewhere.
+TEST(CompletionStreamTest, AValueMayHoldMarkup) {
+  const std::string text =
+      "see </｜DSML｜invoke>\n</｜DSML｜tool_calls> and <｜DSML｜invoke name=\"g\">";
+  const std::string shown =
+      "see </｜DSML｜invoke>\\n</｜DSML｜tool_calls> and <｜DSML｜invoke name=\\\"g\\\">";
+  EXPECT_EQ(stream(kOpen + invoke("f", parameter("a", "true", text) + parameter("b", "true", "c")) +
+                   kClose),
+            "[f:{\"a\": \"" + shown + "\", \"b\": \"c\"}]$");
+  EXPECT_EQ(stream(kOpen +
+                   "<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" string=\"true\">b"
+                   "</｜DSML｜invoke>\n" +
+                   invoke("g", parameter("c", "true", "d")) + kClose),
+            "[f:{\"a\": \"b\"}][g:{\"c\": \"d\"}]$");
 }
 
 TEST(CompletionStreamTest, ValuesThatAreNotJsonBecomeStrings) {
@@ -186,6 +230,8 @@ TEST(CompletionStreamTest, ToleratesTheReasoningsOddEnds) {
   EXPECT_EQ(stream("never ends", thinking), "r(never ends)$");
   EXPECT_EQ(stream("why" + kOpen + invoke("f", "\n") + kClose + kEos, thinking), "r(why)[f:{}]$");
   EXPECT_EQ(stream("", thinking), "$");
+  EXPECT_EQ(stream(" <think>why</think>so"), "r(why)c(so)$");
+  EXPECT_EQ(stream("a <think> b"), "c(a <think> b)$");
   EXPECT_EQ(stream("a\xff"
                    "b\xe6"),
             "c(a\uFFFDb\uFFFD)$");

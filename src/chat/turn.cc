@@ -8,10 +8,10 @@
 #include <variant>
 
 #include "base/check.h"
+#include "chat/chat_markup.h"
 #include "checkpoint/config.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
-#include "chat/chat_markup.h"
 
 namespace hadal {
 namespace {
@@ -38,41 +38,51 @@ void ChatAnswer::add(const CompletionEvent& event) {
     case Kind::kContent:
       content += event.text;
       break;
-    case Kind::kToolCallBegin:
-      tool_calls.push_back({.name = event.text, .arguments = {}});
+    case Kind::kToolCall:
+      tool_calls.push_back({.name = event.name, .arguments = event.text});
       break;
-    case Kind::kToolCallArguments:
-      HADAL_CHECK(!tool_calls.empty());
-      tool_calls.back().arguments += event.text;
-      break;
-    case Kind::kToolCallEnd:
     case Kind::kFinish:
       break;
   }
 }
 
-AnswerReader::AnswerReader(const Tokenizer& tokenizer, ThinkingMode mode,
-                           std::vector<std::string> stop)
-    : detokenizer_(tokenizer),
-      stream_(mode),
-      stop_(std::move(stop)),
-      reasoning_(mode == ThinkingMode::kThinking) {
+AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ChatTurn& turn)
+    : tokenizer_(tokenizer),
+      eos_(tokenizer.find(markup::kEos)),
+      think_begin_(tokenizer.find(markup::kThinkBegin)),
+      think_end_(tokenizer.find(markup::kThinkEnd)),
+      show_special_tokens_(turn.show_special_tokens),
+      detokenizer_(tokenizer),
+      stream_(turn.thinking_mode, turn.tools),
+      stop_(turn.stop),
+      reasoning_(turn.thinking_mode == ThinkingMode::kThinking) {
   for (const std::string& entry : stop_) HADAL_CHECK(!entry.empty());
 }
 
 std::vector<CompletionEvent> AnswerReader::push(int32_t token) {
   if (done_) return {};
   ++tokens_;
-  auto events = filter(stream_.push(detokenizer_.push(token)));
+  std::vector<CompletionEvent> events;
+  if (!is_left_out(token)) events = filter(stream_.push(detokenizer_.push(token)));
   if (reasoning_) ++reasoning_tokens_;
   return events;
 }
 
-std::vector<CompletionEvent> AnswerReader::finish() {
+bool AnswerReader::is_left_out(int32_t token) const {
+  if (show_special_tokens_) return false;
+  if (token == think_begin_) return !stream_.takes_think_begin();
+  if (token == think_end_) return !stream_.takes_think_end();
+  const bool is_known = token >= 0 && token < tokenizer_.vocab_size();
+  return token != eos_ && is_known && tokenizer_.is_special(token);
+}
+
+std::vector<CompletionEvent> AnswerReader::finish(bool is_cut) {
   if (done_) return {};
-  auto events = filter(stream_.push(detokenizer_.finish()));
+  std::vector<CompletionEvent> events;
+  // Half a character at a token limit is nothing.
+  if (!is_cut) events = filter(stream_.push(detokenizer_.finish()));
   if (done_) return events;
-  for (auto& event : filter(stream_.finish())) events.push_back(std::move(event));
+  for (auto& event : filter(stream_.finish(is_cut))) events.push_back(std::move(event));
   return events;
 }
 
@@ -142,7 +152,7 @@ ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& 
                     const std::function<void(const CompletionEvent&)>& on_event,
                     const std::atomic<bool>* interrupted) {
   ChatResult result;
-  AnswerReader reader(tokenizer, turn.thinking_mode, turn.stop);
+  AnswerReader reader(tokenizer, turn);
   const auto deliver = [&](const std::vector<CompletionEvent>& events) {
     for (const CompletionEvent& event : events) {
       result.answer.add(event);
@@ -167,7 +177,7 @@ ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& 
       const FinishEvent& finish = std::get<FinishEvent>(*event);
       if (finish.error.has_value()) throw Error(*finish.error);
       const bool ended_here = reader.done();
-      deliver(reader.finish());
+      deliver(reader.finish(finish.reason != FinishReason::kStop));
       result.reason = ended_here ? FinishReason::kStop : finish.reason;
       result.prompt_tokens = finish.prompt_tokens;
       result.completion_tokens = ended_here ? reader.tokens() : finish.completion_tokens;

@@ -12,10 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/request.h"
 #include "chat/chat_encoding.h"
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
+#include "chat/tool_schemas.h"
+#include "engine/request.h"
 #include "text/detokenizer.h"
 #include "text/tokenizer.h"
 
@@ -35,6 +36,9 @@ struct ChatTurn {
   std::string cache_salt = {};            // as GenerateRequest::cache_salt
   int priority = 0;                       // as GenerateRequest::priority
   std::optional<double> timeout = {};     // seconds from its submission to its deadline
+  ToolSchemas tools = {};                 // of the tools that the request declares
+  // Control tokens that the model writes into its answer are part of it, instead of left out.
+  bool show_special_tokens = false;
 };
 
 // What the events of a turn add up to.
@@ -46,14 +50,20 @@ struct ChatAnswer {
   void add(const CompletionEvent& event);
 };
 
-// The tokens of one answer, as events. No events come after kFinish.
+// The tokens of one answer, as events. No events come after kFinish. A control token in the middle
+// of an answer (a role, the begin of a sentence) is left out; <think> and </think> mean what they
+// say where they may stand, are text within the value of a tool's parameter, and are left out
+// elsewhere.
 class AnswerReader {
  public:
-  AnswerReader(const Tokenizer& tokenizer, ThinkingMode mode, std::vector<std::string> stop);
+  // `turn` is read for how its answer is to be read: thinking_mode, stop, tools,
+  // show_special_tokens.
+  AnswerReader(const Tokenizer& tokenizer, const ChatTurn& turn);
 
   std::vector<CompletionEvent> push(int32_t token);
-  // After the last token; what was held back, and kFinish.
-  std::vector<CompletionEvent> finish();
+  // After the last token; what was held back, and kFinish. `is_cut`: the answer did not end by
+  // itself.
+  std::vector<CompletionEvent> finish(bool is_cut);
 
   // The answer ended by itself (a stop string, or text that ends it): the request can be cancelled.
   bool done() const { return done_; }
@@ -62,9 +72,15 @@ class AnswerReader {
   int tool_calls() const { return stream_.tool_calls(); }
 
  private:
+  bool is_left_out(int32_t token) const;
   std::vector<CompletionEvent> filter(std::vector<CompletionEvent> events);
   void release_content(std::vector<CompletionEvent>& events);
 
+  const Tokenizer tokenizer_;
+  const std::optional<int32_t> eos_;
+  const std::optional<int32_t> think_begin_;
+  const std::optional<int32_t> think_end_;
+  const bool show_special_tokens_;
   Detokenizer detokenizer_;
   CompletionStream stream_;
   std::vector<std::string> stop_;

@@ -22,14 +22,9 @@ void AnswerPrinter::print(const CompletionEvent& event) {
     case CompletionEvent::Kind::kContent:
       write_content(event.text);
       break;
-    case CompletionEvent::Kind::kToolCallBegin:
-      write_content(fmt::format("{}[calls {} ", content_ends_line_ ? "" : "\n", event.text));
-      break;
-    case CompletionEvent::Kind::kToolCallArguments:
-      write_content(event.text);
-      break;
-    case CompletionEvent::Kind::kToolCallEnd:
-      write_content(event.complete ? "]\n" : " (cut off)]\n");
+    case CompletionEvent::Kind::kToolCall:
+      write_content(fmt::format("{}[calls {} {}]\n", content_ends_line_ ? "" : "\n", event.name,
+                                event.text));
       break;
     case CompletionEvent::Kind::kFinish:
       break;

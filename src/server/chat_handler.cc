@@ -41,7 +41,7 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
         identity_(make_completion_identity(model_name)),
         logprobs_(tokenizer, request_.turn.sampling.top_logprobs.has_value()),
         chunks_(identity_, logprobs_, request_.include_usage),
-        reader_(tokenizer, request_.turn.thinking_mode, request_.turn.stop) {}
+        reader_(tokenizer, request_.turn) {}
 
   void start() {
     exchange_->on_abandoned([self = shared_from_this()] {
@@ -89,7 +89,7 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
         fail({.status = 503, .message = "the server is shutting down", .code = "unavailable"});
       } else {
         cached_tokens_ = end.cached_tokens;
-        deliver(reader_.finish());
+        deliver(reader_.finish(end.reason != FinishReason::kStop));
         finish(end.reason, end.completion_tokens);
       }
     } catch (const std::exception& error) {

@@ -105,19 +105,15 @@ std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
     case Kind::kContent:
       delta["content"] = completion_event.text;
       break;
-    case Kind::kToolCallBegin:
-      delta["tool_calls"] = ordered_json::array(
-          {{{"index", completion_event.tool_call},
-            {"id", make_id("call_")},
-            {"type", "function"},
-            {"function", {{"name", completion_event.text}, {"arguments", ""}}}}});
-      break;
-    case Kind::kToolCallArguments:
+    case Kind::kToolCall:
       delta["tool_calls"] =
           ordered_json::array({{{"index", completion_event.tool_call},
-                                {"function", {{"arguments", completion_event.text}}}}});
+                                {"id", make_id("call_")},
+                                {"type", "function"},
+                                {"function",
+                                 {{"name", completion_event.name},
+                                  {"arguments", completion_event.text}}}}});
       break;
-    case Kind::kToolCallEnd:
     case Kind::kFinish:
       return {};
   }

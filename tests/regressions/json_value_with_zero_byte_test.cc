@@ -17,7 +17,7 @@ TEST(JsonValueWithZeroByteTest, IsPassedAsAString) {
   CompletionStream stream(ThinkingMode::kChat);
   std::string arguments;
   for (const CompletionEvent& event : stream.push(completion)) {
-    if (event.kind == CompletionEvent::Kind::kToolCallArguments) arguments += event.text;
+    if (event.kind == CompletionEvent::Kind::kToolCall) arguments += event.text;
   }
   EXPECT_EQ(arguments, "{\"a\": \"1\\u00007\"}");
   EXPECT_TRUE(is_json(arguments));

@@ -5,11 +5,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "golden_lines.h"
 #include "chat/chat_encoding.h"
+#include "chat/chat_markup.h"
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
 #include "chat/text_lines.h"
+#include "golden_lines.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -61,7 +62,6 @@ TEST(ChatGoldenTest, ParsesEveryCompletionExactly) {
 
 struct Collected {
   ParsedCompletion completion;
-  int unfinished_calls = 0;
   int finishes = 0;
 };
 
@@ -77,15 +77,9 @@ void collect(const std::vector<CompletionEvent>& events, Collected& into) {
       case Kind::kContent:
         into.completion.content += event.text;
         break;
-      case Kind::kToolCallBegin:
+      case Kind::kToolCall:
         EXPECT_EQ(event.tool_call, static_cast<int>(calls.size()));
-        calls.push_back({.name = event.text, .arguments = ""});
-        break;
-      case Kind::kToolCallArguments:
-        calls.back().arguments += event.text;
-        break;
-      case Kind::kToolCallEnd:
-        into.unfinished_calls += event.complete ? 0 : 1;
+        calls.push_back({.name = event.name, .arguments = event.text});
         break;
       case Kind::kFinish:
         ++into.finishes;
@@ -112,14 +106,13 @@ TEST(ChatGoldenTest, StreamedEventsAddUpToTheParsedMessage) {
       }
       collect(stream.finish(), collected);
       EXPECT_EQ(collected.finishes, 1);
-      EXPECT_EQ(collected.unfinished_calls, 0);
       EXPECT_EQ(dump_json(completion_message(collected.completion)), dump_json(line["parsed"]));
     }
   }
 }
 
-// Cut off anywhere, as by a token limit, no marker leaks into content that came before it, and
-// calls that were begun say that they are not whole.
+// Cut off anywhere, as by a token limit, no marker leaks into content, and a call is whole or not
+// given.
 TEST(ChatGoldenTest, StreamSurvivesBeingCutOffAnywhere) {
   for (const auto& line : read_golden_lines("chat/parse.jsonl")) {
     if (line.contains("malformed")) continue;
@@ -132,15 +125,14 @@ TEST(ChatGoldenTest, StreamSurvivesBeingCutOffAnywhere) {
       collect(stream.push(std::string_view(text).substr(0, size)), collected);
       const std::string certain = collected.completion.content;
       EXPECT_TRUE(parsed["content"].get<std::string>().starts_with(certain));
-      collect(stream.finish(), collected);
+      collect(stream.finish(true), collected);
+      EXPECT_EQ(collected.completion.content.find(markup::kDsml), std::string::npos);
       EXPECT_EQ(collected.finishes, 1);
       const auto& calls = collected.completion.tool_calls;
       for (size_t i = 0; i < calls.size(); ++i) {
         const auto& function = parsed["tool_calls"][i]["function"];
         EXPECT_EQ(calls[i].name, function["name"].get<std::string>());
-        if (i + 1 < calls.size() || collected.unfinished_calls == 0) {
-          EXPECT_EQ(calls[i].arguments, function["arguments"].get<std::string>());
-        }
+        EXPECT_EQ(calls[i].arguments, function["arguments"].get<std::string>());
       }
     }
   }
