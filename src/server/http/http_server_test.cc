@@ -1,4 +1,4 @@
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 
 #include <condition_variable>
 #include <gtest/gtest.h>
