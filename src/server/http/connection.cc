@@ -34,6 +34,10 @@ constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
 constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
 constexpr milliseconds kDiscardTime{3000};
 
+ApiError shutting_down() {
+  return {.status = 503, .message = "the server is shutting down", .code = "unavailable"};
+}
+
 std::string head_text(const HttpResponse& response, std::string_view framing, bool keep_open) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) + " ";
   text += http_status_text(response.status);
@@ -108,22 +112,42 @@ asio::awaitable<void> Connection::refuse(std::shared_ptr<Connection> self) {
 }
 
 void Connection::close_if_idle() {
-  if (idle_) stream_.cancel();
+  if (idle_ && !input_waits()) close();
 }
 
-void Connection::abandon() {
+void Connection::refuse_incomplete() {
+  if (!idle_ && !reading_) return;
+  refused_ = true;
+  // After what has been read already: the next read would not be cancelled.
+  asio::post(server_.io, [self = shared_from_this()] { self->stream_.cancel(); });
+}
+
+void Connection::refuse_unanswered() {
+  if (answer_ == nullptr) return;
+  if (answer_->head.has_value()) {
+    close();
+  } else {
+    answer_->answer_instead(api_error_response(shutting_down()));
+  }
+}
+
+// Not only what is under way now ends, as by cancel(), but also what the coroutines do next.
+void Connection::close() {
   if (answer_ != nullptr) answer_->abandon();
-  stream_.cancel();
+  stream_.close();
 }
 
 asio::awaitable<void> Connection::run() {
-  while (!server_.stopping) {
+  // What was sent before the end began is still answered.
+  while (!server_.stopping || input_waits()) {
     if (!co_await wait_for_request()) break;
     Parser parser;
     if (!co_await read_request(parser)) break;
     const bool keep_open = co_await answer(parser);
     if (!keep_open) break;
   }
+  // Closing with unread input would reset the connection and take the end of the answer away.
+  if (buffer_.size() > 0 || input_waits()) co_await discard_input();
   error_code ignored;
   stream_.socket().shutdown(Tcp::socket::shutdown_both, ignored);
   stream_.close();
@@ -144,6 +168,7 @@ asio::awaitable<bool> Connection::read_request(Parser& parser) {
   parser.header_limit(static_cast<uint32_t>(server_.options.max_header_bytes));
   parser.body_limit(server_.options.max_body_bytes);
   started_ = Clock::now();
+  reading_ = true;
   stream_.expires_after(server_.options.read_timeout);
   {
     const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kResult);
@@ -162,11 +187,14 @@ asio::awaitable<bool> Connection::read_request(Parser& parser) {
     co_await report_read_error(error);
     co_return false;
   }
+  reading_ = false;
   co_return true;
 }
 
 asio::awaitable<void> Connection::report_read_error(const error_code error) {
-  const std::optional<ApiError> api = read_error(error, server_.options);
+  reading_ = false;
+  std::optional<ApiError> api = read_error(error, server_.options);
+  if (refused_ && error == asio::error::operation_aborted) api = shutting_down();
   if (!api.has_value()) co_return;
   log({.method = "-", .path = "-", .status = api->status, .error = api->message});
   // A timeout has closed the stream; only a dead socket is left then.
@@ -182,7 +210,15 @@ asio::awaitable<void> Connection::send_error(ApiError api) {
       response.body;
   const auto [write_error, written] =
       co_await asio::async_write(stream_, asio::buffer(text), kResult);
-  if (write_error) co_return;
+  if (!write_error) co_await discard_input();
+}
+
+bool Connection::input_waits() {
+  error_code ignored;
+  return stream_.socket().available(ignored) > 0;
+}
+
+asio::awaitable<void> Connection::discard_input() {
   error_code ignored;
   stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
   stream_.expires_after(kDiscardTime);
@@ -218,7 +254,7 @@ asio::awaitable<bool> Connection::answer(Parser& parser) {
 
   watching_ = true;
   asio::co_spawn(server_.io, watch(shared_from_this(), answer), asio::detached);
-  const bool sent = co_await send(*answer, keep_alive && !server_.stopping, chunked, head_only);
+  const bool sent = co_await send(*answer, keep_alive, chunked, head_only);
   answer->abandon();
   answer_ = nullptr;
   if (watching_) {
@@ -276,11 +312,12 @@ asio::awaitable<bool> Connection::send(Answer& answer, bool keep_open, bool chun
       const HttpResponse& head = *answer.head;
       if (!answer.streaming) {
         text = head_text(head, "Content-Length: " + std::to_string(head.body.size()) + "\r\n",
-                         keep_open);
+                         keep_open && !server_.stopping);
         if (!head_only) text += head.body;
         co_return co_await write(text);
       }
-      text = head_text(head, chunked ? "Transfer-Encoding: chunked\r\n" : "", keep_open && chunked);
+      text = head_text(head, chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                       keep_open && chunked && !server_.stopping);
     }
     const bool last = answer.ended;
     const std::string part = std::exchange(answer.unsent, {});

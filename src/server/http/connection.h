@@ -52,9 +52,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Answers that the server is full.
   static boost::asio::awaitable<void> refuse(std::shared_ptr<Connection> self);
 
-  // At shutdown: closes a connection between requests, and lets others end their request.
-  void close_if_idle();
-  void abandon();
+  // At shutdown, one after the other as patience goes down. Each concerns only connections in the
+  // state it names.
+  void close_if_idle();      // between requests, and none has come
+  void refuse_incomplete();  // a request that is still arriving
+  void refuse_unanswered();  // an answer that has not begun hears 503, one that has breaks off
+  void close();              // whatever is under way
 
  private:
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
@@ -63,6 +66,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<bool> read_request(Parser& parser);
   boost::asio::awaitable<void> report_read_error(boost::system::error_code error);
+  bool input_waits();  // sent by the client, and not looked at
+  // Takes what the client still sends, for a while.
+  boost::asio::awaitable<void> discard_input();
   // Answers and closes, reading on for a while: closing with unread input would reset the
   // connection and take the answer away from a client that is still sending.
   boost::asio::awaitable<void> send_error(ApiError api);
@@ -84,6 +90,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::beast::flat_buffer buffer_;
   std::chrono::steady_clock::time_point started_;  // of the present request
   bool idle_ = false;                              // between requests
+  bool reading_ = false;                           // a request that is not whole
+  bool refused_ = false;                           // the request that is being read
   std::shared_ptr<Answer> answer_;                 // of the present request
   bool watching_ = false;
   boost::asio::steady_timer watch_ended_;

@@ -37,6 +37,16 @@ struct Answer {
     if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
     wake();
   }
+
+  // An answer that has not begun becomes this one, and its handler hears that nobody waits for its
+  // own any more.
+  void answer_instead(HttpResponse response) {
+    if (abandoned || ended || streaming) return;
+    head = std::move(response);
+    ended = true;
+    if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
+    wake();
+  }
 };
 
 // The handler's end of `answer`. Keeps the loop of `io` alive while anyone holds it; dropping it

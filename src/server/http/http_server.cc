@@ -1,7 +1,6 @@
 #include "server/http/http_server.h"
 
 #include <chrono>
-#include <csignal>
 #include <exception>
 #include <string>
 #include <utility>
@@ -11,7 +10,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/error.h"
@@ -27,6 +26,10 @@ using boost::system::error_code;
 // Errors as values: a failed accept is no exception here.
 constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 
+// At shutdown: for a request that has begun to arrive, and for the last answers to be written.
+constexpr std::chrono::milliseconds kArrivalTime{3000};
+constexpr std::chrono::milliseconds kLastWords{500};
+
 }  // namespace
 
 struct HttpServer::Impl {
@@ -35,17 +38,14 @@ struct HttpServer::Impl {
 
   void listen();
   asio::awaitable<void> accept();
-  asio::awaitable<void> watch_signals();
-  asio::awaitable<void> enforce_shutdown();
+  void add(Tcp::socket socket);
   void begin_stop();
-  void abandon_all();
+  asio::awaitable<void> enforce_shutdown();
 
   ConnectionContext context;
   Tcp::acceptor acceptor{context.io};
-  asio::signal_set signals{context.io};
-  asio::steady_timer patience{context.io};
+  asio::steady_timer patience{context.io};  // cancelled when there is nothing to wait for
   bool impatient = false;
-  bool abandoned = false;  // nothing is left to be stopped
 };
 
 namespace {
@@ -109,39 +109,44 @@ void HttpServer::Impl::listen() {
 asio::awaitable<void> HttpServer::Impl::accept() {
   while (!context.stopping) {
     auto [error, socket] = co_await acceptor.async_accept(kResult);
-    if (context.stopping) break;
-    if (error) {
+    if (error && !context.stopping) {
       // Out of file descriptors, most likely: wait for connections to end.
       asio::steady_timer pause(context.io, std::chrono::milliseconds(100));
       co_await pause.async_wait(kResult);
-      continue;
+    } else if (!error) {
+      add(std::move(socket));
     }
-    socket.set_option(Tcp::no_delay(true), error);
-    const bool full =
-        context.open.size() >= static_cast<size_t>(std::max(1, context.options.max_connections));
-    const auto connection = std::make_shared<Connection>(context, std::move(socket));
-    asio::co_spawn(context.io,
-                   full ? Connection::refuse(connection) : Connection::serve(connection),
-                   asio::detached);
   }
 }
 
-asio::awaitable<void> HttpServer::Impl::watch_signals() {
-  // begin_stop may run to its end at once; a wait begun after that would never end.
-  while (!abandoned) {
-    const auto [error, signal] = co_await signals.async_wait(kResult);
-    if (error) co_return;
-    begin_stop();
-  }
+void HttpServer::Impl::add(Tcp::socket socket) {
+  error_code ignored;
+  socket.set_option(Tcp::no_delay(true), ignored);
+  const bool full =
+      context.open.size() >= static_cast<size_t>(std::max(1, context.options.max_connections));
+  const auto connection = std::make_shared<Connection>(context, std::move(socket));
+  asio::co_spawn(context.io, full ? Connection::refuse(connection) : Connection::serve(connection),
+                 asio::detached);
 }
 
 asio::awaitable<void> HttpServer::Impl::enforce_shutdown() {
-  patience.expires_after(context.options.shutdown_timeout);
-  if (!impatient && !context.open.empty()) co_await patience.async_wait(kResult);
-  abandon_all();
-  abandoned = true;
-  error_code ignored;
-  signals.clear(ignored);
+  // What was accepted a moment ago is not among the open connections yet.
+  co_await asio::post(context.io, asio::use_awaitable);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto timeout = context.options.shutdown_timeout;
+  const auto waits = [this] { return !impatient && !context.open.empty(); };
+
+  patience.expires_at(begin + std::min(timeout, kArrivalTime));
+  if (waits()) co_await patience.async_wait(kResult);
+  for (Connection* connection : context.open) connection->refuse_incomplete();
+
+  patience.expires_at(begin + timeout);
+  if (waits()) co_await patience.async_wait(kResult);
+  for (Connection* connection : context.open) connection->refuse_unanswered();
+
+  patience.expires_after(kLastWords);
+  if (!context.open.empty()) co_await patience.async_wait(kResult);
+  for (Connection* connection : context.open) connection->close();
 }
 
 void HttpServer::Impl::begin_stop() {
@@ -150,14 +155,17 @@ void HttpServer::Impl::begin_stop() {
     patience.cancel();
     return;
   }
-  error_code ignored;
-  acceptor.close(ignored);
+  // Those that the system has accepted already would be reset with the acceptor.
+  error_code error;
+  acceptor.non_blocking(true, error);
+  while (!error) {
+    Tcp::socket socket(context.io);
+    acceptor.accept(socket, error);
+    if (!error) add(std::move(socket));
+  }
+  acceptor.close(error);
   for (Connection* connection : context.open) connection->close_if_idle();
   asio::co_spawn(context.io, enforce_shutdown(), asio::detached);
-}
-
-void HttpServer::Impl::abandon_all() {
-  for (Connection* connection : context.open) connection->abandon();
 }
 
 HttpServer::HttpServer(const ServerOptions& options, HttpHandler handler)
@@ -172,11 +180,6 @@ void HttpServer::stop() {
 }
 
 void HttpServer::run() {
-  if (impl_->context.options.handle_signals) {
-    impl_->signals.add(SIGINT);
-    impl_->signals.add(SIGTERM);
-    asio::co_spawn(impl_->context.io, impl_->watch_signals(), asio::detached);
-  }
   asio::co_spawn(impl_->context.io, impl_->accept(), asio::detached);
   for (;;) {
     try {

@@ -1,5 +1,5 @@
-// The HTTP/1.1 server beneath the routes: the listening socket, the number of connections, signals
-// and an orderly end. What happens on a connection is connection.h's; knows no route and no engine.
+// The HTTP/1.1 server beneath the routes: the listening socket, the number of connections and
+// an orderly end. What happens on a connection is connection.h's; knows no route and no engine.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,9 @@ class HttpServer {
   // Serves until stop(), then until the last exchange is answered and dropped. Call it once.
   void run();
 
-  // Stops accepting, lets running exchanges end within ServerOptions::shutdown_timeout, abandons
-  // the rest; a second call abandons them at once. From any thread.
+  // Stops accepting, closes idle connections, lets requests arrive for three seconds more and
+  // running exchanges end within ServerOptions::shutdown_timeout, and abandons the rest; a second
+  // call abandons them at once. From any thread.
   void stop();
 
   struct Impl;  // known to http_server.cc alone
