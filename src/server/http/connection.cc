@@ -33,6 +33,7 @@ constexpr size_t kReadAhead = size_t{16} << 10;     // of a pipelined request, w
 constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
 constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
 constexpr milliseconds kDiscardTime{3000};
+constexpr milliseconds kLastDiscardTime{500};  // when the server ends
 
 ApiError shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .code = "unavailable"};
@@ -112,7 +113,10 @@ asio::awaitable<void> Connection::refuse(std::shared_ptr<Connection> self) {
 }
 
 void Connection::close_if_idle() {
-  if (idle_ && !input_waits()) close();
+  // After what has been read already: its connection is not idle, and does not know it yet.
+  asio::post(server_.io, [self = shared_from_this()] {
+    if (self->idle_ && !self->input_waits()) self->close();
+  });
 }
 
 void Connection::refuse_incomplete() {
@@ -221,7 +225,7 @@ bool Connection::input_waits() {
 asio::awaitable<void> Connection::discard_input() {
   error_code ignored;
   stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
-  stream_.expires_after(kDiscardTime);
+  stream_.expires_after(server_.stopping ? kLastDiscardTime : kDiscardTime);
   size_t discarded = 0;
   while (discarded < kMaxDiscarded) {
     buffer_.clear();

@@ -66,7 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<bool> read_request(Parser& parser);
   boost::asio::awaitable<void> report_read_error(boost::system::error_code error);
-  bool input_waits();  // sent by the client, and not looked at
+  bool input_waits();  // sent by the client, and not read
   // Takes what the client still sends, for a while.
   boost::asio::awaitable<void> discard_input();
   // Answers and closes, reading on for a while: closing with unread input would reset the
