@@ -1,10 +1,9 @@
 #include "base/leftovers.h"
 
-#include <fcntl.h>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <sys/wait.h>
@@ -38,23 +37,31 @@ void in_child(const Live& live) {
 
 class LeftoversTest : public testing::Test {
  protected:
+  // No ScratchDirectory: a child would take it back as its own.
+  LeftoversTest() {
+    std::string name = (fs::path(testing::TempDir()) / "hadal-leftovers-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  ~LeftoversTest() override { fs::remove_all(folder_); }
+
   size_t files() const {
     return static_cast<size_t>(
-        std::distance(fs::directory_iterator(scratch_.path()), fs::directory_iterator()));
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
-  void put(const std::string& name) const { std::ofstream(scratch_.path() / name) << "x"; }
+  void put(const std::string& name) const { std::ofstream(folder_ / name) << "x"; }
 
-  ScratchDirectory scratch_{testing::TempDir(), "hadal-leftovers-"};
+  fs::path folder_;
 };
 
 TEST_F(LeftoversTest, TakesBackTheNewestFirst) {
   in_child([&] {
     const Leftover outer([&] { put("outer"); },
                          [&] {
-                           fs::remove(scratch_.path() / "outer");
-                           if (fs::exists(scratch_.path() / "inner")) put("wrong order");
+                           fs::remove(folder_ / "outer");
+                           if (fs::exists(folder_ / "inner")) put("wrong order");
                          });
-    const Leftover inner([&] { put("inner"); }, [&] { fs::remove(scratch_.path() / "inner"); });
+    const Leftover inner([&] { put("inner"); }, [&] { fs::remove(folder_ / "inner"); });
     end_by_signal();
   });
   EXPECT_EQ(files(), 0U);
@@ -62,15 +69,14 @@ TEST_F(LeftoversTest, TakesBackTheNewestFirst) {
 
 TEST_F(LeftoversTest, LeavesWhatIsKeptOrDroppedOrNeverWasMade) {
   in_child([&] {
-    Leftover kept([&] { put("kept"); }, [&] { fs::remove(scratch_.path() / "kept"); });
+    Leftover kept([&] { put("kept"); }, [&] { fs::remove(folder_ / "kept"); });
     kept.keep([] {});
     {
-      const Leftover dropped([&] { put("dropped"); },
-                             [&] { fs::remove(scratch_.path() / "dropped"); });
+      const Leftover dropped([&] { put("dropped"); }, [&] { fs::remove(folder_ / "dropped"); });
     }
     try {
       const Leftover never([] { throw std::runtime_error("full"); },
-                           [&] { fs::remove(scratch_.path() / "dropped"); });
+                           [&] { fs::remove(folder_ / "dropped"); });
     } catch (const std::runtime_error&) {
       put("seen");
     }
@@ -81,22 +87,22 @@ TEST_F(LeftoversTest, LeavesWhatIsKeptOrDroppedOrNeverWasMade) {
 
 TEST_F(LeftoversTest, AFileThatIsNotCommittedGoes) {
   in_child([&] {
-    AtomicFile committed(scratch_.path() / "committed");
+    AtomicFile committed(folder_ / "committed");
     committed.write("whole");
     committed.commit();
-    AtomicFile cut(scratch_.path() / "cut");
+    AtomicFile cut(folder_ / "cut");
     cut.write("half");
     end_by_signal();
   });
   EXPECT_EQ(files(), 1U);
-  EXPECT_EQ(read_text_file(scratch_.path() / "committed", 100), "whole");
+  EXPECT_EQ(read_text_file(folder_ / "committed", 100), "whole");
 }
 
 TEST_F(LeftoversTest, ScratchDirectoriesGoWithTheirFiles) {
   in_child([&] {
-    const ScratchDirectory by_signal(scratch_.path(), "a-");
+    const ScratchDirectory by_signal(folder_, "a-");
     std::ofstream(by_signal.path() / "file") << "x";
-    { const ScratchDirectory by_scope(scratch_.path(), "b-"); }
+    { const ScratchDirectory by_scope(folder_, "b-"); }
     end_by_signal();
   });
   EXPECT_EQ(files(), 0U);

@@ -11,6 +11,7 @@
 #include <pty.h>
 #include <random>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <thread>
@@ -148,14 +149,18 @@ TEST(InterruptedTest, RunEndsThoughItsOutputIsStuck) {
     write_bytes(scratch.path("in"), input);
     const int in = ::open(scratch.path("in").c_str(), O_RDONLY | O_CLOEXEC);
     std::array<int, 2> ends = {-1, -1};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-    const std::string filling(4096, 'x');
-    while (::write(ends[1], filling.data(), filling.size()) > 0) {
-    }
-    ::fcntl(ends[1], F_SETFL, 0);
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    constexpr int kPage = 4096;
+    constexpr int kLongAnswer = 200;
+    ASSERT_EQ(::fcntl(ends[1], F_SETPIPE_SZ, kPage), kPage);
     const pid_t pid = start_hadal({"run", "--threads", "1"}, in, ends[1], -1);
     ::close(in);
     ::close(ends[1]);
+    for (int waiting = 0; waiting < kPage - kLongAnswer;) {
+      ASSERT_EQ(::ioctl(ends[0], FIONREAD, &waiting), 0);
+      ASSERT_EQ(::waitpid(pid, nullptr, WNOHANG), 0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     // Ctrl-C first stops the answer, then ends the program.
     do {
       ::kill(pid, signal);
