@@ -81,12 +81,16 @@ std::string read_text_file(const std::filesystem::path& path, size_t max_bytes) 
   return text;
 }
 
-AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
-  std::string name = path.string() + ".tmp-XXXXXX";
-  fd_ = ::mkstemp(name.data());
-  if (fd_ < 0) throw_system_error(path, "cannot be written", errno);
-  temporary_ = name;
-}
+AtomicFile::AtomicFile(const std::filesystem::path& path)
+    : path_(path),
+      leftover_(
+          [this] {
+            std::string name = path_.string() + ".tmp-XXXXXX";
+            fd_ = ::mkostemp(name.data(), O_CLOEXEC);
+            if (fd_ < 0) throw_system_error(path_, "cannot be written", errno);
+            temporary_ = name;
+          },
+          [this] { ::unlink(temporary_.c_str()); }) {}
 
 AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -119,9 +123,11 @@ void AtomicFile::commit() {
   }
   ::close(fd_);
   fd_ = -1;
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    throw_system_error(path_, "cannot be renamed into place", errno);
-  }
+  leftover_.keep([this] {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+      throw_system_error(path_, "cannot be renamed into place", errno);
+    }
+  });
   temporary_.clear();
 }
 

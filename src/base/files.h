@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/leftovers.h"
 
 namespace hadal {
 
@@ -21,7 +22,8 @@ namespace hadal {
 std::string read_text_file(const std::filesystem::path& path, size_t max_bytes);
 
 // A file that comes into being whole or not at all: written under a temporary name in the same
-// folder, flushed, and renamed by commit(). Without commit() the destructor removes it.
+// folder, flushed, and renamed by commit(). Without commit() the destructor removes it, and so does
+// an end by a signal.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);
@@ -40,6 +42,7 @@ class AtomicFile {
   std::filesystem::path path_;
   std::filesystem::path temporary_;
   int fd_ = -1;
+  Leftover leftover_;
 };
 
 }  // namespace hadal

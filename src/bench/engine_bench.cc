@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/leftovers.h"
 #include "bench/engine_client.h"
 #include "bench/timing.h"
 #include "checkpoint/checkpoint.h"
@@ -24,30 +25,19 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-// A directory that goes with this object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "hadal-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      throw Error({.code = ErrorCode::kUnavailable,
-                   .where = std::filesystem::temp_directory_path().string(),
-                   .what = "takes no directory for the disk tier",
-                   .remedy = "set TMPDIR to a directory that can be written"});
-    }
-    path_ = name;
+// For the disk tier. What std::filesystem::temp_directory_path throws for a TMPDIR that is none is
+// said like any other directory that cannot be used.
+std::unique_ptr<ScratchDirectory> disk_tier_directory() {
+  try {
+    return std::make_unique<ScratchDirectory>(std::filesystem::temp_directory_path(),
+                                              "hadal-bench-");
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error({.code = ErrorCode::kUnavailable,
+                 .where = error.path1().string(),
+                 .what = "takes no directory for the disk tier",
+                 .remedy = "set TMPDIR to a directory that can be written"});
   }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+}
 
 // Ready when the request has ended. Its tokens wake nobody: whoever waits for them would take time
 // from the very processors that are measured.
@@ -170,13 +160,13 @@ FirstTokenFigures EngineBench::first_token() {
 }
 
 RestartFigures EngineBench::restart() {
-  const TemporaryDirectory directory;
+  const std::unique_ptr<ScratchDirectory> directory = disk_tier_directory();
   RestartFigures figures;
   std::vector<int32_t> first_answer;
   for (const bool again : {false, true}) {
     say(again ? "the same prompt after a restart" : "a prompt into the disk tier");
     EngineOptions engine_settings = engine_options();
-    engine_settings.kv_disk = directory.path();
+    engine_settings.kv_disk = directory->path();
     Engine engine(checkpoint_, engine_settings);
     figures.prompt_tokens = std::min(options_.restart_prompt, engine.max_context() / 2);
     const Clock::time_point begin = Clock::now();

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "base/tensor.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/config_presets.h"
@@ -130,35 +132,36 @@ void remove_own_files(const fs::path& directory) {
   fs::remove(directory / kMarkerFile, ignored);
 }
 
-// The directory being written. Until finish() its destructor takes back what was written.
+// The directory being written. Until finish() its destructor, or an end by a signal, takes back
+// what was written.
 class Target {
  public:
   explicit Target(const fs::path& directory) : directory_(directory) {
     std::error_code error;
     const fs::file_status status = fs::status(directory, error);
-    if (fs::exists(status)) {
-      claim(status);
-      return;
-    }
-    if (error && error != std::errc::no_such_file_or_directory) {
+    if (!fs::exists(status) && error && error != std::errc::no_such_file_or_directory) {
       throw_system_error(directory, "cannot be examined", error.value());
     }
-    created_ = true;
-    fs::create_directories(directory, error);
-    if (error) throw_system_error(directory, "cannot be created", error.value());
+    leftover_.emplace(
+        [&] {
+          if (fs::exists(status)) {
+            claim(status);
+          } else {
+            create();
+          }
+        },
+        [this] { take_back(); });
   }
   ~Target() {
-    if (finished_) return;
-    remove_own_files(directory_);
-    if (created_) {
-      std::error_code ignored;
-      fs::remove(directory_, ignored);
-    }
+    if (!finished_) take_back();
   }
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
 
-  void finish() { finished_ = true; }
+  void finish() {
+    leftover_->keep([] {});
+    finished_ = true;
+  }
 
   // Throws before anything is written when the file system has less than `bytes` to spare.
   void require_space(uint64_t bytes) const {
@@ -196,9 +199,25 @@ class Target {
     remove_own_files(directory_);
   }
 
+  void create() {
+    std::error_code error;
+    fs::create_directories(directory_, error);
+    if (error) throw_system_error(directory_, "cannot be created", error.value());
+    created_ = true;
+  }
+
+  void take_back() const {
+    remove_own_files(directory_);
+    if (created_) {
+      std::error_code ignored;
+      fs::remove(directory_, ignored);
+    }
+  }
+
   fs::path directory_;
   bool created_ = false;
   bool finished_ = false;
+  std::optional<Leftover> leftover_;
 };
 
 void write_file(const fs::path& path, std::string_view text) {

@@ -15,7 +15,9 @@ AnswerPrinter::AnswerPrinter()
 void AnswerPrinter::print(const CompletionEvent& event) {
   switch (event.kind) {
     case CompletionEvent::Kind::kReasoning:
-      if (!reasoning_ && dim_) write_err("\x1b[2m");
+      if (!reasoning_ && dim_) {
+        dimmed_.emplace([] { write_err("\x1b[2m"); }, [] { try_write_err("\x1b[0m\n"); });
+      }
       reasoning_ = true;
       write_err(errors_are_terminal() ? terminal_safe(event.text) : event.text);
       break;
@@ -44,6 +46,7 @@ void AnswerPrinter::finish(const ChatResult& result) {
 
 void AnswerPrinter::end_reasoning() {
   if (!reasoning_) return;
+  dimmed_.reset();
   write_err(dim_ ? "\x1b[0m\n" : "\n");
   reasoning_ = false;
 }

@@ -2,6 +2,9 @@
 // error (dimmed on a terminal), so that what a program reads is the answer alone.
 #pragma once
 
+#include <optional>
+
+#include "base/leftovers.h"
 #include "chat/turn.h"
 
 namespace hadal {
@@ -22,6 +25,7 @@ class AnswerPrinter {
   bool plain_output_;  // not a terminal: text as it is
   bool dim_;
   bool reasoning_ = false;
+  std::optional<Leftover> dimmed_;  // the terminal, while reasoning is shown
   bool content_ends_line_ = true;
 };
 

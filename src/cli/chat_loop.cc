@@ -112,9 +112,12 @@ class ChatLoop {
   }
 
   Conversation& conversation_;
-  InterruptGuard guard_;
-  std::unique_ptr<LineReader> reader_ = LineReader::open();
   bool interactive_ = input_is_terminal();
+  // A person who presses Ctrl-C once more than an answer needs wants to keep the conversation.
+  InterruptGuard guard_{interactive_ && output_is_terminal()
+                            ? InterruptGuard::Second::kCounts
+                            : InterruptGuard::Second::kEndsProgram};
+  std::unique_ptr<LineReader> reader_ = LineReader::open();
   bool interrupted_before_ = false;
 };
 

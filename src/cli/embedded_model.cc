@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "base/mapped_file.h"
 
 namespace hadal {
@@ -74,17 +74,6 @@ bool unpack_into_cache(const fs::path& directory) {
 
 ModelDirectory::ModelDirectory(fs::path path) : path_(std::move(path)) {}
 
-ModelDirectory::ModelDirectory(ModelDirectory&& other) noexcept
-    : path_(std::move(other.path_)), built_in_(other.built_in_), temporary_(other.temporary_) {
-  other.temporary_ = false;
-}
-
-ModelDirectory::~ModelDirectory() {
-  if (!temporary_) return;
-  std::error_code ignored;  // what a cleaner of temporary files took first is gone as well
-  fs::remove_all(path_, ignored);
-}
-
 ModelDirectory ModelDirectory::built_in() {
   if (const auto cache = cache_directory()) {
     const fs::path directory = *cache / "nano-" HADAL_NANO_HASH;
@@ -95,17 +84,19 @@ ModelDirectory ModelDirectory::built_in() {
     }
   }
   const fs::path parent = environment_path("TMPDIR").value_or("/tmp");
-  std::string name = (parent / "hadal-nano-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
+  std::unique_ptr<ScratchDirectory> scratch;
+  try {
+    scratch = std::make_unique<ScratchDirectory>(parent, "hadal-nano-");
+  } catch (const fs::filesystem_error& error) {
     throw Error({.code = ErrorCode::kPermissionDenied,
                  .where = "the built-in model",
                  .what = "can be unpacked neither into the cache directory nor into " +
-                         parent.string() + " (" + std::strerror(errno) + ")",
+                         parent.string() + " (" + error.code().message() + ")",
                  .remedy = "set XDG_CACHE_HOME or TMPDIR to a directory that can be written"});
   }
-  ModelDirectory found((fs::path(name)));
+  ModelDirectory found(scratch->path());
   found.built_in_ = true;
-  found.temporary_ = true;
+  found.scratch_ = std::move(scratch);
   unpack(found.path_);
   return found;
 }

@@ -5,10 +5,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/leftovers.h"
 
 namespace hadal {
 
@@ -29,12 +32,6 @@ class ModelDirectory {
   // use. Throws Error kPermissionDenied when none of them can be written.
   static ModelDirectory built_in();
 
-  ~ModelDirectory();
-  ModelDirectory(ModelDirectory&& other) noexcept;
-  ModelDirectory& operator=(ModelDirectory&&) = delete;
-  ModelDirectory(const ModelDirectory&) = delete;
-  ModelDirectory& operator=(const ModelDirectory&) = delete;
-
   const std::filesystem::path& path() const { return path_; }
   bool is_built_in() const { return built_in_; }
   // How the model is called towards users: the directory's last part, or "hadal-nano".
@@ -43,7 +40,7 @@ class ModelDirectory {
  private:
   std::filesystem::path path_;
   bool built_in_ = false;
-  bool temporary_ = false;
+  std::unique_ptr<ScratchDirectory> scratch_;  // where the model is unpacked for one run only
 };
 
 }  // namespace hadal

@@ -136,7 +136,8 @@ std::string markdown_reference() {
       "Made from the table of options by `make docs`; do not edit by hand.\n\n"
       "Every command takes `--help`. Errors are one line on standard error, "
       "`hadal: error: where: what; remedy`. Exit status: 0 success, 2 something that you can mend "
-      "(an option, a file, a port), 1 a fault of hadal's own, 130 interrupted.\n";
+      "(an option, a file, a port), 1 a fault of hadal's own, 130 interrupted, 141 "
+      "nobody reads the output any more.\n";
   for (const CommandSpec& command : command_table()) {
     out += fmt::format("\n## hadal {}\n\n{}.\n\n    {}\n\n{}\n", command.name, command.summary,
                        usage(command), command.description);

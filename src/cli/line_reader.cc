@@ -4,10 +4,13 @@
 #include <clocale>
 #include <cstdio>
 #include <histedit.h>
+#include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/files.h"
+#include "base/leftovers.h"
 #include "cli/terminal.h"
 
 namespace hadal {
@@ -23,6 +26,12 @@ class PlainReader : public LineReader {
       char piece[4096];
       const ssize_t n = ::read(STDIN_FILENO, piece, sizeof(piece));
       if (n < 0 && errno == EINTR) {
+        if (InterruptGuard::flag()) return drop();
+        continue;
+      }
+      if (n < 0 && errno == EAGAIN) {
+        pollfd ready = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+        ::poll(&ready, 1, -1);
         if (InterruptGuard::flag()) return drop();
         continue;
       }
@@ -128,6 +137,14 @@ class Editor : public LineReader {
     return CC_EOF;
   }
 
+  termios before_ = {};
+  Leftover terminal_mode_{[this] { ::tcgetattr(STDIN_FILENO, &before_); },
+                          [this] {
+                            // In the background the terminal is another's.
+                            if (::tcgetpgrp(STDIN_FILENO) == ::getpgrp()) {
+                              ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+                            }
+                          }};
   EditLine* editor_ = nullptr;
   History* history_ = nullptr;
   std::string prompt_;

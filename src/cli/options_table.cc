@@ -27,8 +27,11 @@ const std::vector<CommandSpec>& commands() {
       {.id = Command::kServe,
        .name = "serve",
        .summary = "Answer chat requests over HTTP in the form of OpenAI's interface",
-       .description = "Serves /v1/chat/completions, /v1/models and /health until it is "
-                      "interrupted; running answers are finished first.",
+       .description =
+           "Serves /v1/chat/completions, /v1/models and /health until SIGTERM or Ctrl-C: running "
+           "answers are finished first and the exit status is 0. A second signal ends it at once, "
+           "with status 143 or 130. A terminal that closes does not end it, nor does a log that "
+           "cannot be written.",
        .examples = {"hadal serve", "hadal serve --model ~/models/DeepSeek-V4-Flash --port 9000"}},
       {.id = Command::kInspect,
        .name = "inspect",
@@ -235,6 +238,14 @@ const std::vector<OptionSpec>& options() {
        .commands = static_cast<unsigned>(Command::kServe),
        .minimum = 1,
        .maximum = 600000},
+
+      {.name = "shutdown-timeout",
+       .type = OptionType::kInteger,
+       .value_name = "SECONDS",
+       .fallback = "30",
+       .help = "How long running answers may take to end after SIGTERM or Ctrl-C",
+       .commands = static_cast<unsigned>(Command::kServe),
+       .maximum = 86400},
 
       {.name = "verify",
        .type = OptionType::kFlag,

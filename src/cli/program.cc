@@ -16,6 +16,7 @@ namespace {
 constexpr int kOwnFault = 1;
 constexpr int kUserError = 2;
 constexpr int kInterrupted = 130;
+constexpr int kReaderGone = 141;
 
 int dispatch(const ParsedLine& line) {
   switch (line.command.value()) {
@@ -73,6 +74,8 @@ int run_program(std::span<const std::string> words) {
   } catch (const Error& error) {
     write_err(fmt::format("hadal: error: {}\n", error.what()));
     return status_of(error);
+  } catch (const ReaderGone&) {
+    return kReaderGone;
   } catch (const InvariantError& error) {
     write_err(fmt::format("hadal: error: internal fault: {}; please report it\n", error.what()));
   } catch (const std::bad_alloc&) {

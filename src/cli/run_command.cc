@@ -80,7 +80,7 @@ ConversationOptions conversation_options(const ParsedLine& line, const SamplingD
 }
 
 int answer_once(Conversation& conversation, const std::string& prompt) {
-  const InterruptGuard guard;
+  const InterruptGuard guard(InterruptGuard::Second::kEndsProgram);
   AnswerPrinter printer;
   const ChatResult result = conversation.say(
       prompt, [&](const CompletionEvent& event) { printer.print(event); }, &InterruptGuard::flag());

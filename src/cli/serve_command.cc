@@ -4,17 +4,48 @@
 
 #ifdef HADAL_WITH_SERVER
 
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <mutex>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "cli/background_errors.h"
 #include "cli/model_setup.h"
 #include "cli/status_line.h"
+#include "cli/stop_signals.h"
+#include "cli/surroundings.h"
+#include "cli/terminal.h"
 #include "engine/engine.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
 namespace {
+
+constexpr int kSignalStatus = 128;  // as shells tell an end by a signal
+
+// Lines for write_err, with the level in colour on a terminal.
+class ErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t formatted;
+    formatter_->format(message, formatted);
+    std::string line(formatted.data(), formatted.size());
+    if (colours_ && message.color_range_end > message.color_range_start) {
+      line.insert(message.color_range_end, "\x1b[0m");
+      line.insert(message.color_range_start, colour(message.level));
+    }
+    write_err(line);
+  }
+  void flush_() override {}
+
+ private:
+  static const char* colour(spdlog::level::level_enum level) {
+    if (level >= spdlog::level::err) return "\x1b[1;31m";
+    return level == spdlog::level::warn ? "\x1b[1;33m" : "\x1b[32m";
+  }
+
+  const bool colours_ = errors_are_terminal() && std::getenv("NO_COLOR") == nullptr;
+};
 
 // One line for each request; prompts and answers are never part of it.
 void log_request(spdlog::logger& log, const RequestLog& request) {
@@ -44,10 +75,12 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
 }  // namespace
 
 int serve_command(const ParsedLine& line) {
+  outlive_terminal();
+  const BackgroundErrors errors;
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
-  const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");
+  const auto log = std::make_shared<spdlog::logger>("hadal", std::make_shared<ErrorSink>());
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
@@ -56,9 +89,11 @@ int serve_command(const ParsedLine& line) {
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
   options.model_name = line.text("name").value_or(directory.name());
-  options.handle_signals = true;
+  options.shutdown_timeout = std::chrono::seconds(line.integer("shutdown-timeout").value());
   options.on_request = [&](const RequestLog& request) { log_request(*log, request); };
   Server server(engine, tokenizer, options);
+  // Until here a signal ends the program at once: nobody has been promised an answer.
+  const StopReaction reaction([&server] { server.stop(); }, options.shutdown_timeout);
 
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
   log->info("{} with {} tokens of context on http://{}{}{}:{}", options.model_name,
@@ -68,8 +103,9 @@ int serve_command(const ParsedLine& line) {
     const StatusLine status([&engine] { return engine.statistics(); });
     server.run();
   }
-  log->info("stopped");
-  return 0;
+  const int second_signal = reaction.second_signal();
+  log->info(second_signal == 0 ? "stopped" : "stopped at once");
+  return second_signal == 0 ? 0 : kSignalStatus + second_signal;
 }
 
 }  // namespace hadal

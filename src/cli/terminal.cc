@@ -3,10 +3,13 @@
 #include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "cli/background_errors.h"
+#include "cli/stop_signals.h"
 
 namespace hadal {
 namespace {
@@ -17,13 +20,27 @@ struct sigaction previous_action;
 
 void note_interrupt(int /*signal*/) { interrupted.store(true, std::memory_order_relaxed); }
 
+void note_interrupt_once(int signal) {
+  if (interrupted.exchange(true, std::memory_order_relaxed)) report_stop_signal(signal);
+}
+
+// Others that share a terminal or a pipe may have made it non-blocking for everyone.
+void wait_until_ready(int fd, short events) {
+  pollfd ready = {.fd = fd, .events = events, .revents = 0};
+  ::poll(&ready, 1, -1);
+}
+
 // Returns the errno of the failure, or 0.
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    text.remove_prefix(static_cast<size_t>(n));
+    if (n < 0 && errno == EAGAIN) {
+      wait_until_ready(fd, POLLOUT);
+    } else if (n < 0 && errno != EINTR) {
+      return errno;
+    } else if (n >= 0) {
+      text.remove_prefix(static_cast<size_t>(n));
+    }
   }
   return 0;
 }
@@ -31,12 +48,22 @@ int write_all(int fd, std::string_view text) {
 }  // namespace
 
 void write_out(std::string_view text) {
-  if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
-    throw_system_error("standard output", "cannot be written", error);
+  const int error = write_all(STDOUT_FILENO, text);
+  if (error == EPIPE) throw ReaderGone();
+  if (error == EBADF) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "standard output",
+                 .what = "cannot be written: it is closed",
+                 .remedy = "give it a terminal, a file or a pipe"});
   }
+  if (error != 0) throw_system_error("standard output", "cannot be written", error);
 }
 
-void write_err(std::string_view text) { write_all(STDERR_FILENO, text); }
+void write_err(std::string_view text) {
+  if (!BackgroundErrors::take(text)) try_write_err(text);
+}
+
+bool try_write_err(std::string_view text) { return write_all(STDERR_FILENO, text) == 0; }
 
 std::string terminal_safe(std::string_view text) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -62,10 +89,10 @@ bool input_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool errors_are_terminal() { return ::isatty(STDERR_FILENO) == 1; }
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(Second second) {
   clear();
   struct sigaction action = {};
-  action.sa_handler = note_interrupt;
+  action.sa_handler = second == Second::kCounts ? note_interrupt : note_interrupt_once;
   sigemptyset(&action.sa_mask);
   // Without SA_RESTART: a read at the prompt must come back.
   ::sigaction(SIGINT, &action, &previous_action);

@@ -6,15 +6,26 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 
 namespace hadal {
 
-// Writes and flushes. Throws Error when standard output takes no more (a full disk).
+// Nobody reads standard output any more, like that of `hadal run | head -1`. Ends a program
+// quietly.
+class ReaderGone : public std::exception {
+ public:
+  const char* what() const noexcept override { return "standard output has no reader any more"; }
+};
+
+// Writes and flushes. Throws ReaderGone, or Error when standard output takes no more (a full disk).
 void write_out(std::string_view text);
-// For messages; what cannot be written is dropped.
+// For messages; what cannot be written is dropped. Waits for the reader of standard error, save
+// while BackgroundErrors lives.
 void write_err(std::string_view text);
+// Itself writes, and tells whether it could.
+bool try_write_err(std::string_view text);
 
 // Text of others, fit for a terminal: control characters (a model could clear the screen) become
 // U+FFFD, save line feed and tab.
@@ -27,7 +38,11 @@ bool errors_are_terminal();
 // While one lives, Ctrl-C is counted instead of ending the program. One at a time.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  enum class Second {
+    kCounts,       // like the first
+    kEndsProgram,  // without waiting for what the first one ends
+  };
+  explicit InterruptGuard(Second second);
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;

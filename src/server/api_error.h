@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "server/http_types.h"
+#include "server/http/http_types.h"
 
 namespace hadal {
 

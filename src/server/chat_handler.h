@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "server/http_types.h"
+#include "server/http/http_types.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "server/api_error.h"
 #include "server/chat_handler.h"
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 #include "server/metrics.h"
 #include "server/router.h"
 #include "text/tokenizer.h"

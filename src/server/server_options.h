@@ -42,7 +42,6 @@ struct ServerOptions {
   std::chrono::milliseconds keep_alive{15'000};        // comment into a silent stream
   std::chrono::milliseconds shutdown_timeout{30'000};  // for running requests after stop()
 
-  bool handle_signals = false;  // SIGINT and SIGTERM call stop()
   // Called on the server's thread for every request; must not block or throw.
   std::function<void(const RequestLog&)> on_request = {};
 };

@@ -1,8 +1,10 @@
 // HTTP as handlers see it: a request that is complete, and an Exchange through which it is answered
-// from whatever thread. The handlers include this; only http_server.cc knows the library beneath.
+// from whatever thread. The handlers include this; only http_server.cc, connection and
+// exchange know the library beneath.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -61,5 +63,9 @@ class Exchange {
   // Token counts for the log.
   virtual void set_usage(int prompt_tokens, int completion_tokens) = 0;
 };
+
+// Called on one of several worker threads for every complete request; must be safe to call
+// concurrently. What it throws becomes a 500.
+using HttpHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 }  // namespace hadal

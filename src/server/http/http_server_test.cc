@@ -1,4 +1,4 @@
-#include "server/http_server.h"
+#include "server/http/http_server.h"
 
 #include <condition_variable>
 #include <gtest/gtest.h>
@@ -327,9 +327,74 @@ TEST_F(HttpServerTest, StopAbandonsWhatDoesNotEnd) {
   TestClient client(port());
   client.send(get_request("/held"));
   auto exchange = take_held();
+  TestClient streaming(port());
+  streaming.send(get_request("/held"));
+  auto stream = take_held();
+  stream->begin_stream({.body = "begun"});
+  EXPECT_TRUE(streaming.wait_for("begun"));
+  server_->stop();
+  wait_for_abandoned(2);
+  const auto response = client.read_response();
+  EXPECT_EQ(response.status, 503);
+  EXPECT_NE(response.head.find("Connection: close"), std::string::npos);
+  EXPECT_NE(response.body.find("shutting down"), std::string::npos);
+  EXPECT_TRUE(client.wait_for_close());
+  EXPECT_FALSE(streaming.read_response().whole);
+  exchange.reset();
+  stream.reset();
+  thread_.join();
+}
+
+// Neither half a request nor a client that waits for leave to send its body holds up the end.
+TEST_F(HttpServerTest, StopRefusesRequestsThatDoNotArrive) {
+  start({.shutdown_timeout = std::chrono::hours(1)});
+  TestClient head(port());
+  head.send("POST /echo HT");
+  TestClient body(port());
+  body.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
+  TestClient permitted(port());
+  permitted.send(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_TRUE(permitted.wait_for("100 Continue"));
+  TestClient arriving(port());
+  arriving.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
+  TestClient last(port());
+  last.send(post_request("/echo", ""));
+  EXPECT_EQ(last.read_response().status, 200);
+  server_->stop();
+  arriving.send("56789");
+  EXPECT_EQ(arriving.read_response().body, "123456789");
+  EXPECT_EQ(head.read_response().status, 503);
+  EXPECT_EQ(body.read_response().status, 503);
+  EXPECT_TRUE(permitted.wait_for(" 503 "));
+  thread_.join();
+}
+
+TEST_F(HttpServerTest, StopAnswersWhatWasSentBefore) {
+  start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  constexpr int kClients = 20;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<TestClient>(port()));
+    clients.back()->send(post_request("/echo", "here"));
+  }
+  server_->stop();
+  for (const auto& client : clients) {
+    EXPECT_EQ(client->read_response().body, "here");
+    EXPECT_TRUE(client->wait_for_close());
+  }
+  thread_.join();
+}
+
+TEST_F(HttpServerTest, StopDoesNotWaitForReadersThatTakeNothing) {
+  start({.write_timeout = std::chrono::hours(1), .shutdown_timeout = milliseconds(50)});
+  TestClient client(port());
+  client.send(get_request("/held"));
+  auto exchange = take_held();
+  exchange->begin_stream({});
+  for (int i = 0; i < 8; ++i) exchange->write(std::string(size_t{1} << 20, 'x'));
   server_->stop();
   wait_for_abandoned(1);
-  EXPECT_TRUE(client.wait_for_close());
   exchange.reset();
   thread_.join();
 }

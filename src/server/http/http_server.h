@@ -1,19 +1,14 @@
-// The HTTP/1.1 server beneath the routes: sockets, parsing within limits, timeouts, keep-alive,
-// streamed answers, departure of clients and an orderly end. Knows no route and no engine.
+// The HTTP/1.1 server beneath the routes: the listening socket, the number of connections and
+// an orderly end. What happens on a connection is connection.h's; knows no route and no engine.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
-#include "server/http_types.h"
+#include "server/http/http_types.h"
 #include "server/server_options.h"
 
 namespace hadal {
-
-// Called on one of several worker threads for every complete request; must be safe to call
-// concurrently. What it throws becomes a 500.
-using HttpHandler = std::function<void(std::shared_ptr<Exchange>)>;
 
 class HttpServer {
  public:
@@ -29,8 +24,9 @@ class HttpServer {
   // Serves until stop(), then until the last exchange is answered and dropped. Call it once.
   void run();
 
-  // Stops accepting, lets running exchanges end within ServerOptions::shutdown_timeout, abandons
-  // the rest; a second call abandons them at once. From any thread.
+  // Stops accepting, closes idle connections, lets requests arrive for three seconds more and
+  // running exchanges end within ServerOptions::shutdown_timeout, and abandons the rest; a second
+  // call abandons them at once. From any thread.
   void stop();
 
   struct Impl;  // known to http_server.cc alone

@@ -1,0 +1,360 @@
+#include "server/http/connection.h"
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/read.hpp>
+
+#include "base/utf8.h"
+
+namespace hadal {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using Tcp = asio::ip::tcp;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// Errors as values: a dropped connection is no exception here.
+constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
+
+constexpr size_t kReadAhead = size_t{16} << 10;     // of a pipelined request, while answering
+constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
+constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
+constexpr milliseconds kDiscardTime{3000};
+constexpr milliseconds kLastDiscardTime{500};  // when the server ends
+
+ApiError shutting_down() {
+  return {.status = 503, .message = "the server is shutting down", .code = "unavailable"};
+}
+
+std::string head_text(const HttpResponse& response, std::string_view framing, bool keep_open) {
+  std::string text = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  text += http_status_text(response.status);
+  text += "\r\nContent-Type: " + response.content_type + "\r\n";
+  for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
+  text += framing;
+  text += keep_open ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  return text;
+}
+
+std::string chunk_text(std::string_view part) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string size;
+  for (size_t rest = part.size(); rest > 0; rest >>= 4) size.insert(size.begin(), kHex[rest & 15]);
+  return size + "\r\n" + std::string(part) + "\r\n";
+}
+
+// The answer to a request that could not be read; nothing when the client has just gone.
+std::optional<ApiError> read_error(const error_code& error, const ServerOptions& options) {
+  if (error == http::error::end_of_stream || error == http::error::partial_message ||
+      error == asio::error::eof || error == asio::error::connection_reset ||
+      error == asio::error::operation_aborted) {
+    return std::nullopt;
+  }
+  if (error == beast::error::timeout) {
+    return ApiError{.status = 408, .message = "the request did not arrive in time"};
+  }
+  if (error == http::error::body_limit) {
+    return ApiError{.status = 413,
+                    .message = "the body is larger than the " +
+                               std::to_string(options.max_body_bytes) + " bytes allowed"};
+  }
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return ApiError{.status = 431,
+                    .message = "the headers are larger than the " +
+                               std::to_string(options.max_header_bytes) + " bytes allowed"};
+  }
+  if (error.category() == make_error_code(http::error::bad_method).category()) {
+    return ApiError{.status = 400, .message = "malformed HTTP: " + error.message()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ConnectionContext::ConnectionContext(const ServerOptions& server_options, HttpHandler http_handler)
+    : options(server_options),
+      handler(std::move(http_handler)),
+      workers(static_cast<size_t>(std::max(1, server_options.worker_threads))) {}
+
+Connection::Connection(ConnectionContext& server, Tcp::socket socket)
+    : server_(server),
+      stream_(std::move(socket)),
+      buffer_(size_t{128} << 10),
+      started_(Clock::now()),
+      watch_ended_(server.io) {
+  server_.open.insert(this);
+}
+
+Connection::~Connection() {
+  server_.open.erase(this);
+  if (server_.stopping && server_.open.empty() && server_.on_last_closed) server_.on_last_closed();
+}
+
+asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) { co_await self->run(); }
+
+asio::awaitable<void> Connection::refuse(std::shared_ptr<Connection> self) {
+  // A name of its own: g++ 12 destroys a braced argument of a co_await expression twice.
+  const ApiError error{.status = 503,
+                       .message = "too many connections are open; try again in a few seconds"};
+  co_await self->send_error(error);
+}
+
+void Connection::close_if_idle() {
+  // After what has been read already: its connection is not idle, and does not know it yet.
+  asio::post(server_.io, [self = shared_from_this()] {
+    if (self->idle_ && !self->input_waits()) self->close();
+  });
+}
+
+void Connection::refuse_incomplete() {
+  if (!idle_ && !reading_) return;
+  refused_ = true;
+  // After what has been read already: the next read would not be cancelled.
+  asio::post(server_.io, [self = shared_from_this()] { self->stream_.cancel(); });
+}
+
+void Connection::refuse_unanswered() {
+  if (answer_ == nullptr) return;
+  if (answer_->head.has_value()) {
+    close();
+  } else {
+    answer_->answer_instead(api_error_response(shutting_down()));
+  }
+}
+
+// Not only what is under way now ends, as by cancel(), but also what the coroutines do next.
+void Connection::close() {
+  if (answer_ != nullptr) answer_->abandon();
+  stream_.close();
+}
+
+asio::awaitable<void> Connection::run() {
+  // What was sent before the end began is still answered.
+  while (!server_.stopping || input_waits()) {
+    if (!co_await wait_for_request()) break;
+    Parser parser;
+    if (!co_await read_request(parser)) break;
+    const bool keep_open = co_await answer(parser);
+    if (!keep_open) break;
+  }
+  // Closing with unread input would reset the connection and take the end of the answer away.
+  if (buffer_.size() > 0 || input_waits()) co_await discard_input();
+  error_code ignored;
+  stream_.socket().shutdown(Tcp::socket::shutdown_both, ignored);
+  stream_.close();
+}
+
+asio::awaitable<bool> Connection::wait_for_request() {
+  if (buffer_.size() > 0) co_return true;
+  idle_ = true;
+  stream_.expires_after(server_.options.idle_timeout);
+  const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(4096), kResult);
+  idle_ = false;
+  if (error) co_return false;
+  buffer_.commit(count);
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::read_request(Parser& parser) {
+  parser.header_limit(static_cast<uint32_t>(server_.options.max_header_bytes));
+  parser.body_limit(server_.options.max_body_bytes);
+  started_ = Clock::now();
+  reading_ = true;
+  stream_.expires_after(server_.options.read_timeout);
+  {
+    const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kResult);
+    if (error) {
+      co_await report_read_error(error);
+      co_return false;
+    }
+  }
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    const auto [error, count] = co_await asio::async_write(stream_, asio::buffer(go_on), kResult);
+    if (error) co_return false;
+  }
+  const auto [error, count] = co_await http::async_read(stream_, buffer_, parser, kResult);
+  if (error) {
+    co_await report_read_error(error);
+    co_return false;
+  }
+  reading_ = false;
+  co_return true;
+}
+
+asio::awaitable<void> Connection::report_read_error(const error_code error) {
+  reading_ = false;
+  std::optional<ApiError> api = read_error(error, server_.options);
+  if (refused_ && error == asio::error::operation_aborted) api = shutting_down();
+  if (!api.has_value()) co_return;
+  log({.method = "-", .path = "-", .status = api->status, .error = api->message});
+  // A timeout has closed the stream; only a dead socket is left then.
+  if (stream_.socket().is_open()) co_await send_error(*api);
+}
+
+asio::awaitable<void> Connection::send_error(ApiError api) {
+  stream_.expires_after(server_.options.write_timeout);
+  const HttpResponse response = api_error_response(api);
+  const std::string text =
+      head_text(response, "Content-Length: " + std::to_string(response.body.size()) + "\r\n",
+                false) +
+      response.body;
+  const auto [write_error, written] =
+      co_await asio::async_write(stream_, asio::buffer(text), kResult);
+  if (!write_error) co_await discard_input();
+}
+
+bool Connection::input_waits() {
+  error_code ignored;
+  return stream_.socket().available(ignored) > 0;
+}
+
+asio::awaitable<void> Connection::discard_input() {
+  error_code ignored;
+  stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(server_.stopping ? kLastDiscardTime : kDiscardTime);
+  size_t discarded = 0;
+  while (discarded < kMaxDiscarded) {
+    buffer_.clear();
+    const auto [error, count] =
+        co_await stream_.async_read_some(buffer_.prepare(kWritePiece), kResult);
+    if (error) break;
+    discarded += count;
+  }
+}
+
+asio::awaitable<bool> Connection::answer(Parser& parser) {
+  http::request<http::string_body> message = parser.release();
+  const bool keep_alive = message.keep_alive();
+  const bool chunked = message.version() >= 11;
+  const bool head_only = message.method() == http::verb::head;
+  HttpRequest request{.method = std::string(message.method_string()),
+                      .path = std::string(message.target()),
+                      .headers = {},
+                      .body = std::move(message.body())};
+  request.path = request.path.substr(0, request.path.find('?'));
+  for (const auto& field : message) {
+    request.headers.emplace_back(field.name_string(), field.value());
+  }
+  RequestLog entry{
+      .method = printable(request.method, 20), .path = printable(request.path, 100), .error = {}};
+
+  const auto answer = std::make_shared<Answer>(server_.io);
+  answer_ = answer;
+  dispatch(std::move(request), answer);
+
+  watching_ = true;
+  asio::co_spawn(server_.io, watch(shared_from_this(), answer), asio::detached);
+  const bool sent = co_await send(*answer, keep_alive, chunked, head_only);
+  answer->abandon();
+  answer_ = nullptr;
+  if (watching_) {
+    error_code ignored;
+    stream_.socket().cancel(ignored);
+    watch_ended_.expires_at(Clock::time_point::max());
+    co_await watch_ended_.async_wait(kResult);
+  }
+
+  entry.status = sent && answer->head.has_value() ? answer->head->status : 499;
+  if (answer->head.has_value()) entry.error = answer->head->error;
+  entry.prompt_tokens = answer->prompt_tokens;
+  entry.completion_tokens = answer->completion_tokens;
+  log(std::move(entry));
+  co_return sent&& keep_alive && !server_.stopping && (chunked || !answer->streaming);
+}
+
+void Connection::dispatch(HttpRequest request, const std::shared_ptr<Answer>& answer) {
+  auto exchange = make_exchange(server_.io, std::move(request), answer);
+  asio::post(server_.workers, [&handler = server_.handler, exchange = std::move(exchange)] {
+    try {
+      handler(exchange);
+    } catch (const std::exception& error) {
+      exchange->respond(api_error_response({.status = 500, .message = error.what()}));
+    } catch (...) {
+      exchange->respond(api_error_response({.status = 500, .message = "internal fault"}));
+    }
+  });
+}
+
+asio::awaitable<void> Connection::watch(std::shared_ptr<Connection> self,
+                                        std::shared_ptr<Answer> answer) {
+  while (self->answer_ == answer && self->buffer_.size() < kReadAhead) {
+    self->stream_.expires_never();  // for this read alone when a write is under way
+    const auto [error, count] =
+        co_await self->stream_.async_read_some(self->buffer_.prepare(4096), kResult);
+    if (error) {
+      if (error != asio::error::operation_aborted) answer->abandon();
+      break;
+    }
+    self->buffer_.commit(count);
+  }
+  self->watching_ = false;
+  self->watch_ended_.cancel();
+}
+
+asio::awaitable<bool> Connection::send(Answer& answer, bool keep_open, bool chunked,
+                                       bool head_only) {
+  bool head_sent = false;
+  for (;;) {
+    if (answer.abandoned) co_return false;
+    std::string text;
+    if (!head_sent && answer.head.has_value()) {
+      head_sent = true;
+      const HttpResponse& head = *answer.head;
+      if (!answer.streaming) {
+        text = head_text(head, "Content-Length: " + std::to_string(head.body.size()) + "\r\n",
+                         keep_open && !server_.stopping);
+        if (!head_only) text += head.body;
+        co_return co_await write(text);
+      }
+      text = head_text(head, chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                       keep_open && chunked && !server_.stopping);
+    }
+    const bool last = answer.ended;
+    const std::string part = std::exchange(answer.unsent, {});
+    if (!part.empty() && !head_only) text += chunked ? chunk_text(part) : part;
+    if (last && head_sent && chunked && !head_only) text += "0\r\n\r\n";
+    if (!text.empty() && !co_await write(text)) co_return false;
+    if (last) co_return true;
+    if (!answer.unsent.empty() || answer.ended || answer.abandoned) continue;
+
+    answer.changed.expires_after(server_.options.keep_alive);
+    const auto [error] = co_await answer.changed.async_wait(kResult);
+    if (!error && head_sent && !answer.ended && answer.unsent.empty()) {
+      answer.unsent = ": still working\n\n";
+    }
+  }
+}
+
+asio::awaitable<bool> Connection::write(const std::string& text) {
+  for (size_t sent = 0; sent < text.size();) {
+    const size_t piece = std::min(kWritePiece, text.size() - sent);
+    stream_.expires_after(server_.options.write_timeout);
+    const auto [error, count] =
+        co_await asio::async_write(stream_, asio::buffer(text.data() + sent, piece), kResult);
+    if (error) co_return false;
+    sent += count;
+  }
+  co_return true;
+}
+
+void Connection::log(RequestLog entry) const {
+  if (!server_.options.on_request) return;
+  entry.milliseconds = std::chrono::duration<double, std::milli>(Clock::now() - started_).count();
+  server_.options.on_request(entry);
+}
+
+}  // namespace hadal

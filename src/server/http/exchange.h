@@ -1,0 +1,57 @@
+// The answer to one request on its way from a handler, on any thread, to the connection that sends
+// it. Includes Boost, so only the connections include this; handlers know Exchange alone.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "server/http/http_types.h"
+
+namespace hadal {
+
+// What one request's exchange and its connection share. Touched on the server's thread only.
+struct Answer {
+  explicit Answer(boost::asio::io_context& io) : changed(io) {}
+
+  boost::asio::steady_timer changed;  // cancelled whenever something below changes
+  std::optional<HttpResponse> head;
+  bool streaming = false;
+  bool ended = false;
+  bool abandoned = false;
+  std::string unsent;
+  std::function<void()> on_abandoned;
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+
+  void wake() { changed.cancel(); }
+
+  void abandon() {
+    if (abandoned || ended) return;
+    abandoned = true;
+    if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
+    wake();
+  }
+
+  // An answer that has not begun becomes this one, and its handler hears that nobody waits for its
+  // own any more.
+  void answer_instead(HttpResponse response) {
+    if (abandoned || ended || streaming) return;
+    head = std::move(response);
+    ended = true;
+    if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
+    wake();
+  }
+};
+
+// The handler's end of `answer`. Keeps the loop of `io` alive while anyone holds it; dropping it
+// unanswered answers 500.
+std::shared_ptr<Exchange> make_exchange(boost::asio::io_context& io, HttpRequest request,
+                                        std::shared_ptr<Answer> answer);
+
+}  // namespace hadal
