@@ -10,6 +10,7 @@
 #include "cli/model_setup.h"
 #include "cli/status_line.h"
 #include "engine/engine.h"
+#include "server/host_guard.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
 
@@ -44,6 +45,9 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
 }  // namespace
 
 int serve_command(const ParsedLine& line) {
+  ServerOptions options;
+  options.allowed_hosts = line.list("allowed-host");
+  const HostGuard checked(options.allowed_hosts);  // before minutes go into loading a model
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
@@ -52,10 +56,10 @@ int serve_command(const ParsedLine& line) {
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
 
-  ServerOptions options;
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
   options.model_name = line.text("name").value_or(directory.name());
+  options.max_body_bytes = line.size("max-body").value_or(default_max_body(engine.max_context()));
   options.handle_signals = true;
   options.on_request = [&](const RequestLog& request) { log_request(*log, request); };
   Server server(engine, tokenizer, options);
