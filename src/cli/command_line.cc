@@ -106,6 +106,7 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       break;
     case OptionType::kText:
     case OptionType::kFlag:
+    case OptionType::kList:
       break;
   }
 }
@@ -165,7 +166,11 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     CLI::Option* option = spec.type == OptionType::kFlag ? app.add_flag(names)
                                                          : app.add_option(names, option_values[i]);
     if (spec.type != OptionType::kFlag) {
-      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      if (spec.type == OptionType::kList) {
+        option->join(',');
+      } else {
+        option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      }
       // CLI11 would take the text "[a,b]" for a list and keep one part of it.
       option->allow_extra_args(false);
     }
@@ -259,6 +264,18 @@ std::optional<uint64_t> ParsedLine::size(std::string_view name) const {
   const std::optional<uint64_t> bytes = parse_size(*value);
   HADAL_CHECK(bytes.has_value());
   return bytes;
+}
+
+std::vector<std::string> ParsedLine::list(std::string_view name) const {
+  const std::optional<std::string> value = text(name);
+  if (!value) return {};
+  std::vector<std::string> members;
+  size_t begin = 0;
+  for (size_t comma; (comma = value->find(',', begin)) != std::string::npos; begin = comma + 1) {
+    members.push_back(value->substr(begin, comma - begin));
+  }
+  members.push_back(value->substr(begin));
+  return members;
 }
 
 bool ParsedLine::flag(std::string_view name) const { return values_.contains(name); }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/options_table.h"
 
@@ -31,6 +32,7 @@ class ParsedLine {
   std::optional<int64_t> integer(std::string_view name) const;
   std::optional<double> number(std::string_view name) const;
   std::optional<uint64_t> size(std::string_view name) const;  // in bytes
+  std::vector<std::string> list(std::string_view name) const;
   bool flag(std::string_view name) const;
   // The value of an option that the command cannot do without. Throws Error kInvalidArgument.
   std::string required_text(std::string_view name) const;

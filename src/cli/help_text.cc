@@ -64,6 +64,8 @@ std::string type_text(const OptionSpec& option) {
   switch (option.type) {
     case OptionType::kText:
       return "text";
+    case OptionType::kList:
+      return "texts with commas between them";
     case OptionType::kPath:
       return "path";
     case OptionType::kInteger:

@@ -180,6 +180,21 @@ const std::vector<OptionSpec>& options() {
        .commands = static_cast<unsigned>(Command::kServe),
        .maximum = 65535},
 
+      {.name = "allowed-host",
+       .type = OptionType::kList,
+       .value_name = "NAME[,NAME...]",
+       .fallback_note = "addresses and localhost; with another --host any",
+       .help = "Host names that requests may carry besides, such as that of a reverse proxy; "
+               "*.NAME is all below NAME, * is any. Can be repeated",
+       .commands = static_cast<unsigned>(Command::kServe)},
+      {.name = "max-body",
+       .type = OptionType::kSize,
+       .value_name = "SIZE",
+       .fallback_note = "8 MiB and 128 bytes for each token of the context",
+       .help = "The longest body of a request",
+       .commands = static_cast<unsigned>(Command::kServe),
+       .minimum = 1024},
+
       {.name = "name",
        .value_name = "NAME",
        .fallback_note = "the directory's name",

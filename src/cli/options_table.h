@@ -25,7 +25,8 @@ constexpr unsigned operator|(Command a, Command b) {
 }
 constexpr unsigned operator|(unsigned a, Command b) { return a | static_cast<unsigned>(b); }
 
-enum class OptionType { kText, kPath, kInteger, kNumber, kSize, kFlag, kChoice };
+// kList: text with commas between its members; repeating the option adds to them.
+enum class OptionType { kText, kPath, kInteger, kNumber, kSize, kFlag, kChoice, kList };
 
 struct OptionSpec {
   std::string_view name;  // without dashes

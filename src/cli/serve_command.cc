@@ -15,6 +15,7 @@
 #include "cli/surroundings.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
+#include "server/host_guard.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
 
@@ -77,6 +78,9 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
 int serve_command(const ParsedLine& line) {
   outlive_terminal();
   const BackgroundErrors errors;
+  ServerOptions options;
+  options.allowed_hosts = line.list("allowed-host");
+  const HostGuard checked(options.allowed_hosts);  // before minutes go into loading a model
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
@@ -85,11 +89,11 @@ int serve_command(const ParsedLine& line) {
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
 
-  ServerOptions options;
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
   options.model_name = line.text("name").value_or(directory.name());
   options.shutdown_timeout = std::chrono::seconds(line.integer("shutdown-timeout").value());
+  options.max_body_bytes = line.size("max-body").value_or(default_max_body(engine.max_context()));
   options.on_request = [&](const RequestLog& request) { log_request(*log, request); };
   Server server(engine, tokenizer, options);
   // Until here a signal ends the program at once: nobody has been promised an answer.

@@ -36,6 +36,7 @@ HttpResponse api_error_response(const ApiError& error) {
   HttpResponse response{
       .status = error.status, .body = api_error_body(error), .error = error.message};
   if (error.status == 429 || error.status == 503) response.headers = {{"Retry-After", "5"}};
+  if (error.status == 415) response.headers = {{"Accept-Encoding", "identity"}};
   return response;
 }
 

@@ -164,6 +164,7 @@ void handle_chat_completion(const std::shared_ptr<Exchange>& exchange, Engine& e
   const auto completion = std::make_shared<ChatCompletion>(
       exchange, engine, tokenizer, model_name,
       read_chat_completion_request(exchange->request().body, model_name, tokenizer));
+  exchange->release_body();  // the prompt's tokens are all that is needed from here on
   exchange->post([completion] { completion->start(); });
 }
 

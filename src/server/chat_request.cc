@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/api_error.h"
+#include "server/json_body.h"
 #include "text/python_json.h"
 
 namespace hadal {
@@ -315,12 +316,7 @@ ordered_json read_messages(const Fields& body) {
 ChatCompletionRequest read_chat_completion_request(std::string_view body,
                                                    const std::string& model_name,
                                                    const Tokenizer& tokenizer) {
-  ordered_json json;
-  try {
-    json = parse_json(body, "request body");
-  } catch (const Error& error) {
-    throw ApiException({.status = 400, .message = error.what(), .code = "invalid_json"});
-  }
+  const ordered_json json = parse_json_body(body);
   const Fields fields(json, "");
   const std::string model = fields.string("model").value_or(model_name);
   if (model != model_name) {

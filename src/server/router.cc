@@ -1,6 +1,5 @@
 #include "server/router.h"
 
-#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
@@ -10,31 +9,20 @@
 
 namespace hadal {
 
-std::string host_name(std::string_view header) {
-  std::string_view name = header;
-  if (name.starts_with('[')) {
-    name = name.substr(1, name.find(']') - 1);
-  } else {
-    name = name.substr(0, name.find(':'));
-  }
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return lower;
-}
-
 void Router::add(std::string method, std::string path, Handler handler) {
   routes_.push_back({std::move(method), std::move(path), std::move(handler)});
 }
 
 void Router::dispatch(const std::shared_ptr<Exchange>& exchange) const {
   const HttpRequest& request = exchange->request();
-  const std::string host = host_name(request.header("Host"));
-  if (!hosts_.empty() && std::find(hosts_.begin(), hosts_.end(), host) == hosts_.end()) {
+  const std::string_view host = request.header("Host");
+  if (!guard_.accepts(host)) {
     exchange->respond(api_error_response(
-        {.status = 403,
-         .message = "this server does not answer to the host \"" + printable(host, 100) + "\"",
-         .code = "host_not_allowed"}));
+        {.status = 403, .message = HostGuard::refusal(host), .code = "host_not_allowed"}));
+    return;
+  }
+  if (request.path == "*") {
+    exchange->respond({.headers = {{"Allow", "GET, HEAD, POST, OPTIONS"}}});
     return;
   }
 

@@ -1,6 +1,6 @@
 // From method and path to handler, with the answers for what no handler takes: unknown path (404),
 // wrong method (405), a Host that is not ours (403). HEAD is answered as GET; the HTTP layer leaves
-// the body out.
+// the body out. OPTIONS * is answered with the methods of all routes.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/host_guard.h"
 #include "server/http/http_types.h"
 
 namespace hadal {
@@ -19,8 +20,8 @@ class Router {
   using Handler =
       std::function<void(const std::shared_ptr<Exchange>& exchange, std::string_view rest)>;
 
-  // `hosts`: names accepted in a Host header, in lower case, without port; empty: any.
-  explicit Router(std::vector<std::string> hosts = {}) : hosts_(std::move(hosts)) {}
+  // Without one every host is answered to. Before the first dispatch.
+  void set_guard(HostGuard guard) { guard_ = std::move(guard); }
 
   // A `path` that ends in '/' takes everything below it.
   void add(std::string method, std::string path, Handler handler);
@@ -36,10 +37,7 @@ class Router {
   };
 
   std::vector<Route> routes_;
-  std::vector<std::string> hosts_;
+  HostGuard guard_;
 };
-
-// The host of a Host header in lower case, without port and without the brackets of IPv6.
-std::string host_name(std::string_view header);
 
 }  // namespace hadal

@@ -38,8 +38,8 @@ HttpResponse ask(const Router& router, const std::string& method, const std::str
   return exchange->response.value_or(HttpResponse{.status = 0});
 }
 
-Router make_router(std::vector<std::string> hosts = {}) {
-  Router router(std::move(hosts));
+Router make_router() {
+  Router router;
   const auto echo = [](const std::shared_ptr<Exchange>& exchange, std::string_view rest) {
     exchange->respond({.body = exchange->request().path + "|" + std::string(rest)});
   };
@@ -85,12 +85,23 @@ TEST(RouterTest, ErrorsOfHandlersBecomeAnswers) {
 }
 
 TEST(RouterTest, ForeignHostsAreRefused) {
-  const Router router = make_router({"localhost", "::1"});
+  Router router = make_router();
+  EXPECT_EQ(ask(router, "GET", "/things", "evil.example").status, 200) << "without a guard";
+  router.set_guard(HostGuard({"llm.example"}));
   EXPECT_EQ(ask(router, "GET", "/things", "LocalHost:99").status, 200);
   EXPECT_EQ(ask(router, "GET", "/things", "[::1]:8000").status, 200);
-  EXPECT_EQ(ask(router, "GET", "/things", "evil.example").status, 403);
+  EXPECT_EQ(ask(router, "GET", "/things", "llm.example.:443").status, 200);
   EXPECT_EQ(ask(router, "GET", "/things", "localhost.evil.example:8000").status, 403);
-  EXPECT_EQ(ask(router, "GET", "/things", "").status, 403);
+  const HttpResponse refused = ask(router, "OPTIONS", "*", "evil.example");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("--allowed-host evil.example"), std::string::npos);
+}
+
+TEST(RouterTest, OptionsOfTheWholeServer) {
+  const HttpResponse response = ask(make_router(), "OPTIONS", "*");
+  EXPECT_EQ(response.status, 200);
+  ASSERT_EQ(response.headers.size(), 1U);
+  EXPECT_EQ(response.headers[0].first, "Allow");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "server/api_error.h"
 #include "server/chat_handler.h"
 #include "server/http/http_server.h"
+#include "server/http/uri_host.h"
 #include "server/metrics.h"
 #include "server/router.h"
 #include "text/tokenizer.h"
@@ -24,15 +26,20 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kModels = "/v1/models/";
 
-bool is_loopback(const std::string& host) {
-  return host.starts_with("127.") || host == "::1" || host == "localhost";
-}
+// The most that one token of DeepSeek's vocabulary takes of a body: 128 spaces as they are, or up
+// to 20 characters as \uXXXX (6 bytes each; 12, in two halves, beyond U+FFFF).
+constexpr size_t kBodyBytesPerToken = 128;
+// For what is no part of the prompt: names of fields, reasoning of earlier turns.
+constexpr size_t kBodyBytesBesides = size_t{8} << 20;
 
-std::vector<std::string> accepted_hosts(const ServerOptions& options) {
-  if (!is_loopback(options.host)) return {};
-  std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", host_name(options.host)};
-  for (const std::string& host : options.allowed_hosts) hosts.push_back(host_name(host));
-  return hosts;
+// A server that other machines reach is known to them by names that hadal does not know: unless the
+// user lists them, all are accepted.
+HostGuard host_guard(const ServerOptions& options, bool on_loopback) {
+  if (!on_loopback && options.allowed_hosts.empty()) return {};
+  std::vector<std::string> names = options.allowed_hosts;
+  const std::optional<UriHost> own = parse_uri_host(options.host);
+  if (own.has_value() && !own->is_address) names.push_back(options.host);
+  return HostGuard(names);
 }
 
 }  // namespace
@@ -43,9 +50,9 @@ struct Server::Impl {
       : engine(server_engine),
         tokenizer(server_tokenizer),
         options(server_options),
-        router(accepted_hosts(server_options)),
         http(counting(server_options),
              [this](const std::shared_ptr<Exchange>& exchange) { router.dispatch(exchange); }) {
+    router.set_guard(host_guard(options, http.on_loopback()));
     router.add("POST", "/v1/chat/completions",
                [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
                  handle_chat_completion(exchange, engine, tokenizer, options.model_name);
@@ -120,6 +127,10 @@ struct Server::Impl {
   Router router;
   HttpServer http;
 };
+
+size_t default_max_body(int max_context) {
+  return kBodyBytesBesides + static_cast<size_t>(max_context) * kBodyBytesPerToken;
+}
 
 Server::Server(Engine& engine, const Tokenizer& tokenizer, const ServerOptions& options)
     : impl_(std::make_unique<Impl>(engine, tokenizer, options)) {}

@@ -3,6 +3,7 @@
 // belong to the caller and must outlive it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -12,6 +13,10 @@ namespace hadal {
 
 class Engine;
 class Tokenizer;
+
+// A body that holds any prompt of `max_context` tokens, in bytes. JSON that escapes ASCII, which no
+// writer needs to do, may be longer.
+size_t default_max_body(int max_context);
 
 class Server {
  public:

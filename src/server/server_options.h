@@ -26,18 +26,17 @@ struct ServerOptions {
   std::string host = "127.0.0.1";  // an address or name of this machine
   uint16_t port = 8000;            // 0: any free one, see Server::port
   std::string model_name = "hadal";
-  // Names that a Host header may carry besides this machine's loopback names; only looked at when
-  // the server listens on loopback, where it keeps web pages of other origins from reaching the
-  // server under a name of their own (DNS rebinding).
+  // Names that a Host header may carry besides addresses and localhost: NAME, *.NAME or *. Without
+  // any, all are accepted unless the server listens on loopback, see HostGuard.
   std::vector<std::string> allowed_hosts = {};
 
-  size_t max_body_bytes = size_t{8} << 20;
+  size_t max_body_bytes = size_t{8} << 20;  // of one request, see default_max_body in server.h
   size_t max_header_bytes = size_t{16} << 10;
   int max_connections = 256;
   int worker_threads = 2;  // parse and tokenise requests
 
   std::chrono::milliseconds idle_timeout{75'000};      // between requests of a connection
-  std::chrono::milliseconds read_timeout{30'000};      // for a whole request
+  std::chrono::milliseconds read_timeout{30'000};      // for a head, and for 256 KiB of a body
   std::chrono::milliseconds write_timeout{30'000};     // for a reader to take 64 KiB
   std::chrono::milliseconds keep_alive{15'000};        // comment into a silent stream
   std::chrono::milliseconds shutdown_timeout{30'000};  // for running requests after stop()

@@ -13,7 +13,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 
-#include "base/utf8.h"
+#include "base/error.h"
 
 namespace hadal {
 namespace {
@@ -31,12 +31,31 @@ constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 
 constexpr size_t kReadAhead = size_t{16} << 10;     // of a pipelined request, while answering
 constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
+constexpr size_t kReadPiece = size_t{256} << 10;    // of a body, what read_timeout is for
+constexpr size_t kMaxEmptyLines = 1024;             // bytes before a request
 constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
+// The bodies of all requests together: some of the largest, and at least this much.
+constexpr size_t kLargeBodies = 4;
+constexpr size_t kLeastBodyBudget = size_t{256} << 20;
 constexpr milliseconds kDiscardTime{3000};
 constexpr milliseconds kLastDiscardTime{500};  // when the server ends
 
 ApiError shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .code = "unavailable"};
+}
+
+std::string_view buffered(const beast::flat_buffer& buffer) {
+  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
+}
+
+// RFC 9112 §3.2.2: the host of an absolute target counts, whatever the Host header says.
+void replace_host(HttpHeaders& headers, const std::string& host) {
+  for (auto& [name, value] : headers) {
+    if (!equal_ignoring_case(name, "Host")) continue;
+    value = host;
+    return;
+  }
+  headers.emplace_back("Host", host);
 }
 
 std::string head_text(const HttpResponse& response, std::string_view framing, bool keep_open) {
@@ -69,12 +88,19 @@ std::optional<ApiError> read_error(const error_code& error, const ServerOptions&
   if (error == http::error::body_limit) {
     return ApiError{.status = 413,
                     .message = "the body is larger than the " +
-                               std::to_string(options.max_body_bytes) + " bytes allowed"};
+                               std::to_string(options.max_body_bytes) +
+                               " bytes allowed; hadal serve --max-body sets how many"};
   }
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     return ApiError{.status = 431,
                     .message = "the headers are larger than the " +
                                std::to_string(options.max_header_bytes) + " bytes allowed"};
+  }
+  if (error == boost::system::errc::not_enough_memory) {
+    return ApiError{.status = 503,
+                    .message =
+                        "other requests' bodies fill the memory set aside for them; try "
+                        "again in a few seconds"};
   }
   if (error.category() == make_error_code(http::error::bad_method).category()) {
     return ApiError{.status = 400, .message = "malformed HTTP: " + error.message()};
@@ -87,6 +113,8 @@ std::optional<ApiError> read_error(const error_code& error, const ServerOptions&
 ConnectionContext::ConnectionContext(const ServerOptions& server_options, HttpHandler http_handler)
     : options(server_options),
       handler(std::move(http_handler)),
+      bodies(std::make_shared<BodyBudget>(
+          std::max(kLeastBodyBudget, kLargeBodies * server_options.max_body_bytes))),
       workers(static_cast<size_t>(std::max(1, server_options.worker_threads))) {}
 
 Connection::Connection(ConnectionContext& server, Tcp::socket socket)
@@ -158,60 +186,162 @@ asio::awaitable<void> Connection::run() {
 }
 
 asio::awaitable<bool> Connection::wait_for_request() {
-  if (buffer_.size() > 0) co_return true;
   idle_ = true;
   stream_.expires_after(server_.options.idle_timeout);
-  const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(4096), kResult);
+  size_t skipped = 0;
+  for (;;) {
+    std::string_view bytes = buffered(buffer_);
+    size_t empty = 0;
+    while (bytes.substr(empty).starts_with('\n') || bytes.substr(empty).starts_with("\r\n")) {
+      empty += bytes[empty] == '\n' ? 1 : 2;
+    }
+    buffer_.consume(empty);
+    skipped += empty;
+    if (skipped > kMaxEmptyLines) co_return false;
+    bytes = buffered(buffer_);
+    if (!bytes.empty() && bytes != "\r") break;
+    const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(4096), kResult);
+    if (error) co_return false;
+    buffer_.commit(count);
+  }
   idle_ = false;
-  if (error) co_return false;
-  buffer_.commit(count);
   co_return true;
 }
 
-asio::awaitable<bool> Connection::read_request(Parser& parser) {
-  parser.header_limit(static_cast<uint32_t>(server_.options.max_header_bytes));
-  parser.body_limit(server_.options.max_body_bytes);
+// No coroutine: g++ 12 misplaces the frame of one that has the temporaries of `= {}`.
+void Connection::begin_request() {
   started_ = Clock::now();
   reading_ = true;
+  request_ = {};
+  head_ = {};
   stream_.expires_after(server_.options.read_timeout);
-  {
-    const auto [error, count] = co_await http::async_read_header(stream_, buffer_, parser, kResult);
+}
+
+asio::awaitable<bool> Connection::read_request(Parser& parser) {
+  begin_request();
+  bool read = co_await read_request_line();
+  if (read) read = co_await read_head(parser);
+  if (read) read = co_await read_body(parser);
+  co_return read;
+}
+
+asio::awaitable<bool> Connection::read_request_line() {
+  std::optional<ApiError> refused;
+  for (;;) {
+    const std::string_view bytes = buffered(buffer_);
+    const size_t end = bytes.find('\n');
+    try {
+      check_first_byte(bytes[0]);
+      if (end != std::string_view::npos) {
+        check_request_line(bytes.substr(0, end + 1));
+        // A later version of HTTP/1 is read as the one this server knows.
+        static_cast<char*>(buffer_.data().data())[end - 2] = bytes[end - 2] == '0' ? '0' : '1';
+        co_return true;
+      }
+    } catch (const ApiException& error) {
+      refused = error.error();
+    }
+    if (refused.has_value()) break;
+    if (bytes.size() >= server_.options.max_header_bytes) {
+      refused = ApiError{.status = 414, .message = "the request's target is too long"};
+      break;
+    }
+    const auto [error, count] = co_await stream_.async_read_some(buffer_.prepare(4096), kResult);
     if (error) {
       co_await report_read_error(error);
       co_return false;
     }
+    buffer_.commit(count);
   }
-  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+  co_await refuse_request(*refused);
+  co_return false;
+}
+
+asio::awaitable<bool> Connection::read_head(Parser& parser) {
+  parser.header_limit(static_cast<uint32_t>(server_.options.max_header_bytes));
+  parser.body_limit(server_.options.max_body_bytes);
+  const auto [read_error, count] =
+      co_await http::async_read_header(stream_, buffer_, parser, kResult);
+  const auto& message = parser.get();
+  request_.method = std::string(message.method_string());
+  request_.path = std::string(message.target().substr(0, message.target().find('?')));
+  if (read_error) {
+    co_await report_read_error(read_error);
+    co_return false;
+  }
+  // Taken here, because trailers are merged into the parser's fields.
+  for (const auto& field : message) {
+    request_.headers.emplace_back(field.name_string(), field.value());
+  }
+  std::optional<ApiError> refused;
+  try {
+    head_ =
+        read_request_head({.http10 = message.version() < 11,
+                           .chunked = parser.chunked(),
+                           .has_body = parser.chunked() || parser.content_length().value_or(0) > 0},
+                          request_.headers);
+    RequestTarget target =
+        parse_request_target(request_.method, std::string_view(message.target()));
+    request_.path = std::move(target.path);
+    if (!target.authority.empty()) replace_host(request_.headers, target.authority);
+  } catch (const ApiException& error) {
+    refused = error.error();
+  }
+  if (refused.has_value()) {
+    co_await refuse_request(*refused);
+    co_return false;
+  }
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::read_body(Parser& parser) {
+  if (head_.expects_continue) {
     const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     const auto [error, count] = co_await asio::async_write(stream_, asio::buffer(go_on), kResult);
     if (error) co_return false;
   }
-  const auto [error, count] = co_await http::async_read(stream_, buffer_, parser, kResult);
-  if (error) {
-    co_await report_read_error(error);
-    co_return false;
+  RequestBody::value_type& body = parser.get().body();
+  body.charge = BodyCharge(server_.bodies);
+  // Patience is for every piece: a long prompt may come over a slow line.
+  size_t timed = 0;
+  while (!parser.is_done()) {
+    const auto [error, count] = co_await http::async_read_some(stream_, buffer_, parser, kResult);
+    if (error) {
+      co_await report_read_error(error);
+      co_return false;
+    }
+    if (body.text.size() - timed >= kReadPiece) {
+      timed = body.text.size();
+      stream_.expires_after(server_.options.read_timeout);
+    }
   }
   reading_ = false;
   co_return true;
 }
 
 asio::awaitable<void> Connection::report_read_error(const error_code error) {
-  reading_ = false;
   std::optional<ApiError> api = read_error(error, server_.options);
   if (refused_ && error == asio::error::operation_aborted) api = shutting_down();
   if (!api.has_value()) co_return;
-  log({.method = "-", .path = "-", .status = api->status, .error = api->message});
+  co_await refuse_request(*api);
+}
+
+asio::awaitable<void> Connection::refuse_request(ApiError api) {
+  reading_ = false;
+  log({.method = request_.method.empty() ? "-" : printable(request_.method, 20),
+       .path = request_.path.empty() ? "-" : printable(request_.path, 100),
+       .status = api.status,
+       .error = api.message});
   // A timeout has closed the stream; only a dead socket is left then.
-  if (stream_.socket().is_open()) co_await send_error(*api);
+  if (stream_.socket().is_open()) co_await send_error(std::move(api));
 }
 
 asio::awaitable<void> Connection::send_error(ApiError api) {
   stream_.expires_after(server_.options.write_timeout);
   const HttpResponse response = api_error_response(api);
-  const std::string text =
-      head_text(response, "Content-Length: " + std::to_string(response.body.size()) + "\r\n",
-                false) +
-      response.body;
+  std::string text = head_text(
+      response, "Content-Length: " + std::to_string(response.body.size()) + "\r\n", false);
+  if (request_.method != "HEAD") text += response.body;
   const auto [write_error, written] =
       co_await asio::async_write(stream_, asio::buffer(text), kResult);
   if (!write_error) co_await discard_input();
@@ -237,24 +367,17 @@ asio::awaitable<void> Connection::discard_input() {
 }
 
 asio::awaitable<bool> Connection::answer(Parser& parser) {
-  http::request<http::string_body> message = parser.release();
-  const bool keep_alive = message.keep_alive();
-  const bool chunked = message.version() >= 11;
-  const bool head_only = message.method() == http::verb::head;
-  HttpRequest request{.method = std::string(message.method_string()),
-                      .path = std::string(message.target()),
-                      .headers = {},
-                      .body = std::move(message.body())};
-  request.path = request.path.substr(0, request.path.find('?'));
-  for (const auto& field : message) {
-    request.headers.emplace_back(field.name_string(), field.value());
-  }
+  const bool keep_alive = head_.keep_alive;
+  const bool chunked = !head_.http10;
+  const bool head_only = request_.method == "HEAD";
   RequestLog entry{
-      .method = printable(request.method, 20), .path = printable(request.path, 100), .error = {}};
+      .method = printable(request_.method, 20), .path = printable(request_.path, 100), .error = {}};
+  RequestBody::value_type& body = parser.get().body();
+  request_.body = std::move(body.text);
 
   const auto answer = std::make_shared<Answer>(server_.io);
   answer_ = answer;
-  dispatch(std::move(request), answer);
+  dispatch(std::move(request_), std::move(body.charge), answer);
 
   watching_ = true;
   asio::co_spawn(server_.io, watch(shared_from_this(), answer), asio::detached);
@@ -276,8 +399,9 @@ asio::awaitable<bool> Connection::answer(Parser& parser) {
   co_return sent&& keep_alive && !server_.stopping && (chunked || !answer->streaming);
 }
 
-void Connection::dispatch(HttpRequest request, const std::shared_ptr<Answer>& answer) {
-  auto exchange = make_exchange(server_.io, std::move(request), answer);
+void Connection::dispatch(HttpRequest request, BodyCharge charge,
+                          const std::shared_ptr<Answer>& answer) {
+  auto exchange = make_exchange(server_.io, std::move(request), std::move(charge), answer);
   asio::post(server_.workers, [&handler = server_.handler, exchange = std::move(exchange)] {
     try {
       handler(exchange);

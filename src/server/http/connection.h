@@ -16,11 +16,12 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 #include "server/api_error.h"
 #include "server/http/exchange.h"
 #include "server/http/http_types.h"
+#include "server/http/request_body.h"
+#include "server/http/request_head.h"
 #include "server/server_options.h"
 
 namespace hadal {
@@ -33,6 +34,7 @@ struct ConnectionContext {
 
   const ServerOptions options;
   const HttpHandler handler;
+  const std::shared_ptr<BodyBudget> bodies;
   std::set<Connection*> open;
   std::function<void()> on_last_closed = {};  // after `stopping`
   bool stopping = false;                      // no further requests are read
@@ -60,22 +62,29 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close();              // whatever is under way
 
  private:
-  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+  using Parser = boost::beast::http::request_parser<RequestBody>;
 
   boost::asio::awaitable<void> run();
+  // Until a byte of a request is in the buffer; passes over empty lines before it.
   boost::asio::awaitable<bool> wait_for_request();
+  void begin_request();
+  // Each answers a request that it refuses itself, and returns false then.
   boost::asio::awaitable<bool> read_request(Parser& parser);
+  boost::asio::awaitable<bool> read_request_line();
+  boost::asio::awaitable<bool> read_head(Parser& parser);
+  boost::asio::awaitable<bool> read_body(Parser& parser);
   boost::asio::awaitable<void> report_read_error(boost::system::error_code error);
   bool input_waits();  // sent by the client, and not read
   // Takes what the client still sends, for a while.
   boost::asio::awaitable<void> discard_input();
+  boost::asio::awaitable<void> refuse_request(ApiError api);
   // Answers and closes, reading on for a while: closing with unread input would reset the
   // connection and take the answer away from a client that is still sending.
   boost::asio::awaitable<void> send_error(ApiError api);
   // Hands the request to a worker, sends what its exchange says, and returns whether the
   // connection can serve another request.
   boost::asio::awaitable<bool> answer(Parser& parser);
-  void dispatch(HttpRequest request, const std::shared_ptr<Answer>& answer);
+  void dispatch(HttpRequest request, BodyCharge charge, const std::shared_ptr<Answer>& answer);
   // Notices that the client has gone while its answer is being made. What it sends meanwhile is
   // the beginning of its next request.
   static boost::asio::awaitable<void> watch(std::shared_ptr<Connection> self,
@@ -93,6 +102,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;                           // a request that is not whole
   bool refused_ = false;                           // the request that is being read
   std::shared_ptr<Answer> answer_;                 // of the present request
+  HttpRequest request_;                            // the present one, as far as it is read
+  RequestHead head_;
+  std::shared_ptr<Answer> answer_;  // of the present request
   bool watching_ = false;
   boost::asio::steady_timer watch_ended_;
 };

@@ -17,10 +17,12 @@ constexpr size_t kMaxUnsent = size_t{16} << 20;  // a stream whose reader lags m
 
 class HttpExchange final : public Exchange {
  public:
-  HttpExchange(asio::io_context& io, HttpRequest request, std::shared_ptr<Answer> answer)
+  HttpExchange(asio::io_context& io, HttpRequest request, BodyCharge charge,
+               std::shared_ptr<Answer> answer)
       : io_(io),
         work_(io.get_executor()),
         request_(std::move(request)),
+        charge_(std::move(charge)),
         answer_(std::move(answer)) {}
 
   ~HttpExchange() override {
@@ -37,6 +39,11 @@ class HttpExchange final : public Exchange {
   }
 
   const HttpRequest& request() const override { return request_; }
+
+  void release_body() override {
+    request_.body = std::string();
+    charge_.release();
+  }
 
   void respond(HttpResponse response) override {
     asio::post(io_, [answer = answer_, response = std::move(response)]() mutable {
@@ -99,15 +106,17 @@ class HttpExchange final : public Exchange {
  private:
   asio::io_context& io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  const HttpRequest request_;
+  HttpRequest request_;
+  BodyCharge charge_;
   std::shared_ptr<Answer> answer_;
 };
 
 }  // namespace
 
 std::shared_ptr<Exchange> make_exchange(asio::io_context& io, HttpRequest request,
-                                        std::shared_ptr<Answer> answer) {
-  return std::make_shared<HttpExchange>(io, std::move(request), std::move(answer));
+                                        BodyCharge charge, std::shared_ptr<Answer> answer) {
+  return std::make_shared<HttpExchange>(io, std::move(request), std::move(charge),
+                                        std::move(answer));
 }
 
 }  // namespace hadal

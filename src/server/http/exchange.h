@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "server/http/body_budget.h"
 #include "server/http/http_types.h"
 
 namespace hadal {
@@ -50,8 +51,8 @@ struct Answer {
 };
 
 // The handler's end of `answer`. Keeps the loop of `io` alive while anyone holds it; dropping it
-// unanswered answers 500.
+// unanswered answers 500. `charge`: of the request's body.
 std::shared_ptr<Exchange> make_exchange(boost::asio::io_context& io, HttpRequest request,
-                                        std::shared_ptr<Answer> answer);
+                                        BodyCharge charge, std::shared_ptr<Answer> answer);
 
 }  // namespace hadal

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "server/http/connection.h"
+#include "server/http/uri_host.h"
 
 namespace hadal {
 namespace {
@@ -174,6 +175,10 @@ HttpServer::HttpServer(const ServerOptions& options, HttpHandler handler)
 HttpServer::~HttpServer() = default;
 
 uint16_t HttpServer::port() const { return impl_->acceptor.local_endpoint().port(); }
+
+bool HttpServer::on_loopback() const {
+  return is_loopback_address(impl_->acceptor.local_endpoint().address().to_string());
+}
 
 void HttpServer::stop() {
   asio::post(impl_->context.io, [impl = impl_.get()] { impl->begin_stop(); });

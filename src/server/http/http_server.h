@@ -20,6 +20,7 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   uint16_t port() const;
+  bool on_loopback() const;  // only this machine can connect
 
   // Serves until stop(), then until the last exchange is answered and dropped. Call it once.
   void run();

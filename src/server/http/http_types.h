@@ -16,8 +16,11 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method;
-  std::string path;     // without the query; not percent-decoded
-  HttpHeaders headers;  // in the order and spelling they came in
+  // Without the query and percent-decoded once, so that %2F is a slash like any other; UTF-8
+  // without zero bytes, beginning with '/', or "*" for OPTIONS *. Dots in it have no meaning.
+  std::string path;
+  // In the order and spelling they came in; of an absolute target the host in place of Host's.
+  HttpHeaders headers;
   std::string body;
 
   // The value of the first header `name`, in any spelling; empty when there is none.
@@ -34,6 +37,8 @@ struct HttpResponse {
 
 std::string_view http_status_text(int status);
 
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+
 // The answer to one request. All methods may be called from any thread and return at once; calls
 // from one thread take effect in order, and those after the end or the client's departure have
 // none. An exchange that is dropped unanswered answers 500.
@@ -45,6 +50,9 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   virtual const HttpRequest& request() const = 0;
+  // Frees the request's body, which large requests need not hold until their answer's end. Only by
+  // the thread that reads it.
+  virtual void release_body() {}
 
   // The whole answer.
   virtual void respond(HttpResponse response) = 0;
