@@ -66,6 +66,7 @@ struct Answer {
   std::function<void()> on_abandoned;
   int prompt_tokens = 0;
   int completion_tokens = 0;
+  std::string request_id;
 
   void wake() { changed.cancel(); }
 
@@ -157,6 +158,10 @@ class HttpExchange final : public Exchange {
       answer->prompt_tokens = prompt_tokens;
       answer->completion_tokens = completion_tokens;
     });
+  }
+
+  void set_request_id(const std::string& id) override {
+    asio::dispatch(io_, [answer = answer_, id] { answer->request_id = id; });
   }
 
  private:
@@ -422,6 +427,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (answer->head.has_value()) entry.error = answer->head->error;
     entry.prompt_tokens = answer->prompt_tokens;
     entry.completion_tokens = answer->completion_tokens;
+    entry.request_id = answer->request_id;
     log(std::move(entry));
     co_return sent&& keep_alive && !server_.stopping && (chunked || !answer->streaming);
   }

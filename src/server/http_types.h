@@ -60,6 +60,8 @@ class Exchange {
   virtual void post(std::function<void()> task) = 0;
   // Token counts for the log.
   virtual void set_usage(int prompt_tokens, int completion_tokens) = 0;
+  // The request's name, for the log.
+  virtual void set_request_id(const std::string& /*id*/) {}
 };
 
 }  // namespace hadal
