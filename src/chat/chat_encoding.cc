@@ -208,6 +208,29 @@ std::string join(const std::vector<PromptPiece>& pieces) {
   return text;
 }
 
+// `context` and `messages` are read already: nothing from here on may fail, because messages that
+// are joined or dropped no longer stand where the caller put them.
+std::vector<PromptPiece> encode_read_messages(std::vector<ChatMessage> context,
+                                              std::vector<ChatMessage> messages,
+                                              const ChatOptions& options) {
+  std::vector<ChatMessage> all = merge_user_messages(std::move(context));
+  size_t first = all.size();
+  for (ChatMessage& message : merge_user_messages(std::move(messages))) {
+    all.push_back(std::move(message));
+  }
+  const bool has_context = first > 0;
+  sort_tool_results(all);
+  bool drops = options.drop_thinking;
+  for (const ChatMessage& message : all) drops = drops && message.tools.empty();
+  if (drops && options.thinking_mode == ThinkingMode::kThinking) {
+    first = drop_old_reasoning(all, first);
+  }
+  PromptWriter writer(all, options, drops);
+  if (options.add_bos && !has_context) writer.literal(markup::kBos);
+  for (size_t i = first; i < all.size(); ++i) writer.write_message(i);
+  return writer.take();
+}
+
 [[noreturn]] void refuse(const std::string& where, const std::string& what,
                          const std::string& remedy) {
   throw Error(
@@ -259,23 +282,14 @@ ChatOptions parse_chat_options(const nlohmann::ordered_json& request) {
 std::vector<PromptPiece> encode_chat_pieces(const nlohmann::ordered_json& messages,
                                             const ChatOptions& options,
                                             const nlohmann::ordered_json* context) {
-  std::vector<ChatMessage> all;
-  if (context != nullptr) all = merge_user_messages(read_chat_messages(*context, "context"));
-  size_t first = all.size();
-  for (ChatMessage& message : merge_user_messages(read_chat_messages(messages, "messages"))) {
-    all.push_back(std::move(message));
-  }
-  const bool has_context = first > 0;
-  sort_tool_results(all);
-  bool drops = options.drop_thinking;
-  for (const ChatMessage& message : all) drops = drops && message.tools.empty();
-  if (drops && options.thinking_mode == ThinkingMode::kThinking) {
-    first = drop_old_reasoning(all, first);
-  }
-  PromptWriter writer(all, options, drops);
-  if (options.add_bos && !has_context) writer.literal(markup::kBos);
-  for (size_t i = first; i < all.size(); ++i) writer.write_message(i);
-  return writer.take();
+  std::vector<ChatMessage> before;
+  if (context != nullptr) before = read_chat_messages(*context, "context");
+  return encode_read_messages(std::move(before), read_chat_messages(messages, "messages"), options);
+}
+
+std::vector<PromptPiece> encode_chat_pieces(std::vector<ChatMessage> messages,
+                                            const ChatOptions& options) {
+  return encode_read_messages({}, std::move(messages), options);
 }
 
 std::string encode_chat(const nlohmann::ordered_json& messages, const ChatOptions& options) {

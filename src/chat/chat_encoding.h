@@ -16,6 +16,8 @@
 
 namespace hadal {
 
+struct ChatMessage;
+
 enum class ThinkingMode { kChat, kThinking };
 enum class ReasoningEffort { kDefault, kHigh, kMax };
 
@@ -47,6 +49,10 @@ ChatOptions parse_chat_options(const nlohmann::ordered_json& request);
 std::vector<PromptPiece> encode_chat_pieces(const nlohmann::ordered_json& messages,
                                             const ChatOptions& options,
                                             const nlohmann::ordered_json* context = nullptr);
+
+// The same of messages that were read already.
+std::vector<PromptPiece> encode_chat_pieces(std::vector<ChatMessage> messages,
+                                            const ChatOptions& options);
 
 // The same as one string.
 std::string encode_chat(const nlohmann::ordered_json& messages, const ChatOptions& options);

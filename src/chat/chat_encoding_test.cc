@@ -149,6 +149,24 @@ TEST(ChatEncodingTest, UsersCannotSpellSpecialTokens) {
   EXPECT_EQ(std::count(joined.begin(), joined.end(), *nano.find("<｜User｜>")), 0);
 }
 
+TEST(ChatEncodingTest, ErrorsNameTheCallersIndexWhateverIsJoinedOrDropped) {
+  // Two users that are joined, reasoning and a developer that are dropped, then what is wrong.
+  const std::string messages =
+      R"([{"role": "user", "content": "a"}, {"role": "user", "content": "b"},
+          {"role": "assistant", "content": "c", "reasoning_content": "R"},
+          {"role": "developer", "content": "d"}, {"role": "tool", "content": "e"},
+          {"role": "user", "content": [{"type": "text", "text": "f"}, {"text": "g"}]}])";
+  for (const std::string mode : {"chat", "thinking"}) {
+    const std::string end = R"(, "thinking_mode": ")" + mode + "\"}";
+    EXPECT_NE(error_of(R"({"messages": )" + messages + end).find("messages[5].content[1].type"),
+              std::string::npos);
+    EXPECT_NE(
+        error_of(R"({"messages": [{"role": "user", "content": "a"}], "context": )" + messages + end)
+            .find("context[5].content[1].type"),
+        std::string::npos);
+  }
+}
+
 TEST(ChatEncodingTest, ErrorsNameTheMessageAndTheField) {
   const auto expect = [](const std::string& error, const std::string& part) {
     EXPECT_NE(error.find(part), std::string::npos) << error;

@@ -179,8 +179,10 @@ ChatRole read_role(const Fields& fields) {
          "use one of " + list_names(names));
 }
 
-ChatMessage read_message(const ordered_json& element, const std::string& where) {
-  const Fields fields(element, where);
+}  // namespace
+
+ChatMessage read_chat_message(const nlohmann::ordered_json& element, const std::string& name) {
+  const Fields fields(element, name);
   ChatMessage message;
   message.role = read_role(fields);
   message.content = read_content(fields);
@@ -195,11 +197,11 @@ ChatMessage read_message(const ordered_json& element, const std::string& where) 
     message.content.clear();
   }
   message.reasoning = fields.string("reasoning_content").value_or("");
-  fields.each("tool_calls", [&](const ordered_json& call, const std::string& name) {
-    message.tool_calls.push_back(read_tool_call(call, name));
+  fields.each("tool_calls", [&](const ordered_json& call, const std::string& where) {
+    message.tool_calls.push_back(read_tool_call(call, where));
   });
-  fields.each("tools", [&](const ordered_json& tool, const std::string& name) {
-    message.tools.push_back(read_tool(tool, name));
+  fields.each("tools", [&](const ordered_json& tool, const std::string& where) {
+    message.tools.push_back(read_tool(tool, where));
   });
   if (const ordered_json* format = fields.get("response_format"); format && !format->empty()) {
     message.response_format = dump_json(*format);
@@ -213,8 +215,6 @@ ChatMessage read_message(const ordered_json& element, const std::string& where) 
   return message;
 }
 
-}  // namespace
-
 std::vector<ChatMessage> read_chat_messages(const nlohmann::ordered_json& messages,
                                             std::string_view name) {
   if (!messages.is_array()) {
@@ -223,7 +223,8 @@ std::vector<ChatMessage> read_chat_messages(const nlohmann::ordered_json& messag
   std::vector<ChatMessage> result;
   result.reserve(messages.size());
   for (size_t i = 0; i < messages.size(); ++i) {
-    result.push_back(read_message(messages[i], std::string(name) + "[" + std::to_string(i) + "]"));
+    result.push_back(
+        read_chat_message(messages[i], std::string(name) + "[" + std::to_string(i) + "]"));
   }
   return result;
 }

@@ -48,8 +48,11 @@ struct ChatMessage {
   bool without_eos = false;
 };
 
-// Reads an array of messages in the OpenAI form. Throws Error (kInvalidArgument) that names the
-// message and the field, for example "messages[3].content".
+// Reads one message in the OpenAI form, which errors call `name`. Throws Error (kInvalidArgument)
+// that names the message and the field, for example "messages[3].content".
+ChatMessage read_chat_message(const nlohmann::ordered_json& message, const std::string& name);
+
+// Reads an array of them.
 std::vector<ChatMessage> read_chat_messages(const nlohmann::ordered_json& messages,
                                             std::string_view name);
 

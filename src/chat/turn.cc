@@ -127,6 +127,7 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
                           .sampling = turn.sampling,
                           .max_tokens = turn.max_tokens,
                           .stop_tokens = turn.stop_tokens,
+                          .min_tokens = turn.min_tokens,
                           .priority = turn.priority,
                           .cache_salt = turn.cache_salt};
   if (turn.timeout) {
@@ -134,9 +135,11 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
     request.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                           std::chrono::duration<double>(*turn.timeout));
   }
-  request.stop_tokens.push_back(engine.config().eos_token);
+  std::vector<int32_t> ends{engine.config().eos_token};
   const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
-  if (eos.has_value() && *eos != engine.config().eos_token) request.stop_tokens.push_back(*eos);
+  if (eos.has_value() && *eos != engine.config().eos_token) ends.push_back(*eos);
+  request.stop_tokens.insert(request.stop_tokens.end(), ends.begin(), ends.end());
+  if (turn.ignore_eos) request.banned_tokens = ends;
   // What follows the last message: whether its answer begins with thinking, the next turn may tell
   // otherwise.
   if (const std::optional<int32_t> assistant = tokenizer.find(markup::kAssistant)) {

@@ -29,6 +29,10 @@ struct ChatTurn {
   ThinkingMode thinking_mode = ThinkingMode::kChat;  // as the prompt was encoded
   SamplingOptions sampling = {};
   int max_tokens = 0;  // 0: as many as the context holds
+  // The answer does not end by itself, or at one of stop_tokens, before so many tokens. Strings of
+  // `stop` end it all the same.
+  int min_tokens = 0;
+  bool ignore_eos = false;  // it never ends by itself
   // Strings that end the answer where they begin in its content; reasoning and tool calls do not
   // count. None may be empty.
   std::vector<std::string> stop = {};

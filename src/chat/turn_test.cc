@@ -129,6 +129,26 @@ TEST_F(ChatTest, TokenLimitCutsTheAnswer) {
   EXPECT_EQ(result.completion_tokens, 2);
 }
 
+TEST_F(ChatTest, AnAnswerIsAsLongAsItMustBe) {
+  const nlohmann::ordered_json messages = {
+      {{"role", "user"}, {"content", std::string(kNotes) + " Where can I find the key?"}}};
+  ChatTurn request = turn(messages, ThinkingMode::kChat);
+  request.max_tokens = 60;
+  const ChatResult free = run_chat(engine_, tokenizer(), request, {});
+  ASSERT_LT(free.completion_tokens, 30);
+  request.min_tokens = 40;
+  const ChatResult longer = run_chat(engine_, tokenizer(), request, {});
+  EXPECT_GE(longer.completion_tokens, 40);
+  EXPECT_TRUE(longer.answer.content.starts_with(free.answer.content));
+  request.min_tokens = 0;
+  request.ignore_eos = true;
+  const ChatResult endless = run_chat(engine_, tokenizer(), request, {});
+  EXPECT_EQ(endless.completion_tokens, 60);
+  EXPECT_EQ(endless.reason, FinishReason::kLength);
+  request.stop_tokens = {*tokenizer().find(" key")};
+  EXPECT_LT(run_chat(engine_, tokenizer(), request, {}).completion_tokens, 10);
+}
+
 TEST_F(ChatTest, AnInterruptEndsTheAnswer) {
   std::atomic<bool> interrupted{false};
   const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", kNotes}}};

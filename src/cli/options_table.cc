@@ -196,9 +196,15 @@ const std::vector<OptionSpec>& options() {
        .minimum = 1024},
 
       {.name = "name",
-       .value_name = "NAME",
+       .value_name = "NAMES",
        .fallback_note = "the directory's name",
-       .help = "What requests call the model",
+       .help = "What requests may call the model: one name, or several with commas between; the "
+               "first is meant where a request names none",
+       .commands = static_cast<unsigned>(Command::kServe)},
+      {.name = "strict",
+       .type = OptionType::kFlag,
+       .help = "Refuse requests with fields that are not known, which otherwise are listed in the "
+               "log; a request's header X-Hadal-Strict decides for itself",
        .commands = static_cast<unsigned>(Command::kServe)},
 
       {.name = "kv-memory",

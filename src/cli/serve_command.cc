@@ -4,9 +4,13 @@
 
 #ifdef HADAL_WITH_SERVER
 
+#include <algorithm>
 #include <mutex>
+#include <optional>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <string>
+#include <vector>
 
 #include "cli/background_errors.h"
 #include "cli/model_setup.h"
@@ -51,9 +55,10 @@ class ErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
 // One line for each request; prompts and answers are never part of it.
 void log_request(spdlog::logger& log, const RequestLog& request) {
   const auto level = request.status >= 500 ? spdlog::level::err : spdlog::level::info;
-  log.log(level, "{} {} {} {}+{} tokens {:.0f} ms{}{}", request.method, request.path,
+  log.log(level, "{} {} {} {}+{} tokens {:.0f} ms {}{}{}", request.method, request.path,
           request.status, request.prompt_tokens, request.completion_tokens, request.milliseconds,
-          request.error.empty() ? "" : " ", printable(request.error));
+          request.request_id.empty() ? "-" : request.request_id, request.error.empty() ? "" : " ",
+          printable(request.error));
 }
 
 EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& directory,
@@ -71,6 +76,25 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
   options.kv_spill = line.size("kv-spill").value();
   options.log = [log](const std::string& message) { log->warn(printable(message, 1000)); };
   return options;
+}
+
+// The names in a list with commas between.
+std::vector<std::string> model_names(const std::string& list) {
+  constexpr size_t kLongestName = 256;
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const std::string name = list.substr(begin, end - begin);
+    if (name.find_first_not_of(' ') == std::string::npos || printable(name, kLongestName) != name) {
+      throw Error({.code = ErrorCode::kInvalidArgument,
+                   .where = "--name",
+                   .what = "\"" + printable(name, kLongestName) + "\" cannot be a model's name",
+                   .remedy = "give names of 1 to 256 printable bytes with commas between them"});
+    }
+    names.push_back(name);
+    begin = end + 1;
+  }
+  return names;
 }
 
 }  // namespace
@@ -91,7 +115,16 @@ int serve_command(const ParsedLine& line) {
 
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
-  options.model_name = line.text("name").value_or(directory.name());
+  options.model_name = directory.name();
+  if (const std::optional<std::string> list = line.text("name")) {
+    const std::vector<std::string> names = model_names(*list);
+    options.model_name = names.front();
+    options.other_names.assign(names.begin() + 1, names.end());
+  }
+  options.strict = line.flag("strict");
+  options.on_unknown_field = [log](const std::string& name) {
+    log->warn("requests have a field \"{}\", which is not known here and has no effect", name);
+  };
   options.shutdown_timeout = std::chrono::seconds(line.integer("shutdown-timeout").value());
   options.max_body_bytes = line.size("max-body").value_or(default_max_body(engine.max_context()));
   options.on_request = [&](const RequestLog& request) { log_request(*log, request); };

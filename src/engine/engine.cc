@@ -245,6 +245,15 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                          std::to_string(model.cache_layout().block_bytes) + " bytes)",
                  .remedy = "shorten the prompt"});
   }
+  const int room = max_context - static_cast<int>(request.prompt.size());
+  const int most_tokens = request.max_tokens == 0 ? room : std::min(room, request.max_tokens);
+  if (request.min_tokens < 0 || request.min_tokens > most_tokens) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "min_tokens",
+                 .what = "is " + std::to_string(request.min_tokens),
+                 .remedy = "give a number from 0 to the " + std::to_string(most_tokens) +
+                           " tokens that the answer can have"});
+  }
   if (request.suffix_begin < 0 ||
       static_cast<size_t>(request.suffix_begin) > request.prompt.size()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -257,12 +266,13 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
   sequence->cancelled = std::make_shared<std::atomic<bool>>(false);
   RequestHandle handle(sequence->cancelled);
   sequence->prompt_tokens = static_cast<int>(request.prompt.size());
-  const int room = max_context - sequence->prompt_tokens;
-  sequence->token_limit = sequence->prompt_tokens +
-                          (request.max_tokens == 0 ? room : std::min(room, request.max_tokens));
+  sequence->token_limit = sequence->prompt_tokens + most_tokens;
   sequence->tokens = std::exchange(request.prompt, {});
   sequence->sampling =
-      SamplerState(request.sampling, sequence->tokens, std::exchange(request.constraint, {}));
+      SamplerState(request.sampling, sequence->tokens, std::exchange(request.constraint, {}),
+                   {.always = std::exchange(request.banned_tokens, {}),
+                    .early = request.stop_tokens,
+                    .early_until = request.min_tokens});
   sequence->request = std::move(request);
   sequence->on_event = std::move(on_event);
   sequence->submitted = Clock::now();

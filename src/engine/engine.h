@@ -110,9 +110,10 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Queues a request; `on_event` hears of it from now on, on the engine thread. From any thread.
-  // Throws Error: kInvalidArgument for an empty prompt, ids outside the vocabulary or sampling
-  // options out of range; kResourceExhausted when the prompt leaves no room in the context;
-  // kUnavailable when the queue is full or the engine shuts down.
+  // Throws Error: kInvalidArgument for an empty prompt, ids outside the vocabulary, sampling
+  // options out of range or more min_tokens than the answer can have; kResourceExhausted when the
+  // prompt leaves no room in the context; kUnavailable when the queue is full or the engine shuts
+  // down.
   RequestHandle submit(GenerateRequest request, EventHandler on_event);
 
   enum class Shutdown {

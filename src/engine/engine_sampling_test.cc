@@ -158,6 +158,67 @@ TEST(EngineSamplingTest, ConstraintsDecideTokenByToken) {
   EXPECT_EQ(collect(*other).tokens, std::vector<int32_t>(10, 500));
 }
 
+TEST(EngineSamplingTest, StopTokensWaitForTheLeastLength) {
+  Engine engine(nano(), {.threads = 1});
+  const std::vector<int32_t> free = run(engine, make_request(20, {.temperature = 0}, 12)).tokens;
+  ASSERT_EQ(free.size(), 12U);
+  for (const int least : {0, 1, 5, 12}) {
+    // The stop token comes as soon as it may.
+    const LogitBias likeliest{.token = free[0], .bias = 99};
+    GenerateRequest request = make_request(20, {.temperature = 0, .logit_bias = {likeliest}}, 12);
+    request.stop_tokens = {free[0]};
+    request.min_tokens = least;
+    const Outcome outcome = run(engine, request);
+    EXPECT_EQ(outcome.tokens.size(), static_cast<size_t>(least)) << least;
+    EXPECT_EQ(outcome.finish.reason, least == 12 ? FinishReason::kLength : FinishReason::kStop)
+        << least;
+    EXPECT_EQ(std::count(outcome.tokens.begin(), outcome.tokens.end(), free[0]), 0) << least;
+  }
+}
+
+TEST(EngineSamplingTest, BeyondTheLeastLengthNothingIsChanged) {
+  // Banning an end that would not have come leaves every token as it is, at any temperature.
+  Engine engine(nano(), {.threads = 1});
+  const SamplingOptions options{.temperature = 1.2F, .top_p = 0.9F, .seed = 5};
+  const std::vector<int32_t> plain = run(engine, make_request(20, options, 24)).tokens;
+  GenerateRequest request = make_request(20, options, 24);
+  for (int32_t token = 1600; request.stop_tokens.empty(); ++token) {
+    if (std::count(plain.begin(), plain.end(), token) == 0) request.stop_tokens = {token};
+  }
+  request.min_tokens = 10;
+  EXPECT_EQ(run(engine, request).tokens, plain);
+  request.banned_tokens = {request.stop_tokens[0], -1, 1 << 30};
+  EXPECT_EQ(run(engine, request).tokens, plain);
+}
+
+TEST(EngineSamplingTest, BannedTokensNeverCome) {
+  Engine engine(nano(), {.threads = 1});
+  GenerateRequest request = make_request(20, {.temperature = 0}, 12);
+  const std::vector<int32_t> free = run(engine, request).tokens;
+  request.banned_tokens = {free[0]};
+  request.stop_tokens = {free[0]};
+  const Outcome outcome = run(engine, request);
+  EXPECT_EQ(outcome.tokens.size(), 12U);
+  EXPECT_EQ(std::count(outcome.tokens.begin(), outcome.tokens.end(), free[0]), 0);
+}
+
+TEST(EngineSamplingTest, ALeastLengthThatCannotBeIsRefused) {
+  Engine engine(nano(), {.threads = 1, .max_context = 30});
+  for (const auto& [least, most] : {std::pair{-1, 5}, {6, 5}, {11, 0}, {11, 1000}}) {
+    GenerateRequest request = make_request(20, forced_to({500}), most);
+    request.min_tokens = least;
+    try {
+      submit(engine, request);
+      ADD_FAILURE() << least << " of " << most;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.parts().where, "min_tokens");
+    }
+  }
+  GenerateRequest request = make_request(20, forced_to({500}), 0);
+  request.min_tokens = 10;
+  EXPECT_EQ(run(engine, request).tokens.size(), 10U);
+}
+
 TEST(EngineSamplingTest, BiasBeyondTheVocabularyIsRefused) {
   Engine engine(nano(), {.threads = 1});
   try {

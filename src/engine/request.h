@@ -25,6 +25,10 @@ struct GenerateRequest {
   // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
   int max_tokens = 0;
   std::vector<int32_t> stop_tokens = {};  // end the answer; not reported as TokenEvents
+  // None of stop_tokens comes before so many tokens of the answer; at most max_tokens and what the
+  // context holds.
+  int min_tokens = 0;
+  std::vector<int32_t> banned_tokens = {};  // never come
   // What may come next; may be null. Hears of every token of the answer but a stop token.
   std::shared_ptr<TokenConstraint> constraint = {};
 

@@ -25,8 +25,8 @@ float finite(float logit) {
 }  // namespace
 
 SamplerState::SamplerState(SamplingOptions options, std::span<const int32_t> prompt,
-                           std::shared_ptr<TokenConstraint> constraint)
-    : options_(std::move(options)), constraint_(std::move(constraint)) {
+                           std::shared_ptr<TokenConstraint> constraint, TokenBans bans)
+    : options_(std::move(options)), constraint_(std::move(constraint)), bans_(std::move(bans)) {
   if (options_.repetition_penalty == 1) return;
   for (const int32_t token : prompt) occurrence(token).in_prompt = true;
 }
@@ -37,7 +37,8 @@ bool SamplerState::has_penalties() const {
 }
 
 bool SamplerState::changes_logits() const {
-  return has_penalties() || !options_.logit_bias.empty() || constraint_ != nullptr;
+  return has_penalties() || !options_.logit_bias.empty() || constraint_ != nullptr ||
+         !bans_.always.empty() || bans_early();
 }
 
 SamplerState::Occurrence& SamplerState::occurrence(int32_t token) {
@@ -51,9 +52,11 @@ void SamplerState::apply(std::span<float> logits) {
   apply_penalties(logits);
   apply_bias(logits);
   if (constraint_ != nullptr) apply_constraint(logits);
+  apply_bans(logits);
   if (!allows_any(logits)) {
+    const char* blocker = constraint_ != nullptr ? "the constraint" : "the bans of tokens";
     throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = options_.logit_bias.empty() ? "the constraint" : "logit_bias",
+                 .where = options_.logit_bias.empty() ? blocker : "logit_bias",
                  .what = "leaves no token to choose",
                  .remedy = "allow at least one token"});
   }
@@ -100,6 +103,25 @@ void SamplerState::apply_constraint(std::span<float> logits) {
   }
 }
 
+void SamplerState::apply_bans(std::span<float> logits) const {
+  std::vector<std::pair<size_t, float>> before;
+  const auto ban = [&](const std::vector<int32_t>& tokens) {
+    for (const int32_t token : tokens) {
+      const auto place = static_cast<size_t>(token);
+      if (token < 0 || place >= logits.size()) continue;
+      before.emplace_back(place, logits[place]);
+      logits[place] = kNever;
+    }
+  };
+  ban(bans_.always);
+  if (bans_early()) ban(bans_.early);
+  if (before.empty() || constraint_ == nullptr || allows_any(logits)) return;
+  // Backwards: the first entry of a token that is banned twice has its logit.
+  for (auto entry = before.rbegin(); entry != before.rend(); ++entry) {
+    logits[entry->first] = entry->second;
+  }
+}
+
 void SamplerState::apply_forced(std::span<float> logits) const {
   std::vector<std::pair<size_t, float>> forced;
   for (const LogitBias& entry : options_.logit_bias) {
@@ -115,6 +137,7 @@ void SamplerState::apply_forced(std::span<float> logits) const {
 
 void SamplerState::advance(int32_t token) {
   if (constraint_ != nullptr) constraint_->advance(token);
+  ++answer_tokens_;
   if (!has_penalties()) return;
   ++occurrence(token).in_answer;
   answer_.push_back(token);
@@ -124,6 +147,8 @@ void SamplerState::rollback(int count) {
   HADAL_CHECK(count >= 0);
   if (count == 0) return;
   if (constraint_ != nullptr) constraint_->rollback(count);
+  HADAL_CHECK(count <= answer_tokens_);
+  answer_tokens_ -= count;
   if (!has_penalties()) return;
   HADAL_CHECK(static_cast<size_t>(count) <= answer_.size());
   for (int i = 0; i < count; ++i) {

@@ -47,6 +47,35 @@ TEST(SamplerStateTest, PlainOptionsChangeNothing) {
   EXPECT_EQ(applied(state, {1, 2, 3}), (std::vector<float>{1, 2, 3}));
 }
 
+TEST(SamplerStateTest, EarlyBansEndWhereTheySayAlsoAfterARollback) {
+  SamplerState state({}, {}, nullptr, {.early = {1, -4, 900}, .early_until = 2});
+  const std::vector<float> logits{1, 2, 3};
+  const std::vector<float> banned{1, -kInfinity, 3};
+  EXPECT_EQ(applied(state, logits), banned);
+  state.advance(0);
+  EXPECT_EQ(applied(state, logits), banned);
+  state.advance(2);
+  EXPECT_FALSE(state.changes_logits());
+  EXPECT_EQ(applied(state, logits), logits);
+  state.rollback(1);
+  EXPECT_TRUE(state.changes_logits());
+  EXPECT_EQ(applied(state, logits), banned);
+}
+
+TEST(SamplerStateTest, BansAreStrongerThanABiasAndWeakerThanAConstraint) {
+  const TokenBans bans{.always = {2}, .early = {2}, .early_until = 1};
+  SamplerState biased({.logit_bias = {{.token = 2, .bias = 100}}}, {}, nullptr, bans);
+  EXPECT_EQ(applied(biased, {1, 2, 3}), (std::vector<float>{1, 2, -kInfinity}));
+  // Only token 2 may follow token 1: a text that is complete can only end.
+  SamplerState complete({}, {}, std::make_shared<Ascending>(3), bans);
+  EXPECT_EQ(applied(complete, {1, 2, 3}), (std::vector<float>{1, 2, -kInfinity}));
+  complete.advance(1);
+  EXPECT_EQ(applied(complete, {1, 2, 3}), (std::vector<float>{-kInfinity, -kInfinity, 3}));
+  SamplerState none({}, {}, nullptr, {.always = {0, 1, 2}});
+  std::vector<float> logits{1, 2, 3};
+  EXPECT_THROW(none.apply(logits), Error);
+}
+
 TEST(SamplerStateTest, PenaltiesCountAsTheirDefinitionsSay) {
   const std::vector<int32_t> prompt{0, 1, 1};
   const std::vector<float> logits{2, -2, 4, 6, -8};

@@ -18,7 +18,7 @@
 namespace hadal {
 
 struct Sequence {
-  GenerateRequest request;  // its prompt has moved to `tokens`, its constraint to `sampling`
+  GenerateRequest request;  // its prompt has moved to `tokens`, constraint and bans to `sampling`
   EventHandler on_event;
   std::shared_ptr<std::atomic<bool>> cancelled;
   int prompt_tokens = 0;

@@ -1,8 +1,10 @@
 // POST /v1/chat/completions: from an exchange through the engine to its answer, whole or streamed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/http/http_types.h"
 #include "text/tokenizer.h"
@@ -11,10 +13,19 @@ namespace hadal {
 
 class Engine;
 
+// What answers chat requests. Engine and tokenizer must outlive the exchanges.
+struct ChatService {
+  Engine& engine;
+  const Tokenizer& tokenizer;
+  std::vector<std::string> model_names = {};  // the first is the default
+  bool strict = false;                        // as ServerOptions::strict
+  // Hears the names of fields that a request had and this server does not know.
+  std::function<void(const std::vector<std::string>&)> on_unknown_fields = {};
+};
+
 // Reads the request on the calling thread and returns; the answer follows from the engine's events.
-// The client's departure cancels the engine's request. `engine` must outlive the exchange. Throws
-// ApiException or Error when the request is refused.
-void handle_chat_completion(const std::shared_ptr<Exchange>& exchange, Engine& engine,
-                            const Tokenizer& tokenizer, const std::string& model_name);
+// The client's departure cancels the engine's request. Throws ApiException or Error when the
+// request is refused.
+void handle_chat_completion(const std::shared_ptr<Exchange>& exchange, const ChatService& service);
 
 }  // namespace hadal

@@ -1,20 +1,24 @@
 #include "server/chat_request.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <random>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "server/api_error.h"
 #include "server/json_body.h"
+#include "server/known_fields.h"
+#include "server/message_fields.h"
+#include "server/request_fields.h"
+#include "server/thinking_fields.h"
 #include "text/python_json.h"
 
 namespace hadal {
@@ -25,125 +29,59 @@ using nlohmann::ordered_json;
 constexpr size_t kMaxStops = 16;
 constexpr size_t kMaxStopBytes = 1024;
 constexpr size_t kMaxStopTokens = 64;
-constexpr uint64_t kMaxTokenId = std::numeric_limits<int32_t>::max();
 constexpr size_t kMaxSaltBytes = 1024;
 constexpr double kMostPriority = 1000;
 constexpr double kLongestTimeout = 86'400;  // seconds
 
-[[noreturn]] void refuse(const std::string& field, const std::string& what,
-                         const std::string& code = "invalid_value") {
-  throw ApiException({.status = 400, .message = field + ": " + what, .param = field, .code = code});
-}
-
-[[noreturn]] void refuse_type(const std::string& field, const ordered_json& value,
-                              const std::string& expected) {
-  refuse(field, "must be " + expected + ", not " + value.type_name(), "invalid_type");
-}
-
-// An object of the request. Null counts as absent everywhere, as clients send it that way.
-class Fields {
- public:
-  Fields(const ordered_json& object, std::string name) : object_(object), name_(std::move(name)) {
-    if (!object.is_object()) refuse_type(name_.empty() ? "body" : name_, object, "an object");
-  }
-
-  std::string path(const std::string& key) const { return name_.empty() ? key : name_ + "." + key; }
-
-  const ordered_json* find(const std::string& key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  std::optional<double> number(const std::string& key) const {
-    const ordered_json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_number()) refuse_type(path(key), *value, "a number");
-    return value->get<double>();
-  }
-
-  // An integer of at most 64 bits; its two's complement when negative.
-  std::optional<uint64_t> integer(const std::string& key) const {
-    const ordered_json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_number_unsigned()) return value->get<uint64_t>();
-    if (value->is_number_integer()) return static_cast<uint64_t>(value->get<int64_t>());
-    if (value->is_binary()) refuse(path(key), "is an integer of more than 64 bits");
-    refuse_type(path(key), *value, "an integer");
-  }
-
-  // `least` or more; larger values than an int holds become the largest int.
-  std::optional<int> count(const std::string& key, int least) const {
-    const std::optional<uint64_t> value = integer(key);
-    if (!value.has_value()) return std::nullopt;
-    constexpr int kMost = std::numeric_limits<int>::max();
-    if (find(key)->is_number_unsigned() && *value > static_cast<uint64_t>(kMost)) return kMost;
-    const auto number = static_cast<int64_t>(*value);
-    if (number < least) refuse(path(key), "must be at least " + std::to_string(least));
-    return static_cast<int>(std::min<int64_t>(number, kMost));
-  }
-
-  std::optional<bool> boolean(const std::string& key) const {
-    const ordered_json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_boolean()) refuse_type(path(key), *value, "true or false");
-    return value->get<bool>();
-  }
-
-  std::optional<std::string> string(const std::string& key) const {
-    const ordered_json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_string()) refuse_type(path(key), *value, "a string");
-    return value->get<std::string>();
-  }
-
- private:
-  const ordered_json& object_;
-  std::string name_;
-};
-
-// Fields whose default this server already fulfils, and nothing else.
-void refuse_unsupported(const Fields& body) {
-  if (body.count("n", 1).value_or(1) != 1) {
-    refuse("n", "only one answer a request is supported", "unsupported_value");
-  }
-  if (const ordered_json* format = body.find("response_format"); format != nullptr) {
-    const Fields fields(*format, "response_format");
-    if (fields.string("type").value_or("") != "text") {
-      refuse("response_format", "only {\"type\": \"text\"} is supported", "unsupported_value");
-    }
-  }
+// The id that `text` spells, below `end`.
+std::optional<int32_t> token_id(std::string_view text, int64_t end) {
+  int32_t token = 0;
+  const auto [rest, fault] = std::from_chars(text.data(), text.data() + text.size(), token);
+  const bool is_number = fault == std::errc() && rest == text.data() + text.size();
+  return is_number && token >= 0 && token < end ? std::optional(token) : std::nullopt;
 }
 
 // {"TOKEN ID": BIAS}.
-std::vector<LogitBias> read_logit_bias(const Fields& body) {
+std::vector<LogitBias> read_logit_bias(const RequestFields& body, int64_t vocab_size) {
   const ordered_json* bias = body.find("logit_bias");
   if (bias == nullptr) return {};
   if (!bias->is_object()) {
-    refuse_type("logit_bias", *bias, "an object from token ids to numbers");
+    refuse_field_type("logit_bias", *bias, "an object from token ids to numbers");
+  }
+  if (bias->size() > kMostLogitBiases) {
+    refuse_field("logit_bias", "names more than " + std::to_string(kMostLogitBiases) + " tokens");
   }
   std::vector<LogitBias> entries;
   for (const auto& [key, value] : bias->items()) {
-    int32_t token = 0;
-    const char* end = key.data() + key.size();
-    const auto [rest, fault] = std::from_chars(key.data(), end, token);
-    if (fault != std::errc() || rest != end || token < 0) {
-      refuse("logit_bias", "\"" + printable(key, 20) + "\" is not a token id");
+    const std::string path = "logit_bias[\"" + printable(key, 20) + "\"]";
+    const std::optional<int32_t> token = token_id(key, vocab_size);
+    if (!token.has_value()) {
+      refuse_field(path, "is not the id of a token; they are whole numbers from 0 to " +
+                             std::to_string(vocab_size - 1));
     }
-    if (!value.is_number()) refuse_type("logit_bias." + key, value, "a number");
-    entries.push_back({.token = token, .bias = static_cast<float>(value.get<double>())});
+    if (!value.is_number()) refuse_field_type(path, value, "a number");
+    const double number = value.get<double>();
+    // NaN is in no range.
+    if (!(number >= -kGreatestBias && number <= kGreatestBias)) {
+      refuse_field(path, "must be a number from -100 (never) to 100 (only this)");
+    }
+    const bool is_repeated = std::any_of(entries.begin(), entries.end(),
+                                         [&](const LogitBias& e) { return e.token == *token; });
+    if (is_repeated) refuse_field(path, "names the same token as a key before it");
+    entries.push_back({.token = *token, .bias = static_cast<float>(number)});
   }
   return entries;
 }
 
-std::optional<int> read_top_logprobs(const Fields& body) {
+std::optional<int> read_top_logprobs(const RequestFields& body) {
   const bool wanted = body.boolean("logprobs").value_or(false);
   const std::optional<int> top = body.count("top_logprobs", 0);
-  if (top.value_or(0) > 0 && !wanted) refuse("top_logprobs", "needs \"logprobs\": true");
+  if (top.value_or(0) > 0 && !wanted) refuse_field("top_logprobs", "needs \"logprobs\": true");
   if (!wanted) return std::nullopt;
   return top.value_or(0);
 }
 
-SamplingOptions read_sampling(const Fields& body) {
+SamplingOptions read_sampling(const RequestFields& body, int64_t vocab_size) {
   SamplingOptions sampling;
   const auto read = [&](const char* key, float& value) {
     if (const auto number = body.number(key)) value = static_cast<float>(*number);
@@ -154,7 +92,7 @@ SamplingOptions read_sampling(const Fields& body) {
   read("repetition_penalty", sampling.repetition_penalty);
   read("presence_penalty", sampling.presence_penalty);
   read("frequency_penalty", sampling.frequency_penalty);
-  sampling.logit_bias = read_logit_bias(body);
+  sampling.logit_bias = read_logit_bias(body, vocab_size);
   sampling.top_logprobs = read_top_logprobs(body);
   // Some clients spell "no limit" -1.
   sampling.top_k = std::max(0, body.count("top_k", -1).value_or(0));
@@ -168,197 +106,147 @@ SamplingOptions read_sampling(const Fields& body) {
   return sampling;
 }
 
-std::vector<std::string> read_stop(const Fields& body) {
+std::vector<std::string> read_stop(const RequestFields& body) {
   const ordered_json* stop = body.find("stop");
   if (stop == nullptr) return {};
   std::vector<std::string> strings;
-  const auto add = [&](const ordered_json& value) {
-    if (!value.is_string()) refuse_type("stop", value, "a string or an array of strings");
+  const auto add = [&](const ordered_json& value, const std::string& path) {
+    if (!value.is_string()) refuse_field_type(path, value, "a string");
     strings.push_back(value.get<std::string>());
-    if (strings.back().empty()) refuse("stop", "holds an empty string");
+    if (strings.back().empty()) refuse_field(path, "is an empty string");
     if (strings.back().size() > kMaxStopBytes) {
-      refuse("stop", "holds a string of more than " + std::to_string(kMaxStopBytes) + " bytes");
+      refuse_field(path, "is longer than " + std::to_string(kMaxStopBytes) + " bytes");
     }
   };
   if (!stop->is_array()) {
-    add(*stop);
+    if (!stop->is_string()) refuse_field_type("stop", *stop, "a string or an array of strings");
+    add(*stop, "stop");
     return strings;
   }
   if (stop->size() > kMaxStops) {
-    refuse("stop", "holds more than " + std::to_string(kMaxStops) + " strings");
+    refuse_field("stop", "holds more than " + std::to_string(kMaxStops) + " strings");
   }
-  for (const ordered_json& value : *stop) add(value);
+  for (size_t i = 0; i < stop->size(); ++i) add((*stop)[i], element_path("stop", i));
   return strings;
 }
 
-std::vector<int32_t> read_stop_tokens(const Fields& body) {
+std::vector<int32_t> read_stop_tokens(const RequestFields& body, int64_t vocab_size) {
   const ordered_json* stop = body.find("stop_token_ids");
   if (stop == nullptr) return {};
-  if (!stop->is_array()) refuse_type("stop_token_ids", *stop, "an array of token ids");
+  if (!stop->is_array()) refuse_field_type("stop_token_ids", *stop, "an array of token ids");
   if (stop->size() > kMaxStopTokens) {
-    refuse("stop_token_ids", "holds more than " + std::to_string(kMaxStopTokens) + " tokens");
+    refuse_field("stop_token_ids", "holds more than " + std::to_string(kMaxStopTokens) + " tokens");
   }
   std::vector<int32_t> tokens;
-  for (const ordered_json& value : *stop) {
+  for (size_t i = 0; i < stop->size(); ++i) {
+    const ordered_json& value = (*stop)[i];
     // A negative one is a very large unsigned one.
-    if (!value.is_number_integer() || value.get<uint64_t>() > kMaxTokenId) {
-      refuse("stop_token_ids", "holds " + printable(value.dump(), 40) + ", which is no token id");
+    if (!value.is_number_integer() || value.get<uint64_t>() >= static_cast<uint64_t>(vocab_size)) {
+      refuse_field(element_path("stop_token_ids", i),
+                   "is not the id of a token; they are whole numbers from 0 to " +
+                       std::to_string(vocab_size - 1));
     }
     tokens.push_back(value.get<int32_t>());
   }
   return tokens;
 }
 
-// Thinking as OpenAI, DeepSeek and template users ask for it. The most explicit wins: thinking,
-// then chat_template_kwargs, then reasoning_effort; without any the model answers at once.
-ChatOptions read_thinking(const Fields& body) {
-  std::optional<bool> thinking;
-  std::optional<std::string> effort = body.string("reasoning_effort");
-  if (const ordered_json* kwargs = body.find("chat_template_kwargs"); kwargs != nullptr) {
-    const Fields fields(*kwargs, "chat_template_kwargs");
-    thinking = fields.boolean("thinking");
-    if (!thinking.has_value()) thinking = fields.boolean("enable_thinking");
-    if (!effort.has_value()) effort = fields.string("reasoning_effort");
-  }
-  if (const ordered_json* value = body.find("thinking"); value != nullptr) {
-    if (value->is_boolean()) {
-      thinking = value->get<bool>();
-    } else {
-      const std::string type = Fields(*value, "thinking").string("type").value_or("");
-      if (type != "enabled" && type != "disabled") {
-        refuse("thinking.type", "must be \"enabled\" or \"disabled\"");
-      }
-      thinking = type == "enabled";
-    }
-  }
-  ChatOptions options;
-  if (effort.has_value()) {
-    if (*effort == "high" || *effort == "medium" || *effort == "low" || *effort == "minimal") {
-      options.reasoning_effort = ReasoningEffort::kHigh;
-    } else if (*effort == "max" || *effort == "xhigh") {
-      options.reasoning_effort = ReasoningEffort::kMax;
-    } else if (*effort != "none") {
-      refuse("reasoning_effort", "must be one of none, minimal, low, medium, high, xhigh, max");
-    }
-  }
-  const bool wanted = thinking.value_or(effort.value_or("none") != "none");
-  options.thinking_mode = wanted ? ThinkingMode::kThinking : ThinkingMode::kChat;
-  return options;
-}
-
-// A content part that is not text would be lost without a word.
-void check_content(const ordered_json& message, const std::string& name) {
-  const auto content = message.find("content");
-  if (content == message.end() || !content->is_array()) return;
-  for (size_t i = 0; i < content->size(); ++i) {
-    const std::string path = name + ".content[" + std::to_string(i) + "]";
-    const Fields part((*content)[i], path);
-    const std::string type = part.string("type").value_or("");
-    if (type != "text") {
-      refuse(path + ".type", "only text parts are supported, not \"" + printable(type, 40) + "\"",
-             "unsupported_value");
-    }
-    if (!part.string("text").has_value()) refuse(path + ".text", "is missing");
+// How long the answer may and must be.
+void read_lengths(const RequestFields& body, ChatTurn& turn) {
+  const std::optional<int> limit = body.count("max_tokens", 1);
+  turn.max_tokens = body.count("max_completion_tokens", 1).value_or(limit.value_or(0));
+  turn.min_tokens = body.count("min_tokens", 0).value_or(0);
+  turn.ignore_eos = body.boolean("ignore_eos").value_or(false);
+  if (turn.max_tokens > 0 && turn.min_tokens > turn.max_tokens) {
+    refuse_field("min_tokens", "is above the " + std::to_string(turn.max_tokens) +
+                                   " tokens that the answer may have");
   }
 }
 
-// The messages as the encoder takes them: developer messages are system messages (V4 knows the role
-// for another purpose), and the tools belong to a system message at the beginning.
-ordered_json read_messages(const Fields& body) {
-  const ordered_json* given = body.find("messages");
-  if (given == nullptr) refuse("messages", "is missing", "missing_required_parameter");
-  if (!given->is_array()) refuse_type("messages", *given, "an array");
-  if (given->empty()) refuse("messages", "is empty");
-  ordered_json messages = *given;
-  std::string last_role;
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const std::string name = "messages[" + std::to_string(i) + "]";
-    ordered_json& message = messages[i];
-    last_role = Fields(message, name).string("role").value_or("");
-    if (last_role == "developer") message["role"] = "system";
-    check_content(message, name);
+// When the request is served, and with whom it shares its prompt.
+void read_service(const RequestFields& body, ChatTurn& turn) {
+  turn.cache_salt = body.string("cache_salt").value_or("");
+  if (turn.cache_salt.size() > kMaxSaltBytes) {
+    refuse_field("cache_salt", "is longer than " + std::to_string(kMaxSaltBytes) + " bytes");
   }
-  if (last_role == "assistant" || last_role == "system" || last_role == "developer" ||
-      last_role == "latest_reminder") {
-    refuse("messages", "must end with a message of role user or tool, not " + last_role);
+  if (const std::optional<double> priority = body.number("priority")) {
+    // NaN is in no range.
+    if (!(std::abs(*priority) <= kMostPriority) || *priority != std::trunc(*priority)) {
+      refuse_field("priority", "is no whole number from -1000 to 1000");
+    }
+    turn.priority = static_cast<int>(*priority);
   }
+  turn.timeout = body.number("timeout");
+  if (turn.timeout && !(*turn.timeout > 0 && *turn.timeout <= kLongestTimeout)) {
+    refuse_field("timeout", "is no number of seconds above 0, up to a day");
+  }
+}
 
-  const ordered_json* choice = body.find("tool_choice");
-  if (choice != nullptr && *choice != "auto" && *choice != "none") {
-    refuse("tool_choice", "only \"auto\" and \"none\" are supported", "unsupported_value");
+void read_stream(const RequestFields& body, ChatCompletionRequest& request,
+                 UnknownFields& unknown) {
+  request.stream = body.boolean("stream").value_or(false);
+  const ordered_json* options = body.find("stream_options");
+  if (options == nullptr) return;
+  const RequestFields fields(*options, "stream_options");
+  request.include_usage = fields.boolean("include_usage").value_or(false);
+  if (fields.boolean("continuous_usage_stats").value_or(false)) {
+    refuse_unsupported(fields.path("continuous_usage_stats"),
+                       "only the last event has the usage, with include_usage");
   }
-  const ordered_json* tools = body.find("tools");
-  if (tools == nullptr || (choice != nullptr && *choice == "none")) return messages;
-  if (!tools->is_array()) refuse_type("tools", *tools, "an array");
-  for (size_t i = 0; i < tools->size(); ++i) {
-    const std::string path = "tools[" + std::to_string(i) + "]";
-    const Fields tool((*tools)[i], path);
-    if (tool.string("type").value_or("function") != "function") {
-      refuse(path + ".type", "only tools of type function are supported", "unsupported_value");
-    }
-    const ordered_json* function = tool.find("function");
-    if (function == nullptr) refuse(path + ".function", "is missing");
-    if (Fields(*function, path + ".function").string("name").value_or("").empty()) {
-      refuse(path + ".function.name", "is missing");
-    }
-  }
-  if (tools->empty()) return messages;
-  if (messages.front().value("role", "") != "system") {
-    const ordered_json system = {{"role", "system"}, {"content", ""}};
-    messages.insert(messages.begin(), system);
-  }
-  messages.front()["tools"] = *tools;
-  return messages;
+  constexpr std::array<std::string_view, 3> kOptions = {"include_usage", "continuous_usage_stats",
+                                                        "include_obfuscation"};
+  unknown.check(fields, kOptions);
+}
+
+std::string read_model(const RequestFields& body, const std::vector<std::string>& served) {
+  std::string model = body.string("model").value_or(served.front());
+  if (std::find(served.begin(), served.end(), model) != served.end()) return model;
+  throw ApiException(model_not_found(model, served));
 }
 
 }  // namespace
 
+ApiError model_not_found(std::string_view name, const std::vector<std::string>& served) {
+  std::string names;
+  for (const std::string& other : served) names += (names.empty() ? "\"" : ", \"") + other + "\"";
+  return {.status = 404,
+          .message = "the model \"" + printable(name, 100) +
+                     "\" is not served here; this server has " + names,
+          .param = "model",
+          .code = "model_not_found"};
+}
+
 ChatCompletionRequest read_chat_completion_request(std::string_view body,
-                                                   const std::string& model_name,
+                                                   const ChatRequestRules& rules,
                                                    const Tokenizer& tokenizer) {
-  const ordered_json json = parse_json_body(body);
-  const Fields fields(json, "");
-  const std::string model = fields.string("model").value_or(model_name);
-  if (model != model_name) {
-    throw ApiException({.status = 404,
-                        .message = "the model \"" + printable(model, 100) +
-                                   "\" is not served here; this server has \"" + model_name + "\"",
-                        .param = "model",
-                        .code = "model_not_found"});
-  }
-  refuse_unsupported(fields);
-
+  ordered_json json = parse_json_body(body);
+  const RequestFields fields(json, "");
+  UnknownFields unknown(rules.strict);
   ChatCompletionRequest request;
-  request.stream = fields.boolean("stream").value_or(false);
-  if (const ordered_json* options = fields.find("stream_options"); options != nullptr) {
-    request.include_usage =
-        Fields(*options, "stream_options").boolean("include_usage").value_or(false);
-  }
-  request.turn.sampling = read_sampling(fields);
+  request.model = read_model(fields, rules.model_names);
+  check_body_fields(fields, unknown);
+  read_stream(fields, request, unknown);
+  request.turn.sampling = read_sampling(fields, rules.vocab_size);
   request.turn.stop = read_stop(fields);
-  request.turn.stop_tokens = read_stop_tokens(fields);
-  request.turn.cache_salt = fields.string("cache_salt").value_or("");
-  if (request.turn.cache_salt.size() > kMaxSaltBytes) {
-    refuse("cache_salt", "is longer than " + std::to_string(kMaxSaltBytes) + " bytes");
-  }
-  if (const std::optional<double> priority = fields.number("priority")) {
-    if (std::abs(*priority) > kMostPriority || *priority != std::trunc(*priority)) {
-      refuse("priority", "is no whole number from -1000 to 1000");
-    }
-    request.turn.priority = static_cast<int>(*priority);
-  }
-  request.turn.timeout = fields.number("timeout");
-  if (request.turn.timeout &&
-      !(*request.turn.timeout > 0 && *request.turn.timeout <= kLongestTimeout)) {
-    refuse("timeout", "is no number of seconds above 0, up to a day");
-  }
-  const std::optional<int> limit = fields.count("max_tokens", 1);
-  request.turn.max_tokens = fields.count("max_completion_tokens", 1).value_or(limit.value_or(0));
+  request.turn.stop_tokens = read_stop_tokens(fields, rules.vocab_size);
+  read_service(fields, request.turn);
+  read_lengths(fields, request.turn);
 
-  const ChatOptions options = read_thinking(fields);
-  request.turn.thinking_mode = options.thinking_mode;
-  request.turn.prompt =
-      tokenize_prompt(tokenizer, encode_chat_pieces(read_messages(fields), options));
+  const ThinkingRequest thinking = read_thinking(fields, unknown);
+  request.hides_reasoning = thinking.hides_reasoning;
+  request.one_call = !fields.boolean("parallel_tool_calls").value_or(true);
+  Conversation conversation = read_conversation(json, thinking.options, unknown);
+  request.legacy_functions = conversation.legacy_functions;
+  request.one_call = request.one_call || conversation.legacy_functions;
+  // What continues a message is past its reasoning.
+  request.turn.thinking_mode =
+      conversation.continues_last ? ThinkingMode::kChat : thinking.options.thinking_mode;
+  for (const ChatMessage& message : conversation.messages) {
+    for (const std::string& tool : message.tools) request.turn.tools.add(parse_json(tool, "tools"));
+  }
+  request.turn.prompt = tokenize_prompt(
+      tokenizer, encode_chat_pieces(std::move(conversation.messages), thinking.options));
+  request.unknown_fields = unknown.names();
   return request;
 }
 

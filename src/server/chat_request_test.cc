@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "server/api_error.h"
+#include "server/request_fields.h"
 
 namespace hadal {
 namespace {
@@ -21,8 +22,12 @@ const Tokenizer& tokenizer() {
 
 constexpr char kHello[] = R"("messages": [{"role": "user", "content": "hi"}])";
 
-ChatCompletionRequest read(const std::string& body) {
-  return read_chat_completion_request(body, "nano", tokenizer());
+constexpr int64_t kVocab = 2048;
+
+ChatCompletionRequest read(const std::string& body, bool strict = false) {
+  return read_chat_completion_request(
+      body, {.model_names = {"nano", "org/other"}, .vocab_size = kVocab, .strict = strict},
+      tokenizer());
 }
 
 ChatCompletionRequest read_with(const std::string& fields) {
@@ -34,9 +39,9 @@ std::string prompt_of(const ChatCompletionRequest& request) {
 }
 
 // The status and field of the refusal; status 0 when there was none.
-std::pair<int, std::string> refusal(const std::string& body) {
+std::pair<int, std::string> refusal(const std::string& body, bool strict = false) {
   try {
-    read(body);
+    read(body, strict);
   } catch (const ApiException& error) {
     EXPECT_FALSE(error.error().message.empty());
     return {error.error().status, error.error().param};
@@ -181,10 +186,33 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("seed": 123456789012345678901234567890)", "seed"},
       {R"("max_tokens": 0)", "max_tokens"},
       {R"("max_tokens": -5)", "max_tokens"},
+      {R"("max_tokens": 5.5)", "max_tokens"},
+      {R"("max_tokens": "5")", "max_tokens"},
+      {R"("max_tokens": -1)", "max_tokens"},
+      {R"("max_tokens": [5])", "max_tokens"},
+      {R"("max_tokens": NaN)", "max_tokens"},
+      {R"("max_tokens": 5, "max_completion_tokens": 0)", "max_completion_tokens"},
       {R"("max_completion_tokens": true)", "max_completion_tokens"},
+      {R"("min_tokens": -1)", "min_tokens"},
+      {R"("min_tokens": 6, "max_tokens": 5)", "min_tokens"},
+      {R"("min_tokens": 6, "max_tokens": 9, "max_completion_tokens": 5)", "min_tokens"},
+      {R"("ignore_eos": "yes")", "ignore_eos"},
+      {R"("temperature": NaN)", "temperature"},
+      {R"("temperature": 100.1)", "temperature"},
+      {R"("temperature": true)", "temperature"},
+      {R"("top_p": 1.01)", "top_p"},
+      {R"("top_p": -0.1)", "top_p"},
+      {R"("top_k": -2)", "top_k"},
+      {R"("min_p": -0.1)", "min_p"},
+      {R"("seed": "7")", "seed"},
+      {R"("n": 0)", "n"},
+      {R"("n": "1")", "n"},
+      {R"("logprobs": 1)", "logprobs"},
       {R"("stop": 5)", "stop"},
-      {R"("stop": [""])", "stop"},
-      {R"("stop": [["x"]])", "stop"},
+      {R"("stop": "")", "stop"},
+      {R"("stop": ["a", "b", ""])", "stop[2]"},
+      {R"("stop": ["a", ["x"]])", "stop[1]"},
+      {R"("stop": [7])", "stop[0]"},
       {R"("stop": ["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])",
        "stop"},
       {R"("stream": 1)", "stream"},
@@ -201,17 +229,20 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("repetition_penalty": 0)", "repetition_penalty"},
       {R"("repetition_penalty": 1e40)", "repetition_penalty"},
       {R"("logit_bias": [1])", "logit_bias"},
-      {R"("logit_bias": {"cat": 1})", "logit_bias"},
-      {R"("logit_bias": {"5x": 1})", "logit_bias"},
-      {R"("logit_bias": {"-5": 1})", "logit_bias"},
-      {R"("logit_bias": {"99999999999": 1})", "logit_bias"},
-      {R"("logit_bias": {"5": 101})", "logit_bias"},
-      {R"("logit_bias": {"5": 1e400})", "logit_bias"},
-      {R"("logit_bias": {"5": 1, "05": 2})", "logit_bias"},
-      {R"("logit_bias": {"5": "x"})", "logit_bias.5"},
+      {R"("logit_bias": {"cat": 1})", R"(logit_bias["cat"])"},
+      {R"("logit_bias": {"5x": 1})", R"(logit_bias["5x"])"},
+      {R"("logit_bias": {"-5": 1})", R"(logit_bias["-5"])"},
+      {R"("logit_bias": {"1": 1, "2048": 1})", R"(logit_bias["2048"])"},
+      {R"("logit_bias": {"99999999999": 1})", R"(logit_bias["99999999999"])"},
+      {R"("logit_bias": {"4": 1, "5": 101})", R"(logit_bias["5"])"},
+      {R"("logit_bias": {"5": 1e400})", R"(logit_bias["5"])"},
+      {R"("logit_bias": {"5": NaN})", R"(logit_bias["5"])"},
+      {R"("logit_bias": {"5": 1, "05": 2})", R"(logit_bias["05"])"},
+      {R"("logit_bias": {"5": "x"})", R"(logit_bias["5"])"},
       {R"("stop_token_ids": 5)", "stop_token_ids"},
-      {R"("stop_token_ids": [-1])", "stop_token_ids"},
-      {R"("stop_token_ids": [1.5])", "stop_token_ids"},
+      {R"("stop_token_ids": [-1])", "stop_token_ids[0]"},
+      {R"("stop_token_ids": [1, 1.5])", "stop_token_ids[1]"},
+      {R"("stop_token_ids": [1, 2, 2048])", "stop_token_ids[2]"},
       {R"("cache_salt": 5)", "cache_salt"},
       {R"("priority": "high")", "priority"},
       {R"("priority": 1.5)", "priority"},
@@ -232,6 +263,14 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("tools": [{"type": "web_search"}])", "tools[0].type"},
       {R"("tools": [{"type": "function"}])", "tools[0].function"},
       {R"("tools": [{"type": "function", "function": {}}])", "tools[0].function.name"},
+      {R"("tools": [{"function": {"name": "f"}}, {"function": {"name": "g", "parameters": []}}])",
+       "tools[1].function.parameters"},
+      {R"("tools": [{"function": {"name": "f", "description": 5}}])",
+       "tools[0].function.description"},
+      {R"("tools": [{"function": {"name": "a\"b"}}])", "tools[0].function.name"},
+      {R"("tools": [{"function": {"name": "a\nb"}}])", "tools[0].function.name"},
+      {R"("tools": [{"function": {"name": "f", "strict": 1}}])", "tools[0].function.strict"},
+      {R"("parallel_tool_calls": 1)", "parallel_tool_calls"},
   };
   for (const auto& [fields, param] : wrong_fields) {
     EXPECT_EQ(refusal_with(fields), Expected(400, param)) << fields;
@@ -274,6 +313,181 @@ TEST(ChatRequestTest, TextThatIsNoJsonIsRefusedWithItsPlace) {
   } catch (const ApiException& error) {
     EXPECT_NE(error.error().message.find("14"), std::string::npos) << error.error().message;
   }
+}
+
+TEST(ChatRequestTest, OffsetsInJsonErrorsAreThoseOfTheBodyAsSent) {
+  const auto message = [](const std::string& body) {
+    try {
+      read(body);
+    } catch (const ApiException& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message(R"({"messages" 5})").find("byte 12"), std::string::npos);
+  // A byte order mark is skipped, and counts.
+  EXPECT_NE(message("\xEF\xBB\xBF{\"messages\" 5}").find("byte 15"), std::string::npos);
+  EXPECT_EQ(message("\xEF\xBB\xBF{" + std::string(kHello) + "}"), "");
+  EXPECT_NE(message("\xEF\xBB\xBF\xEF\xBB\xBF{}").find("byte 3"), std::string::npos);
+  EXPECT_NE(message("\xEF\xBB").find("byte 0"), std::string::npos);
+}
+
+TEST(ChatRequestTest, EdgesOfSampling) {
+  const auto sampling = [](const std::string& fields) { return read_with(fields).turn.sampling; };
+  EXPECT_EQ(sampling(R"("temperature": 0)").temperature, 0);
+  EXPECT_EQ(sampling(R"("temperature": -0.0)").temperature, 0);
+  EXPECT_EQ(sampling(R"("temperature": 2)").temperature, 2);
+  EXPECT_EQ(sampling(R"("temperature": 100)").temperature, 100);
+  EXPECT_EQ(sampling(R"("top_p": 1)").top_p, 1);
+  EXPECT_EQ(sampling(R"("top_p": 1e-9)").top_p, 1e-9F);
+  EXPECT_EQ(sampling(R"("top_k": 0)").top_k, 0);
+  EXPECT_EQ(sampling(R"("top_k": 5.0)").top_k, 5);
+  EXPECT_EQ(sampling(R"("seed": 0)").seed, 0U);
+  EXPECT_EQ(sampling(R"("seed": 1e3)").seed, 1000U);
+  EXPECT_EQ(sampling(R"("seed": -9223372036854775808)").seed, uint64_t{1} << 63);
+  EXPECT_EQ(sampling(R"("logprobs": true, "top_logprobs": 0)").top_logprobs, 0);
+  EXPECT_EQ(sampling(R"("frequency_penalty": 2, "presence_penalty": -2)").presence_penalty, -2);
+}
+
+TEST(ChatRequestTest, LengthsOfTheAnswer) {
+  EXPECT_EQ(read_with(R"("max_tokens": 1)").turn.max_tokens, 1);
+  EXPECT_EQ(read_with(R"("max_tokens": 5.0)").turn.max_tokens, 5);
+  EXPECT_EQ(read_with(R"("max_tokens": null)").turn.max_tokens, 0);
+  EXPECT_EQ(read_with(R"("max_tokens": 9, "max_completion_tokens": null)").turn.max_tokens, 9);
+  EXPECT_EQ(read_with(R"("max_tokens": 9, "max_completion_tokens": 3)").turn.max_tokens, 3);
+  EXPECT_EQ(read_with(R"("min_tokens": 5, "max_tokens": 5)").turn.min_tokens, 5);
+  EXPECT_TRUE(read_with(R"("ignore_eos": true)").turn.ignore_eos);
+  EXPECT_FALSE(read_with("").turn.ignore_eos);
+}
+
+TEST(ChatRequestTest, ServedNames) {
+  EXPECT_EQ(read_with("").model, "nano");
+  EXPECT_EQ(read_with(R"("model": null)").model, "nano");
+  EXPECT_EQ(read_with(R"("model": "org/other")").model, "org/other");
+  for (const char* name : {"", "Nano", "org/other/", "org", "gpt-4"}) {
+    EXPECT_EQ(refusal_with(R"("model": ")" + std::string(name) + "\""),
+              std::pair(404, std::string("model")))
+        << name;
+  }
+  EXPECT_EQ(refusal_with(R"("model": 5)").first, 400);
+}
+
+TEST(ChatRequestTest, ThinkingOfNeighbours) {
+  const auto mode = [](const std::string& fields) { return read_with(fields).turn.thinking_mode; };
+  for (const char* on :
+       {R"("enable_thinking": true)", R"("reasoning": {"enabled": true})",
+        R"("reasoning": {"effort": "minimal"})", R"("reasoning": {"effort": "xhigh"})",
+        R"("reasoning": {"effort": "high"}, "reasoning_effort": "high", "thinking": true)",
+        R"("chat_template_kwargs": {"thinking": true, "enable_thinking": true})",
+        R"("chat_template_kwargs": {"thinking_mode": "thinking"})",
+        R"("thinking": {"type": "enabled"}, "chat_template_kwargs": {"thinking": true})"}) {
+    EXPECT_EQ(mode(on), ThinkingMode::kThinking) << on;
+  }
+  for (const char* off :
+       {R"("enable_thinking": false)", R"("reasoning": {})", R"("reasoning": {"enabled": false})",
+        R"("reasoning": {"effort": "none"})", R"("reasoning": {"effort": null, "exclude": true})",
+        R"("enable_thinking": false, "reasoning_effort": "none")", R"("include_reasoning": true)",
+        R"("enable_thinking": null)"}) {
+    EXPECT_EQ(mode(off), ThinkingMode::kChat) << off;
+  }
+  EXPECT_TRUE(read_with(R"("include_reasoning": false)").hides_reasoning);
+  EXPECT_TRUE(read_with(R"("reasoning": {"exclude": true})").hides_reasoning);
+  EXPECT_FALSE(read_with(R"("reasoning": {"exclude": false})").hides_reasoning);
+
+  const std::vector<std::pair<std::string, std::string>> contradictions{
+      {R"("thinking": true, "enable_thinking": false)", "enable_thinking"},
+      {R"("thinking": {"type": "disabled"}, "chat_template_kwargs": {"enable_thinking": true})",
+       "chat_template_kwargs.enable_thinking"},
+      {R"("chat_template_kwargs": {"thinking": true, "enable_thinking": false})",
+       "chat_template_kwargs.enable_thinking"},
+      {R"("reasoning_effort": "none", "thinking": true)", "reasoning_effort"},
+      {R"("reasoning": {"enabled": true, "effort": "none"})", "reasoning.effort"},
+      {R"("reasoning_effort": "low", "reasoning": {"effort": "high"})", "reasoning.effort"},
+      {R"("reasoning_effort": "low", "chat_template_kwargs": {"reasoning_effort": "max"})",
+       "chat_template_kwargs.reasoning_effort"},
+      {R"("reasoning": {"exclude": true}, "include_reasoning": true)", "include_reasoning"},
+      {R"("reasoning": {"max_tokens": 2000})", "reasoning.max_tokens"},
+      {R"("thinking": {"type": "enabled", "budget_tokens": 1024})", "thinking.budget_tokens"},
+      {R"("reasoning": "high")", "reasoning"},
+      {R"("reasoning": {"effort": "huge"})", "reasoning.effort"},
+      {R"("enable_thinking": "true")", "enable_thinking"},
+      {R"("chat_template_kwargs": {"thinking": 1})", "chat_template_kwargs.thinking"},
+      {R"("chat_template_kwargs": {"thinking_mode": "fast"})",
+       "chat_template_kwargs.thinking_mode"},
+  };
+  for (const auto& [fields, param] : contradictions) {
+    EXPECT_EQ(refusal_with(fields), std::pair(400, param)) << fields;
+  }
+}
+
+TEST(ChatRequestTest, WhatCannotBeDoneIsRefusedAndItsAbsenceIsNot) {
+  for (const char* fields :
+       {R"("echo": true)", R"("best_of": 2)", R"("use_beam_search": true)",
+        R"("skip_special_tokens": false)", R"("include_stop_str_in_output": true)",
+        R"("guided_json": {"type": "object"})", R"("bad_words": ["x"])",
+        R"("modalities": ["text", "audio"])", R"("audio": {"voice": "a"})",
+        R"("web_search_options": {})", R"("verbosity": "low")", R"("prompt_logprobs": 0)",
+        R"("truncate_prompt_tokens": 5)", R"("return_token_ids": true)", R"("length_penalty": 0.5)",
+        R"("chat_template": "x")", R"("documents": [{}])",
+        R"("response_format": {"type": "json_schema"})", R"("grammar": "root ::= x")"}) {
+    const std::string name(fields + 1, std::string(fields).find('"', 1) - 1);
+    EXPECT_EQ(refusal_with(fields), std::pair(400, name)) << fields;
+  }
+  const ChatCompletionRequest harmless = read_with(
+      R"("echo": false, "best_of": 1, "use_beam_search": false, "skip_special_tokens": true,
+         "include_stop_str_in_output": false, "guided_json": null, "bad_words": [],
+         "modalities": ["text"], "verbosity": "medium", "length_penalty": 1.0, "documents": [],
+         "user": "u", "store": true, "metadata": {"a": "b"}, "service_tier": "auto",
+         "safety_identifier": "s", "prompt_cache_key": "k", "parallel_tool_calls": true,
+         "response_format": {"type": "text"}, "prediction": {"type": "content", "content": "x"})");
+  EXPECT_EQ(harmless.unknown_fields, std::vector<std::string>{});
+  EXPECT_FALSE(harmless.one_call);
+  EXPECT_TRUE(read_with(R"("parallel_tool_calls": false)").one_call);
+}
+
+TEST(ChatRequestTest, UnknownFieldsAreNamedOnceWithoutTheirValues) {
+  const std::string body =
+      R"({"messages": [{"role": "user", "content": "hi", "colour": "secret"},
+          {"role": "assistant", "content": "x", "colour": 1, "tool_calls": [
+              {"id": "1", "extra": true, "function": {"name": "f", "arguments": "{}", "x": 1}}]},
+          {"role": "user", "content": "y", "nothing": null}],
+          "typo_p": 1, "stream_options": {"color": 1}, "thinking": {"type": "disabled", "x": 1},
+          "tools": [{"type": "function", "function": {"name": "f", "strict": true}, "x": 1}],
+          "a\nb": 1})";
+  EXPECT_EQ(read(body).unknown_fields,
+            (std::vector<std::string>{"typo_p", "a\\x0ab", "stream_options.color", "thinking.x",
+                                      "tools[].x", "tools[].function.strict", "messages[].colour",
+                                      "messages[].tool_calls[].extra",
+                                      "messages[].tool_calls[].function.x"}));
+  // As many and as long names as one likes.
+  std::string many = "{" + std::string(kHello);
+  for (int i = 0; i < 5000; ++i) many += ", \"f" + std::to_string(i) + "\": 1";
+  many += ", \"" + std::string(100000, 'n') + "\": 1}";
+  EXPECT_EQ(read(many).unknown_fields.size(), UnknownFields::kMost);
+  const auto names =
+      read("{" + std::string(kHello) + ", \"" + std::string(100000, 'n') + "\": 1}").unknown_fields;
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_LE(names[0].size(), UnknownFields::kLongestName + 3);
+}
+
+TEST(ChatRequestTest, StrictRequestsRefuseUnknownFieldsByTheCallersName) {
+  const auto strict = [](const std::string& fields) {
+    return refusal("{" + std::string(kHello) + ", " + fields + "}", true);
+  };
+  EXPECT_EQ(strict(R"("typo_p": 1)"), std::pair(400, std::string("typo_p")));
+  EXPECT_EQ(strict(R"("typo_p": null)").first, 0);
+  EXPECT_EQ(strict(R"("user": "u", "store": false)").first, 0);
+  EXPECT_EQ(strict(R"("chat_template_kwargs": {"x": 1})"),
+            std::pair(400, std::string("chat_template_kwargs.x")));
+  EXPECT_EQ(
+      strict(
+          R"("tools": [{"function": {"name": "f"}}, {"function": {"name": "g", "strict": true}}])"),
+      std::pair(400, std::string("tools[1].function.strict")));
+  EXPECT_EQ(refusal(R"({"messages": [{"role": "user", "content": "a"},
+                        {"role": "assistant", "content": "b"},
+                        {"role": "user", "content": "c", "mood": 1}]})",
+                    true),
+            std::pair(400, std::string("messages[2].mood")));
 }
 
 }  // namespace

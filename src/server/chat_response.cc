@@ -1,27 +1,15 @@
 #include "server/chat_response.h"
 
-#include <array>
 #include <chrono>
-#include <random>
 
 #include <nlohmann/json.hpp>
+
+#include "server/random_id.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-// Of random letters and digits.
-std::string make_id(const std::string& prefix) {
-  constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuv";
-  std::random_device random;
-  std::string id = prefix;
-  for (int word = 0; word < 4; ++word) {
-    uint32_t bits = random();
-    for (int i = 0; i < 6; ++i, bits >>= 5) id += kLetters[bits & 31];
-  }
-  return id;
-}
 
 // Text is UTF-8 already; should it not be, a replacement is better than no answer.
 std::string dump(const ordered_json& value) {
@@ -49,27 +37,33 @@ std::string event(const ordered_json& value) { return "data: " + dump(value) + "
 
 CompletionIdentity make_completion_identity(const std::string& model) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {.id = make_id("chatcmpl-"),
+  return {.id = make_random_id("chatcmpl-"),
           .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
           .model = model};
 }
 
-const char* finish_reason_name(FinishReason reason, int tool_calls) {
+const char* finish_reason_name(FinishReason reason, int tool_calls, const AnswerForm& form) {
   if (reason == FinishReason::kLength) return "length";
-  return tool_calls > 0 ? "tool_calls" : "stop";
+  if (tool_calls == 0) return "stop";
+  return form.legacy_functions ? "function_call" : "tool_calls";
 }
 
 std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
                             LogprobsWriter& logprobs, const char* finish_reason,
-                            const CompletionUsage& usage) {
+                            const CompletionUsage& usage, const AnswerForm& form) {
   ordered_json message = {{"role", "assistant"}, {"content", answer.content}};
   if (answer.content.empty() && !answer.tool_calls.empty()) message["content"] = nullptr;
-  if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
+  if (!answer.reasoning.empty() && !form.hides_reasoning) {
+    message["reasoning_content"] = answer.reasoning;
+  }
   for (const ParsedToolCall& call : answer.tool_calls) {
+    ordered_json function = {{"name", call.name}, {"arguments", call.arguments}};
+    if (form.legacy_functions) {
+      message["function_call"] = std::move(function);
+      break;
+    }
     message["tool_calls"].push_back(
-        {{"id", make_id("call_")},
-         {"type", "function"},
-         {"function", {{"name", call.name}, {"arguments", call.arguments}}}});
+        {{"id", make_random_id("call_")}, {"type", "function"}, {"function", std::move(function)}});
   }
   ordered_json value = head(identity, "chat.completion");
   ordered_json choice = {{"index", 0}, {"message", std::move(message)}};
@@ -87,7 +81,7 @@ std::string ChunkWriter::chunk(ordered_json delta, const char* finish_reason) co
       finish_reason == nullptr ? ordered_json(nullptr) : ordered_json(finish_reason);
   ordered_json value = head(identity_, "chat.completion.chunk");
   value["choices"] = ordered_json::array({std::move(choice)});
-  if (usage_) value["usage"] = nullptr;
+  if (form_.usage_event) value["usage"] = nullptr;
   return event(value);
 }
 
@@ -95,24 +89,29 @@ std::string ChunkWriter::begin() const {
   return chunk({{"role", "assistant"}, {"content", ""}}, nullptr);
 }
 
+ordered_json ChunkWriter::call_delta(const CompletionEvent& completion_event) const {
+  ordered_json function = {{"name", completion_event.name}, {"arguments", completion_event.text}};
+  if (form_.legacy_functions) return {{"function_call", std::move(function)}};
+  ordered_json call = {{"index", completion_event.tool_call},
+                       {"id", make_random_id("call_")},
+                       {"type", "function"},
+                       {"function", std::move(function)}};
+  return {{"tool_calls", ordered_json::array({std::move(call)})}};
+}
+
 std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
   using Kind = CompletionEvent::Kind;
   ordered_json delta;
   switch (completion_event.kind) {
     case Kind::kReasoning:
+      if (form_.hides_reasoning) return {};
       delta["reasoning_content"] = completion_event.text;
       break;
     case Kind::kContent:
       delta["content"] = completion_event.text;
       break;
     case Kind::kToolCall:
-      delta["tool_calls"] =
-          ordered_json::array({{{"index", completion_event.tool_call},
-                                {"id", make_id("call_")},
-                                {"type", "function"},
-                                {"function",
-                                 {{"name", completion_event.name},
-                                  {"arguments", completion_event.text}}}}});
+      delta = call_delta(completion_event);
       break;
     case Kind::kFinish:
       return {};
@@ -122,7 +121,7 @@ std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
 
 std::string ChunkWriter::end(const char* finish_reason, const CompletionUsage& usage) const {
   std::string text = chunk(ordered_json::object(), finish_reason);
-  if (usage_) {
+  if (form_.usage_event) {
     ordered_json last = head(identity_, "chat.completion.chunk");
     last["choices"] = ordered_json::array();
     last["usage"] = usage_json(usage);

@@ -28,21 +28,28 @@ struct CompletionUsage {
   int cached_tokens = 0;     // of the prompt tokens
 };
 
-// stop, length or tool_calls. `tool_calls` counts those the answer made.
-const char* finish_reason_name(FinishReason reason, int tool_calls);
+// How a request wants its answer told.
+struct AnswerForm {
+  bool legacy_functions = false;  // a call as function_call; there is one at most
+  bool hides_reasoning = false;
+  // Of a stream: chunks carry "usage": null, and a last one before [DONE] the numbers.
+  bool usage_event = false;
+};
+
+// stop, length, tool_calls or function_call. `tool_calls` counts those the answer made.
+const char* finish_reason_name(FinishReason reason, int tool_calls, const AnswerForm& form);
 
 // The whole answer, one line. Takes what `logprobs` holds.
 std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
                             LogprobsWriter& logprobs, const char* finish_reason,
-                            const CompletionUsage& usage);
+                            const CompletionUsage& usage, const AnswerForm& form);
 
 // Events of a stream, each "data: {...}\n\n". `identity` and `logprobs` must outlive the writer;
 // the log-probabilities of a token go with the first event after it.
 class ChunkWriter {
  public:
-  // `usage`: chunks carry "usage": null, and the last one before [DONE] the numbers.
-  ChunkWriter(const CompletionIdentity& identity, LogprobsWriter& logprobs, bool usage)
-      : identity_(identity), logprobs_(logprobs), usage_(usage) {}
+  ChunkWriter(const CompletionIdentity& identity, LogprobsWriter& logprobs, const AnswerForm& form)
+      : identity_(identity), logprobs_(logprobs), form_(form) {}
 
   std::string begin() const;
   // Empty when the event changes nothing that the client sees.
@@ -51,11 +58,12 @@ class ChunkWriter {
   std::string end(const char* finish_reason, const CompletionUsage& usage) const;
 
  private:
+  nlohmann::ordered_json call_delta(const CompletionEvent& completion_event) const;
   std::string chunk(nlohmann::ordered_json delta, const char* finish_reason) const;
 
   const CompletionIdentity& identity_;
   LogprobsWriter& logprobs_;
-  bool usage_;
+  AnswerForm form_;
 };
 
 // An event that ends a stream with an error, `body` being an api_error_body.

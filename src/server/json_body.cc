@@ -48,8 +48,14 @@ nlohmann::ordered_json parse_json_body(std::string_view body) {
   if (const std::string_view coding = compression(body); !coding.empty()) {
     refuse("request body: is compressed with " + std::string(coding) + "; send it uncompressed");
   }
-  if (body.starts_with(kUtf8Mark)) body.remove_prefix(kUtf8Mark.size());
-  if (body.empty()) refuse("request body: is empty; send a JSON object");
+  const size_t mark = body.starts_with(kUtf8Mark) ? kUtf8Mark.size() : 0;
+  if (body.size() == mark) refuse("request body: is empty; send a JSON object");
+  // Space in the place of a mark keeps the offsets of errors those of the body as it was sent.
+  std::string unmarked;
+  if (mark != 0) {
+    unmarked = std::string(mark, ' ') + std::string(body.substr(mark));
+    body = unmarked;
+  }
   try {
     return parse_json(body, "request body");
   } catch (const Error& error) {

@@ -23,13 +23,17 @@ class Router {
   // Without one every host is answered to. Before the first dispatch.
   void set_guard(HostGuard guard) { guard_ = std::move(guard); }
 
-  // A `path` that ends in '/' takes everything below it.
+  // A `path` that ends in '/' takes everything below it. One that begins with "/v1/" is found
+  // without that as well.
   void add(std::string method, std::string path, Handler handler);
 
   // Answers or hands over the exchange. Errors a handler throws become answers.
   void dispatch(const std::shared_ptr<Exchange>& exchange) const;
 
  private:
+  // Whether a route of any method takes `path`.
+  bool has(std::string_view path) const;
+
   struct Route {
     std::string method;
     std::string path;
@@ -39,5 +43,9 @@ class Router {
   std::vector<Route> routes_;
   HostGuard guard_;
 };
+
+// The path that a request means: without doubled slashes, a slash at its end and a repeated "/v1".
+// Clients put base addresses and paths together in all these ways.
+std::string canonical_path(std::string_view path);
 
 }  // namespace hadal

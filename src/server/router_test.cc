@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "server/api_error.h"
@@ -60,6 +63,39 @@ TEST(RouterTest, FindsRoutesAndWhatFollows) {
   EXPECT_EQ(ask(router, "GET", "/things").body, "/things|");
   EXPECT_EQ(ask(router, "GET", "/things/a/b").body, "/things/a/b|a/b");
   EXPECT_EQ(ask(router, "HEAD", "/things").status, 200);
+}
+
+TEST(RouterTest, PathsAreFoundInManySpellings) {
+  Router router = make_router();
+  const auto echo = [](const std::shared_ptr<Exchange>& exchange, std::string_view rest) {
+    exchange->respond({.body = std::string(rest)});
+  };
+  router.add("GET", "/v1/list", echo);
+  router.add("GET", "/v1/list/", echo);
+  for (const char* path : {"/v1/list", "/list", "/v1/v1/list", "//v1///list//", "/list/"}) {
+    EXPECT_EQ(ask(router, "GET", path).status, 200) << path;
+  }
+  EXPECT_EQ(ask(router, "GET", "/list/a/b/").body, "a/b");
+  EXPECT_EQ(ask(router, "GET", "/v1/v1/list/v1/v1/a").body, "v1/v1/a");
+  EXPECT_EQ(ask(router, "POST", "/list").status, 405);
+  // What is there without the version is not looked for with it.
+  EXPECT_EQ(ask(router, "GET", "/v1/things").status, 404);
+  EXPECT_EQ(ask(router, "GET", "/v1").status, 404);
+  EXPECT_EQ(ask(router, "GET", "/v1list").status, 404);
+}
+
+TEST(RouterTest, CanonicalPaths) {
+  for (const auto& [path, canonical] :
+       std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                        {"/", "/"},
+                                                        {"///", "/"},
+                                                        {"/a//b/", "/a/b"},
+                                                        {"/v1/v1", "/v1/v1"},
+                                                        {"/v1/v1/v1/a", "/v1/a"},
+                                                        {"/v1/a/v1/v1/b", "/v1/a/v1/v1/b"},
+                                                        {"*", "*"}}) {
+    EXPECT_EQ(canonical_path(path), canonical) << path;
+  }
 }
 
 TEST(RouterTest, UnknownPathsAndMethods) {

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -13,10 +14,13 @@
 #include "engine/engine.h"
 #include "server/api_error.h"
 #include "server/chat_handler.h"
+#include "server/chat_request.h"
 #include "server/http/http_server.h"
 #include "server/http/uri_host.h"
 #include "server/metrics.h"
+#include "server/request_id.h"
 #include "server/router.h"
+#include "server/told_names.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -50,17 +54,22 @@ struct Server::Impl {
       : engine(server_engine),
         tokenizer(server_tokenizer),
         options(server_options),
-        http(counting(server_options),
-             [this](const std::shared_ptr<Exchange>& exchange) { router.dispatch(exchange); }) {
+        unknown_fields(server_options.on_unknown_field),
+        chats(chat_service()),
+        http(counting(server_options), [this](const std::shared_ptr<Exchange>& exchange) {
+          router.dispatch(with_request_id(exchange));
+        }) {
     router.set_guard(host_guard(options, http.on_loopback()));
     router.add("POST", "/v1/chat/completions",
                [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-                 handle_chat_completion(exchange, engine, tokenizer, options.model_name);
+                 handle_chat_completion(exchange, chats);
                });
     router.add("GET", "/v1/models",
                [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-                 const ordered_json body = {{"object", "list"},
-                                            {"data", ordered_json::array({model_json()})}};
+                 ordered_json body = {{"object", "list"}, {"data", ordered_json::array()}};
+                 for (const std::string& name : chats.model_names) {
+                   body["data"].push_back(model_json(name));
+                 }
                  exchange->respond({.body = body.dump() + "\n"});
                });
     router.add("GET", std::string(kModels),
@@ -79,6 +88,20 @@ struct Server::Impl {
         });
   }
 
+  ChatService chat_service() {
+    std::vector<std::string> names{options.model_name};
+    for (const std::string& name : options.other_names) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return {.engine = engine,
+            .tokenizer = tokenizer,
+            .model_names = std::move(names),
+            .strict = options.strict,
+            .on_unknown_fields = [this](const std::vector<std::string>& fields) {
+              unknown_fields.add(fields);
+            }};
+  }
+
   // The options with a report of requests that counts them for /metrics first.
   ServerOptions counting(ServerOptions wanted) {
     wanted.on_request = [this, report = std::move(wanted.on_request)](const RequestLog& request) {
@@ -88,8 +111,8 @@ struct Server::Impl {
     return wanted;
   }
 
-  ordered_json model_json() const {
-    return {{"id", options.model_name},
+  ordered_json model_json(std::string_view name) const {
+    return {{"id", name},
             {"object", "model"},
             {"created", started},
             {"owned_by", "hadal"},
@@ -97,15 +120,11 @@ struct Server::Impl {
   }
 
   void get_model(Exchange& exchange, std::string_view name) const {
-    if (name != options.model_name) {
-      throw ApiException({.status = 404,
-                          .message = "the model \"" + printable(name, 100) +
-                                     "\" is not served here; this server has \"" +
-                                     options.model_name + "\"",
-                          .param = "model",
-                          .code = "model_not_found"});
+    const std::vector<std::string>& names = chats.model_names;
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      throw ApiException(model_not_found(name, names));
     }
-    exchange.respond({.body = model_json().dump() + "\n"});
+    exchange.respond({.body = model_json(name).dump() + "\n"});
   }
 
   void get_health(Exchange& exchange) const {
@@ -123,6 +142,8 @@ struct Server::Impl {
   const int64_t started = std::chrono::duration_cast<std::chrono::seconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count();
+  ToldNames unknown_fields;
+  const ChatService chats;
   AnswerCounts answers;
   Router router;
   HttpServer http;

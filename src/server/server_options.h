@@ -19,13 +19,16 @@ struct RequestLog {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   double milliseconds = 0;
-  std::string error;  // the message of an error answer; may be empty
+  std::string error;            // the message of an error answer; may be empty
+  std::string request_id = {};  // the client's X-Request-Id or one made here; "": could not be read
 };
 
 struct ServerOptions {
   std::string host = "127.0.0.1";  // an address or name of this machine
   uint16_t port = 8000;            // 0: any free one, see Server::port
   std::string model_name = "hadal";
+  std::vector<std::string> other_names = {};  // by which requests may call the model as well
+  bool strict = false;  // refuse fields that are not known, unless a request says otherwise
   // Names that a Host header may carry besides addresses and localhost: NAME, *.NAME or *. Without
   // any, all are accepted unless the server listens on loopback, see HostGuard.
   std::vector<std::string> allowed_hosts = {};
@@ -43,6 +46,10 @@ struct ServerOptions {
 
   // Called on the server's thread for every request; must not block or throw.
   std::function<void(const RequestLog&)> on_request = {};
+  // Called once for each name of a request's field that had no effect because this server does not
+  // know it. The name is printable and short; there are at most 256. From any thread; must not
+  // throw.
+  std::function<void(const std::string& name)> on_unknown_field = {};
 };
 
 }  // namespace hadal

@@ -349,7 +349,7 @@ TEST_F(ServerTest, BiasPenaltiesAndStopTokensChangeTheAnswer) {
   changed["logit_bias"] = {{"9999999", 1}};
   const ClientResponse refused = ask(changed);
   EXPECT_EQ(refused.status, 400);
-  EXPECT_EQ(ordered_json::parse(refused.body)["error"]["param"], "logit_bias");
+  EXPECT_EQ(ordered_json::parse(refused.body)["error"]["param"], "logit_bias[\"9999999\"]");
 
   ordered_json stopped = request;
   stopped["stop_token_ids"] = {third};

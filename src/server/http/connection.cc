@@ -395,6 +395,7 @@ asio::awaitable<bool> Connection::answer(Parser& parser) {
   if (answer->head.has_value()) entry.error = answer->head->error;
   entry.prompt_tokens = answer->prompt_tokens;
   entry.completion_tokens = answer->completion_tokens;
+  entry.request_id = answer->request_id;
   log(std::move(entry));
   co_return sent&& keep_alive && !server_.stopping && (chunked || !answer->streaming);
 }

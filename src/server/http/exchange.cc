@@ -103,6 +103,10 @@ class HttpExchange final : public Exchange {
     });
   }
 
+  void set_request_id(const std::string& id) override {
+    asio::dispatch(io_, [answer = answer_, id] { answer->request_id = id; });
+  }
+
  private:
   asio::io_context& io_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;

@@ -29,6 +29,7 @@ struct Answer {
   std::function<void()> on_abandoned;
   int prompt_tokens = 0;
   int completion_tokens = 0;
+  std::string request_id;
 
   void wake() { changed.cancel(); }
 

@@ -70,6 +70,8 @@ class Exchange {
   virtual void post(std::function<void()> task) = 0;
   // Token counts for the log.
   virtual void set_usage(int prompt_tokens, int completion_tokens) = 0;
+  // The request's name, for the log.
+  virtual void set_request_id(const std::string& /*id*/) {}
 };
 
 // Called on one of several worker threads for every complete request; must be safe to call

@@ -1,0 +1,119 @@
+#include "server/known_fields.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/python_json.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+// A field that asks for what this server does not do, unless it has one of `harmless` (JSON).
+struct UnsupportedField {
+  std::string_view name;
+  std::string_view harmless;
+  std::string_view remedy;
+};
+
+constexpr std::string_view kUseMessages = "put what the model shall know into messages";
+constexpr std::string_view kUseTools = "describe the form in a message, or as a tool";
+constexpr std::string_view kUseBias = "use logit_bias";
+constexpr std::string_view kUseSampling = "use temperature, top_p and min_p";
+
+constexpr std::array<UnsupportedField, 39> kUnsupported = {{
+    {"allowed_token_ids", "[]", kUseBias},
+    {"audio", "[]", "the model writes text only"},
+    {"bad_words", "[[]]", kUseBias},
+    {"best_of", "[1]", "send several requests"},
+    {"chat_template", "[]", "prompts are in the model's own form"},
+    {"documents", "[[]]", kUseMessages},
+    {"early_stopping", "[false]", ""},
+    {"echo", "[false]", ""},
+    {"grammar", "[\"\"]", kUseTools},
+    {"guided_choice", "[]", kUseTools},
+    {"guided_grammar", "[]", kUseTools},
+    {"guided_json", "[]", kUseTools},
+    {"guided_regex", "[]", kUseTools},
+    {"include_stop_str_in_output", "[false]", "append the stop string yourself"},
+    {"json_schema", "[{}]", kUseTools},
+    {"length_penalty", "[1]", ""},
+    {"mirostat", "[0]", kUseSampling},
+    {"modalities", "[[\"text\"]]", "the model writes text only"},
+    {"mm_processor_kwargs", "[{}]", "the model reads text only"},
+    {"plugins", "[[]]", ""},
+    {"prompt_logprobs", "[]", "use logprobs for the answer's tokens"},
+    {"regex", "[\"\"]", kUseTools},
+    {"return_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
+    {"return_tokens_as_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
+    {"skip_special_tokens", "[true]", ""},
+    {"structural_tag", "[]", kUseTools},
+    {"structured_outputs", "[{}]", kUseTools},
+    {"thinking_budget", "[]", "use reasoning_effort"},
+    {"thinking_token_budget", "[]", "use reasoning_effort"},
+    {"top_a", "[0]", kUseSampling},
+    {"tfs_z", "[1]", kUseSampling},
+    {"transforms", "[[]]", "shorten the messages yourself"},
+    {"truncate_prompt_tokens", "[]", "shorten the messages yourself"},
+    {"typical_p", "[1]", kUseSampling},
+    {"use_beam_search", "[false]", kUseSampling},
+    {"verbosity", "[\"medium\"]", "ask for it in a message"},
+    {"web_search_options", "[]", "offer a tool that searches"},
+    {"xtc_probability", "[0]", kUseSampling},
+    {"dry_multiplier", "[0]", "use repetition_penalty or frequency_penalty"},
+}};
+
+// What it does, and what changes nothing here: nothing is stored, billed or run elsewhere.
+constexpr std::array<std::string_view, 52> kKnown = {
+    "messages", "model", "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos",
+    "temperature", "top_k", "top_p", "min_p", "seed", "repetition_penalty", "presence_penalty",
+    "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "stop_token_ids", "priority",
+    "timeout", "cache_salt", "stop", "stream", "stream_options", "thinking", "enable_thinking",
+    "reasoning", "include_reasoning", "reasoning_effort", "chat_template_kwargs", "tools",
+    "tool_choice", "parallel_tool_calls", "functions", "function_call", "continue_final_message",
+    "add_generation_prompt", "n", "response_format",
+    // without effect
+    "user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
+    "prompt_cache_retention", "prediction", "request_id", "spaces_between_special_tokens",
+    "add_special_tokens", "guided_decoding_backend", "detokenize"};
+
+// Fields whose default this server already fulfils, and nothing else.
+void check_unsupported(const RequestFields& body) {
+  if (body.count("n", 1).value_or(1) != 1) {
+    refuse_unsupported("n", "only one answer a request is supported");
+  }
+  if (const ordered_json* format = body.find("response_format"); format != nullptr) {
+    const RequestFields fields(*format, "response_format");
+    if (fields.string("type").value_or("") != "text") {
+      refuse_unsupported("response_format", "only {\"type\": \"text\"} is supported");
+    }
+  }
+  for (const UnsupportedField& field : kUnsupported) {
+    const ordered_json* value = body.find(field.name);
+    if (value == nullptr) continue;
+    const ordered_json harmless = parse_json(field.harmless, "harmless");
+    if (std::find(harmless.begin(), harmless.end(), *value) != harmless.end()) continue;
+    std::string what = "is not supported";
+    if (!harmless.empty()) what += " but with the value " + harmless[0].dump();
+    if (!field.remedy.empty()) what += "; " + std::string(field.remedy);
+    refuse_unsupported(std::string(field.name), what);
+  }
+}
+
+}  // namespace
+
+void check_body_fields(const RequestFields& body, UnknownFields& unknown) {
+  static const std::vector<std::string_view> known = [] {
+    std::vector<std::string_view> names(kKnown.begin(), kKnown.end());
+    for (const UnsupportedField& field : kUnsupported) names.push_back(field.name);
+    return names;
+  }();
+  unknown.check(body, known);
+  check_unsupported(body);
+}
+
+}  // namespace hadal

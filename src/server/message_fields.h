@@ -1,0 +1,28 @@
+// The conversation of a request: its messages and tools, from OpenAI's form and its neighbours'
+// (functions of before the tools, OpenRouter's reasoning, content of agents in many shapes) to the
+// encoder's. Every refusal names the message or tool as the caller sent it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "chat/chat_encoding.h"
+#include "chat/chat_messages.h"
+#include "server/request_fields.h"
+
+namespace hadal {
+
+struct Conversation {
+  std::vector<ChatMessage> messages;
+  // The last message is an assistant's beginning, and the answer goes on from its end.
+  bool continues_last = false;
+  bool legacy_functions = false;  // tools came as `functions`: calls are told the old way
+};
+
+// Reads messages, tools, tool_choice, functions, function_call, continue_final_message and
+// add_generation_prompt of the body `json`, whose contents are moved from. `options` says how the
+// messages will be encoded.
+Conversation read_conversation(nlohmann::ordered_json& json, const ChatOptions& options,
+                               UnknownFields& unknown);
+
+}  // namespace hadal
