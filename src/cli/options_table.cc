@@ -165,6 +165,7 @@ const std::vector<OptionSpec>& options() {
        .maximum = kMaxInt32},
 
       {.name = "host",
+       .type = OptionType::kName,
        .value_name = "ADDRESS",
        .fallback = "127.0.0.1",
        .help = "The address to listen on; 0.0.0.0 lets other machines in",
@@ -178,6 +179,7 @@ const std::vector<OptionSpec>& options() {
        .maximum = 65535},
 
       {.name = "name",
+       .type = OptionType::kName,
        .value_name = "NAME",
        .fallback_note = "the directory's name",
        .help = "What requests call the model",
@@ -421,6 +423,7 @@ const std::vector<OptionSpec>& options() {
        .commands = static_cast<unsigned>(Command::kScore),
        .choices = {"none", "fp8", "int8"}},
       {.name = "repack-cache",
+       .type = OptionType::kPath,
        .value_name = "DIR",
        .fallback_note = "the folder .hadal beside the weights",
        .help = "Where the int8 form of a large model's FP8 weights is kept, made once under "

@@ -25,7 +25,16 @@ constexpr unsigned operator|(Command a, Command b) {
 }
 constexpr unsigned operator|(unsigned a, Command b) { return a | static_cast<unsigned>(b); }
 
-enum class OptionType { kText, kPath, kInteger, kNumber, kSize, kFlag, kChoice };
+enum class OptionType {
+  kText,  // anything
+  kName,  // text of one line, not empty
+  kPath,  // not empty
+  kInteger,
+  kNumber,
+  kSize,
+  kFlag,
+  kChoice,
+};
 
 struct OptionSpec {
   std::string_view name;  // without dashes

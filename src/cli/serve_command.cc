@@ -9,6 +9,7 @@
 
 #include "cli/model_setup.h"
 #include "cli/status_line.h"
+#include "cli/terminal.h"
 #include "engine/engine.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
@@ -47,7 +48,8 @@ int serve_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
-  const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");
+  const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt(
+      "hadal", colours_are_wanted() ? spdlog::color_mode::automatic : spdlog::color_mode::never);
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
