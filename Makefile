@@ -3,7 +3,8 @@
 #   make run          set up, build, serve the built-in model and ask it a question
 #                     MODEL=dir another model, PORT=n another port, ONCE=1 stop after the answer
 #   make build        set up and build everything into build/release
-#   make test         unit, golden and integration tests, then the same under ASan and UBSan
+#   make test         unit, golden, integration and client tests, then all but the last under ASan
+#                     and UBSan
 #   make check-deep   ThreadSanitizer, clang-tidy over everything, fuzzing
 #   make lint         format, layers, clang-tidy over changed files
 #   make fuzz         each fuzz target for FUZZ_SECONDS (30)

@@ -22,7 +22,7 @@ case "${1:-}" in
     ;;
 esac
 
-# An existing Node brings its own npm, with which Debian's package would clash.
+# For tests/clients. An existing Node brings its own npm, with which Debian's package would clash.
 if ! command -v npm >/dev/null; then
   packages+=(npm)
 fi

@@ -28,6 +28,8 @@ TEST(ErrorTest, HostileTextStaysOnOneLine) {
   const Error error({.where = "x\ny\x1b[2J", .what = "bad\xff"});
   EXPECT_STREQ(error.what(), "x\\x0ay\\x1b[2J: bad\\xff");
   EXPECT_EQ(printable("abcdef", 3), "abc...");
+  EXPECT_EQ(printable("\xC2\x9B[2J"), "\\xc2\\x9b[2J");  // CSI in one character
+  EXPECT_EQ(printable("\xC2\xA0\xC3\x9F"), "\xC2\xA0\xC3\x9F");
 }
 
 TEST(CheckTest, ThrowsWithPlace) { EXPECT_THROW(HADAL_CHECK(1 == 2), InvariantError); }

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/utf8.h"
@@ -28,6 +29,17 @@ std::string_view error_code_name(ErrorCode code) {
   return "internal";
 }
 
+namespace {
+
+// U+0080 to U+009F, in UTF-8 C2 80 to C2 9F, are control characters that terminals obey as well.
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character.front());
+  if (character.size() == 1) return first < 0x20 || first == 0x7f;
+  return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+}
+
+}  // namespace
+
 std::string printable(std::string_view text, size_t max_bytes) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string out;
@@ -38,16 +50,17 @@ std::string printable(std::string_view text, size_t max_bytes) {
       break;
     }
     const size_t length = utf8_sequence_length(text.substr(i));
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (length == 0 || byte < 0x20 || byte == 0x7f) {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-      ++i;
+    const std::string_view character = text.substr(i, std::max<size_t>(length, 1));
+    if (length == 0 || is_control(character)) {
+      for (const char c : character) {
+        out += "\\x";
+        out += kHex[static_cast<unsigned char>(c) >> 4];
+        out += kHex[static_cast<unsigned char>(c) & 15];
+      }
     } else {
-      out.append(text.substr(i, length));
-      i += length;
+      out += character;
     }
+    i += character.size();
   }
   return out;
 }

@@ -1,16 +1,13 @@
 #include "cli/answer_printer.h"
 
-#include <cstdlib>
 #include <fmt/format.h>
 
 #include "cli/terminal.h"
 
 namespace hadal {
 
-// https://no-color.org
 AnswerPrinter::AnswerPrinter()
-    : plain_output_(!output_is_terminal()),
-      dim_(errors_are_terminal() && std::getenv("NO_COLOR") == nullptr) {}
+    : plain_output_(!output_is_terminal()), dim_(errors_are_terminal() && colours_are_wanted()) {}
 
 void AnswerPrinter::print(const CompletionEvent& event) {
   switch (event.kind) {

@@ -104,6 +104,14 @@ void check_option(const OptionSpec& spec, const std::string& value) {
     case OptionType::kPath:
       if (value.empty()) refuse(where, "is empty", "name a file or directory");
       break;
+    case OptionType::kName:
+      if (value.empty())
+        refuse(where, "is empty", "write " + where + " " + std::string(spec.value_name));
+      if (printable(value, value.size() + 1) != value) {
+        refuse(where, "cannot be '" + printable(value) + "'",
+               "give UTF-8 without control characters");
+      }
+      break;
     case OptionType::kText:
     case OptionType::kFlag:
     case OptionType::kList:
@@ -141,6 +149,16 @@ void refuse_wrong_assignments(const std::vector<const OptionSpec*>& options,
       }
     }
   }
+}
+
+// "--threads", "--threads=2", "-t".
+bool is_option_of_a_command(std::string_view word) {
+  const std::string_view name = word.substr(0, word.find('='));
+  const auto& table = option_table();
+  return std::any_of(table.begin(), table.end(), [&](const OptionSpec& spec) {
+    return name == "--" + std::string(spec.name) ||
+           (spec.letter != 0 && name == std::string{'-', spec.letter});
+  });
 }
 
 ParsedLine parse_command(const CommandSpec& command, std::span<const std::string> words) {
@@ -198,6 +216,12 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     line.request = help ? Request::kHelp : Request::kVersion;
     return line;
   }
+  // Before the words left over: a number that an option's name was taken for leaves one behind.
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (options[i]->type != OptionType::kFlag && parsed_options[i]->count() > 0) {
+      check_option(*options[i], option_values[i]);
+    }
+  }
   std::vector<std::string> rest = app.remaining();
   std::erase(rest, "--");
   if (!rest.empty()) {
@@ -220,9 +244,7 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   for (size_t i = 0; i < options.size(); ++i) {
     const OptionSpec& spec = *options[i];
     if (parsed_options[i]->count() > 0) {
-      const std::string value = spec.type == OptionType::kFlag ? "1" : option_values[i];
-      check_option(spec, value);
-      line.set(spec.name, value);
+      line.set(spec.name, spec.type == OptionType::kFlag ? "1" : option_values[i]);
     } else if (!spec.fallback.empty()) {
       line.set(spec.name, std::string(spec.fallback));
     }
@@ -316,6 +338,10 @@ ParsedLine parse_command_line(std::span<const std::string> words) {
   if (const CommandSpec* command = find_command(first)) return parse_command(*command, rest);
 
   const std::string& unknown = line.request == Request::kHelp ? rest.front() : first;
+  if (is_option_of_a_command(unknown)) {
+    refuse(printable(unknown), "stands where a command is expected",
+           "write options after the command, as in hadal run " + printable(unknown));
+  }
   std::vector<std::string> known = {"help", "--help", "--version"};
   for (const CommandSpec& command : command_table()) known.emplace_back(command.name);
   const std::string meant = nearest(unknown, known);

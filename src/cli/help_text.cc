@@ -63,6 +63,7 @@ std::string option_explanation(const OptionSpec& option) {
 std::string type_text(const OptionSpec& option) {
   switch (option.type) {
     case OptionType::kText:
+    case OptionType::kName:
       return "text";
     case OptionType::kList:
       return "texts with commas between them";

@@ -168,6 +168,7 @@ const std::vector<OptionSpec>& options() {
        .maximum = kMaxInt32},
 
       {.name = "host",
+       .type = OptionType::kName,
        .value_name = "ADDRESS",
        .fallback = "127.0.0.1",
        .help = "The address to listen on; 0.0.0.0 lets other machines in",
@@ -196,6 +197,7 @@ const std::vector<OptionSpec>& options() {
        .minimum = 1024},
 
       {.name = "name",
+       .type = OptionType::kName,
        .value_name = "NAMES",
        .fallback_note = "the directory's name",
        .help = "What requests may call the model: one name, or several with commas between; the "
@@ -453,6 +455,7 @@ const std::vector<OptionSpec>& options() {
        .commands = static_cast<unsigned>(Command::kScore),
        .choices = {"none", "fp8", "int8"}},
       {.name = "repack-cache",
+       .type = OptionType::kPath,
        .value_name = "DIR",
        .fallback_note = "the folder .hadal beside the weights",
        .help = "Where the int8 form of a large model's FP8 weights is kept, made once under "

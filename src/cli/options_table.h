@@ -25,8 +25,17 @@ constexpr unsigned operator|(Command a, Command b) {
 }
 constexpr unsigned operator|(unsigned a, Command b) { return a | static_cast<unsigned>(b); }
 
-// kList: text with commas between its members; repeating the option adds to them.
-enum class OptionType { kText, kPath, kInteger, kNumber, kSize, kFlag, kChoice, kList };
+enum class OptionType {
+  kText,  // anything
+  kName,  // text of one line, not empty
+  kPath,  // not empty
+  kInteger,
+  kNumber,
+  kSize,
+  kFlag,
+  kChoice,
+  kList,  // text with commas between its members; repeating the option adds to them
+};
 
 struct OptionSpec {
   std::string_view name;  // without dashes

@@ -49,7 +49,7 @@ class ErrorSink final : public spdlog::sinks::base_sink<std::mutex> {
     return level == spdlog::level::warn ? "\x1b[1;33m" : "\x1b[32m";
   }
 
-  const bool colours_ = errors_are_terminal() && std::getenv("NO_COLOR") == nullptr;
+  const bool colours_ = errors_are_terminal() && colours_are_wanted();
 };
 
 // One line for each request; prompts and answers are never part of it.

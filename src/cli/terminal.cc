@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -88,6 +89,11 @@ std::string terminal_safe(std::string_view text) {
 bool input_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool output_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool errors_are_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+bool colours_are_wanted() {
+  const char* refused = std::getenv("NO_COLOR");
+  return refused == nullptr || *refused == '\0';
+}
 
 InterruptGuard::InterruptGuard(Second second) {
   clear();

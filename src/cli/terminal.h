@@ -35,6 +35,10 @@ bool input_is_terminal();
 bool output_is_terminal();
 bool errors_are_terminal();
 
+// Whether a terminal may be written to in colours: not where NO_COLOR is set and not empty
+// (https://no-color.org).
+bool colours_are_wanted();
+
 // While one lives, Ctrl-C is counted instead of ending the program. One at a time.
 class InterruptGuard {
  public:

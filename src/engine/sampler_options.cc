@@ -48,9 +48,7 @@ void check_logit_bias(const std::vector<LogitBias>& biases) {
 
 void check_sampling_options(const SamplingOptions& options) {
   check_range("temperature", options.temperature, 0, 100, "; 0 is greedy");
-  if (!(options.top_p > 0 && options.top_p <= 1)) {
-    refuse("top_p", fmt::format("is {}", options.top_p), "give a number above 0 and at most 1");
-  }
+  check_range("top_p", options.top_p, 0, 1, "; 0 allows the likeliest token alone");
   if (options.top_k < 0) {
     refuse("top_k", fmt::format("is {}", options.top_k), "give a number from 0 (no limit)");
   }

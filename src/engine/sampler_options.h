@@ -21,7 +21,8 @@ constexpr int kMostLogitBiases = 1024;
 
 struct SamplingOptions {
   float temperature = 1;  // 0: greedy, top_k, top_p and min_p then play no part
-  float top_p = 1;        // the smallest set of likeliest tokens with at least this probability
+  float top_p = 1;        // the smallest set of likeliest tokens with at least this probability;
+                          // one at least
   int top_k = 0;          // at most this many likeliest tokens; 0: no limit
   float min_p = 0;        // at least this share of the likeliest token's probability
   // Logits of tokens of prompt and answer: the positive ones divided by it, the others multiplied.
@@ -35,7 +36,7 @@ struct SamplingOptions {
 };
 
 // Throws Error kInvalidArgument that names the option and its range: temperature in [0, 100], top_p
-// in (0, 1], top_k >= 0, min_p in [0, 1], repetition_penalty in [0.1, 10], presence and frequency
+// in [0, 1], top_k >= 0, min_p in [0, 1], repetition_penalty in [0.1, 10], presence and frequency
 // penalty in [-2, 2], biases in [-100, 100] of at most 1024 different tokens >= 0, top_logprobs in
 // [0, 20].
 void check_sampling_options(const SamplingOptions& options);

@@ -123,6 +123,8 @@ TEST(SamplerTest, FiltersKeepTheLikeliestAndTheirProportions) {
   check({.min_p = 0.3F}, {1, 3, 2});
   check({.top_k = 1}, {1});
   check({.top_p = 1e-6F}, {1});
+  check({.top_p = 0}, {1});
+  check({.top_p = 0, .top_k = 3}, {1});
   check({.min_p = 1}, {1});
   // Of the two that top_k leaves, the first has 4/7 of the probability.
   check({.top_p = 0.56F, .top_k = 2}, {1});
@@ -290,7 +292,8 @@ TEST(SamplerTest, OptionsOutOfRangeAreNamed) {
   EXPECT_EQ(refusal({.temperature = -1}), "temperature");
   EXPECT_EQ(refusal({.temperature = nan}), "temperature");
   EXPECT_EQ(refusal({.temperature = kInfinity}), "temperature");
-  EXPECT_EQ(refusal({.top_p = 0}), "top_p");
+  EXPECT_EQ(refusal({.top_p = 0}), "");
+  EXPECT_EQ(refusal({.top_p = -1e-6F}), "top_p");
   EXPECT_EQ(refusal({.top_p = 1.1F}), "top_p");
   EXPECT_EQ(refusal({.top_p = nan}), "top_p");
   EXPECT_EQ(refusal({.top_k = -1}), "top_k");

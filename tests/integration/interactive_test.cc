@@ -3,30 +3,40 @@
 #include <chrono>
 #include <csignal>
 #include <gtest/gtest.h>
+#include <map>
 #include <poll.h>
 #include <pty.h>
+#include <regex>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 #include <utmp.h>
+#include <vector>
 
 #include "program.h"
 
 namespace hadal::integration {
 namespace {
 
-// hadal run on a pseudo-terminal.
+// hadal on a pseudo-terminal.
 class Terminal {
  public:
-  Terminal() {
+  explicit Terminal(std::vector<std::string> words = {"run", "--temperature", "0"},
+                    const std::map<std::string, std::string>& environment = {}) {
+    words.insert(words.begin(), HADAL_BINARY);
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
     int slave = -1;
     if (::openpty(&master_, &slave, nullptr, nullptr, nullptr) != 0) return;
     pid_ = ::fork();
     if (pid_ == 0) {
       ::login_tty(slave);
+      ::unsetenv("NO_COLOR");
       ::setenv("TERM", "xterm", 1);
-      ::execl(HADAL_BINARY, HADAL_BINARY, "run", "--temperature", "0", nullptr);
+      for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+      ::execv(arguments[0], arguments.data());
       ::_exit(127);
     }
     ::close(slave);
@@ -129,6 +139,39 @@ TEST(InteractiveTest, AnErrorKeepsTheConversation) {
   terminal.type("\x04");
   EXPECT_EQ(terminal.exit_status(), 0);
 }
+
+// The sequences that set colours and brightness end in m.
+bool has_colours(const std::string& text) {
+  static const std::regex sequence("\x1b\\[[0-9;]*m");
+  return std::regex_search(text, sequence);
+}
+
+TEST(InteractiveTest, ReasoningIsDimmedUnlessColoursAreRefused) {
+  const std::vector<std::string> words = {"run", "--think",         "high", "--temperature", "0",
+                                          "-p",  "What is 12 + 30?"};
+  const auto seen = [&](const std::map<std::string, std::string>& environment) {
+    Terminal terminal(words, environment);
+    EXPECT_EQ(terminal.exit_status(), 0);
+    EXPECT_NE(terminal.seen().find("12 + 30 = 42."), std::string::npos) << terminal.seen();
+    return terminal.seen();
+  };
+  EXPECT_TRUE(has_colours(seen({})));
+  EXPECT_TRUE(has_colours(seen({{"NO_COLOR", ""}})));
+  EXPECT_FALSE(has_colours(seen({{"NO_COLOR", "1"}})));
+}
+
+#ifdef HADAL_WITH_SERVER
+TEST(InteractiveTest, TheLogIsColouredUnlessColoursAreRefused) {
+  for (const std::string refused : {"", "1"}) {
+    Terminal terminal({"serve", "--port", "0"}, {{"NO_COLOR", refused}});
+    // The status line: by now Ctrl-C stops the server in good order.
+    ASSERT_TRUE(terminal.wait_for(" running, ")) << terminal.seen();
+    terminal.type("\x03");
+    EXPECT_EQ(terminal.exit_status(), 0) << terminal.seen();
+    EXPECT_EQ(has_colours(terminal.seen()), refused.empty()) << terminal.seen();
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace hadal::integration
