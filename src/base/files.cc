@@ -1,10 +1,11 @@
 #include "base/files.h"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+
+#include "base/input_file.h"
 
 namespace hadal {
 namespace {
@@ -55,21 +56,15 @@ void throw_system_error(const std::filesystem::path& path, std::string_view what
 }
 
 std::string read_text_file(const std::filesystem::path& path, size_t max_bytes) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw_system_error(path, "cannot be opened", errno);
+  const InputFile file(path);
   std::string text;
   char buffer[64 * 1024];
   while (true) {
-    const ssize_t n = ::read(fd, buffer, sizeof(buffer));
+    const ssize_t n = ::read(file.fd(), buffer, sizeof(buffer));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int error = errno;
-      ::close(fd);
-      throw_system_error(path, "cannot be read", error);
-    }
+    if (n < 0) throw_system_error(path, "cannot be read", errno);
     if (n == 0) break;
     if (text.size() + static_cast<size_t>(n) > max_bytes) {
-      ::close(fd);
       throw Error({.code = ErrorCode::kInvalidFile,
                    .where = path.string(),
                    .what = "is larger than " + std::to_string(max_bytes) + " bytes",
@@ -77,12 +72,38 @@ std::string read_text_file(const std::filesystem::path& path, size_t max_bytes) 
     }
     text.append(buffer, static_cast<size_t>(n));
   }
-  ::close(fd);
   return text;
 }
 
+namespace {
+
+// The file that `path` stands for: what a symbolic link leads to is replaced, not the link. Only
+// regular files are: a device or a pipe would become a file, for everyone.
+std::filesystem::path replaceable_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  const bool is_link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, error));
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = path.string(),
+                 .what = std::filesystem::is_directory(status)
+                             ? "is a directory, and a file is to be written"
+                             : "is no regular file, and a file is to be written",
+                 .remedy = "name a new file"});
+  }
+  if (!is_link) return path;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  if (!error) return target;
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = path.string(),
+               .what = "is a symbolic link that leads nowhere",
+               .remedy = "name a new file, or delete the link"});
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(const std::filesystem::path& path)
-    : path_(path),
+    : path_(replaceable_file(path)),
       leftover_(
           [this] {
             std::string name = path_.string() + ".tmp-XXXXXX";

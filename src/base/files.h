@@ -18,12 +18,13 @@ namespace hadal {
                                      int error_number);
 
 // Reads a whole text file of at most `max_bytes`. Throws kNotFound, kPermissionDenied,
-// kInvalidFile.
+// kInvalidFile (no regular file, or larger).
 std::string read_text_file(const std::filesystem::path& path, size_t max_bytes);
 
 // A file that comes into being whole or not at all: written under a temporary name in the same
 // folder, flushed, and renamed by commit(). Without commit() the destructor removes it, and so does
-// an end by a signal.
+// an end by a signal. A file of that name is replaced (of a symbolic link the file it leads to);
+// whatever is no regular file is refused.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);

@@ -6,8 +6,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/downloads.h"
 #include "base/error.h"
 #include "checkpoint/catalogue.h"
+#include "checkpoint/model_directory.h"
 #include "checkpoint/nan_scan.h"
 #include "checkpoint/shard_index.h"
 
@@ -26,6 +28,8 @@ class Problems {
     }
     unlisted_ = count_ - std::min(count_, kMaxListed);
   }
+  // Replaces the remedy that fits where there is no better one.
+  void suggest(std::string remedy) { remedy_ = std::move(remedy); }
 
   void throw_if_any(const std::filesystem::path& directory) const {
     if (count_ == 0) return;
@@ -34,13 +38,14 @@ class Problems {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = directory.string(),
                  .what = what,
-                 .remedy = "fetch these files again, config.json included"});
+                 .remedy = remedy_});
   }
 
  private:
   size_t count_ = 0;
   size_t unlisted_ = 0;
   std::string list_;
+  std::string remedy_ = "fetch these files again, config.json included";
 };
 
 std::string tensor_text(std::string_view name) { return "tensor '" + printable(name) + "'"; }
@@ -55,21 +60,86 @@ struct LoadedTensors {
   std::unordered_set<std::string_view> reported;  // missing, and already a problem
 };
 
+// A file of an unfinished download by hf download: beside the model, or among the blobs of a cache.
+std::string unfinished_hub_download(const std::filesystem::path& directory) {
+  for (const auto& place : {directory / ".cache/huggingface/download", directory / "../../blobs"}) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(place, error), end; !error && it != end;
+         it.increment(error)) {
+      const std::string name = it->path().filename().string();
+      if (name.ends_with(".incomplete")) return name;
+    }
+  }
+  return "";
+}
+
+// The shards that are not there, as one problem.
+class MissingShards {
+ public:
+  explicit MissingShards(const std::filesystem::path& directory) : directory_(directory) {}
+
+  // `error`: what opening it gave, which tells of a link that leads nowhere.
+  void add(const std::string& name, const Error& error) {
+    constexpr size_t kMaxListed = 5;
+    if (++count_ > kMaxListed) return;
+    const std::filesystem::path path = directory_ / name;
+    std::error_code ignored;
+    const bool is_link = std::filesystem::is_symlink(path, ignored);
+    const std::string remains = unfinished_download_of(path);
+    list_ += (list_.empty() ? "" : ", ") + printable(name);
+    if (is_link) list_ += " (it " + error.parts().what + ")";
+    if (!remains.empty()) list_ += " (" + printable(remains) + " is: its download is not finished)";
+    if (is_link) remedy_ = error.parts().remedy;
+  }
+
+  void tell(size_t shards, Problems& problems) const {
+    if (count_ == 0) return;
+    std::string problem;
+    if (count_ == 1) {
+      problem = (shards == 1 ? "the shard " : "1 of " + std::to_string(shards) + " shards, ") +
+                list_ + (shards == 1 ? " is missing" : ", is missing");
+    } else {
+      problem = std::to_string(count_) + " of " + std::to_string(shards) +
+                " shards are missing: " + list_ + (count_ > 5 ? ", ..." : "");
+    }
+    const std::string unfinished = unfinished_hub_download(directory_);
+    if (!unfinished.empty()) {
+      problem += " (and there is an unfinished download, " + printable(unfinished) + ")";
+    }
+    problems.add(problem);
+    problems.suggest(remedy_);
+  }
+
+ private:
+  const std::filesystem::path& directory_;
+  size_t count_ = 0;
+  std::string list_;
+  std::string remedy_ = "fetch what is missing; hf download goes on where it was broken off";
+};
+
 // Maps all shards and gathers their tensors by the index (`index` outlives the result).
 LoadedTensors load_shards(const std::filesystem::path& directory, const ShardIndex& index,
                           Problems& problems) {
   LoadedTensors loaded;
+  MissingShards missing(directory);
   std::vector<bool> present(index.shards.size(), false);
   for (size_t i = 0; i < index.shards.size(); ++i) {
-    std::error_code ignored;
     const std::filesystem::path path = directory / index.shards[i];
-    present[i] = std::filesystem::exists(path, ignored);
-    if (!present[i]) {
-      problems.add("shard " + printable(index.shards[i]) + " is missing");
-      continue;
+    refuse_unfinished_download(path);
+    try {
+      loaded.shards.emplace_back(path);
+      present[i] = true;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      missing.add(index.shards[i], error);
     }
-    const SafetensorsFile& shard = loaded.shards.emplace_back(path);
-    for (const SafetensorsEntry& entry : shard.entries()) {
+  }
+  missing.tell(index.shards.size(), problems);
+
+  auto shard = loaded.shards.begin();
+  for (size_t i = 0; i < index.shards.size(); ++i) {
+    if (!present[i]) continue;
+    for (const SafetensorsEntry& entry : shard->entries()) {
       if (index.has_weight_map) {
         const auto expected = index.shard_of.find(entry.name);
         if (expected == index.shard_of.end() || expected->second != i) {
@@ -78,14 +148,18 @@ LoadedTensors load_shards(const std::filesystem::path& directory, const ShardInd
           continue;
         }
       }
-      loaded.tensors.emplace(entry.name, shard.view(entry));
+      if (!loaded.tensors.emplace(entry.name, shard->view(entry)).second) {
+        problems.add(tensor_text(entry.name) + " lies in " + printable(index.shards[i]) +
+                     " and in another shard");
+      }
     }
+    ++shard;
   }
-  for (const auto& [name, shard] : index.shard_of) {
+  for (const auto& [name, number] : index.shard_of) {
     if (loaded.tensors.contains(name)) continue;
     loaded.reported.insert(name);
-    if (present[shard]) {
-      problems.add(tensor_text(name) + " is not in " + printable(index.shards[shard]) +
+    if (present[number]) {
+      problems.add(tensor_text(name) + " is not in " + printable(index.shards[number]) +
                    ", where the index puts it");
     }
   }
@@ -103,9 +177,29 @@ int drafter_stage(std::string_view name) {
   return stage;
 }
 
-// DSpark stages replace the MTP block under the same names, whatever the config says.
-void recognise_drafter(const LoadedTensors& loaded, ModelConfig& config) {
+// Whether any tensor of a drafter is there, or should be by the index.
+bool tells_of_drafter(const LoadedTensors& loaded) {
+  const auto first = loaded.tensors.lower_bound("mtp.");
+  return (first != loaded.tensors.end() && first->first.starts_with("mtp.")) ||
+         std::any_of(loaded.reported.begin(), loaded.reported.end(),
+                     [](std::string_view name) { return name.starts_with("mtp."); });
+}
+
+// DSpark stages replace the MTP block under the same names, whatever the config says; and programs
+// that convert a checkpoint leave the drafter out, but not its number in the config. Returns a note
+// on the second; empty otherwise.
+std::string recognise_drafter(const LoadedTensors& loaded, ModelConfig& config) {
   constexpr int kMaxStages = 16;
+  if (!tells_of_drafter(loaded)) {
+    if (config.drafter == DrafterKind::kNone) return "";
+    const std::string kind =
+        config.drafter == DrafterKind::kMtp ? "an MTP block" : "a DSpark drafter";
+    config.drafter = DrafterKind::kNone;
+    config.drafter_stages = 0;
+    return "config.json tells of " + kind +
+           " (num_nextn_predict_layers), but there are no mtp.* tensors: the model runs without a "
+           "drafter";
+  }
   int last_stage = -1;
   for (auto it = loaded.tensors.lower_bound("mtp."); it != loaded.tensors.end(); ++it) {
     if (!it->first.starts_with("mtp.")) break;
@@ -113,9 +207,10 @@ void recognise_drafter(const LoadedTensors& loaded, ModelConfig& config) {
   }
   const bool is_dspark = loaded.tensors.contains("mtp.0.main_proj.weight") ||
                          (last_stage > 0 && last_stage < kMaxStages);
-  if (!is_dspark) return;
+  if (!is_dspark) return "";
   config.drafter = DrafterKind::kDspark;
   config.drafter_stages = last_stage + 1;
+  return "";
 }
 
 // Compares what is there with the catalogue; returns the names of tensors that are not used.
@@ -127,6 +222,11 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
     known.insert(spec.name);
     const auto found = loaded.tensors.find(spec.name);
     if (found == loaded.tensors.end()) {
+      if (spec.part == Part::kMtp) {
+        problems.suggest(
+            "fetch these files again, config.json included; to go on without the drafter, set "
+            "num_nextn_predict_layers to 0 in config.json");
+      }
       if (!loaded.reported.contains(spec.name)) {
         problems.add(tensor_text(spec.name) + " is missing");
       }
@@ -141,7 +241,7 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
   std::vector<std::string> unused;
   for (const auto& [name, tensor] : loaded.tensors) {
     if (known.contains(name)) continue;
-    if (config.drafter == DrafterKind::kDspark && drafter_stage(name) >= 0) {
+    if (config.drafter != DrafterKind::kMtp && drafter_stage(name) >= 0) {
       unused.push_back(name);
     } else {
       problems.add(tensor_text(name) + " is surplus: no such tensor belongs to this model");
@@ -195,9 +295,33 @@ uint64_t fingerprint_of(std::string_view config_text, const std::vector<Safetens
   return hash.value();
 }
 
+std::string counted(const std::vector<std::string>& names) {
+  std::string text = std::to_string(names.size()) + ", the first " + printable(names.front());
+  return names.size() == 1 ? printable(names.front()) : text;
+}
+
+// `unused`: the tensors that are not.
+std::vector<std::string> notes_on(const std::string& drafter_note, const ShardIndex& index,
+                                  const ModelConfig& config,
+                                  const std::vector<std::string>& unused) {
+  std::vector<std::string> notes;
+  if (!drafter_note.empty()) notes.push_back(drafter_note);
+  if (!unused.empty() && config.drafter == DrafterKind::kNone) {
+    notes.push_back(
+        "num_nextn_predict_layers in config.json is 0: the tensors of the drafter are not used (" +
+        counted(unused) + ")");
+  }
+  if (!index.other_files.empty()) {
+    notes.push_back("safetensors files that are no shards of this model are not used (" +
+                    counted(index.other_files) + ")");
+  }
+  return notes;
+}
+
 }  // namespace
 
-Checkpoint Checkpoint::open(const std::filesystem::path& model_dir) {
+Checkpoint Checkpoint::open(const std::filesystem::path& path) {
+  const std::filesystem::path model_dir = resolve_model_directory(path);
   const std::string config_text = read_config_text(model_dir);
   Checkpoint checkpoint;
   checkpoint.directory_ = model_dir;
@@ -206,9 +330,10 @@ Checkpoint Checkpoint::open(const std::filesystem::path& model_dir) {
   const ShardIndex index = read_shard_index(model_dir);
   Problems problems;
   LoadedTensors loaded = load_shards(model_dir, index, problems);
-  recognise_drafter(loaded, checkpoint.config_);
+  const std::string drafter_note = recognise_drafter(loaded, checkpoint.config_);
   checkpoint.unused_ = check_catalogue(loaded, checkpoint.config_, problems);
   problems.throw_if_any(model_dir);
+  checkpoint.notes_ = notes_on(drafter_note, index, checkpoint.config_, checkpoint.unused_);
 
   checkpoint.fingerprint_ = fingerprint_of(config_text, loaded.shards, loaded.tensors.size());
   checkpoint.shards_ = std::move(loaded.shards);

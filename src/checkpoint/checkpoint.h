@@ -18,10 +18,11 @@ namespace hadal {
 
 class Checkpoint {
  public:
-  // Opens DIR/config.json, model.safetensors.index.json (or the single model.safetensors) and all
-  // shards. Throws one Error that names every missing, surplus and misshapen tensor (20 of them
-  // and the number of the others). Where all scales together take at most kMaxEagerScaleBytes,
-  // they are checked for NaN as well; verify() does that for any size.
+  // Opens DIR/config.json, the index (or the safetensors files that are there without one) and all
+  // shards; DIR may be a folder of the Hugging Face cache (model_directory.h). Throws one Error
+  // that names every missing, surplus and misshapen tensor (20 of them and the number of the
+  // others). Where all scales together take at most kMaxEagerScaleBytes, they are checked for NaN
+  // as well; verify() does that for any size.
   static Checkpoint open(const std::filesystem::path& model_dir);
   static constexpr uint64_t kMaxEagerScaleBytes = 256 << 20;
 
@@ -35,8 +36,12 @@ class Checkpoint {
   bool has(std::string_view name) const;
 
   size_t shard_count() const { return shards_.size(); }
-  // Names of tensors that are present but not used: the stages of a DSpark drafter.
+  // Names of tensors that are present but not used: the stages of a DSpark drafter, or of any where
+  // the config says that there is none.
   const std::vector<std::string>& unused_tensors() const { return unused_; }
+  // What a person who starts the model should know, a line each: that it runs without the drafter
+  // its config tells of, and which files are not used.
+  const std::vector<std::string>& notes() const { return notes_; }
 
   // Reads every scale and every floating-point weight. Throws Error kInvalidFile that names the
   // tensors with a NaN. `progress`, which may be empty, is told the bytes read and their total.
@@ -53,6 +58,7 @@ class Checkpoint {
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::vector<std::string> unused_;
+  std::vector<std::string> notes_;
   uint64_t fingerprint_ = 0;
 };
 

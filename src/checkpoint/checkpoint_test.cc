@@ -158,8 +158,123 @@ TEST_F(PicoCopy, TheFingerprintFollowsTheContents) {
 TEST_F(PicoCopy, NamesAMissingShardOnly) {
   write();
   std::filesystem::remove(directory_ / "a.safetensors");
-  expect_refusal("shard a.safetensors is missing");
+  expect_refusal("1 of 2 shards, a.safetensors, is missing");
+  expect_refusal("fetch what is missing");
   EXPECT_EQ(refusal().find("tensor '"), std::string::npos) << refusal();
+}
+
+TEST_F(PicoCopy, CountsMissingShardsAndNamesTheFirst) {
+  write();
+  change_index([](Json& index) {
+    int number = 0;
+    for (auto& [name, shard] : index["weight_map"].items()) {
+      if (number < 12) shard = "part-" + std::string(1, static_cast<char>('a' + number++));
+    }
+  });
+  expect_refusal("12 of 14 shards are missing: part-a, part-b, part-c, part-d, part-e, ...");
+}
+
+TEST_F(PicoCopy, NamesTheRemainsOfADownload) {
+  write();
+  std::filesystem::rename(directory_ / "a.safetensors", directory_ / "a.safetensors.part");
+  expect_refusal("a.safetensors (a.safetensors.part is: its download is not finished)");
+  std::filesystem::create_directories(directory_ / ".cache/huggingface/download");
+  write_file(directory_ / ".cache/huggingface/download/x.incomplete", "x");
+  expect_refusal("an unfinished download, x.incomplete");
+  std::filesystem::rename(directory_ / "a.safetensors.part", directory_ / "a.safetensors");
+  write_file(directory_ / "a.safetensors.aria2", "x");
+  expect_refusal("a.safetensors: is not downloaded to its end");
+}
+
+TEST_F(PicoCopy, NamesTheBlobThatALinkLacks) {
+  write();
+  std::filesystem::create_directories(directory_ / "blobs");
+  std::filesystem::rename(directory_ / "a.safetensors", directory_ / "blobs/0123");
+  std::filesystem::create_symlink("blobs/0123", directory_ / "a.safetensors");
+  EXPECT_EQ(refusal(), "");
+  std::filesystem::remove(directory_ / "blobs/0123");
+  expect_refusal("a.safetensors (it is a symbolic link to blobs/0123, which is not there)");
+}
+
+TEST_F(PicoCopy, NamesWhatIsInPlaceOfAShard) {
+  write();
+  const auto expect_named = [&](const std::string& contents, const std::string& name) {
+    write_file(directory_ / "a.safetensors", contents);
+    expect_refusal("a.safetensors: " + name);
+  };
+  expect_named("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 262264\n",
+               "is a Git LFS pointer, not the file itself (of 262264 bytes); run git lfs pull");
+  expect_named("<!DOCTYPE html><title>Log in</title>", "holds a web page (HTML), \"Log in\"");
+  expect_named("{\"error\":\"gated\"}", "holds a server's error message");
+  expect_named("Entry not found", "holds \"Entry not found\" in place of the file");
+  expect_named("", "is empty (0 bytes)");
+  expect_named(std::string(10'000, '\0'), "begins with 4096 zeros");
+  expect_named(std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10) + std::string(600'000, 'x'),
+               "is compressed with gzip");
+  expect_named("PK\x03\x04 archive/data.pkl", "is a PyTorch file");
+  expect_named("GGUF\x03 and so on", "is a GGUF file");
+  std::filesystem::remove(directory_ / "a.safetensors");
+  std::filesystem::create_directories(directory_ / "a.safetensors");
+  expect_refusal("a.safetensors: is a directory, not a file");
+}
+
+TEST_F(PicoCopy, OpensShardsWithoutAnIndex) {
+  write();
+  std::filesystem::remove(directory_ / kIndexName);
+  std::filesystem::rename(directory_ / "a.safetensors",
+                          directory_ / "model-00001-of-00002.safetensors");
+  std::filesystem::rename(directory_ / "b.safetensors",
+                          directory_ / "model-00002-of-00002.safetensors");
+  const Checkpoint checkpoint = Checkpoint::open(directory_);
+  EXPECT_EQ(checkpoint.shard_count(), 2U);
+  EXPECT_TRUE(checkpoint.notes().empty());
+  std::filesystem::copy(directory_ / "model-00001-of-00002.safetensors",
+                        directory_ / "copy.safetensors");
+  ASSERT_EQ(Checkpoint::open(directory_).notes().size(), 1U);
+  EXPECT_NE(Checkpoint::open(directory_).notes()[0].find("are not used (copy.safetensors)"),
+            std::string::npos);
+}
+
+TEST_F(PicoCopy, RunsWithoutADrafterThatWasCutAway) {
+  std::erase_if(tensors_, [](const auto& entry) { return entry.first.starts_with("mtp."); });
+  write();
+  const Checkpoint checkpoint = Checkpoint::open(directory_);
+  EXPECT_EQ(checkpoint.config().drafter, DrafterKind::kNone);
+  EXPECT_EQ(checkpoint.config().drafter_stages, 0);
+  ASSERT_EQ(checkpoint.notes().size(), 1U);
+  EXPECT_NE(checkpoint.notes()[0].find("num_nextn_predict_layers"), std::string::npos);
+  change_config("num_nextn_predict_layers", 0);
+  EXPECT_TRUE(Checkpoint::open(directory_).notes().empty());
+  change_config("num_nextn_predict_layers", 1);
+  change_config("dspark_block_size", 5);
+  EXPECT_EQ(Checkpoint::open(directory_).config().drafter, DrafterKind::kNone);
+  EXPECT_NE(Checkpoint::open(directory_).notes()[0].find("DSpark"), std::string::npos);
+}
+
+TEST_F(PicoCopy, ADrafterInPartIsAnErrorThatSaysHowToGoOn) {
+  tensors_.erase("mtp.0.e_proj.weight");
+  tensors_.erase("mtp.0.norm.weight");
+  write();
+  expect_refusal("tensor 'mtp.0.e_proj.weight' is missing");
+  expect_refusal("tensor 'mtp.0.norm.weight' is missing");
+  expect_refusal("set num_nextn_predict_layers to 0 in config.json");
+  change_config("num_nextn_predict_layers", 0);
+  const Checkpoint checkpoint = Checkpoint::open(directory_);
+  EXPECT_EQ(checkpoint.config().drafter, DrafterKind::kNone);
+  EXPECT_FALSE(checkpoint.unused_tensors().empty());
+  ASSERT_EQ(checkpoint.notes().size(), 1U);
+  EXPECT_NE(checkpoint.notes()[0].find("are not used"), std::string::npos);
+}
+
+// The index tells of the drafter, so it was not cut away: its shard is missing.
+TEST_F(PicoCopy, AShardOfTheDrafterThatIsMissingIsAnError) {
+  write();
+  change_index([](Json& index) {
+    for (auto& [name, shard] : index["weight_map"].items()) {
+      if (name.starts_with("mtp.")) shard = "c.safetensors";
+    }
+  });
+  expect_refusal("1 of 3 shards, c.safetensors, is missing");
 }
 
 TEST_F(PicoCopy, NamesTensorsThatTheIndexMisplaces) {

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
+#include "base/downloads.h"
 #include "base/error.h"
-#include "base/files.h"
+#include "base/input_file.h"
 #include "checkpoint/config_checks.h"
+#include "checkpoint/config_fields.h"
+#include "checkpoint/config_known.h"
+#include "checkpoint/config_rope.h"
 #include "checkpoint/json_text.h"
+#include "checkpoint/model_directory.h"
 
 namespace hadal {
 namespace {
@@ -18,95 +23,8 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
-// A value as it stands in the file, short enough for a message.
-std::string value_text(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
-}
-
-// Reads fields of the config with errors that name them.
-class Fields {
- public:
-  Fields(const Json& json, std::string prefix, const std::string& where)
-      : json_(json), prefix_(std::move(prefix)), where_(where) {}
-
-  bool has(const char* name) const {
-    const auto found = json_.find(name);
-    return found != json_.end() && !found->is_null();
-  }
-
-  const Json& at(const char* name) const {
-    if (!has(name)) {
-      throw Error({.code = ErrorCode::kInvalidFile,
-                   .where = where_,
-                   .what = "has no " + prefix_ + name,
-                   .remedy = "use the config.json that came with the weights"});
-    }
-    return json_[name];
-  }
-
-  // An integer; 1e6 and 4.0 count as integers.
-  int integer(const char* name) const { return to_integer(name, at(name)); }
-
-  int integer_or(const char* name, int absent) const { return has(name) ? integer(name) : absent; }
-
-  // The first of a list of integers, or the integer itself.
-  int first_integer(const char* name) const {
-    const Json& value = at(name);
-    if (value.is_array() && !value.empty()) return to_integer(name, value.front());
-    return to_integer(name, value);
-  }
-
-  float number(const char* name) const {
-    const Json& value = at(name);
-    if (!value.is_number()) refuse(name, value, "must be a number");
-    const auto result = static_cast<float>(value.get<double>());
-    if (!std::isfinite(result)) refuse(name, value, "must be a finite number");
-    return result;
-  }
-
-  std::vector<int> integers(const char* name) const {
-    const Json& value = at(name);
-    constexpr size_t kMaxEntries = 4096;
-    if (!value.is_array() || value.size() > kMaxEntries) {
-      refuse(name, value, "must be a list of integers");
-    }
-    std::vector<int> out;
-    for (const Json& entry : value) out.push_back(to_integer(name, entry));
-    return out;
-  }
-
-  // Refuses any value but `expected`; an absent field passes.
-  void only(const char* name, const Json& expected) const {
-    if (has(name) && json_[name] != expected) {
-      refuse(name, json_[name], "must be " + value_text(expected) + " (hadal serves nothing else)");
-    }
-  }
-
-  [[noreturn]] void refuse(const std::string& name, const Json& value,
-                           const std::string& rule) const {
-    throw Error({.code = ErrorCode::kInvalidFile,
-                 .where = where_,
-                 .what = prefix_ + name + " is " + value_text(value) + ", but " + rule,
-                 .remedy = "use the config.json that came with the weights"});
-  }
-
- private:
-  int to_integer(const char* name, const Json& value) const {
-    if (!value.is_number()) refuse(name, value, "must be an integer");
-    const auto number = value.get<double>();
-    if (!(std::abs(number) <= std::numeric_limits<int>::max()) || number != std::floor(number)) {
-      refuse(name, value, "must be an integer below 2^31");
-    }
-    return static_cast<int>(number);
-  }
-
-  const Json& json_;
-  std::string prefix_;
-  const std::string& where_;
-};
-
 // Which model this is; the architecture comes before any number.
-void check_architecture(const Fields& fields, const Json& json, const std::string& where) {
+void check_architecture(const ConfigFields& fields, const Json& json, const std::string& where) {
   for (const char* name : {"kv_source_layer_ids", "index_source_layer_ids"}) {
     if (fields.has(name)) {
       throw Error({.code = ErrorCode::kInvalidFile,
@@ -132,39 +50,87 @@ void check_architecture(const Fields& fields, const Json& json, const std::strin
                .remedy = "use a DeepSeek-V4-Pro or DeepSeek-V4-Flash checkpoint"});
 }
 
-// Settings of which hadal computes one value only.
-void check_fixed_settings(const Fields& fields, const std::string& where) {
-  fields.only("attention_bias", false);
-  fields.only("expert_dtype", "fp4");
-  fields.only("hidden_act", "silu");
-  fields.only("n_shared_experts", 1);
-  fields.only("norm_topk_prob", true);
-  fields.only("num_key_value_heads", 1);
-  fields.only("scoring_func", "sqrtsoftplus");
-  fields.only("tie_word_embeddings", false);
-  fields.only("topk_method", "noaux_tc");
-  if (!fields.has("quantization_config")) return;
-  const Json& value = fields.at("quantization_config");
-  if (!value.is_object()) fields.refuse("quantization_config", value, "must be an object");
-  const Fields quantization(value, "quantization_config.", where);
-  quantization.only("activation_scheme", "dynamic");
-  quantization.only("fmt", "e4m3");
-  quantization.only("quant_method", "fp8");
-  quantization.only("scale_fmt", "ue8m0");
-  quantization.only("weight_block_size", Json::array({kQuantBlock, kQuantBlock}));
+// The kind of each layer as newer programs write it; nothing where the config does not say.
+std::vector<LayerKind> parse_layer_types(const ConfigFields& fields) {
+  std::vector<LayerKind> kinds;
+  if (!fields.has("layer_types")) return kinds;
+  for (const std::string& type : fields.strings("layer_types")) {
+    if (type == "sliding_attention") {
+      kinds.push_back(LayerKind::kWindow);
+    } else if (type == "compressed_sparse_attention") {
+      kinds.push_back(LayerKind::kCsa);
+    } else if (type == "heavily_compressed_attention") {
+      kinds.push_back(LayerKind::kHca);
+    } else {
+      fields.refuse("layer_types", type,
+                    "must be sliding_attention, compressed_sparse_attention or "
+                    "heavily_compressed_attention");
+    }
+  }
+  return kinds;
 }
 
-YarnScaling parse_yarn(const Fields& fields, const std::string& where) {
-  if (!fields.has("rope_scaling")) return {};
-  const Json& value = fields.at("rope_scaling");
-  if (!value.is_object()) fields.refuse("rope_scaling", value, "must be an object or null");
-  const Fields scaling(value, "rope_scaling.", where);
-  scaling.only("type", "yarn");
-  scaling.only("rope_type", "yarn");
-  return {.factor = scaling.number("factor"),
-          .original_positions = scaling.integer("original_max_position_embeddings"),
-          .beta_fast = scaling.number("beta_fast"),
-          .beta_slow = scaling.number("beta_slow")};
+// The ratios of compression as newer programs write them; hadal computes one of each kind.
+void check_compress_rates(const ConfigFields& fields) {
+  fields.only("compress_rate_csa", kCsaRatio);
+  fields.only("compress_rate_hca", kHcaRatio);
+  if (!fields.has("compress_rates")) return;
+  const Json& value = fields.at("compress_rates");
+  if (!value.is_object()) fields.refuse("compress_rates", value, "must be an object");
+  const ConfigFields rates(value, "compress_rates.", fields.where());
+  rates.only("compressed_sparse_attention", kCsaRatio);
+  rates.only("heavily_compressed_attention", kHcaRatio);
+}
+
+// The number of layers that are routed by token id: num_hash_layers, or the first entries of
+// mlp_layer_types.
+int parse_hash_layers(const ConfigFields& fields, int layers) {
+  if (!fields.has("mlp_layer_types")) return fields.integer("num_hash_layers");
+  const std::vector<std::string> types = fields.strings("mlp_layer_types");
+  const Json& value = fields.at("mlp_layer_types");
+  if (static_cast<int>(types.size()) != layers) {
+    fields.refuse("mlp_layer_types", value,
+                  "must have an entry for each of the " + std::to_string(layers) +
+                      " layers (num_hidden_layers)");
+  }
+  const auto first_other =
+      std::find_if(types.begin(), types.end(), [](const auto& type) { return type != "hash_moe"; });
+  if (std::any_of(first_other, types.end(), [](const auto& type) { return type != "moe"; })) {
+    fields.refuse("mlp_layer_types", value, "must be hash_moe for the first layers, then moe");
+  }
+  const int hashed = static_cast<int>(first_other - types.begin());
+  if (fields.has("num_hash_layers") && fields.integer("num_hash_layers") != hashed) {
+    fields.contradict("num_hash_layers (" + value_text(fields.at("num_hash_layers")) + ")",
+                      "mlp_layer_types (" + std::to_string(hashed) + " times hash_moe)");
+  }
+  return hashed;
+}
+
+// The rotated part of a head: qk_rope_head_dim, or head_dim times partial_rotary_factor.
+int parse_rope_dim(const ConfigFields& fields, int head_dim) {
+  if (!fields.has("partial_rotary_factor")) return fields.integer("qk_rope_head_dim");
+  const double product = double{fields.number("partial_rotary_factor")} * head_dim;
+  const double rounded = std::round(product);
+  constexpr double kRounding = 1e-3;
+  if (std::abs(product - rounded) > kRounding || rounded < 1 || rounded > head_dim) {
+    fields.refuse("partial_rotary_factor", fields.at("partial_rotary_factor"),
+                  "must make a whole number of head_dim " + std::to_string(head_dim));
+  }
+  const int rope_dim = static_cast<int>(rounded);
+  if (fields.has("qk_rope_head_dim") && fields.integer("qk_rope_head_dim") != rope_dim) {
+    fields.contradict("qk_rope_head_dim (" + value_text(fields.at("qk_rope_head_dim")) + ")",
+                      "partial_rotary_factor (" + value_text(fields.at("partial_rotary_factor")) +
+                          " of head_dim " + std::to_string(head_dim) + ")");
+  }
+  return rope_dim;
+}
+
+void check_nope_dim(const ConfigFields& fields, const ModelConfig& config) {
+  if (!fields.has("qk_nope_head_dim")) return;
+  if (fields.integer("qk_nope_head_dim") == config.nope_dim()) return;
+  fields.contradict("head_dim (" + std::to_string(config.head_dim) + ") less qk_rope_head_dim (" +
+                        std::to_string(config.rope_dim) + ")",
+                    "qk_nope_head_dim (" + value_text(fields.at("qk_nope_head_dim")) + ")");
 }
 
 bool mentions_dspark(const Json& json) {
@@ -172,9 +138,22 @@ bool mentions_dspark(const Json& json) {
                      [](const auto& item) { return item.key().find("dspark") != item.key().npos; });
 }
 
-// Layer kinds from compress_ratios, whose entries past the layers belong to the drafter.
-void parse_layer_kinds(const Fields& fields, const Json& json, ModelConfig& config) {
-  const std::vector<int> ratios = fields.integers("compress_ratios");
+// Layer kinds from compress_ratios, whose entries past the layers belong to the drafter, or from
+// layer_types.
+void parse_layer_kinds(const ConfigFields& fields, const Json& json, ModelConfig& config) {
+  check_compress_rates(fields);
+  const std::vector<LayerKind> types = parse_layer_types(fields);
+  std::vector<int> ratios;
+  if (fields.has("compress_ratios") || types.empty()) {
+    ratios = fields.integers("compress_ratios");
+  } else {
+    std::transform(types.begin(), types.end(), std::back_inserter(ratios), compress_ratio);
+  }
+  if (!types.empty() && types.size() != static_cast<size_t>(config.layers)) {
+    fields.refuse("layer_types", json["layer_types"],
+                  "must have an entry for each of the " + std::to_string(config.layers) +
+                      " layers (num_hidden_layers), not " + std::to_string(types.size()));
+  }
   if (ratios.size() < static_cast<size_t>(config.layers)) {
     fields.refuse("compress_ratios", json["compress_ratios"],
                   "must have an entry for each of the " + std::to_string(config.layers) +
@@ -193,6 +172,13 @@ void parse_layer_kinds(const Fields& fields, const Json& json, ModelConfig& conf
     config.layer_kinds.push_back(ratios[i] == kCsaRatio   ? LayerKind::kCsa
                                  : ratios[i] == kHcaRatio ? LayerKind::kHca
                                                           : LayerKind::kWindow);
+  }
+
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i] == config.layer_kinds[i]) continue;
+    const std::string layer = "[" + std::to_string(i) + "]";
+    fields.contradict("compress_ratios" + layer + " (" + std::to_string(ratios[i]) + ")",
+                      "layer_types" + layer + " (" + value_text(json["layer_types"][i]) + ")");
   }
 
   const int listed = static_cast<int>(ratios.size()) - config.layers;
@@ -242,19 +228,23 @@ ModelConfig parse_config(std::string_view json_text, const std::string& where) {
                  .what = "is not a JSON object",
                  .remedy = "use the config.json that came with the weights"});
   }
-  const Fields fields(json, "", where);
+  const ConfigFields fields(json, "", where);
   check_architecture(fields, json, where);
-  check_fixed_settings(fields, where);
+  check_settings(fields);
 
-  ModelConfig config{.layers = fields.integer("num_hidden_layers"),
+  const int layers = fields.integer("num_hidden_layers");
+  const int head_dim = fields.integer("head_dim");
+  const int rope_dim = parse_rope_dim(fields, head_dim);
+  const RopeConfig rope = parse_rope(fields, double(rope_dim) / head_dim);
+  ModelConfig config{.layers = layers,
                      .hidden_size = fields.integer("hidden_size"),
                      .vocab_size = fields.integer("vocab_size"),
                      .max_positions = fields.integer("max_position_embeddings"),
                      .bos_token = fields.first_integer("bos_token_id"),
                      .eos_token = fields.first_integer("eos_token_id"),
                      .heads = fields.integer("num_attention_heads"),
-                     .head_dim = fields.integer("head_dim"),
-                     .rope_dim = fields.integer("qk_rope_head_dim"),
+                     .head_dim = head_dim,
+                     .rope_dim = rope_dim,
                      .q_lora_rank = fields.integer("q_lora_rank"),
                      .o_groups = fields.integer("o_groups"),
                      .o_lora_rank = fields.integer("o_lora_rank"),
@@ -266,42 +256,39 @@ ModelConfig parse_config(std::string_view json_text, const std::string& where) {
                      .shared_experts = fields.integer_or("n_shared_experts", 1),
                      .experts_per_token = fields.integer("num_experts_per_tok"),
                      .expert_width = fields.integer("moe_intermediate_size"),
-                     .hash_layers = fields.integer("num_hash_layers"),
+                     .hash_layers = parse_hash_layers(fields, layers),
                      .routed_scaling_factor = fields.number("routed_scaling_factor"),
                      .swiglu_limit = fields.number("swiglu_limit"),
                      .hc_mult = fields.integer("hc_mult"),
                      .hc_sinkhorn_iters = fields.integer("hc_sinkhorn_iters"),
                      .hc_eps = fields.number("hc_eps"),
                      .rms_eps = fields.number("rms_norm_eps"),
-                     .rope_theta = fields.number("rope_theta"),
-                     .compress_rope_theta = fields.number("compress_rope_theta"),
-                     .yarn = parse_yarn(fields, where),
-                     .layer_kinds = {}};
+                     .rope_theta = rope.theta,
+                     .compress_rope_theta = rope.compress_theta,
+                     .yarn = rope.yarn,
+                     .layer_kinds = {},
+                     .unknown_fields = unknown_fields(fields)};
   check_config_sizes(config, where);
+  check_nope_dim(fields, config);
   parse_layer_kinds(fields, json, config);
   return config;
 }
 
 std::string read_config_text(const std::filesystem::path& model_dir) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(model_dir, ignored)) {
-    const bool exists = std::filesystem::exists(model_dir, ignored);
-    throw Error({.code = exists ? ErrorCode::kInvalidFile : ErrorCode::kNotFound,
-                 .where = model_dir.string(),
-                 .what = exists ? "is not a directory" : "does not exist",
-                 .remedy = "name the directory of a model (with config.json and *.safetensors)"});
-  }
   const std::filesystem::path path = model_dir / "config.json";
-  if (!std::filesystem::exists(path, ignored)) {
+  if (!has_entry(path)) {
+    const std::string remains = unfinished_download_of(path);
     throw Error({.code = ErrorCode::kNotFound,
                  .where = model_dir.string(),
-                 .what = "holds no model: it has no config.json",
+                 .what = "holds no model: it has no config.json" +
+                         (remains.empty() ? "" : ", but " + printable(remains)),
                  .remedy = "name the directory of a model (with config.json and *.safetensors)"});
   }
-  return read_text_file(path, kMaxConfigBytes);
+  return read_json_file(path, kMaxConfigBytes);
 }
 
-ModelConfig load_config(const std::filesystem::path& model_dir) {
+ModelConfig load_config(const std::filesystem::path& path) {
+  const std::filesystem::path model_dir = resolve_model_directory(path);
   return parse_config(read_config_text(model_dir), (model_dir / "config.json").string());
 }
 

@@ -74,6 +74,10 @@ struct ModelConfig {
   DrafterKind drafter = DrafterKind::kNone;
   int drafter_stages = 0;  // blocks under mtp.*: 1 for MTP, 3 for DSpark
 
+  // Fields of config.json that hadal does not know, told by inspect and without effect. Those that
+  // ask for arithmetic are refused.
+  std::vector<std::string> unknown_fields = {};
+
   int nope_dim() const { return head_dim - rope_dim; }
   int heads_per_group() const { return heads / o_groups; }
   int count(LayerKind kind) const;
@@ -86,8 +90,10 @@ int compress_ratio(LayerKind kind);
 // kInvalidFile that names the first offending field, its value and what would be consistent.
 ModelConfig parse_config(std::string_view json_text, const std::string& where);
 
-// Reads DIR/config.json. Throws Error; kNotFound when DIR is not the directory of a model.
-ModelConfig load_config(const std::filesystem::path& model_dir);
+// Reads config.json of the model at `path` (model_directory.h). Throws Error; kNotFound when it is
+// not the directory of a model.
+ModelConfig load_config(const std::filesystem::path& path);
+// The text of config.json in a directory that is resolved, without a byte order mark.
 std::string read_config_text(const std::filesystem::path& model_dir);
 
 // The text of a config.json that parse_config() reads back as `config`.

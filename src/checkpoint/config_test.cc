@@ -249,7 +249,7 @@ TEST(Config, SaysWhenADirectoryIsNoModel) {
   };
   EXPECT_NE(message(kData / "absent").find("does not exist"), std::string::npos);
   EXPECT_NE(message(kData).find("holds no model: it has no config.json"), std::string::npos);
-  EXPECT_NE(message(kData / "config/pro/config.json").find("is not a directory"),
+  EXPECT_NE(message(kData / "config/pro/config.json").find("name the directory that it lies in"),
             std::string::npos);
 }
 

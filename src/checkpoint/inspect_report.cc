@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "checkpoint/config_presets.h"
+#include "checkpoint/model_directory.h"
 #include "checkpoint/shard_index.h"
 
 namespace hadal {
@@ -91,6 +92,24 @@ std::string weights_text(const InspectReport& report) {
   return fmt::format("{} shard{}, all tensors present and as config.json says{}", report.shards,
                      report.shards == 1 ? "" : "s",
                      report.verified ? "; every scale and floating-point weight is a number" : "");
+}
+
+std::string tokenizer_text(const InspectTokenizer& tokenizer) {
+  if (!tokenizer.fault.empty()) {
+    return fmt::format(
+        "{}: hadal run, serve and text cannot use this model; {}",
+        tokenizer.present ? "tokenizer.json cannot be used" : "tokenizer.json is missing",
+        tokenizer.fault);
+  }
+  return fmt::format("{} tokens", grouped(tokenizer.tokens));
+}
+
+std::string unknown_fields_text(const ModelConfig& config) {
+  std::string names;
+  for (const std::string& name : config.unknown_fields) {
+    names += (names.empty() ? "" : ", ") + printable(name, 60);
+  }
+  return "also holds fields that hadal does not know and does not use: " + printable(names, 600);
 }
 
 // Two columns: what it is, and its value.
@@ -252,7 +271,8 @@ void add_plan(std::string& out, const InspectReport& report) {
 
 }  // namespace
 
-InspectReport inspect_model(const std::filesystem::path& model_dir, const InspectOptions& options) {
+InspectReport inspect_model(const std::filesystem::path& path, const InspectOptions& options) {
+  const std::filesystem::path model_dir = resolve_model_directory(path);
   InspectReport report;
   report.directory = model_dir.string();
   report.config = load_config(model_dir);
@@ -264,6 +284,7 @@ InspectReport inspect_model(const std::filesystem::path& model_dir, const Inspec
     report.config = checkpoint.config();
     report.shards = checkpoint.shard_count();
     report.unused_tensors = checkpoint.unused_tensors().size();
+    report.notes = checkpoint.notes();
     report.fingerprint = checkpoint.fingerprint();
   }
   report.totals = catalogue_totals(report.config);
@@ -280,6 +301,13 @@ std::string inspect_text(const InspectReport& report) {
   out += fmt::format("  {:<20} {}\n", "weights", weights_text(report));
   if (report.has_weights)
     out += fmt::format("  {:<20} {:016x}\n", "fingerprint", report.fingerprint);
+  if (report.tokenizer) {
+    out += fmt::format("  {:<20} {}\n", "tokenizer", tokenizer_text(*report.tokenizer));
+  }
+  if (!report.config.unknown_fields.empty()) {
+    out += fmt::format("  {:<20} {}\n", "config.json", unknown_fields_text(report.config));
+  }
+  for (const std::string& note : report.notes) out += fmt::format("  {:<20} {}\n", "note", note);
   add_architecture(out, report);
   add_parameters(out, report);
   add_parts(out, report);
@@ -302,6 +330,16 @@ std::string inspect_json(const InspectReport& report) {
       {"unused_tensors", report.unused_tensors},
       {"fingerprint",
        report.has_weights ? Json(fmt::format("{:016x}", report.fingerprint)) : Json(nullptr)}};
+  if (report.tokenizer) {
+    const InspectTokenizer& tokenizer = *report.tokenizer;
+    json["tokenizer"] = {
+        {"present", tokenizer.present},
+        {"usable", tokenizer.fault.empty()},
+        {"tokens", tokenizer.tokens},
+        {"fault", tokenizer.fault.empty() ? Json(nullptr) : Json(tokenizer.fault)}};
+  }
+  json["notes"] = report.notes;
+  json["unknown_config_fields"] = c.unknown_fields;
   json["drafter"] = {{"kind", c.drafter == DrafterKind::kMtp      ? "mtp"
                               : c.drafter == DrafterKind::kDspark ? "dspark"
                                                                   : "none"},

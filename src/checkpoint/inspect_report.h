@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
@@ -20,6 +22,13 @@ struct InspectOptions {
   MachineMemory machine = machine_memory();
 };
 
+// What was found of tokenizer.json, which this module cannot read itself.
+struct InspectTokenizer {
+  bool present = false;
+  int tokens = 0;          // 0 where it cannot be used
+  std::string fault = {};  // why it cannot
+};
+
 struct InspectReport {
   std::string directory;
   ModelConfig config;
@@ -28,9 +37,11 @@ struct InspectReport {
   bool verified = false;
   // With weights only:
   size_t shards = 0;
-  size_t unused_tensors = 0;  // of a DSpark drafter
+  size_t unused_tensors = 0;            // of a drafter
+  std::vector<std::string> notes = {};  // Checkpoint::notes()
   uint64_t fingerprint = 0;
   MemoryPlan plan;
+  std::optional<InspectTokenizer> tokenizer = {};  // told where it was looked for
 };
 
 // Opens the directory. Throws Error for whatever is wrong with its config or its weights, and

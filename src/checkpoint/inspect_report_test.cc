@@ -70,6 +70,28 @@ TEST(InspectReport, NeedsWeightsToVerify) {
   EXPECT_THROW(inspect_model(kSource / "tests/golden/data/config/pro", {.verify = true}), Error);
 }
 
+TEST(InspectReport, TellsOfTheTokenizerNotesAndUnknownFields) {
+  InspectReport report = inspect_released("flash", kGiB);
+  EXPECT_EQ(inspect_text(report).find("tokenizer"), std::string::npos);
+  report.tokenizer = InspectTokenizer{.present = true, .tokens = 129280};
+  report.notes = {"something to know"};
+  report.config.unknown_fields = {"vision_config", "other"};
+  expect_lines(inspect_text(report),
+               {"tokenizer            129,280 tokens", "note                 something to know",
+                "does not know and does not use: vision_config, other"});
+  nlohmann::json json = nlohmann::json::parse(inspect_json(report));
+  EXPECT_EQ(json["tokenizer"]["usable"], true);
+  EXPECT_EQ(json["notes"], nlohmann::json::array({"something to know"}));
+  EXPECT_EQ(json["unknown_config_fields"][1], "other");
+  report.tokenizer = InspectTokenizer{.fault = "x/tokenizer.json: is not there"};
+  expect_lines(inspect_text(report),
+               {"tokenizer.json is missing: hadal run, serve and text cannot use this model",
+                "x/tokenizer.json: is not there"});
+  json = nlohmann::json::parse(inspect_json(report));
+  EXPECT_EQ(json["tokenizer"]["present"], false);
+  EXPECT_EQ(json["tokenizer"]["usable"], false);
+}
+
 TEST(InspectReport, NamesADsparkDrafterAsUnused) {
   InspectReport report = inspect_released("flash", kGiB);
   report.config.drafter = DrafterKind::kDspark;

@@ -1,6 +1,9 @@
 #include "checkpoint/json_text.h"
 
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -32,6 +35,34 @@ int nesting_depth(std::string_view text) {
   return deepest;
 }
 
+// Notices a name that is given twice within an object: one of the values would be ignored.
+class NameWatcher {
+ public:
+  explicit NameWatcher(const std::string& where) : where_(where) {}
+
+  bool operator()(int /*depth*/, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      names_.emplace_back();
+    } else if (event == Event::object_end) {
+      names_.pop_back();
+    } else if (event == Event::key) {
+      const auto& name = value.get_ref<const std::string&>();
+      if (!names_.back().insert(name).second) {
+        throw Error({.code = ErrorCode::kInvalidFile,
+                     .where = where_,
+                     .what = "gives " + printable(name) + " twice",
+                     .remedy = "leave one of the two"});
+      }
+    }
+    return true;
+  }
+
+ private:
+  const std::string& where_;
+  std::vector<std::unordered_set<std::string>> names_;  // of the objects that are open
+};
+
 }  // namespace
 
 nlohmann::json parse_json_text(std::string_view text, const std::string& where) {
@@ -41,8 +72,9 @@ nlohmann::json parse_json_text(std::string_view text, const std::string& where) 
                  .what = "is nested more deeply than " + std::to_string(kMaxDepth) + " levels",
                  .remedy = "fetch the file again"});
   }
+  NameWatcher watcher(where);
   try {
-    return nlohmann::json::parse(text);
+    return nlohmann::json::parse(text, std::ref(watcher));
   } catch (const nlohmann::json::parse_error& error) {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = where,

@@ -9,8 +9,8 @@
 
 namespace hadal {
 
-// Parses `text`; of a name given twice the last value counts. Throws Error kInvalidFile, naming
-// `where`, when it is not JSON or nested more deeply than 64 levels.
+// Parses `text`. Throws Error kInvalidFile, naming `where`, when it is not JSON, nested more deeply
+// than 64 levels, or gives a name twice in one object.
 nlohmann::json parse_json_text(std::string_view text, const std::string& where);
 
 }  // namespace hadal

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/downloads.h"
 #include "base/error.h"
 #include "base/unaligned.h"
 #include "checkpoint/safetensors.h"
@@ -217,7 +218,7 @@ void check_entry(const SafetensorsEntry& entry, uint64_t data_bytes, const std::
   if (entry.end > data_bytes) {
     refuse(where, tensor_text(entry.name) + " ends at byte " + std::to_string(entry.end) +
                       " of the data, but the file has only " + std::to_string(data_bytes) +
-                      " bytes of data");
+                      " bytes of data: it is cut off");
   }
   const std::optional<uint64_t> bytes = bytes_of(entry);
   if (!bytes || *bytes != entry.end - entry.begin) {
@@ -266,20 +267,26 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, uint64_t data_
 std::vector<SafetensorsEntry> parse_safetensors_header(std::span<const std::byte> file,
                                                        uint64_t file_size,
                                                        const std::string& where) {
+  const std::string_view head(reinterpret_cast<const char*>(file.data()), file.size());
   if (file_size < kLengthBytes || file.size() < kLengthBytes) {
+    refuse_foreign_contents(where, head, file_size);
     refuse(where, "has " + std::to_string(file_size) + " bytes, too few for a safetensors file");
   }
   const auto header_bytes = load_unaligned<uint64_t>(file.data());
+  // A header follows its length at once; anything else may be told by what it is.
+  if (file.size() == kLengthBytes || head[kLengthBytes] != '{') {
+    refuse_foreign_contents(where, head, file_size);
+  }
   if (header_bytes > kMaxHeaderBytes) {
+    refuse_foreign_contents(where, head, file_size);
     refuse(where, "claims a header of " + std::to_string(header_bytes) +
                       " bytes; it is no safetensors file");
   }
   if (header_bytes > file_size - kLengthBytes || header_bytes > file.size() - kLengthBytes) {
     refuse(where, "claims a header of " + std::to_string(header_bytes) + " bytes, but has only " +
-                      std::to_string(file_size) + " bytes");
+                      std::to_string(file_size) + " bytes: it is cut off");
   }
-  const std::string_view header(reinterpret_cast<const char*>(file.data()) + kLengthBytes,
-                                header_bytes);
+  const std::string_view header = head.substr(kLengthBytes, header_bytes);
   if (!header.starts_with('{')) refuse(where, "its header is not a JSON object");
 
   HeaderReader reader(where);

@@ -29,6 +29,7 @@ constexpr size_t kMaxTokenizerBytes = size_t{64} << 20;
 
 // Tells an earlier synthetic checkpoint, whole or broken off, from anything else.
 constexpr const char* kMarkerFile = "synthetic.json";
+constexpr const char* kGenerator = "\"generator\": \"hadal synth\"";
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 constexpr const char* kTokenizerFile = "tokenizer.json";
@@ -109,10 +110,31 @@ std::string shard_name(size_t index, size_t count) {
   return fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, count);
 }
 
+// As shard_name() makes them.
+bool is_shard_name(const std::string& name) {
+  constexpr std::string_view kForm = "model-00000-of-00000.safetensors";
+  if (name.size() != kForm.size()) return false;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool is_digit = name[i] >= '0' && name[i] <= '9';
+    if (kForm[i] == '0' ? !is_digit : name[i] != kForm[i]) return false;
+  }
+  return true;
+}
+
 bool is_own_file(const std::string& name) {
   return name == kMarkerFile || name == kConfigFile || name == kIndexFile ||
-         name == kTokenizerFile || name == kTokenizerConfigFile ||
-         (name.starts_with("model-") && name.ends_with(".safetensors"));
+         name == kTokenizerFile || name == kTokenizerConfigFile || is_shard_name(name);
+}
+
+// Whether the directory holds what an earlier run wrote: its marker says so, not its name alone.
+bool has_own_marker(const fs::path& directory) {
+  constexpr size_t kMaxMarkerBytes = 4096;
+  try {
+    const std::string text = read_text_file(directory / kMarkerFile, kMaxMarkerBytes);
+    return text.find(kGenerator) != std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 // Removes what a synthetic checkpoint consists of, first of all the file that makes it a model.
@@ -188,7 +210,7 @@ class Target {
     const bool empty = fs::is_empty(directory_, error);
     if (error) throw_system_error(directory_, "cannot be examined", error.value());
     if (empty) return;
-    if (!fs::exists(directory_ / kMarkerFile, error)) {
+    if (!has_own_marker(directory_)) {
       const bool model = fs::exists(directory_ / kConfigFile, error);
       throw Error({.code = ErrorCode::kInvalidArgument,
                    .where = directory_.string(),
@@ -228,9 +250,10 @@ void write_file(const fs::path& path, std::string_view text) {
 
 std::string marker_text(const SynthOptions& options, const ModelConfig& config) {
   return fmt::format(
-      "{{\n \"generator\": \"hadal synth\",\n \"preset\": \"{}\",\n \"layers\": {},\n"
+      "{{\n {},\n \"preset\": \"{}\",\n \"layers\": {},\n"
       " \"experts\": {},\n \"vocab\": {},\n \"seed\": {}\n}}\n",
-      options.preset, config.layers, config.routed_experts, config.vocab_size, options.seed);
+      kGenerator, options.preset, config.layers, config.routed_experts, config.vocab_size,
+      options.seed);
 }
 
 class Progress {

@@ -349,6 +349,17 @@ TEST_F(Synth, ReplacesAnEarlierSyntheticCheckpointButNothingElse) {
   write_synthetic_checkpoint({.preset = "pico", .layers = 1}, root_ / "model");
   EXPECT_EQ(Checkpoint::open(root_ / "model").config().layers, 1);
 
+  // What a person put beside it stays, whatever it begins with.
+  std::ofstream(root_ / "model" / "model-notes.safetensors") << "mine";
+  write_synthetic_checkpoint({.preset = "pico"}, root_ / "model");
+  EXPECT_TRUE(fs::exists(root_ / "model" / "model-notes.safetensors"));
+
+  // A file of the marker's name alone does not make a directory one of hadal's.
+  std::ofstream(root_ / "model" / "synthetic.json") << "{\"data\": \"set\"}";
+  expect_contains(
+      message_of([&] { write_synthetic_checkpoint({.preset = "pico"}, root_ / "model"); }),
+      {"a model that is not synthetic"});
+
   fs::remove(root_ / "model" / "synthetic.json");
   const auto before = contents(root_ / "model");
   expect_contains(
