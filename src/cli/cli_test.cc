@@ -102,6 +102,21 @@ TEST(CommandLineTest, RefusesWrongValues) {
   EXPECT_EQ(refusal({"inspect", "--json=no", "d"}), "--json: takes no value; write --json");
 }
 
+TEST(CommandLineTest, ListsGrowWithEveryUse) {
+  const auto hosts = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "serve");
+    return parse(words).list("allowed-host");
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(hosts({}), Names());
+  EXPECT_EQ(hosts({"--allowed-host", "a"}), Names({"a"}));
+  EXPECT_EQ(hosts({"--allowed-host", "a,b", "--port", "1", "--allowed-host=c"}),
+            Names({"a", "b", "c"}));
+  EXPECT_EQ(hosts({"--allowed-host", "[::1]"}), Names({"[::1]"}));
+  EXPECT_EQ(hosts({"--allowed-host", "a,,b,"}), Names({"a", "b"}));
+  EXPECT_EQ(hosts({"--allowed-host", "*.a"}), Names({"*.a"}));
+}
+
 TEST(CommandLineTest, ReadsSizes) {
   const auto size = [](const std::string& value) {
     return parse({"serve", "--kv-spill", value}).size("kv-spill");

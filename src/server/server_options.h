@@ -34,6 +34,8 @@ struct ServerOptions {
   std::vector<std::string> allowed_hosts = {};
 
   size_t max_body_bytes = size_t{8} << 20;  // of one request, see default_max_body in server.h
+  // Of the bodies of all requests together; no less than four of the largest.
+  size_t max_all_bodies_bytes = size_t{256} << 20;
   size_t max_header_bytes = size_t{16} << 10;
   int max_connections = 256;
   int worker_threads = 2;  // parse and tokenise requests

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -562,6 +563,29 @@ TEST_F(ServerTest, OtherOriginsNamesAreRefused) {
   EXPECT_EQ(client.read_response().status, 403);
   client.send("GET /health HTTP/1.1\r\nHost: hadal.example\r\n\r\n");
   EXPECT_EQ(client.read_response().status, 200);
+}
+
+TEST_F(ServerTest, BodiesInOtherEncodings) {
+  start();
+  const std::string json = R"({"max_tokens":1,"messages":[{"role":"user","content":"hi"}]})";
+  TestClient client(server_->port());
+  client.send(post_request(kPath, "\xef\xbb\xbf" + json));
+  EXPECT_EQ(client.read_response().status, 200);
+  std::string wide = "\xff\xfe";
+  for (const char c : json) wide += {c, '\0'};
+  client.send(post_request(kPath, wide));
+  const ClientResponse refused = client.read_response();
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("UTF-16LE"), std::string::npos) << refused.body;
+  EXPECT_NE(refused.body.find("invalid_json"), std::string::npos) << refused.body;
+}
+
+TEST(DefaultMaxBodyTest, HoldsTheLongestPromptHoweverItIsWritten) {
+  // 128 spaces are the longest token of DeepSeek's vocabulary.
+  constexpr int kContext = 1 << 20;
+  EXPECT_GT(default_max_body(kContext), size_t{128} * kContext);
+  EXPECT_GE(default_max_body(1), size_t{8} << 20);
+  EXPECT_GT(default_max_body(std::numeric_limits<int>::max()), size_t{1} << 37);
 }
 
 }  // namespace

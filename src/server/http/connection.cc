@@ -34,9 +34,7 @@ constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
 constexpr size_t kReadPiece = size_t{256} << 10;    // of a body, what read_timeout is for
 constexpr size_t kMaxEmptyLines = 1024;             // bytes before a request
 constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
-// The bodies of all requests together: some of the largest, and at least this much.
-constexpr size_t kLargeBodies = 4;
-constexpr size_t kLeastBodyBudget = size_t{256} << 20;
+constexpr size_t kLargestBodies = 4;                // that the budget holds at least
 constexpr milliseconds kDiscardTime{3000};
 constexpr milliseconds kLastDiscardTime{500};  // when the server ends
 
@@ -113,8 +111,8 @@ std::optional<ApiError> read_error(const error_code& error, const ServerOptions&
 ConnectionContext::ConnectionContext(const ServerOptions& server_options, HttpHandler http_handler)
     : options(server_options),
       handler(std::move(http_handler)),
-      bodies(std::make_shared<BodyBudget>(
-          std::max(kLeastBodyBudget, kLargeBodies * server_options.max_body_bytes))),
+      bodies(std::make_shared<BodyBudget>(std::max(
+          server_options.max_all_bodies_bytes, kLargestBodies * server_options.max_body_bytes))),
       workers(static_cast<size_t>(std::max(1, server_options.worker_threads))) {}
 
 Connection::Connection(ConnectionContext& server, Tcp::socket socket)

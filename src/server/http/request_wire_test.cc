@@ -2,11 +2,14 @@
 // understood. An answer to a second request on the same connection shows where the server saw the
 // end of the first.
 #include <atomic>
+#include <condition_variable>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/http/http_server.h"
 #include "server/test_client.h"
@@ -24,21 +27,29 @@ class RequestWireTest : public testing::Test {
  protected:
   void start(ServerOptions options = {}) {
     options.port = 0;
-    server_ = std::make_unique<HttpServer>(options, [](const std::shared_ptr<Exchange>& exchange) {
-      const HttpRequest& request = exchange->request();
-      const std::string text = request.method + " " + request.path + " " +
-                               std::string(request.header("Host")) + " " + request.body;
-      if (request.path == "/stream") {
-        exchange->begin_stream({.content_type = "text/plain", .body = text});
-        exchange->end();
-      } else {
-        exchange->respond({.content_type = "text/plain", .body = text});
-      }
-    });
+    server_ =
+        std::make_unique<HttpServer>(options, [this](const std::shared_ptr<Exchange>& exchange) {
+          const HttpRequest& request = exchange->request();
+          const std::string text = request.method + " " + request.path + " " +
+                                   std::string(request.header("Host")) + " " + request.body;
+          if (request.path == "/hold") {
+            // Read, and answered when the test lets it go.
+            if (request.header("X-Release") == "1") exchange->release_body();
+            const std::lock_guard lock(mutex_);
+            held_.push_back(exchange);
+            held_changed_.notify_all();
+          } else if (request.path == "/stream") {
+            exchange->begin_stream({.content_type = "text/plain", .body = text});
+            exchange->end();
+          } else {
+            exchange->respond({.content_type = "text/plain", .body = text});
+          }
+        });
     thread_ = std::thread([this] { server_->run(); });
   }
 
   void TearDown() override {
+    held_.clear();
     if (server_ == nullptr) return;
     server_->stop();
     thread_.join();
@@ -59,8 +70,16 @@ class RequestWireTest : public testing::Test {
 
   std::string body_of(const std::string& request) { return ask(request).body; }
 
+  void wait_for_held(size_t count) {
+    std::unique_lock lock(mutex_);
+    held_changed_.wait(lock, [&] { return held_.size() >= count; });
+  }
+
   std::unique_ptr<HttpServer> server_;
   std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable held_changed_;
+  std::vector<std::shared_ptr<Exchange>> held_;
 };
 
 TEST_F(RequestWireTest, EmptyLinesBeforeARequestArePassedOver) {
@@ -319,6 +338,45 @@ TEST_F(RequestWireTest, BodiesBeyondTheLimitNameTheOption) {
   EXPECT_EQ(response.status, 413);
   EXPECT_NE(response.body.find("1000 bytes"), std::string::npos);
   EXPECT_NE(response.body.find("--max-body"), std::string::npos);
+}
+
+std::string large_request(const std::string& path, const std::string& header = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: a\r\n" + header + "Content-Length: 100000\r\n\r\n" +
+         std::string(100'000, 'x');
+}
+
+TEST_F(RequestWireTest, BodiesOfAllRequestsAreBounded) {
+  start({.max_body_bytes = 100'000, .max_all_bodies_bytes = 1});
+  // Four of the largest are allowed, and 64 KiB of each are free.
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (size_t i = 0; i < 400'000 / (100'000 - (64 << 10)); ++i) {
+    clients.push_back(std::make_unique<TestClient>(server_->port()));
+    clients.back()->send(large_request("/hold"));
+    wait_for_held(i + 1);
+  }
+  const ClientResponse refused = ask(large_request("/a"));
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_NE(refused.head.find("Retry-After"), std::string::npos);
+  EXPECT_EQ(body_of("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"), "POST /a a x")
+      << "ordinary requests are served";
+  // An answer frees its request's body.
+  {
+    const std::lock_guard lock(mutex_);
+    held_.pop_back();
+  }
+  EXPECT_EQ(clients.back()->read_response().status, 500) << "it was dropped";
+  EXPECT_EQ(ask(large_request("/a")).status, 200);
+}
+
+TEST_F(RequestWireTest, ReleasedBodiesDoNotCount) {
+  start({.max_body_bytes = 100'000, .max_all_bodies_bytes = 1});
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (size_t i = 0; i < 30; ++i) {
+    clients.push_back(std::make_unique<TestClient>(server_->port()));
+    clients.back()->send(large_request("/hold", "X-Release: 1\r\n"));
+    wait_for_held(i + 1);
+  }
+  EXPECT_EQ(ask(large_request("/a")).status, 200);
 }
 
 TEST_F(RequestWireTest, RefusedHeadHasNoBody) {
