@@ -46,9 +46,10 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
 int serve_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
-  const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
+  const Tokenizer tokenizer = load_tokenizer(directory.path());
   const std::shared_ptr<spdlog::logger> log = spdlog::stderr_color_mt("hadal");
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
 
