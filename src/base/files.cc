@@ -93,7 +93,7 @@ std::filesystem::path replaceable_file(const std::filesystem::path& path) {
                  .remedy = "name a new file"});
   }
   if (!is_link) return path;
-  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  std::filesystem::path target = std::filesystem::canonical(path, error);
   if (!error) return target;
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = path.string(),

@@ -23,13 +23,11 @@ namespace {
   if (S_ISDIR(mode)) refuse(path, "is a directory, not a file", "name a file");
   if (S_ISFIFO(mode)) {
     refuse(path, "is a pipe, not a file",
-           "write its contents to a file first and name that (this is also what <(...) and a piped "
-           "/dev/stdin need)");
+           "name a file; what comes out of a pipe, such as <(...) or a piped /dev/stdin, must be "
+           "written to one first");
   }
   if (S_ISSOCK(mode)) refuse(path, "is a socket, not a file", "name a file");
-  refuse(path, "is a device, not a file",
-         "write its contents to a file first and name that (a terminal's /dev/stdin is a device, "
-         "too)");
+  refuse(path, "is a device, not a file", "name a file; a terminal's /dev/stdin is a device, too");
 }
 
 // A link in place of a file that is not there: the usual form of a cache of downloads, whose links

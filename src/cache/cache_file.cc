@@ -9,10 +9,10 @@
 namespace hadal {
 namespace {
 
-constexpr std::string_view kMagic = "hadal-kv";
 // No page or image comes near these; they keep sums of sizes far from overflow.
 constexpr uint32_t kMaxCount = 1U << 26;
 constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 34;
+constexpr size_t kKeyOffset = 88;
 constexpr size_t kHeaderChecksumOffset = kCacheFileHeaderBytes - sizeof(Hash128);
 
 Hash128 header_checksum(std::span<const std::byte> header) {
@@ -82,7 +82,8 @@ CacheFileHeader encode_header(const CacheFileInfo& info) {
   HADAL_CHECK(info.identity.numerics.size() <= CacheIdentity::kMaxNumericsBytes);
   CacheFileHeader header = {};
   Cursor<std::byte> out(header);
-  std::memcpy(out.take(kMagic.size()).data(), kMagic.data(), kMagic.size());
+  std::memcpy(out.take(kCacheFileMagic.size()).data(), kCacheFileMagic.data(),
+              kCacheFileMagic.size());
   out.put(kCacheFileVersion);
   out.put(static_cast<uint32_t>(info.kind));
   out.put(info.identity.model);
@@ -110,7 +111,8 @@ DecodedHeader decode_header(std::span<const std::byte> bytes) {
   if (bytes.size() < kCacheFileHeaderBytes) return decoded;
   bytes = bytes.first(kCacheFileHeaderBytes);
   Cursor<const std::byte> in(bytes);
-  if (std::memcmp(in.take(kMagic.size()).data(), kMagic.data(), kMagic.size()) != 0) {
+  if (std::memcmp(in.take(kCacheFileMagic.size()).data(), kCacheFileMagic.data(),
+                  kCacheFileMagic.size()) != 0) {
     return decoded;
   }
   if (const auto version = in.get<uint32_t>(); version != kCacheFileVersion) {
@@ -147,6 +149,13 @@ DecodedHeader decode_header(std::span<const std::byte> bytes) {
       info.streams < kMaxCount && info.blocks < kMaxCount && info.block_bytes < kMaxBlockBytes;
   if (plausible) decoded.state = HeaderState::kGood;
   return decoded;
+}
+
+bool is_own_file(std::span<const std::byte> head, const std::optional<CacheFileName>& name) {
+  const size_t compared = std::min(head.size(), kCacheFileMagic.size());
+  if (compared == 0 || std::memcmp(head.data(), kCacheFileMagic.data(), compared) == 0) return true;
+  return name && head.size() >= kKeyOffset + sizeof(Hash128) &&
+         load_unaligned<Hash128>(head.data() + kKeyOffset) == name->key;
 }
 
 std::string file_name(const CacheFileName& name) {

@@ -53,6 +53,9 @@ struct CacheFileInfo {
   bool operator==(const CacheFileInfo&) const = default;
 };
 
+// What every file of the disk tier begins with.
+constexpr std::string_view kCacheFileMagic = "hadal-kv";
+
 constexpr size_t kCacheFileHeaderBytes = 256;
 constexpr uint32_t kCacheFileVersion = 1;
 using CacheFileHeader = std::array<std::byte, kCacheFileHeaderBytes>;
@@ -72,6 +75,20 @@ struct DecodedHeader {
 // Takes any bytes.
 DecodedHeader decode_header(std::span<const std::byte> bytes);
 
+// A page or image as a caller has it or wants it.
+struct CacheFileName {
+  CacheFileKind kind = CacheFileKind::kPage;
+  Hash128 key;
+  auto operator<=>(const CacheFileName&) const = default;
+};
+std::string file_name(const CacheFileName& name);                     // "0123...cdef.page"
+std::optional<CacheFileName> parse_file_name(std::string_view text);  // nothing for other files
+
+// Whether a file that begins with these bytes is hadal's own, be it damaged: it begins as all of
+// them do, or ends before that could be told; or it holds the key that it is named by. `head`: all
+// of the file, or a header's length.
+bool is_own_file(std::span<const std::byte> head, const std::optional<CacheFileName>& name);
+
 // The checksum of a payload given in pieces.
 class PayloadChecksum {
  public:
@@ -81,15 +98,6 @@ class PayloadChecksum {
  private:
   SipHash hash_{SipKey{.low = 0x6861'6461'6c20'6b76, .high = 0x7061'796c'6f61'6473}};
 };
-
-// A page or image as a caller has it or wants it.
-struct CacheFileName {
-  CacheFileKind kind = CacheFileKind::kPage;
-  Hash128 key;
-  auto operator<=>(const CacheFileName&) const = default;
-};
-std::string file_name(const CacheFileName& name);                     // "0123...cdef.page"
-std::optional<CacheFileName> parse_file_name(std::string_view text);  // nothing for other files
 
 }  // namespace hadal
 

@@ -1,6 +1,7 @@
 #include "cache/disk_tier.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -180,10 +181,19 @@ struct DiskTier::Impl {
 
 void DiskTier::Impl::scan() {
   Reasons reasons;
+  if (directory.lost_secret()) {
+    log("its secret is damaged and has been made anew; the cache files that were made under it are "
+        "of no use any more");
+  }
   std::vector<std::pair<int64_t, CacheFileInfo>> good;
   directory.scan([&](const DiskDirectory::Found& found) {
     const CacheFileInfo& info = found.header.info;
     std::string unusable;
+    if (!found.is_own) {
+      reasons.add("left alone, not written by hadal", found.name);
+      ++statistics.foreign;
+      return;
+    }
     if (found.header.state == HeaderState::kNewer) {
       reasons.add("left alone, of a newer version", found.name);
       ++statistics.foreign;
@@ -284,11 +294,15 @@ void DiskTier::Impl::run_write(WriteJob& job) {
     if (error == 0) {
       add_entry(job.info);
       ++statistics.written;
+    } else if (error == EEXIST) {
+      ++statistics.dropped_writes;
     } else {
       statistics.writing = false;
     }
   }
-  if (error != 0) {
+  if (error == EEXIST) {
+    log("not written, a file that is not hadal's own is in the way: " + file_name(name));
+  } else if (error != 0) {
     log("cannot be written (" + std::generic_category().message(error) +
         "); from now on the cache is only read from there");
   }
@@ -308,13 +322,14 @@ void DiskTier::Impl::run_read(DiskRead& read) {
 }
 
 bool DiskTier::Impl::discard(const CacheFileName& name, const std::string& why) {
-  directory.remove(name);
+  const bool removed = directory.remove(name);
   {
     const std::lock_guard lock(mutex);
     forget(name);
-    ++statistics.damaged;
+    ++(removed ? statistics.damaged : statistics.foreign);
   }
-  log("removed, " + why + ": cache file " + file_name(name));
+  log(removed ? "removed, " + why + ": cache file " + file_name(name)
+              : "left alone, not written by hadal: " + file_name(name));
   return false;
 }
 

@@ -36,10 +36,10 @@ struct DiskStatistics {
   uint64_t bytes = 0;
   int64_t written = 0;
   int64_t read = 0;
-  int64_t dropped_writes = 0;  // the queue was full, the disk too slow
+  int64_t dropped_writes = 0;  // the queue was full, the disk too slow, or the name taken
   int64_t deleted = 0;         // to stay within max_bytes
   int64_t damaged = 0;         // files removed because they could not be used
-  int64_t foreign = 0;         // files of other models or settings, left alone
+  int64_t foreign = 0;         // files of other models, settings or programs, left alone
   bool writing = true;         // false after the disk refused a write
 };
 

@@ -184,6 +184,11 @@ TEST_F(DiskTierTest, PagesAndImagesOutliveTheProgram) {
   EXPECT_EQ(log_lines(), 0U);
 }
 
+std::string read_file(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
 void flip_bit(const fs::path& file, std::streamoff offset) {
   std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
   stream.seekg(offset);
@@ -307,21 +312,136 @@ TEST_F(DiskTierTest, OlderVersionsAreRemovedAndNewerOnesLeftAlone) {
   EXPECT_EQ(tier->statistics().files, 0);
 }
 
-TEST_F(DiskTierTest, ALostSecretLosesTheFilesAndNothingElse) {
+TEST_F(DiskTierTest, ADamagedSecretLosesTheFilesAndSaysSo) {
   const std::vector<int32_t> tokens = sequence_tokens(1, 2);
   {
     const auto tier = open();
     EXPECT_TRUE(store_page(*tier, tokens, 0));
     EXPECT_TRUE(store_page(*tier, tokens, 1));
   }
-  fs::resize_file(directory_ / "kv" / "secret", 3);
+  flip_bit(directory_ / "kv" / "secret", 30);
   const auto tier = open();
-  EXPECT_EQ(log_lines(), 1U);
+  ASSERT_EQ(log_lines(), 2U);
+  EXPECT_NE(log_[0].find("its secret is damaged and has been made anew"), std::string::npos);
+  EXPECT_NE(log_[1].find("of a secret that is gone: 2 cache files"), std::string::npos);
   EXPECT_EQ(tier->statistics().damaged, 2);
   EXPECT_FALSE(load_page(*tier, tokens, 0));
   EXPECT_TRUE(store_page(*tier, tokens, 0));
   tier->wait_idle();
   EXPECT_TRUE(load_page(*tier, tokens, 0));
+}
+
+TEST_F(DiskTierTest, ASecretOfAnEarlierVersionIsReadAndLeft) {
+  fs::create_directories(directory_ / "kv");
+  const std::string old = "0123456789abcde\x80";
+  std::ofstream(directory_ / "kv" / "secret", std::ios::binary) << old;
+  const std::vector<int32_t> tokens = sequence_tokens(1, 1);
+  EXPECT_TRUE(store_page(*open(), tokens, 0));
+  EXPECT_TRUE(load_page(*open(), tokens, 0));
+  EXPECT_EQ(read_file(directory_ / "kv" / "secret"), old);
+  EXPECT_EQ(log_lines(), 0U);
+}
+
+// Names of hadal's that somebody else has given to things of their own: none is changed, and the
+// server does not start where it needs the name.
+TEST_F(DiskTierTest, ASecretThatIsNotHadalsIsKeptAndNamed) {
+  const fs::path secret = directory_ / "kv" / "secret";
+  fs::create_directories(secret.parent_path());
+  const auto expect_kept = [&](const std::string& reason) {
+    try {
+      open();
+      ADD_FAILURE() << "opened: " << reason;
+    } catch (const Error& error) {
+      const std::string line = error.what();
+      EXPECT_TRUE(line.starts_with(secret.string() + ": ")) << line;
+      EXPECT_NE(line.find(reason), std::string::npos) << line;
+    }
+  };
+  for (const std::string text : {"", "my own notes, please keep\n", "16 bytes of text",
+                                 "hadal-kv secret 2 of a newer version\n"}) {
+    std::ofstream(secret, std::ios::binary | std::ios::trunc) << text;
+    fs::permissions(secret, fs::perms(0644));
+    expect_kept(text.starts_with("hadal") ? "newer version" : "is not a secret that hadal wrote");
+    EXPECT_EQ(read_file(secret), text);
+    EXPECT_EQ(fs::status(secret).permissions(), fs::perms(0644));
+  }
+  fs::rename(secret, directory_ / "elsewhere");
+  fs::create_symlink(directory_ / "elsewhere", secret);
+  expect_kept("is no regular file");
+  EXPECT_TRUE(fs::is_symlink(secret));
+  fs::remove(secret);
+  ASSERT_EQ(::mkfifo(secret.c_str(), 0600), 0);
+  expect_kept("is no regular file");
+  fs::remove(secret);
+  fs::create_directories(secret / "inside");
+  expect_kept("is no regular file");
+  fs::remove_all(secret);
+  // Refused without a trace of a secret of its own.
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_ / "kv"), {}), 1);  // lock
+}
+
+TEST_F(DiskTierTest, ASecretThatCannotBeReadIsKept) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const std::vector<int32_t> tokens = sequence_tokens(1, 1);
+  EXPECT_TRUE(store_page(*open(), tokens, 0));
+  const fs::path secret = directory_ / "kv" / "secret";
+  fs::permissions(secret, fs::perms::none);
+  EXPECT_THROW(open(), Error);
+  fs::permissions(secret, fs::perms(0600));
+  EXPECT_TRUE(load_page(*open(), tokens, 0));
+}
+
+TEST_F(DiskTierTest, ALockThatIsNoFileIsNamed) {
+  fs::create_directories(directory_ / "kv" / "lock");
+  try {
+    open();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("kv/lock: is no regular file"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(DiskTierTest, FilesOfOtherProgramsAreNeitherChangedNorRemoved) {
+  const std::vector<int32_t> tokens = sequence_tokens(1, 2);
+  fs::path page;
+  {
+    const auto tier = open();
+    page = path(page_name(chain_of(*tier, tokens), 0));
+  }
+  const std::string notes = std::string(5000, 'n');
+  const std::vector<fs::path> foreign = {page,
+                                         page.string() + ".tmp",
+                                         directory_ / "kv" / "secret.tmp",
+                                         directory_ / "kv" / "notes",
+                                         directory_ / "kv" / "README.page",
+                                         directory_ / "kv" / "lock.tmp"};
+  for (const fs::path& file : foreign) std::ofstream(file, std::ios::binary) << notes;
+  const auto tier = open();
+  EXPECT_EQ(tier->statistics().foreign, 1);
+  EXPECT_EQ(log_lines(), 1U);
+  EXPECT_TRUE(store_page(*tier, tokens, 0));
+  EXPECT_TRUE(store_page(*tier, tokens, 1));
+  tier->wait_idle();
+  EXPECT_EQ(log_lines(), 2U);
+  EXPECT_FALSE(load_page(*tier, tokens, 0));
+  EXPECT_TRUE(load_page(*tier, tokens, 1));  // writing goes on
+  EXPECT_EQ(tier->statistics().dropped_writes, 1);
+  EXPECT_TRUE(tier->statistics().writing);
+  for (const fs::path& file : foreign) EXPECT_TRUE(read_file(file) == notes) << file;
+}
+
+// The file of a page is replaced by somebody else's while the server runs.
+TEST_F(DiskTierTest, AForeignFileInPlaceOfAKnownOneIsLeft) {
+  const std::vector<int32_t> tokens = sequence_tokens(1, 1);
+  const auto tier = open();
+  EXPECT_TRUE(store_page(*tier, tokens, 0));
+  tier->wait_idle();
+  const fs::path page = path(page_name(chain_of(*tier, tokens), 0));
+  std::ofstream(page, std::ios::binary | std::ios::trunc) << std::string(5000, 'n');
+  EXPECT_FALSE(load_page(*tier, tokens, 0));
+  EXPECT_EQ(log_lines(), 1U);
+  EXPECT_EQ(fs::file_size(page), 5000U);
 }
 
 TEST_F(DiskTierTest, FilesAreTheOwnersOnly) {

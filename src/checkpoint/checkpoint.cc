@@ -28,24 +28,27 @@ class Problems {
     }
     unlisted_ = count_ - std::min(count_, kMaxListed);
   }
-  // Replaces the remedy that fits where there is no better one.
-  void suggest(std::string remedy) { remedy_ = std::move(remedy); }
+  // A better remedy than the general one; the first counts.
+  void suggest(const std::string& remedy) {
+    if (remedy_.empty()) remedy_ = remedy;
+  }
 
   void throw_if_any(const std::filesystem::path& directory) const {
     if (count_ == 0) return;
     std::string what = "cannot be used: " + list_;
     if (unlisted_ > 0) what += "; and " + std::to_string(unlisted_) + " more problems";
-    throw Error({.code = ErrorCode::kInvalidFile,
-                 .where = directory.string(),
-                 .what = what,
-                 .remedy = remedy_});
+    throw Error(
+        {.code = ErrorCode::kInvalidFile,
+         .where = directory.string(),
+         .what = what,
+         .remedy = remedy_.empty() ? "fetch these files again, config.json included" : remedy_});
   }
 
  private:
   size_t count_ = 0;
   size_t unlisted_ = 0;
   std::string list_;
-  std::string remedy_ = "fetch these files again, config.json included";
+  std::string remedy_;
 };
 
 std::string tensor_text(std::string_view name) { return "tensor '" + printable(name) + "'"; }

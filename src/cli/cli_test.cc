@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "base/error.h"
@@ -204,14 +205,17 @@ TEST(HelpTextTest, TheReferenceInDocsIsCurrent) {
 
 class SamplingDefaultsTest : public testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(directory_); }
+  void SetUp() override {
+    std::string name = testing::TempDir() + "hadal-sampling-defaults-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
   void TearDown() override { std::filesystem::remove_all(directory_); }
   SamplingDefaults with(const std::string& text) {
     std::ofstream(directory_ / "generation_config.json") << text;
     return sampling_defaults(directory_);
   }
-  std::filesystem::path directory_ =
-      std::filesystem::path(testing::TempDir()) / "hadal-sampling-defaults";
+  std::filesystem::path directory_;
 };
 
 TEST_F(SamplingDefaultsTest, FollowsTheModel) {

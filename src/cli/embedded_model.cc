@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/leftovers.h"
 #include "base/mapped_file.h"
+#include "checkpoint/model_directory.h"
 
 namespace hadal {
 namespace {
@@ -103,9 +104,7 @@ ModelDirectory ModelDirectory::built_in() {
 
 std::string ModelDirectory::name() const {
   if (built_in_) return "hadal-nano";
-  const fs::path normal = fs::absolute(path_).lexically_normal();
-  const fs::path last = normal.has_filename() ? normal.filename() : normal.parent_path().filename();
-  return last.empty() ? "model" : last.string();
+  return model_name(path_);
 }
 
 }  // namespace hadal

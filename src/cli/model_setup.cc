@@ -6,8 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/downloads.h"
 #include "base/error.h"
-#include "base/files.h"
+#include "base/input_file.h"
+#include "checkpoint/model_directory.h"
 #include "cli/terminal.h"
 #include "text/python_json.h"
 
@@ -18,21 +20,26 @@ namespace fs = std::filesystem;
 ModelDirectory model_directory(const ParsedLine& line) {
   const std::optional<std::string> given = line.text("model");
   if (!given) return ModelDirectory::built_in();
-  std::error_code error;
-  const fs::file_status status = fs::status(*given, error);
-  if (!fs::exists(status)) {
-    throw Error({.code = ErrorCode::kNotFound,
-                 .where = *given,
-                 .what = "is not there",
-                 .remedy = "give --model a directory with config.json and safetensors files"});
+  return ModelDirectory(resolve_model_directory(*given));
+}
+
+Tokenizer load_tokenizer(const fs::path& model_directory) {
+  const fs::path path = model_directory / "tokenizer.json";
+  if (!has_entry(path)) {
+    const std::string remains = unfinished_download_of(path);
+    throw Error(
+        {.code = ErrorCode::kNotFound,
+         .where = path.string(),
+         .what = "is not there" + (remains.empty() ? "" : " (" + printable(remains) + " is)"),
+         .remedy = "fetch the tokenizer.json that was released with the model"});
   }
-  if (!fs::is_directory(status)) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = *given,
-                 .what = "is not a directory",
-                 .remedy = "give --model the directory that holds config.json"});
+  return Tokenizer::load(path);
+}
+
+void show_notes(const Checkpoint& checkpoint) {
+  for (const std::string& note : checkpoint.notes()) {
+    write_err("hadal: note: " + printable(note, 1000) + "\n");
   }
-  return ModelDirectory(fs::path(*given));
 }
 
 int thread_count(const ParsedLine& line) {
@@ -78,10 +85,9 @@ ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directo
 SamplingDefaults sampling_defaults(const fs::path& model_directory) {
   constexpr size_t kMaxBytes = 1 << 20;
   const fs::path path = model_directory / "generation_config.json";
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return {};
+  if (!has_entry(path)) return {};
   const nlohmann::ordered_json config =
-      parse_json(read_text_file(path, kMaxBytes), path.string(), ErrorCode::kInvalidFile);
+      parse_json(read_json_file(path, kMaxBytes), path.string(), ErrorCode::kInvalidFile);
   const auto number = [&](const char* name, double fallback, double least, double greatest) {
     if (!config.is_object() || !config.contains(name) || config[name].is_null()) return fallback;
     const auto& value = config[name];

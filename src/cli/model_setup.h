@@ -10,11 +10,18 @@
 #include "cli/command_line.h"
 #include "cli/embedded_model.h"
 #include "model/model.h"
+#include "text/tokenizer.h"
 
 namespace hadal {
 
-// The directory that --model names, or the built-in model. Throws Error when it is no directory.
+// The directory that --model names, or the built-in model. Throws Error when it is none of a model.
 ModelDirectory model_directory(const ParsedLine& line);
+
+// The tokenizer.json of a model directory. Throws Error where it is missing or cannot be used.
+Tokenizer load_tokenizer(const std::filesystem::path& model_directory);
+
+// Prints what a person who starts the model should know (Checkpoint::notes()) on standard error.
+void show_notes(const Checkpoint& checkpoint);
 
 // --threads, or one for each processor.
 int thread_count(const ParsedLine& line);

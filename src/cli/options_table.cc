@@ -37,7 +37,8 @@ const std::vector<CommandSpec>& commands() {
        .name = "inspect",
        .summary = "Show a checkpoint's architecture, size and memory needs",
        .description = "A directory that holds config.json alone is enough for everything but "
-                      "--verify.",
+                      "--verify. With weights beside it the tokenizer is opened as well; where it "
+                      "is missing or cannot be used, the exit status is 2.",
        .arguments = {{"DIR", "The directory of the checkpoint", {}}},
        .examples = {"hadal inspect ~/models/DeepSeek-V4-Flash",
                     "hadal inspect ~/models/DeepSeek-V4-Flash --verify --json"}},
@@ -330,7 +331,8 @@ const std::vector<OptionSpec>& options() {
        .letter = 'o',
        .type = OptionType::kPath,
        .value_name = "FILE",
-       .help = "The safetensors file to write",
+       .help = "The safetensors file to write; of files that are there only an earlier output is "
+               "replaced",
        .commands = static_cast<unsigned>(Command::kScore)},
       {.name = "mtp",
        .type = OptionType::kFlag,

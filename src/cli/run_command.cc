@@ -98,7 +98,8 @@ int run_command(const ParsedLine& line) {
 
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
-  const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
+  show_notes(checkpoint);
+  const Tokenizer tokenizer = load_tokenizer(directory.path());
   const ConversationOptions options =
       conversation_options(line, sampling_defaults(directory.path()));
   Engine engine(checkpoint, {.threads = thread_count(line),

@@ -1,11 +1,16 @@
 // hadal score: logits of whole sequences, or single layers fed from a file.
+#include <algorithm>
 #include <chrono>
-#include <fstream>
+#include <filesystem>
 #include <limits>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "base/input_file.h"
 #include "base/unaligned.h"
 #include "cache/evaluate.h"
 #include "checkpoint/safetensors.h"
@@ -74,13 +79,8 @@ Ids parse_row(const std::string& text, const std::string& where) {
 }
 
 std::vector<Ids> read_rows(const std::string& path, const ModelConfig& config) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    throw Error({.code = ErrorCode::kNotFound,
-                 .where = path,
-                 .what = "cannot be opened",
-                 .remedy = "give --input a file of JSON lines"});
-  }
+  constexpr size_t kMaxBytes = size_t{1} << 32;
+  std::istringstream file(read_text_file(path, kMaxBytes));
   std::vector<Ids> rows;
   std::string text;
   for (int number = 1; std::getline(file, text); ++number) {
@@ -96,6 +96,40 @@ std::vector<Ids> read_rows(const std::string& path, const ModelConfig& config) {
                  .remedy = "write lines of the form {\"ids\":[...]}"});
   }
   return rows;
+}
+
+// Whether a safetensors file holds nothing but what hadal score writes.
+bool is_own_output(const std::string& path) {
+  try {
+    const SafetensorsFile file(path);
+    return std::all_of(file.entries().begin(), file.entries().end(), [](const auto& entry) {
+      const std::string_view name = entry.name;
+      return entry.dtype == DType::kF32 &&
+             (name.starts_with("logits.") || name.starts_with("mtp_logits.") ||
+              (name.starts_with("layers.") && name.ends_with(".out")));
+    });
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool is_empty_file(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) &&
+         std::filesystem::file_size(path, error) == 0;
+}
+
+// --output. Throws Error where a file is there that hadal score did not write, such as a shard of a
+// model.
+std::string output_path(const ParsedLine& line) {
+  std::string output = line.required_text("output");
+  if (has_entry(output) && !is_empty_file(output) && !is_own_output(output)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = output,
+                 .what = "is there already and is no output of hadal score",
+                 .remedy = "give --output another name, or move that file away"});
+  }
+  return output;
 }
 
 // Logits of every row, written as they are computed.
@@ -209,7 +243,7 @@ void score_layers(Model& model, const std::string& path, const std::string& outp
 }  // namespace
 
 int score_command(const ParsedLine& line) {
-  const std::string output = line.required_text("output");
+  const std::string output = output_path(line);
   const std::optional<std::string> layers = line.text("layers");
   if (layers.has_value() == line.text("input").has_value()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -227,6 +261,7 @@ int score_command(const ParsedLine& line) {
   }
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
+  show_notes(checkpoint);
   ThreadPool threads(thread_count(line));
   ModelOptions options = model_options(line, directory);
   // Scores are compared with float32 arithmetic, which keeps rotated keys unrounded.

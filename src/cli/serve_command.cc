@@ -107,9 +107,10 @@ int serve_command(const ParsedLine& line) {
   const HostGuard checked(options.allowed_hosts);  // before minutes go into loading a model
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
-  const Tokenizer tokenizer = Tokenizer::load(directory.path() / "tokenizer.json");
+  const Tokenizer tokenizer = load_tokenizer(directory.path());
   const auto log = std::make_shared<spdlog::logger>("hadal", std::make_shared<ErrorSink>());
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
+  for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(engine.describe_cache());
 

@@ -3,10 +3,10 @@
 #include <optional>
 #include <string>
 
+#include "chat/text_lines.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"
-#include "chat/text_lines.h"
 
 namespace hadal {
 
@@ -14,7 +14,7 @@ int text_command(const ParsedLine& line) {
   const std::string action = line.required_text("ACTION");
   std::optional<Tokenizer> tokenizer;
   if (action == "tokenize" || action == "detokenize") {
-    tokenizer = Tokenizer::load(model_directory(line).path() / "tokenizer.json");
+    tokenizer = load_tokenizer(model_directory(line).path());
   }
   const auto convert = [&](const std::string& text, size_t number) {
     if (action == "tokenize") return tokenize_line(*tokenizer, text, number);

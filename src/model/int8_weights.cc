@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/input_file.h"
 #include "base/unaligned.h"
 #include "ops/int8_tiles.h"
 
@@ -194,6 +195,27 @@ void make_in_memory(const Payload& payload, ThreadPool& threads, const Int8Weigh
   });
 }
 
+// Throws Error when a file that is not hadal's own, be it damaged, has the name of one: it stays as
+// it is.
+void check_is_own(const MappedFile& file, const Payload& payload, uint64_t source) {
+  const auto bytes = file.bytes();
+  const auto begins_with_magic = [&] {
+    return bytes.size() >= sizeof kMagic && std::memcmp(bytes.data(), kMagic, sizeof kMagic) == 0;
+  };
+  const auto is_of_source = [&] {
+    return bytes.size() >= sizeof(FileHeader) &&
+           load_unaligned<FileHeader>(bytes.data()).source_hash == source;
+  };
+  if (bytes.empty() || bytes.size() == kHeaderBytes + payload.bytes || begins_with_magic() ||
+      is_of_source()) {
+    return;
+  }
+  throw Error({.code = ErrorCode::kInvalidFile,
+               .where = file.path().string(),
+               .what = "is there and is no repacked model of hadal's",
+               .remedy = "move it away, or give --repack-cache another directory"});
+}
+
 // Whether `file` is a whole and undamaged payload of these weights.
 std::string fault_of(const MappedFile& file, const Payload& payload, uint64_t source,
                      ThreadPool& threads, const Int8WeightsOptions& options) {
@@ -271,8 +293,9 @@ std::unique_ptr<Int8Weights> Int8Weights::attach(ModelWeights& weights, ThreadPo
       std::error_code ignored;
       fs::create_directories(options.cache_directory, ignored);
       for (const bool written : {false, true}) {
-        if (fs::exists(path, ignored)) {
+        if (has_entry(path)) {
           MappedFile file(path);
+          check_is_own(file, payload, source);
           const std::string fault = fault_of(file, payload, source, threads, options);
           if (fault.empty()) {
             made->file_ = std::move(file);

@@ -94,7 +94,7 @@ TEST_F(Int8WeightsTest, IsMadeOnceAndMappedFromThenOn) {
   expect_close(second.mtp->e_proj);
 }
 
-TEST_F(Int8WeightsTest, DamagedAndForeignFilesAreMadeAnew) {
+TEST_F(Int8WeightsTest, DamagedFilesAreMadeAnew) {
   {
     ModelWeights weights = bind_weights(checkpoint_);
     Int8Weights::attach(weights, threads_, options());
@@ -124,6 +124,33 @@ TEST_F(Int8WeightsTest, DamagedAndForeignFilesAreMadeAnew) {
   EXPECT_TRUE(int8->in_file());
   EXPECT_EQ(notices_.size(), 1U);
   EXPECT_EQ(fs::file_size(path), size);
+}
+
+TEST_F(Int8WeightsTest, WhatIsNotItsOwnIsLeftAndTheWeightsStayInMemory) {
+  {
+    ModelWeights weights = bind_weights(checkpoint_);
+    Int8Weights::attach(weights, threads_, options());
+  }
+  const fs::path path = only_file();
+  const auto expect_left = [&](const std::string& what) {
+    notices_.clear();
+    ModelWeights weights = bind_weights(checkpoint_);
+    const auto int8 = Int8Weights::attach(weights, threads_, options());
+    EXPECT_FALSE(int8->in_file()) << what;
+    EXPECT_EQ(notices_.size(), 1U) << what;
+    expect_close(weights.layers[0].attention.wkv);
+  };
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << "my own notes, please keep\n";
+  expect_left("notes");
+  EXPECT_EQ(fs::file_size(path), 26U);
+  fs::remove(path);
+  fs::create_directories(path / "inside");
+  expect_left("directory");
+  EXPECT_TRUE(fs::exists(path / "inside"));
+  fs::remove_all(path);
+  fs::create_symlink("nowhere", path);
+  expect_left("link");
+  EXPECT_TRUE(fs::is_symlink(path));
 }
 
 TEST_F(Int8WeightsTest, ModelsDoNotShareAFile) {

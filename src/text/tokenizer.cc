@@ -4,8 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/downloads.h"
 #include "base/error.h"
-#include "base/files.h"
 #include "base/utf8.h"
 #include "text/added_tokens.h"
 #include "text/bpe.h"
@@ -214,7 +214,7 @@ class Tokenizer::Encoder {
 };
 
 Tokenizer Tokenizer::load(const std::filesystem::path& tokenizer_json) {
-  return parse(read_text_file(tokenizer_json, kMaxFileBytes), tokenizer_json.string());
+  return parse(read_json_file(tokenizer_json, kMaxFileBytes), tokenizer_json.string());
 }
 
 Tokenizer Tokenizer::parse(std::string_view json, const std::string& where) {

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "cache/cache_file.h"
+#include "cache/cache_secret.h"
 #include "cache/disk_tier.h"
 
 namespace {
@@ -121,6 +122,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       decoded.state == hadal::HeaderState::kGood) {
     require(hadal::decode_header(hadal::encode_header(decoded.info)).info == decoded.info);
     require(decoded.info.file_bytes() >= hadal::kCacheFileHeaderBytes);
+  }
+  if (const hadal::DecodedSecret secret = hadal::decode_secret(bytes);
+      secret.state == hadal::SecretState::kGood) {
+    const std::string text = hadal::encode_secret(secret.secret);
+    const hadal::DecodedSecret again = hadal::decode_secret(std::as_bytes(std::span(text)));
+    require(again.state == hadal::SecretState::kGood);
+    require(again.secret.low == secret.secret.low && again.secret.high == secret.secret.high);
   }
   hadal::parse_file_name({reinterpret_cast<const char*>(data), size});
   tier.load(bytes);

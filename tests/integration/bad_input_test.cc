@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,6 +124,169 @@ TEST_F(BadModelTest, ScaleThatIsNotANumber) {
 TEST_F(BadModelTest, MissingShard) {
   fs::remove(weights_);
   expect_refusal(ask(), {weights_.filename()});
+}
+
+const std::string kPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:" + std::string(64, '0') +
+    "\nsize 262264\n";
+
+// Every file of a model, in turn a pointer, a page, an error message of a hub, and nothing.
+TEST_F(BadModelTest, WhatADownloadLeftInPlaceOfAFile) {
+  for (const fs::path& file :
+       {weights_, model_ / "config.json", model_ / "tokenizer.json",
+        model_ / "model.safetensors.index.json", model_ / "generation_config.json"}) {
+    const std::string before = fs::exists(file) ? read_bytes(file) : "{}";
+    write_bytes(file, kPointer);
+    expect_refusal(ask(), {file.filename(), "Git LFS pointer", "git lfs pull"});
+    write_bytes(file, "<html><title>Sign in</title></html>");
+    expect_refusal(ask(), {file.filename(), "web page", "Sign in"});
+    write_bytes(file, "{\"error\": \"Repository not found\"}");
+    expect_refusal(ask(), {file.filename(), "server's error message", "Repository not found"});
+    write_bytes(file, "");
+    expect_refusal(ask(), {file.filename(), "is empty"});
+    write_bytes(file, std::string(1 << 16, '\0'));
+    expect_refusal(ask(), {file.filename(), "zeros"});
+    write_bytes(file, before);
+  }
+}
+
+// Every file of a model, in turn something that is no regular file. None may hang.
+TEST_F(BadModelTest, WhatIsNoRegularFile) {
+  for (const fs::path& file :
+       {weights_, model_ / "config.json", model_ / "tokenizer.json",
+        model_ / "model.safetensors.index.json", model_ / "generation_config.json"}) {
+    const std::string before = fs::exists(file) ? read_bytes(file) : "{}";
+    fs::remove(file);
+    ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+    expect_refusal(ask(), {file.filename(), "is a pipe"});
+    fs::remove(file);
+    fs::create_symlink("/dev/zero", file);
+    expect_refusal(ask(), {file.filename(), "is a device"});
+    fs::remove(file);
+    fs::create_symlink("../../blobs/0123", file);
+    expect_refusal(ask(), {file.filename(), "symbolic link to ../../blobs/0123", "hf download"});
+    fs::remove(file);
+    fs::create_directory(file);
+    expect_refusal(ask(), {file.filename(), "is a directory"});
+    fs::remove(file);
+    write_bytes(file, before);
+  }
+}
+
+TEST_F(BadModelTest, ADirectoryIsWanted) {
+  write_bytes(scratch_.path("flash.gguf"), "GGUF");
+  const std::string pipe = scratch_.path("pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto ask_of = [&](const std::string& model) {
+    return run_hadal({.words = {"run", "--model", model, "-p", "Hi"}});
+  };
+  expect_refusal(ask_of(scratch_.path("flash.gguf").string()), {"flash.gguf", "GGUF"});
+  expect_refusal(ask_of(weights_.string()), {weights_.filename(), "name the directory"});
+  expect_refusal(ask_of(pipe), {"pipe", "is a pipe"});
+  expect_refusal(run_hadal({.words = {"inspect", pipe}}), {"pipe", "is a pipe"});
+  expect_refusal(ask_of("/dev/stdin"), {"/dev/stdin"});
+}
+
+TEST_F(BadModelTest, FilesOfOptionsThatAreNone) {
+  const std::string pipe = scratch_.path("pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string out = scratch_.path("out").string();
+  expect_refusal(run_hadal({.words = {"score", "--input", pipe, "--output", out}}),
+                 {pipe, "is a pipe", "must be written to one first"});
+  expect_refusal(run_hadal({.words = {"score", "--layers", pipe, "--output", out}}),
+                 {pipe, "is a pipe"});
+  expect_refusal(
+      run_hadal({.words = {"synth", "pico", scratch_.path("new").string(), "--tokenizer", pipe}}),
+      {pipe, "is a pipe"});
+  EXPECT_FALSE(fs::exists(scratch_.path("new")));
+  EXPECT_FALSE(fs::exists(out));
+}
+
+// What is there already stays, if hadal score did not write it.
+TEST_F(BadModelTest, AnOutputThatIsSomethingElse) {
+  write_bytes(scratch_.path("rows"), "{\"ids\":[1]}\n");
+  const auto score_into = [&](const fs::path& output) {
+    return run_hadal({.words = {"score", "--input", scratch_.path("rows").string(), "--output",
+                                output.string()}});
+  };
+  const std::string shard = read_bytes(weights_);
+  expect_refusal(score_into(weights_), {weights_.filename(), "is no output of hadal score"});
+  EXPECT_TRUE(read_bytes(weights_) == shard);
+  write_bytes(scratch_.path("notes"), "mine");
+  expect_refusal(score_into(scratch_.path("notes")), {"notes"});
+  EXPECT_EQ(read_bytes(scratch_.path("notes")), "mine");
+  expect_refusal(score_into("/dev/null"), {"/dev/null"});
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  write_bytes(scratch_.path("empty"), "");
+  EXPECT_EQ(score_into(scratch_.path("empty")).status, 0);
+  EXPECT_EQ(score_into(scratch_.path("empty")).status, 0);  // its own output
+}
+
+TEST_F(BadModelTest, InspectSaysWhyTheTokenizerCannotBeUsed) {
+  const auto inspect = [&] { return run_hadal({.words = {"inspect", model_.string()}}); };
+  EXPECT_EQ(inspect().status, 0);
+  EXPECT_NE(inspect().out.find("tokenizer            2,048 tokens"), std::string::npos);
+  const auto expect_told = [&](const std::string& state, const std::string& why) {
+    const Outcome outcome = inspect();
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.out.find(state), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("Memory plan"), std::string::npos);
+    EXPECT_TRUE(outcome.err.starts_with("hadal: error: ")) << outcome.err;
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  };
+  write_bytes(model_ / "tokenizer.json", "{}");
+  expect_told("tokenizer.json cannot be used", "tokenizer.json: ");
+  write_bytes(model_ / "tokenizer.json", kPointer);
+  expect_told("tokenizer.json cannot be used", "Git LFS pointer");
+  fs::remove(model_ / "tokenizer.json");
+  expect_told("tokenizer.json is missing", "tokenizer.json: is not there");
+  const Outcome outcome = run_hadal({.words = {"inspect", model_.string(), "--json"}});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(json::parse(outcome.out)["tokenizer"]["usable"], false);
+}
+
+TEST_F(BadModelTest, ByteOrderMarksAndWindowsLinesAreRead) {
+  const std::string answer = ask().out;
+  for (const std::string name : {"config.json", "tokenizer.json", "model.safetensors.index.json"}) {
+    write_bytes(model_ / name, "\xef\xbb\xbf\r\n" + read_bytes(model_ / name) + "\r\n");
+  }
+  write_bytes(model_ / "generation_config.json", "\xef\xbb\xbf{}\r\n");
+  const Outcome outcome = ask();
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, answer);
+  for (const std::string name : {"config.json", "tokenizer.json", "model.safetensors.index.json"}) {
+    const std::string before = read_bytes(model_ / name);
+    write_bytes(model_ / name, std::string("\xff\xfe{\0}\0", 6));
+    expect_refusal(ask(), {name, "UTF-16"});
+    write_bytes(model_ / name, before);
+  }
+}
+
+TEST_F(BadModelTest, ADrafterThatWasCutAwayIsTold) {
+  const fs::path pico = scratch_.path("pico");
+  ASSERT_EQ(run_hadal({.words = {"synth", "pico", pico.string()}}).status, 0);
+  edit_json(pico / "model.safetensors.index.json", [&](json& index) {
+    json kept = json::object();
+    for (const auto& [name, shard] : index["weight_map"].items()) {
+      if (!name.starts_with("mtp.")) {
+        kept[name] = shard;
+      } else {
+        fs::remove(pico / shard.get<std::string>());
+      }
+    }
+    index["weight_map"] = kept;
+  });
+  const Outcome inspected = run_hadal({.words = {"inspect", pico.string()}});
+  EXPECT_EQ(inspected.status, 0) << inspected.err;
+  EXPECT_NE(inspected.out.find("num_nextn_predict_layers"), std::string::npos) << inspected.out;
+  const Outcome answer =
+      run_hadal({.words = {"run", "--model", pico.string(), "-p", "Hi", "--max-tokens", "2"}});
+  EXPECT_EQ(answer.status, 0) << answer.err;
+  EXPECT_NE(answer.err.find("without a drafter"), std::string::npos) << answer.err;
+  edit_json(pico / "config.json", [](json& config) { config["num_nextn_predict_layers"] = 0; });
+  EXPECT_EQ(run_hadal({.words = {"run", "--model", pico.string(), "-p", "Hi", "--max-tokens", "2"}})
+                .err.find("drafter"),
+            std::string::npos);
 }
 
 TEST_F(BadModelTest, ShardOutsideTheDirectory) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <regex>
@@ -95,6 +96,22 @@ TEST(ServeTest, PortInUse) {
   EXPECT_NE(outcome.err.find(std::to_string(port)), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("in use"), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("--port"), std::string::npos) << outcome.err;
+}
+
+// A cache directory in which somebody else keeps a file of the name that hadal needs.
+TEST(ServeTest, ForeignSecretIsKeptAndNamed) {
+  const Scratch scratch;
+  std::filesystem::create_directories(scratch.path("kv"));
+  const std::string secret = scratch.path("kv").string() + "/secret";
+  for (const std::string text : {"my own notes, please keep\n", "16 bytes of text", ""}) {
+    write_bytes(secret, text);
+    const Outcome outcome = run_hadal(
+        {.words = {"serve", "--port", "0", "-t", "1", "--kv-disk", scratch.path("kv").string()}});
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.err.find(secret + ": is not a secret that hadal wrote"), std::string::npos)
+        << outcome.err;
+    EXPECT_EQ(read_bytes(secret), text);
+  }
 }
 
 TEST(ServeTest, AddressThatIsNone) {
