@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/huge_pages.h"
 #include "base/input_file.h"
+#include "base/machine.h"
 
 namespace hadal {
 
@@ -15,6 +16,14 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   if (file.size() == 0) return;
   void* address =
       ::mmap(nullptr, static_cast<size_t>(file.size()), PROT_READ, MAP_SHARED, file.fd(), 0);
+  if (address == MAP_FAILED && errno == ENOMEM) {
+    throw Error(
+        {.code = ErrorCode::kResourceExhausted,
+         .where = path.string(),
+         .what = "cannot be mapped into memory: the system refuses " +
+                 short_size(static_cast<int64_t>(file.size())) + memory_limit_note(),
+         .remedy = "raise the limits of this process (ulimit -v of the shell, LimitAS= of a service)"});
+  }
   if (address == MAP_FAILED) throw_system_error(path, "cannot be mapped into memory", errno);
   data_ = static_cast<const std::byte*>(address);
   size_ = static_cast<size_t>(file.size());

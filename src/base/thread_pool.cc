@@ -203,7 +203,9 @@ ThreadPool::State::State(int threads, const Topology& topology)
     throw Error({.code = ErrorCode::kResourceExhausted,
                  .where = "the thread pool",
                  .what = "cannot start " + std::to_string(threads) + " threads: " + error.what(),
-                 .remedy = "use fewer threads"});
+                 .remedy =
+                     "use fewer threads, or raise the limit of threads or memory (ulimit -u and "
+                     "-v, TasksMax= of a service)"});
   }
   // Threads inherit the binding of the thread that starts them, which may be one processor.
   for (size_t i = 0; i < workers.size(); ++i) {

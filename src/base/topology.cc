@@ -1,54 +1,22 @@
 #include "base/topology.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <optional>
-#include <sched.h>
+#include <cstdio>
 #include <string>
-#include <system_error>
+#include <string_view>
 
 #include "base/check.h"
-#include "base/error.h"
-#include "base/files.h"
+#include "base/system_files.h"
 
 namespace hadal {
 namespace {
 
-// More than any kernel is built for; bounds what a malformed list can make us allocate.
-constexpr int kMaxCpus = 1 << 16;
-constexpr size_t kMaxSystemFile = size_t{1} << 20;
-
-// The contents without the trailing newline, or nothing when the file cannot be read.
-std::optional<std::string> read_system_file(const std::filesystem::path& path) {
-  try {
-    std::string text = read_text_file(path, kMaxSystemFile);
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    return text;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-template <typename Integer>
-std::optional<Integer> parse_integer(std::string_view text) {
-  Integer value = 0;
-  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (fault != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
 // "Node 0 MemTotal:       12150996 kB" among other lines.
-size_t memory_of_node(const std::filesystem::path& folder) {
+size_t memory_of_node(const std::filesystem::path& folder, int node) {
   const std::string text = read_system_file(folder / "meminfo").value_or("");
-  const std::string_view key = "MemTotal:";
-  size_t at = text.find(key);
-  if (at == std::string::npos) return 0;
-  at = text.find_first_not_of(' ', at + key.size());
-  if (at == std::string::npos) return 0;
-  const size_t end = text.find(' ', at);
-  const auto kib = parse_integer<uint64_t>(std::string_view(text).substr(at, end - at));
-  return static_cast<size_t>(kib.value_or(0)) * 1024;
+  const auto kib = number_of_line(text, "Node " + std::to_string(node) + " MemTotal:").value_or(0);
+  return kib < (int64_t{1} << 50) ? static_cast<size_t>(kib) * 1024 : 0;
 }
 
 // The processors of one core that may be used; at least `cpu` itself.
@@ -73,37 +41,11 @@ void group_into_cores(const std::filesystem::path& root, NumaNode& node) {
   }
 }
 
-// The tightest limit of "cpu.max" on the way from the process's control group to the root, in
-// processors rounded up. Knows version 2 of control groups only.
-int read_cpu_quota(const std::filesystem::path& root) {
-  const std::string groups = read_system_file(root / "proc/self/cgroup").value_or("");
-  const size_t at = groups.starts_with("0::/") ? 0 : groups.find("\n0::/");
-  if (at == std::string::npos) return 0;
-  const size_t begin = groups.find("0::/", at) + 4;
-  const auto mount = root / "sys/fs/cgroup";
-  auto folder = std::filesystem::path(groups.substr(begin, groups.find('\n', begin) - begin));
-  int tightest = 0;
-  while (true) {
-    const std::string text = read_system_file(mount / folder / "cpu.max").value_or("");
-    const size_t space = std::min(text.find(' '), text.size());
-    const auto quota = parse_integer<int64_t>(std::string_view(text).substr(0, space));
-    const auto period =
-        parse_integer<int64_t>(std::string_view(text).substr(std::min(space + 1, text.size())));
-    if (quota && period && *quota > 0 && *period > 0) {  // "max" is no number
-      const int64_t whole = *quota / *period + (*quota % *period != 0 ? 1 : 0);
-      const int processors = static_cast<int>(std::min<int64_t>(whole, kMaxCpus));
-      tightest = tightest == 0 ? processors : std::min(tightest, processors);
-    }
-    if (folder.empty()) return tightest;
-    folder = folder.parent_path();
-  }
-}
-
 // "32768K", as the kernel gives the size of a cache.
 size_t parse_cache_size(std::string_view text) {
   if (!text.ends_with('K')) return 0;
-  const auto kib = parse_integer<uint32_t>(text.substr(0, text.size() - 1));
-  return size_t{kib.value_or(0)} * 1024;
+  const int64_t kib = parse_number(text.substr(0, text.size() - 1)).value_or(0);
+  return kib < (int64_t{1} << 32) ? static_cast<size_t>(kib) * 1024 : 0;
 }
 
 size_t largest_cache(const std::filesystem::path& root, int cpu) {
@@ -124,7 +66,8 @@ std::vector<NumaNode> read_nodes(const std::filesystem::path& root,
   const auto folder = root / "sys/devices/system/node";
   for (const int id : parse_cpu_list(read_system_file(folder / "online").value_or(""))) {
     const auto node_folder = folder / ("node" + std::to_string(id));
-    NumaNode node{.id = id, .memory_bytes = memory_of_node(node_folder), .cpus = {}, .cores = {}};
+    NumaNode node{
+        .id = id, .memory_bytes = memory_of_node(node_folder, id), .cpus = {}, .cores = {}};
     for (const int cpu : parse_cpu_list(read_system_file(node_folder / "cpulist").value_or(""))) {
       const bool usable = std::binary_search(allowed.begin(), allowed.end(), cpu);
       const bool seen = std::any_of(nodes.begin(), nodes.end(), [&](const NumaNode& other) {
@@ -185,29 +128,11 @@ int Topology::cores() const {
   return static_cast<int>(count);
 }
 
-std::vector<int> allowed_cpus() {
-  std::vector<int> cpus;
-  // The kernel refuses sets that are smaller than its own.
-  for (int capacity = 1024; capacity <= kMaxCpus; capacity *= 2) {
-    cpu_set_t* const set = CPU_ALLOC(static_cast<size_t>(capacity));
-    if (set == nullptr) break;
-    const size_t bytes = CPU_ALLOC_SIZE(static_cast<size_t>(capacity));
-    CPU_ZERO_S(bytes, set);
-    const bool known = sched_getaffinity(0, bytes, set) == 0;
-    for (int cpu = 0; known && cpu < capacity; ++cpu) {
-      if (CPU_ISSET_S(static_cast<size_t>(cpu), bytes, set)) cpus.push_back(cpu);
-    }
-    CPU_FREE(set);
-    if (known) break;
-  }
-  if (cpus.empty()) cpus.push_back(0);
-  return cpus;
-}
-
-Topology read_topology(const std::filesystem::path& root, const std::vector<int>& allowed) {
+Topology read_topology(const std::filesystem::path& root, const CpuLimits& limits) {
+  const std::vector<int>& allowed = limits.cpus;
   HADAL_CHECK(!allowed.empty() && std::is_sorted(allowed.begin(), allowed.end()));
   Topology topology{.nodes = read_nodes(root, allowed),
-                    .cpu_quota = read_cpu_quota(root),
+                    .cpu_quota = limits.whole_quota(),
                     .cache_bytes = largest_cache(root, allowed.front())};
   if (topology.cpus() != static_cast<int>(allowed.size())) {
     topology.nodes = {{.id = 0, .memory_bytes = 0, .cpus = allowed, .cores = {}}};
@@ -217,13 +142,29 @@ Topology read_topology(const std::filesystem::path& root, const std::vector<int>
 }
 
 const Topology& system_topology() {
-  static const Topology topology = read_topology("/", allowed_cpus());
+  static const Topology topology = read_topology("/", cpu_limits());
   return topology;
 }
 
 int worthwhile_threads(const Topology& topology) {
   const int cores = std::max(1, topology.cores());
   return topology.cpu_quota > 0 ? std::min(cores, topology.cpu_quota) : cores;
+}
+
+std::string describe_threads(const Topology& topology, const CpuLimits& limits) {
+  const int threads = worthwhile_threads(topology);
+  std::string text = std::to_string(threads) + (threads == 1 ? " thread: " : " threads: ");
+  if (limits.quota > 0 && limits.whole_quota() < topology.cores()) {
+    char quota[32];
+    std::snprintf(quota, sizeof(quota), "%.3g", limits.quota);
+    return text + "CPU quota of " + quota + (limits.quota > threads ? ", rounded down" : "") +
+           " (" + limits.quota_name + ")";
+  }
+  text += "one for each physical core";
+  if (limits.cpus_name.empty()) return text;
+  const size_t cpus = limits.cpus.size();
+  return text + " of the " + std::to_string(cpus) + (cpus == 1 ? " processor" : " processors") +
+         " allowed (" + limits.cpus_name + ")";
 }
 
 std::vector<ThreadPlace> place_threads(const Topology& topology, int threads) {
@@ -238,23 +179,6 @@ std::vector<ThreadPlace> place_threads(const Topology& topology, int threads) {
     }
   }
   return places;
-}
-
-std::vector<int> parse_cpu_list(std::string_view text) {
-  std::vector<int> cpus;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view item = text.substr(0, comma);
-    const size_t dash = std::min(item.find('-'), item.size());
-    const auto first = parse_integer<int>(item.substr(0, dash));
-    const auto last = dash == item.size() ? first : parse_integer<int>(item.substr(dash + 1));
-    if (!first || !last || *first > *last || *last >= kMaxCpus) return {};
-    if (!cpus.empty() && *first <= cpus.back()) return {};
-    for (int cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
-    if (comma + 1 == text.size()) return {};
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return cpus;
 }
 
 }  // namespace hadal

@@ -1,11 +1,14 @@
 // What the machine is made of, as far as placing threads goes: NUMA nodes, physical cores and the
-// processors this process may use. Read from the kernel's /sys and /proc; moves nothing by itself.
+// processors of them that this process may use, and how many threads are worth having. Read from
+// the kernel's /sys; moves nothing by itself. The limits come from machine.h.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
-#include <string_view>
+#include <string>
 #include <vector>
+
+#include "base/machine.h"
 
 namespace hadal {
 
@@ -19,19 +22,16 @@ struct NumaNode {
 
 struct Topology {
   std::vector<NumaNode> nodes;  // those with at least one usable processor, by id; never empty
-  int cpu_quota = 0;            // processors' worth of time the control group grants; 0: no limit
+  int cpu_quota = 0;            // processors' worth of time that control groups grant; 0: no limit
   size_t cache_bytes = 0;       // of the largest cache that one processor has; 0 when unknown
 
   int cpus() const;
   int cores() const;
 };
 
-// The processors this process may run on, ascending and never empty.
-std::vector<int> allowed_cpus();
-
-// Reads the topology below `root` ("/" but for tests), restricted to `allowed`. Whatever is missing
-// or unreadable degrades to one node, to cores of one processor, or to no quota.
-Topology read_topology(const std::filesystem::path& root, const std::vector<int>& allowed);
+// Reads the topology below `root` ("/" but for tests), restricted to what `limits` allow. Whatever
+// is missing or unreadable degrades to one node, or to cores of one processor.
+Topology read_topology(const std::filesystem::path& root, const CpuLimits& limits);
 
 // The topology of this machine, read on first use, before any thread of ours is bound.
 const Topology& system_topology();
@@ -40,6 +40,10 @@ const Topology& system_topology();
 // second thread on a core competes for the same arithmetic and the same bandwidth), and no more
 // than the quota grants. At least 1.
 int worthwhile_threads(const Topology& topology);
+
+// worthwhile_threads() and what decided it: "1 thread: CPU quota of 1.5, rounded down (cpu.max of
+// /x)".
+std::string describe_threads(const Topology& topology, const CpuLimits& limits);
 
 struct ThreadPlace {
   int node = 0;  // index into Topology::nodes
@@ -50,9 +54,5 @@ struct ThreadPlace {
 // cores, and physical cores before second hardware threads. Sorted by node, so that a node's
 // threads have consecutive numbers; thread 0 is on the first node used.
 std::vector<ThreadPlace> place_threads(const Topology& topology, int threads);
-
-// Parses a list as the kernel writes it, "0-3,8,10-11", into ascending numbers. Anything malformed
-// gives an empty list.
-std::vector<int> parse_cpu_list(std::string_view text);
 
 }  // namespace hadal

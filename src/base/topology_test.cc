@@ -1,58 +1,16 @@
 #include "base/topology.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/fake_machine.h"
+
 namespace hadal {
 namespace {
-
-// A folder that looks like the root of a machine's file system, as far as the topology goes.
-class FakeMachine {
- public:
-  explicit FakeMachine(const std::string& name)
-      : root_(std::filesystem::path(testing::TempDir()) / ("topology_" + name)) {
-    std::filesystem::remove_all(root_);
-    std::filesystem::create_directories(root_);
-  }
-  ~FakeMachine() { std::filesystem::remove_all(root_); }
-
-  void write(const std::string& path, const std::string& text) const {
-    std::filesystem::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text << '\n';
-  }
-  // Nodes of `cores` cores each; the second hardware threads are numbered after all first ones.
-  void add_nodes(int nodes, int cores, int threads_per_core) const {
-    write("sys/devices/system/node/online", "0-" + std::to_string(nodes - 1));
-    const int total = nodes * cores;
-    for (int node = 0; node < nodes; ++node) {
-      const std::string folder = "sys/devices/system/node/node" + std::to_string(node);
-      std::string cpus;
-      for (int turn = 0; turn < threads_per_core; ++turn) {
-        const int first = turn * total + node * cores;
-        cpus +=
-            (turn > 0 ? "," : "") + std::to_string(first) + "-" + std::to_string(first + cores - 1);
-      }
-      write(folder + "/cpulist", cpus);
-      write(folder + "/meminfo", "Node " + std::to_string(node) + " MemTotal:       1048576 kB");
-    }
-    for (int cpu = 0; cpu < total * threads_per_core; ++cpu) {
-      const int core = cpu % total;
-      write("sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list",
-            threads_per_core == 1 ? std::to_string(core)
-                                  : std::to_string(core) + "," + std::to_string(core + total));
-    }
-  }
-  const std::filesystem::path& root() const { return root_; }
-
- private:
-  std::filesystem::path root_;
-};
 
 std::vector<int> first_cpus(int count) {
   std::vector<int> cpus(static_cast<size_t>(count));
@@ -63,31 +21,23 @@ std::vector<int> first_cpus(int count) {
 TEST(TopologyTest, KnowsTheLargestCache) {
   const FakeMachine machine("caches");
   machine.add_nodes(1, 2, 1);
-  EXPECT_EQ(read_topology(machine.root(), {1}).cache_bytes, 0U);
+  EXPECT_EQ(read_topology(machine.root(), {.cpus = {1}}).cache_bytes, 0U);
   const std::string folder = "sys/devices/system/cpu/cpu1/cache/index";
   for (const auto& [text, bytes] : std::vector<std::pair<std::string, size_t>>{
            {"32768K", size_t{32} << 20}, {"48", 0}, {"K", 0}, {"-1K", 0}, {"99999999999K", 0}}) {
     machine.write(folder + "0/size", "48K");
     machine.write(folder + "1/size", text);
-    EXPECT_EQ(read_topology(machine.root(), {1}).cache_bytes, std::max(bytes, size_t{48} << 10))
+    EXPECT_EQ(read_topology(machine.root(), {.cpus = {1}}).cache_bytes,
+              std::max(bytes, size_t{48} << 10))
         << text;
-    EXPECT_EQ(read_topology(machine.root(), {0}).cache_bytes, 0U);
-  }
-}
-
-TEST(CpuListTest, ParsesTheKernelsFormOnly) {
-  EXPECT_EQ(parse_cpu_list("0-3,8,10-11"), (std::vector<int>{0, 1, 2, 3, 8, 10, 11}));
-  EXPECT_EQ(parse_cpu_list("7"), std::vector<int>{7});
-  for (const char* const text :
-       {"", "a", "1-", "-1", "3-1", "1,,2", "1,", "2,1", "0-99999999", "0-1-2", "99999999999"}) {
-    EXPECT_TRUE(parse_cpu_list(text).empty()) << text;
+    EXPECT_EQ(read_topology(machine.root(), {.cpus = {0}}).cache_bytes, 0U);
   }
 }
 
 TEST(TopologyTest, ReadsNodesCoresAndMemory) {
   const FakeMachine machine("two_nodes");
   machine.add_nodes(2, 4, 2);
-  const Topology topology = read_topology(machine.root(), first_cpus(16));
+  const Topology topology = read_topology(machine.root(), {.cpus = first_cpus(16)});
   ASSERT_EQ(topology.nodes.size(), 2U);
   EXPECT_EQ(topology.nodes[1].id, 1);
   EXPECT_EQ(topology.nodes[1].memory_bytes, size_t{1} << 30);
@@ -104,7 +54,7 @@ TEST(TopologyTest, CountsOnlyWhatTheProcessMayUse) {
   const FakeMachine machine("restricted");
   machine.add_nodes(8, 2, 2);
   // Both threads of core 2, one of core 3 (node 1), and one of core 15 (node 7).
-  const Topology topology = read_topology(machine.root(), {2, 3, 18, 31});
+  const Topology topology = read_topology(machine.root(), {.cpus = {2, 3, 18, 31}});
   ASSERT_EQ(topology.nodes.size(), 2U);
   EXPECT_EQ(topology.nodes[0].id, 1);
   EXPECT_EQ(topology.nodes[0].cores, (std::vector<std::vector<int>>{{2, 18}, {3}}));
@@ -118,26 +68,45 @@ TEST(TopologyTest, DegradesToOneNode) {
   partial.add_nodes(2, 2, 1);
   partial.write("sys/devices/system/node/node1/cpulist", "nonsense");
   for (const FakeMachine* machine : {&nothing, &partial}) {
-    const Topology topology = read_topology(machine->root(), first_cpus(4));
+    const Topology topology = read_topology(machine->root(), {.cpus = first_cpus(4)});
     ASSERT_EQ(topology.nodes.size(), 1U);
     EXPECT_EQ(topology.nodes[0].cpus, first_cpus(4));
     EXPECT_EQ(topology.cores(), 4);
   }
 }
 
-TEST(TopologyTest, QuotaIsTheTightestOnTheWayUp) {
+TEST(TopologyTest, NoMoreThreadsThanTheQuotaGrants) {
   const FakeMachine machine("quota");
   machine.add_nodes(1, 8, 1);
-  machine.write("proc/self/cgroup", "1:cpu:/old\n0::/slice/service");
-  machine.write("sys/fs/cgroup/slice/service/cpu.max", "max 100000");
-  EXPECT_EQ(read_topology(machine.root(), first_cpus(8)).cpu_quota, 0);
-  machine.write("sys/fs/cgroup/slice/cpu.max", "250000 100000");
-  machine.write("sys/fs/cgroup/cpu.max", "400000 100000");
-  const Topology topology = read_topology(machine.root(), first_cpus(8));
-  EXPECT_EQ(topology.cpu_quota, 3);
-  EXPECT_EQ(worthwhile_threads(topology), 3);
-  machine.write("sys/fs/cgroup/slice/cpu.max", "0 0");
-  EXPECT_EQ(read_topology(machine.root(), first_cpus(8)).cpu_quota, 4);
+  const auto with_quota = [&](double quota) {
+    return read_topology(machine.root(), {.cpus = first_cpus(8), .quota = quota});
+  };
+  EXPECT_EQ(with_quota(0).cpu_quota, 0);
+  EXPECT_EQ(worthwhile_threads(with_quota(0)), 8);
+  EXPECT_EQ(worthwhile_threads(with_quota(2.999)), 2);
+  EXPECT_EQ(worthwhile_threads(with_quota(0.5)), 1);
+  EXPECT_EQ(worthwhile_threads(with_quota(1e30)), 8);
+}
+
+TEST(TopologyTest, SaysWhatSetTheNumberOfThreads) {
+  const FakeMachine machine("reasons");
+  machine.add_nodes(1, 4, 2);
+  const auto reason = [&](const CpuLimits& limits) {
+    return describe_threads(read_topology(machine.root(), limits), limits);
+  };
+  EXPECT_EQ(reason({.cpus = first_cpus(8)}), "4 threads: one for each physical core");
+  EXPECT_EQ(
+      reason({.cpus = {0, 4}, .cpus_name = "the affinity of this process"}),
+      "1 thread: one for each physical core of the 2 processors allowed (the affinity of this "
+      "process)");
+  EXPECT_EQ(reason({.cpus = first_cpus(8), .quota = 1.5, .quota_name = "cpu.max of /a"}),
+            "1 thread: CPU quota of 1.5, rounded down (cpu.max of /a)");
+  EXPECT_EQ(reason({.cpus = first_cpus(8), .quota = 3, .quota_name = "cpu.max of /a"}),
+            "3 threads: CPU quota of 3 (cpu.max of /a)");
+  EXPECT_EQ(reason({.cpus = first_cpus(8), .quota = 0.25, .quota_name = "cpu.max of /a"}),
+            "1 thread: CPU quota of 0.25 (cpu.max of /a)");
+  EXPECT_EQ(reason({.cpus = first_cpus(8), .quota = 4.5, .quota_name = "cpu.max of /a"}),
+            "4 threads: one for each physical core");
 }
 
 TEST(TopologyTest, ThisMachineHasWhatItsAffinitySays) {
@@ -150,7 +119,7 @@ TEST(TopologyTest, ThisMachineHasWhatItsAffinitySays) {
 TEST(PlaceThreadsTest, CoresBeforeHardwareThreadsAndNodesInBalance) {
   const FakeMachine machine("place");
   machine.add_nodes(2, 4, 2);
-  const Topology topology = read_topology(machine.root(), first_cpus(16));
+  const Topology topology = read_topology(machine.root(), {.cpus = first_cpus(16)});
   for (const int threads : {1, 2, 5, 8, 13, 16, 40}) {
     const std::vector<ThreadPlace> places = place_threads(topology, threads);
     ASSERT_EQ(places.size(), static_cast<size_t>(threads));

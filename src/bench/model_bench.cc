@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "bench/step_runner.h"
 #include "bench/weight_arena.h"
 #include "checkpoint/catalogue.h"
-#include "checkpoint/memory_plan.h"
 
 namespace hadal {
 namespace {
@@ -80,7 +80,7 @@ size_t tensor_bytes(const TensorView& tensor) {
 void warm_experts(const Checkpoint& checkpoint, ThreadPool& threads) {
   constexpr size_t kPage = 4096;
   const CatalogueTotals totals = catalogue_totals(checkpoint.config());
-  if (totals.part(Part::kRoutedExperts) > machine_memory().total_bytes * 3 / 4) return;
+  if (totals.part(Part::kRoutedExperts) > least_memory(memory_bounds()).limit_bytes / 4 * 3) return;
   std::vector<const TensorView*> tensors;
   for (const TensorSpec& spec : catalogue(checkpoint.config())) {
     if (spec.part == Part::kRoutedExperts) tensors.push_back(&checkpoint.tensor(spec.name));

@@ -5,9 +5,9 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "bench/random_bits.h"
 #include "bench/synthetic_prefix.h"
-#include "checkpoint/memory_plan.h"
 
 namespace hadal {
 namespace {
@@ -19,13 +19,13 @@ int cache_blocks(const Model& model, const Course& course) {
   const int64_t count =
       static_cast<int64_t>(blocks_for_sequence(layout, course.longest())) * course.batch;
   const int64_t bytes = count * static_cast<int64_t>(layout.block_bytes);
-  const int64_t memory = machine_memory().total_bytes;
-  if (bytes > memory * 3 / 4) {
-    throw Error({.code = ErrorCode::kResourceExhausted,
-                 .where = "the cache",
-                 .what = "would take " + std::to_string(bytes >> 20) + " MiB of " +
-                         std::to_string(memory >> 20),
-                 .remedy = "lower --context or --batch"});
+  const MemoryBound memory = least_memory(memory_bounds());
+  if (bytes > memory.limit_bytes / 4 * 3) {
+    throw Error(
+        {.code = ErrorCode::kResourceExhausted,
+         .where = "the cache",
+         .what = "would take " + std::to_string(bytes >> 20) + " MiB of " + describe(memory),
+         .remedy = "lower --context or --batch"});
   }
   return static_cast<int>(count);
 }

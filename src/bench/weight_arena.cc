@@ -6,6 +6,7 @@
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "bench/random_bits.h"
 
 namespace hadal {
@@ -80,7 +81,8 @@ WeightArena::WeightArena(size_t bytes, ThreadPool& threads) {
   if (memory == MAP_FAILED) {
     throw Error({.code = ErrorCode::kResourceExhausted,
                  .where = "memory for weights",
-                 .what = "the system refuses " + std::to_string(memory_bytes_ >> 20) + " MiB",
+                 .what = "the system refuses " + std::to_string(memory_bytes_ >> 20) + " MiB" +
+                         memory_limit_note(),
                  .remedy = "free some, or raise the limits of this process"});
   }
   memory_ = static_cast<std::byte*>(memory);

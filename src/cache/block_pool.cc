@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/huge_pages.h"
+#include "base/machine.h"
 
 namespace hadal {
 
@@ -27,7 +28,8 @@ BlockPool::BlockPool(size_t block_bytes, int capacity) : block_bytes_(block_byte
     throw Error({.code = ErrorCode::kResourceExhausted,
                  .where = "the KV cache",
                  .what = "cannot reserve " + std::to_string(capacity) + " blocks of " +
-                         std::to_string(block_bytes) + " bytes: " + std::strerror(error),
+                         std::to_string(block_bytes) + " bytes: " + std::strerror(error) +
+                         memory_limit_note(),
                  .remedy = "give the cache less memory"});
   }
   base_ = static_cast<std::byte*>(memory);

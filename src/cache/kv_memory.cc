@@ -1,85 +1,109 @@
 #include "cache/kv_memory.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <limits>
-#include <optional>
-#include <string_view>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "cache/block_pool.h"
 
 namespace hadal {
 namespace {
 
-constexpr size_t kMaxTextBytes = 64 * 1024;
+// What one bound leaves for the cache.
+struct Room {
+  const MemoryBound* bound = nullptr;
+  int64_t beside_weights = 0;  // and for what else the process needs
+  int64_t without_weights = 0;
+  int64_t offered = 0;  // to a cache that may take what is free
 
-std::optional<std::string> system_text(const char* path) {
-  try {
-    return read_text_file(path, kMaxTextBytes);
-  } catch (const Error&) {
-    return std::nullopt;
+  bool holds_weights(int64_t cache_bytes) const {
+    return bound->kind != MemoryKind::kPages || cache_bytes <= beside_weights;
   }
+};
+
+// What a bound counts that no page is needed for yet.
+int64_t reserved_elsewhere(const MemoryBound& bound, const KvMemoryArgs& args) {
+  switch (bound.kind) {
+    case MemoryKind::kPages:
+      return 0;
+    case MemoryKind::kAddressSpace:
+      return args.stack_bytes + args.unmapped_bytes;
+    case MemoryKind::kPrivate:
+      return args.stack_bytes;
+  }
+  return 0;
 }
 
-// The number that follows `name` at the beginning of a line of `text`.
-std::optional<int64_t> number_after(std::string_view text, std::string_view name) {
-  size_t line = 0;
-  while (line < text.size()) {
-    std::string_view rest = text.substr(line);
-    if (rest.starts_with(name)) {
-      rest.remove_prefix(name.size());
-      rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-      int64_t value = 0;
-      const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-      if (error == std::errc()) return value;
-      return std::nullopt;
-    }
-    const size_t end = text.find('\n', line);
-    if (end == std::string_view::npos) break;
-    line = end + 1;
+Room room_within(const MemoryBound& bound, const KvMemoryArgs& args) {
+  constexpr int64_t kReserveShare = 16;              // of the free memory, for everything else
+  constexpr int64_t kMaxReserve = int64_t{4} << 30;  // but no more than this
+  constexpr int64_t kLeastShare = 8;
+  const int64_t free = bound.free_bytes;
+  const int64_t reserve = std::max(std::min(free / kReserveShare, kMaxReserve), args.private_bytes);
+  Room room{.bound = &bound, .without_weights = free - reserve - reserved_elsewhere(bound, args)};
+  switch (bound.kind) {
+    case MemoryKind::kPages:
+      room.beside_weights = room.without_weights - args.weight_bytes;
+      room.offered =
+          std::max(room.beside_weights, std::min(free / kLeastShare, room.without_weights));
+      break;
+    case MemoryKind::kAddressSpace:
+    case MemoryKind::kPrivate:
+      room.offered = room.beside_weights = room.without_weights;
+      break;
   }
-  return std::nullopt;
+  return room;
 }
 
-std::optional<int64_t> container_room() {
-  const auto limit_text = system_text("/sys/fs/cgroup/memory.max");
-  const auto used_text = system_text("/sys/fs/cgroup/memory.current");
-  if (!limit_text || !used_text) return std::nullopt;
-  const auto limit = number_after(*limit_text, "");
-  const auto used = number_after(*used_text, "");
-  if (!limit || !used) return std::nullopt;
-  const auto details = system_text("/sys/fs/cgroup/memory.stat");
-  const int64_t cached_files = details ? number_after(*details, "file ").value_or(0) : 0;
-  return *limit - *used + cached_files;
+// By each bound; by a modest one where nothing is known.
+std::vector<Room> rooms_within(const KvMemoryArgs& args) {
+  static const MemoryBound kUnknown{.name = "assumed, as the system tells nothing",
+                                    .limit_bytes = int64_t{1} << 30,
+                                    .free_bytes = int64_t{1} << 30};
+  std::vector<Room> rooms;
+  for (const MemoryBound& bound : args.bounds) rooms.push_back(room_within(bound, args));
+  if (rooms.empty()) rooms.push_back(room_within(kUnknown, args));
+  return rooms;
+}
+
+[[noreturn]] void throw_too_little(const Room& room, const KvMemoryArgs& args, int64_t least) {
+  const MemoryBound& bound = *room.bound;
+  const int64_t needed = least + args.private_bytes + reserved_elsewhere(bound, args);
+  throw Error({.code = ErrorCode::kResourceExhausted,
+               .where = bound.name,
+               .what = "leaves " + short_size(bound.free_bytes) + " of " +
+                       short_size(bound.limit_bytes) + ", and the model needs " +
+                       short_size(needed) + " beside its files: " + short_size(least) +
+                       " for the cache of a short sequence, the rest to compute with",
+               .remedy = how_to_raise(bound) + ", or use a smaller model"});
 }
 
 }  // namespace
 
-int64_t available_memory() {
-  constexpr int64_t kKiB = 1024;
-  const auto text = system_text("/proc/meminfo");
-  const int64_t machine =
-      text ? number_after(*text, "MemAvailable:").value_or(0) * kKiB : int64_t{0};
-  return std::max<int64_t>(0, std::min(machine, container_room().value_or(machine)));
-}
-
 KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
-  constexpr int64_t kReserveShare = 16;              // of the free memory, for everything else
-  constexpr int64_t kMaxReserve = int64_t{4} << 30;  // but no more than this
-  constexpr int64_t kLeastShare = 8;
   const auto block_bytes = static_cast<int64_t>(args.layout.block_bytes);
-  const int64_t reserve = std::min(args.available_bytes / kReserveShare, kMaxReserve);
-  const int64_t free = args.available_bytes - reserve - args.weight_bytes;
   const int least = blocks_for_sequence(args.layout, 1);
+  const int64_t least_bytes = least * block_bytes;
+  const std::vector<Room> rooms = rooms_within(args);
+  const Room& tightest =
+      *std::min_element(rooms.begin(), rooms.end(),
+                        [](const auto& a, const auto& b) { return a.offered < b.offered; });
 
   int64_t bytes = 0;
   if (args.requested_bytes > 0) {
     bytes = static_cast<int64_t>(std::min<size_t>(args.requested_bytes, size_t{1} << 60));
   } else {
-    bytes = std::max({free, args.available_bytes / kLeastShare, least * block_bytes});
+    for (const Room& room : rooms) {
+      // What the machine has free comes and goes; what it has stays.
+      const MemoryBound& bound = *room.bound;
+      const int64_t most =
+          bound.origin == BoundOrigin::kMachine ? bound.limit_bytes : bound.free_bytes;
+      if (most < least_bytes + args.private_bytes + reserved_elsewhere(bound, args)) {
+        throw_too_little(room, args, least_bytes);
+      }
+    }
+    bytes = std::max(tightest.offered, least_bytes);
   }
   int64_t blocks = std::min<int64_t>(bytes / block_bytes, std::numeric_limits<int32_t>::max());
   if (args.requested_bytes == 0 && args.useful_blocks > 0) {
@@ -90,12 +114,19 @@ KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
                  .where = "--kv-memory",
                  .what = std::to_string(args.requested_bytes) +
                          " bytes would not hold the shortest sequence",
-                 .remedy = "give it at least " + std::to_string(least * block_bytes) + " bytes"});
+                 .remedy = "give it at least " + std::to_string(least_bytes) + " bytes"});
   }
   KvMemoryPlan plan{.blocks = static_cast<int>(blocks),
-                    .bytes = static_cast<size_t>(blocks * block_bytes)};
-  plan.tokens = (blocks - args.layout.state_units) * args.layout.page_tokens;
-  plan.beyond_memory = blocks * block_bytes > std::max<int64_t>(free, 0);
+                    .bytes = static_cast<size_t>(blocks * block_bytes),
+                    .tokens = (blocks - args.layout.state_units) * args.layout.page_tokens,
+                    .bound = *tightest.bound};
+  const int64_t taken = blocks * block_bytes;
+  for (const Room& room : rooms) {
+    plan.beyond_memory = plan.beyond_memory || taken > std::max<int64_t>(room.without_weights, 0);
+    if (room.holds_weights(taken)) continue;
+    plan.paged_bytes =
+        std::max(plan.paged_bytes, std::min(args.weight_bytes, taken - room.beside_weights));
+  }
   return plan;
 }
 
@@ -105,8 +136,14 @@ std::string describe(const KvMemoryPlan& plan, const CacheLayout& layout) {
   std::snprintf(size, sizeof(size), "%.2f", static_cast<double>(plan.bytes) / kGiB);
   return "KV cache " + std::string(size) + " GiB: " + std::to_string(plan.blocks) + " pages of " +
          std::to_string(layout.page_tokens) + " tokens, " + std::to_string(plan.tokens) +
-         " tokens in one sequence" +
-         (plan.beyond_memory ? "; more than is free beside the weights" : "");
+         " tokens in one sequence; " +
+         (plan.beyond_memory ? "more than is free, " + short_size(plan.bound.free_bytes) + " of "
+                             : std::string("within ")) +
+         describe(plan.bound) +
+         (plan.paged_bytes > 0 ? "; " + short_size(plan.paged_bytes) +
+                                     " of the weights do not fit beside it and are read from disk "
+                                     "over and over, which is slow"
+                               : "");
 }
 
 }  // namespace hadal

@@ -18,26 +18,47 @@ CacheLayout small_layout() {
   return layout;
 }
 
+// A machine of so much memory, all of it free.
+std::vector<MemoryBound> machine(int64_t bytes) {
+  return {{.name = "the machine's memory", .limit_bytes = bytes, .free_bytes = bytes}};
+}
+
+MemoryBound group(int64_t limit, int64_t free) {
+  return {.name = "memory.max of /a",
+          .limit_bytes = limit,
+          .free_bytes = free,
+          .origin = BoundOrigin::kControlGroup};
+}
+
+MemoryBound ulimit(MemoryKind kind, int64_t limit, int64_t free) {
+  return {.name = "ulimit",
+          .limit_bytes = limit,
+          .free_bytes = free,
+          .kind = kind,
+          .origin = BoundOrigin::kResourceLimit};
+}
+
 TEST(KvMemory, TakesWhatIsAskedInWholeBlocks) {
   const CacheLayout layout = small_layout();
   const KvMemoryPlan plan = plan_kv_memory(
-      {.layout = layout, .requested_bytes = (100 << 20) + 5, .available_bytes = 10 * kGiB});
+      {.layout = layout, .requested_bytes = (100 << 20) + 5, .bounds = machine(10 * kGiB)});
   EXPECT_EQ(plan.blocks, 100);
   EXPECT_EQ(plan.bytes, size_t{100} << 20);
   EXPECT_EQ(plan.tokens, (100 - 6) * 256);
   EXPECT_FALSE(plan.beyond_memory);
   EXPECT_EQ(describe(plan, layout),
-            "KV cache 0.10 GiB: 100 pages of 256 tokens, 24064 tokens in one sequence");
+            "KV cache 0.10 GiB: 100 pages of 256 tokens, 24064 tokens in one sequence; "
+            "within 10 GiB: the machine's memory");
 }
 
 TEST(KvMemory, LeavesRoomForTheWeights) {
   const CacheLayout layout = small_layout();
   const KvMemoryPlan plan =
-      plan_kv_memory({.layout = layout, .available_bytes = 64 * kGiB, .weight_bytes = 40 * kGiB});
+      plan_kv_memory({.layout = layout, .bounds = machine(64 * kGiB), .weight_bytes = 40 * kGiB});
   EXPECT_EQ(plan.bytes, static_cast<size_t>(20 * kGiB));  // 64, less 40, less a sixteenth
   EXPECT_FALSE(plan.beyond_memory);
   const KvMemoryPlan enough = plan_kv_memory({.layout = layout,
-                                              .available_bytes = 64 * kGiB,
+                                              .bounds = machine(64 * kGiB),
                                               .weight_bytes = 40 * kGiB,
                                               .useful_blocks = 500});
   EXPECT_EQ(enough.blocks, 500);
@@ -47,22 +68,96 @@ TEST(KvMemory, SaysWhenMoreIsAskedThanIsFree) {
   const CacheLayout layout = small_layout();
   const KvMemoryPlan plan = plan_kv_memory({.layout = layout,
                                             .requested_bytes = size_t{8} << 30,
-                                            .available_bytes = 10 * kGiB,
+                                            .bounds = {group(12 * kGiB, 10 * kGiB)},
                                             .weight_bytes = 5 * kGiB});
-  EXPECT_TRUE(plan.beyond_memory);
-  EXPECT_NE(describe(plan, layout).find("more than is free"), std::string::npos);
+  EXPECT_FALSE(plan.beyond_memory);
+  EXPECT_EQ(plan.paged_bytes, 8 * kGiB - (5 * kGiB - 10 * kGiB / 16));
+  EXPECT_NE(describe(plan, layout).find("3.62 GiB of the weights do not fit"), std::string::npos)
+      << describe(plan, layout);
+  const KvMemoryPlan worse = plan_kv_memory({.layout = layout,
+                                             .requested_bytes = size_t{11} << 30,
+                                             .bounds = {group(12 * kGiB, 10 * kGiB)},
+                                             .weight_bytes = 5 * kGiB});
+  EXPECT_TRUE(worse.beyond_memory);
+  EXPECT_EQ(worse.paged_bytes, 5 * kGiB);
+  EXPECT_NE(describe(worse, layout)
+                .find("; more than is free, 10 GiB of 12 GiB: memory.max of /a; 5 GiB of the"),
+            std::string::npos)
+      << describe(worse, layout);
 }
 
 TEST(KvMemory, TakesALittleEvenWhereTheWeightsDoNotFit) {
   const KvMemoryPlan plan = plan_kv_memory(
-      {.layout = small_layout(), .available_bytes = 16 * kGiB, .weight_bytes = 160 * kGiB});
+      {.layout = small_layout(), .bounds = machine(16 * kGiB), .weight_bytes = 160 * kGiB});
   EXPECT_EQ(plan.bytes, static_cast<size_t>(2 * kGiB));
+  EXPECT_EQ(plan.paged_bytes, 160 * kGiB - (13 * kGiB));
+}
+
+TEST(KvMemory, ObeysTheTightestBound) {
+  const CacheLayout layout = small_layout();
+  KvMemoryArgs args{.layout = layout, .bounds = machine(64 * kGiB), .weight_bytes = 2 * kGiB};
+  const auto add = [&](const MemoryBound& bound) {
+    args.bounds.push_back(bound);
+    return plan_kv_memory(args);
+  };
+  EXPECT_EQ(add(group(32 * kGiB, 16 * kGiB)).bytes, static_cast<size_t>(13 * kGiB));
+  EXPECT_EQ(plan_kv_memory(args).bound.name, "memory.max of /a");
+  // Mapped weights take none of a process's own memory, and no addresses once they are mapped.
+  EXPECT_EQ(add(ulimit(MemoryKind::kPrivate, 16 * kGiB, 8 * kGiB)).bytes,
+            static_cast<size_t>(8 * kGiB - kGiB / 2));
+  EXPECT_EQ(add(ulimit(MemoryKind::kAddressSpace, 16 * kGiB, 4 * kGiB)).bytes,
+            static_cast<size_t>(4 * kGiB - kGiB / 4));
+  args.unmapped_bytes = kGiB;
+  EXPECT_EQ(plan_kv_memory(args).bytes, static_cast<size_t>(3 * kGiB - kGiB / 4));
+  args.private_bytes = kGiB;
+  EXPECT_EQ(plan_kv_memory(args).bytes, static_cast<size_t>(2 * kGiB));
+  args.stack_bytes = kGiB / 4;
+  EXPECT_EQ(plan_kv_memory(args).bytes, static_cast<size_t>(2 * kGiB - kGiB / 4));
+  EXPECT_EQ(plan_kv_memory(args).bound.name, "ulimit");
+}
+
+TEST(KvMemory, RefusesLimitsThatHoldNoModel) {
+  const CacheLayout layout = small_layout();  // the shortest sequence takes 7 MiB
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  for (const MemoryBound& bound :
+       {group(0, 0), group(64 * kMiB, 10 * kMiB), group(64 * kMiB, 0),
+        ulimit(MemoryKind::kPrivate, 64 * kMiB, 10 * kMiB),
+        ulimit(MemoryKind::kAddressSpace, 64 * kMiB, 10 * kMiB), machine(10 * kMiB)[0]}) {
+    KvMemoryArgs args{.layout = layout,
+                      .bounds = {machine(kGiB)[0], bound},
+                      .weight_bytes = 100 * kMiB,
+                      .private_bytes = 4 * kMiB};
+    try {
+      plan_kv_memory(args);
+      ADD_FAILURE() << bound.name << ' ' << bound.free_bytes;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+      EXPECT_EQ(error.parts().where, bound.name);
+      EXPECT_NE(error.parts().what.find("needs 11 MiB"), std::string::npos) << error.what();
+      EXPECT_FALSE(error.parts().remedy.empty());
+    }
+    // Whoever asks for a cache by its size gets it, with a warning.
+    args.requested_bytes = static_cast<size_t>(8 * kMiB);
+    EXPECT_TRUE(plan_kv_memory(args).beyond_memory) << bound.name;
+  }
+  // Just enough, though the usual reserve is not.
+  EXPECT_EQ(plan_kv_memory({.layout = layout,
+                            .bounds = {group(64 * kMiB, 11 * kMiB)},
+                            .weight_bytes = 100 * kMiB,
+                            .private_bytes = 4 * kMiB})
+                .blocks,
+            7);
+}
+
+TEST(KvMemory, IsModestWhereNothingIsKnown) {
+  const KvMemoryPlan plan = plan_kv_memory({.layout = small_layout()});
+  EXPECT_EQ(plan.bytes, static_cast<size_t>(kGiB - kGiB / 16));
 }
 
 TEST(KvMemory, RefusesWhatHoldsNoSequence) {
   const CacheLayout layout = small_layout();
   try {
-    plan_kv_memory({.layout = layout, .requested_bytes = 6 << 20, .available_bytes = kGiB});
+    plan_kv_memory({.layout = layout, .requested_bytes = 6 << 20, .bounds = machine(kGiB)});
     FAIL() << "six blocks hold a slot but no page";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
@@ -76,13 +171,11 @@ TEST(KvMemory, RefusesWhatHoldsNoSequence) {
 TEST(KvMemory, ShortContextsDoNotShrinkTheCache) {
   const CacheLayout layout = small_layout();
   const KvMemoryArgs args{
-      .layout = layout, .requested_bytes = size_t{1} << 30, .available_bytes = 4 * kGiB};
+      .layout = layout, .requested_bytes = size_t{1} << 30, .bounds = machine(4 * kGiB)};
   KvMemoryArgs short_context = args;
   short_context.useful_blocks = 8;
   EXPECT_EQ(plan_kv_memory(args).blocks, plan_kv_memory(short_context).blocks);
 }
-
-TEST(KvMemory, MeasuresTheMachine) { EXPECT_GT(available_memory(), 0); }
 
 }  // namespace
 }  // namespace hadal

@@ -237,6 +237,9 @@ std::string verdict_text(const InspectReport& report) {
           "does not fit: {} of weights are read from disk over and over, about {} for each token",
           size_text(plan.weight_bytes - (plan.machine_bytes - plan.reserve_bytes)),
           size_text(plan.disk_bytes_per_token));
+    case Fit::kTooSmall:
+      return fmt::format("does not start: {} is too little; {}", describe(plan.bound),
+                         how_to_raise(plan.bound));
   }
   return "";
 }
@@ -249,6 +252,8 @@ const char* fit_name(Fit fit) {
       return "no_cache";
     case Fit::kFromDisk:
       return "from_disk";
+    case Fit::kTooSmall:
+      return "too_small";
   }
   return "";
 }
@@ -256,7 +261,7 @@ const char* fit_name(Fit fit) {
 void add_plan(std::string& out, const InspectReport& report) {
   const MemoryPlan& plan = report.plan;
   Section section(out, "Memory plan for this machine");
-  section.line("machine", fmt::format("{:>12}", size_text(plan.machine_bytes)));
+  section.line("limit", fmt::format("{:>12}   {}", size_text(plan.machine_bytes), plan.bound.name));
   section.line("system, scratch", fmt::format("{:>12}", size_text(plan.reserve_bytes)));
   section.line("weights, mapped", fmt::format("{:>12}", size_text(plan.weight_bytes)));
   section.line("left for the cache", fmt::format("{:>12}", size_text(plan.cache_bytes)));
@@ -267,6 +272,7 @@ void add_plan(std::string& out, const InspectReport& report) {
     if (tokens == report.config.max_positions) break;
   }
   out += "  " + verdict_text(report) + "\n";
+  out += "  " + report.threads + "\n";
 }
 
 }  // namespace
@@ -288,7 +294,8 @@ InspectReport inspect_model(const std::filesystem::path& path, const InspectOpti
     report.fingerprint = checkpoint.fingerprint();
   }
   report.totals = catalogue_totals(report.config);
-  report.plan = plan_memory(report.config, report.totals, options.machine);
+  report.plan = plan_memory(report.config, report.totals, options.memory);
+  report.threads = options.threads;
   return report;
 }
 
@@ -378,7 +385,9 @@ std::string inspect_json(const InspectReport& report) {
                       {"window_bytes", kv_window_bytes(c)},
                       {"compressor_state_bytes", compressor_state_bytes(c)},
                       {"mtp_window_bytes", mtp_window_bytes(c)}};
+  json["threads"] = report.threads;
   json["memory_plan"] = {{"machine_bytes", report.plan.machine_bytes},
+                         {"limited_by", report.plan.bound.name},
                          {"reserve_bytes", report.plan.reserve_bytes},
                          {"weight_bytes", report.plan.weight_bytes},
                          {"cache_bytes", report.plan.cache_bytes},

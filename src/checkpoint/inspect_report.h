@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/machine.h"
+#include "base/topology.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/config.h"
@@ -19,7 +21,8 @@ namespace hadal {
 struct InspectOptions {
   bool verify = false;  // read all scales and weights and look for NaNs
   Checkpoint::Progress progress = {};
-  MachineMemory machine = machine_memory();
+  std::vector<MemoryBound> memory = memory_bounds();
+  std::string threads = describe_threads(system_topology(), cpu_limits());
 };
 
 // What was found of tokenizer.json, which this module cannot read itself.
@@ -42,6 +45,7 @@ struct InspectReport {
   uint64_t fingerprint = 0;
   MemoryPlan plan;
   std::optional<InspectTokenizer> tokenizer = {};  // told where it was looked for
+  std::string threads;  // how many compute, and why
 };
 
 // Opens the directory. Throws Error for whatever is wrong with its config or its weights, and

@@ -21,7 +21,8 @@ void expect_lines(const std::string& text, const std::vector<std::string>& parts
 
 InspectReport inspect_released(const char* name, int64_t memory) {
   return inspect_model(kSource / "tests/golden/data/config" / name,
-                       {.machine = {.total_bytes = memory}});
+                       {.memory = {{.name = "memory.max of /x", .limit_bytes = memory}},
+                        .threads = "3 threads: because"});
 }
 
 TEST(InspectReport, TellsProFromItsConfigAlone) {
@@ -38,12 +39,13 @@ TEST(InspectReport, TellsFlashFromItsConfigAlone) {
       inspect_text(inspect_released("flash", 256 * kGiB)),
       {"DeepSeek-V4-Flash: 284.33 billion parameters, 13.27 billion active", "159,609,485,896",
        "148.65 GiB   in 69,187 tensors", "3,514.3 B", "30.52 MiB", "442.35 MiB", "3517.32 MiB",
-       "3.07 MiB", "fits: the weights stay in memory, and 99.35 GiB of cache hold 28 sequences"});
+       "3.07 MiB", "fits: the weights stay in memory, and 99.35 GiB of cache hold 28 sequences",
+       "256.00 GiB   memory.max of /x", "3 threads: because"});
 }
 
 TEST(InspectReport, TellsAModelWithWeights) {
   const InspectReport report =
-      inspect_model(kSource / "models/nano", {.verify = true, .machine = {.total_bytes = kGiB}});
+      inspect_model(kSource / "models/nano", {.verify = true, .memory = {{.limit_bytes = kGiB}}});
   expect_lines(inspect_text(report),
                {"A DeepSeek V4 model: 7.14 million", "1 shard, all tensors present", "is a number",
                 "9,546,152", "(past the model's context)"});
@@ -63,7 +65,15 @@ TEST(InspectReport, ItsJsonHoldsTheExactFigures) {
   EXPECT_EQ(json["kv_cache"]["at"][2]["tokens"], 1'048'576);
   EXPECT_EQ(json["kv_cache"]["at"][2]["bytes"], 3'688'172'544);
   EXPECT_EQ(json["memory_plan"]["fit"], "fits");
+  EXPECT_EQ(json["memory_plan"]["limited_by"], "memory.max of /x");
+  EXPECT_EQ(json["threads"], "3 threads: because");
   EXPECT_EQ(json["drafter"]["kind"], "mtp");
+}
+
+TEST(InspectReport, SaysThatTooLittleIsTooLittle) {
+  const InspectReport report = inspect_released("flash", kGiB / 16);
+  expect_lines(inspect_text(report), {"does not start: 64 MiB: memory.max of /x is too little; "});
+  EXPECT_EQ(nlohmann::json::parse(inspect_json(report))["memory_plan"]["fit"], "too_small");
 }
 
 TEST(InspectReport, NeedsWeightsToVerify) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "base/machine.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/config.h"
 
@@ -35,19 +37,26 @@ int64_t mtp_window_bytes(const ModelConfig& config);
 // kv_bytes() and the two above: what one sequence really takes.
 int64_t sequence_bytes(const ModelConfig& config, int64_t tokens);
 
-struct MachineMemory {
-  int64_t total_bytes = 0;  // of the machine, or the container's limit where that is smaller
-};
-MachineMemory machine_memory();
+// What the program needs of its own beside weights and cache: the scratch memory of a step of
+// `rows` tokens, and what requests, tokenizer, prefix index and the program's own pages take. A
+// little more than was measured: pico with eight requests of 20,000 tokens took 39 MiB, and is
+// granted 58.
+int64_t working_memory_bytes(const ModelConfig& config, int64_t rows);
+
+// At most what the int8 form of the FP8 weights takes beside them (model/int8_weights.h).
+int64_t int8_weight_bytes(const CatalogueTotals& totals);
 
 enum class Fit {
   kFits,      // weights and a useful cache
   kNoCache,   // the weights alone; less than one sequence of 8,192 tokens (or the model's limit)
   kFromDisk,  // some weights are read from disk again and again
+  kTooSmall,  // it does not start: not even scratch memory and a short sequence, or no room to map
 };
 
+// By the bound that leaves least for the cache.
 struct MemoryPlan {
-  int64_t machine_bytes = 0;
+  MemoryBound bound = {};
+  int64_t machine_bytes = 0;  // of the bound
   int64_t reserve_bytes = 0;  // for the system, the program and its scratch memory
   int64_t weight_bytes = 0;   // mapped from files, held in the page cache
   int64_t cache_bytes = 0;    // what is left for the KV cache
@@ -56,7 +65,8 @@ struct MemoryPlan {
   int64_t disk_bytes_per_token = 0;
   Fit fit = Fit::kFits;
 };
+// Whatever else uses memory at present is not looked at. `bounds`: as memory_bounds() has them.
 MemoryPlan plan_memory(const ModelConfig& config, const CatalogueTotals& totals,
-                       const MachineMemory& machine);
+                       const std::vector<MemoryBound>& bounds);
 
 }  // namespace hadal

@@ -73,6 +73,11 @@ BenchProgress shown_on(Progress& progress) {
   return [&](size_t done, size_t total) { progress.update(done, total); };
 }
 
+// Whoever reads a figure wants to know why it was measured with so many threads.
+void write_report(const ParsedLine& line, const std::string& json, const std::string& text) {
+  write_out(line.flag("json") ? json : text + "\n" + describe_thread_count(line) + "\n");
+}
+
 int bench_kernels_command(const ParsedLine& line) {
   Progress progress("measuring", "figures", std::chrono::milliseconds(0));
   KernelBenchOptions options;
@@ -84,7 +89,7 @@ int bench_kernels_command(const ParsedLine& line) {
   options.progress = shown_on(progress);
   const KernelReport report = bench_kernels(options);
   progress.finish();
-  write_out(line.flag("json") ? kernel_report_json(report) : kernel_report_text(report));
+  write_report(line, kernel_report_json(report), kernel_report_text(report));
   return 0;
 }
 
@@ -102,7 +107,7 @@ int bench_model_command(const ParsedLine& line, BenchKind kind) {
   ModelReport report = bench_model(directory.path(), line.text("difference").value_or(""), options);
   report.figures.model = directory.name();
   progress.finish();
-  write_out(line.flag("json") ? model_report_json(report) : model_report_text(report));
+  write_report(line, model_report_json(report), model_report_text(report));
   return 0;
 }
 
@@ -160,7 +165,7 @@ int bench_engine_command(const ParsedLine& line) {
   EngineReport report = bench_engine(directory.path(), options);
   report.model = directory.name();
   stage.show("");
-  write_out(line.flag("json") ? engine_report_json(report) : engine_report_text(report));
+  write_report(line, engine_report_json(report), engine_report_text(report));
   return report.soak && !report.soak->sound() ? 1 : 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <fmt/format.h>
 #include <memory>
 
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 #include "base/downloads.h"
 #include "base/error.h"
 #include "base/input_file.h"
+#include "base/machine.h"
+#include "base/topology.h"
 #include "checkpoint/model_directory.h"
 #include "cli/terminal.h"
 #include "text/python_json.h"
@@ -44,6 +47,20 @@ void show_notes(const Checkpoint& checkpoint) {
 
 int thread_count(const ParsedLine& line) {
   return static_cast<int>(line.integer("threads").value_or(available_processors()));
+}
+
+std::string describe_thread_count(const ParsedLine& line) {
+  const CpuLimits& limits = cpu_limits();
+  if (!line.integer("threads")) return describe_threads(system_topology(), limits);
+  const int threads = thread_count(line);
+  std::string text = fmt::format("{} thread{}: --threads", threads, threads == 1 ? "" : "s");
+  if (limits.quota > 0 && threads > limits.quota) {
+    text += fmt::format("; more than the CPU quota of {:.3g} ({}), so that they stand still often",
+                        limits.quota, limits.quota_name);
+  } else if (threads > system_topology().cpus()) {
+    text += fmt::format("; more than the {} processors that may be used", system_topology().cpus());
+  }
+  return text;
 }
 
 namespace {

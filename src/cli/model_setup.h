@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "base/thread_pool.h"
 #include "checkpoint/checkpoint.h"
@@ -23,8 +24,12 @@ Tokenizer load_tokenizer(const std::filesystem::path& model_directory);
 // Prints what a person who starts the model should know (Checkpoint::notes()) on standard error.
 void show_notes(const Checkpoint& checkpoint);
 
-// --threads, or one for each processor.
+// --threads, or as many as are worthwhile on this machine within the limits of this process.
 int thread_count(const ParsedLine& line);
+
+// The same with what decided it, for the start of a program: "2 threads: one for each physical
+// core". Warns of more threads than the CPU quota has processors for.
+std::string describe_thread_count(const ParsedLine& line);
 
 // --isa, --activations and --repack-cache, with progress and notices on standard error.
 ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory);

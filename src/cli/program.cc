@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <new>
+#include <system_error>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/help_text.h"
@@ -79,8 +81,21 @@ int run_program(std::span<const std::string> words) {
   } catch (const InvariantError& error) {
     write_err(fmt::format("hadal: error: internal fault: {}; please report it\n", error.what()));
   } catch (const std::bad_alloc&) {
-    write_err("hadal: error: memory: there is not enough; use a smaller model or context\n");
+    write_err("hadal: error: memory: there is not enough" + memory_limit_note() +
+              "; use a smaller model or context, or raise the limit\n");
     return kUserError;
+  } catch (const std::system_error& error) {
+    // What starting a thread throws.
+    if (error.code() == std::errc::resource_unavailable_try_again ||
+        error.code() == std::errc::not_enough_memory) {
+      write_err(
+          fmt::format("hadal: error: threads: the system refuses another one{}; raise the limit "
+                      "of threads or memory (ulimit -u, -d and -v, TasksMax= of a service)\n",
+                      memory_limit_note()));
+      return kUserError;
+    }
+    write_err(fmt::format("hadal: error: internal fault: {}; please report it\n",
+                          printable(error.what(), 1024)));
   } catch (const std::exception& error) {
     write_err(fmt::format("hadal: error: internal fault: {}; please report it\n",
                           printable(error.what(), 1024)));

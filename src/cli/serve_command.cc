@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/machine.h"
 #include "cli/background_errors.h"
 #include "cli/model_setup.h"
 #include "cli/status_line.h"
@@ -97,6 +98,12 @@ std::vector<std::string> model_names(const std::string& list) {
   return names;
 }
 
+// Beside them there are files: standard streams, the disk tier, the log, what libraries open.
+int64_t connections_within_limits() {
+  constexpr int64_t kOtherFiles = 32;
+  return std::max<int64_t>(1, open_files_limit() - kOtherFiles);
+}
+
 }  // namespace
 
 int serve_command(const ParsedLine& line) {
@@ -112,6 +119,7 @@ int serve_command(const ParsedLine& line) {
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
   Engine engine(checkpoint, engine_options(line, directory, log));
+  log->info(describe_thread_count(line));
   log->info(engine.describe_cache());
 
   options.host = line.required_text("host");
@@ -128,6 +136,10 @@ int serve_command(const ParsedLine& line) {
   };
   options.shutdown_timeout = std::chrono::seconds(line.integer("shutdown-timeout").value());
   options.max_body_bytes = line.size("max-body").value_or(default_max_body(engine.max_context()));
+  if (const int64_t most = connections_within_limits(); most < options.max_connections) {
+    options.max_connections = static_cast<int>(most);
+    log->info("{} connections at once: ulimit -n is {}", most, open_files_limit());
+  }
   options.on_request = [&](const RequestLog& request) { log_request(*log, request); };
   Server server(engine, tokenizer, options);
   // Until here a signal ends the program at once: nobody has been promised an answer.

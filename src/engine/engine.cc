@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/machine.h"
 #include "base/thread_pool.h"
 #include "base/topology.h"
 #include "cache/block_pool.h"
 #include "cache/cache_file.h"
 #include "checkpoint/catalogue.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/memory_plan.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_computer.h"
@@ -59,15 +61,29 @@ int wanted_context(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context == 0 ? limit : std::min(limit, options.max_context);
 }
 
-KvMemoryPlan plan_cache(const EngineOptions& options, const Model& model) {
+// Before the model is bound: whether there is room for it shows before its weights are made ready.
+KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config) {
   // Beside what runs, as much for prefixes of requests to come.
   constexpr int64_t kShare = 2;
-  const CacheLayout& layout = model.cache_layout();
-  const int64_t longest = blocks_for_sequence(layout, wanted_context(options, model.config()));
+  // The engine's own thread, and those of a server around it.
+  constexpr int64_t kThreadsToCome = 6;
+  const CacheLayout layout =
+      make_cache_layout(config, options.model.page_tokens, options.model.rope_storage);
+  const CatalogueTotals totals = catalogue_totals(config);
+  const int64_t int8_bytes =
+      options.model.activations == ActivationPolicy::kInt8 ? int8_weight_bytes(totals) : int64_t{0};
+  const bool int8_in_memory =
+      int8_bytes < static_cast<int64_t>(options.model.int8_weights.least_file_bytes);
+  const int64_t rows = int64_t{options.prefill_chunk} + options.max_running;
+  const int64_t longest = blocks_for_sequence(layout, wanted_context(options, config));
   return plan_kv_memory({.layout = layout,
                          .requested_bytes = options.kv_memory,
-                         .available_bytes = available_memory(),
-                         .weight_bytes = catalogue_totals(model.config()).bytes,
+                         .bounds = memory_bounds(),
+                         .weight_bytes = totals.bytes,
+                         .private_bytes = working_memory_bytes(config, rows) +
+                                          (int8_in_memory ? int8_bytes : int64_t{0}),
+                         .unmapped_bytes = int8_in_memory ? int64_t{0} : int8_bytes,
+                         .stack_bytes = kThreadsToCome * thread_stack_bytes(),
                          .useful_blocks = kShare * longest * options.max_running});
 }
 
@@ -172,8 +188,8 @@ struct Engine::Impl {
 
   const EngineOptions options;
   ThreadPool threads;
-  Model model;
   const KvMemoryPlan cache_plan;
+  Model model;
   SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
@@ -197,8 +213,8 @@ struct Engine::Impl {
 Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
     : options(checked(engine_options)),
       threads(options.threads == 0 ? available_processors() : options.threads),
+      cache_plan(plan_cache(options, checkpoint.config())),
       model(checkpoint, threads, options.model),
-      cache_plan(plan_cache(options, model)),
       memory(model.cache_layout(),
              memory_options(options, checkpoint, model.cache_layout(), cache_plan.blocks)),
       scheduler(memory, {.max_running = options.max_running,
