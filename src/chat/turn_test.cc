@@ -167,7 +167,9 @@ TEST_F(ChatTest, AListenerThatThrowsEndsTheRequest) {
 }
 
 TEST(ChatToolTest, CallsTools) {
-  AnswerReader reader(tokenizer(), ThinkingMode::kChat, {"get"});
+  ChatTurn turn;
+  turn.stop = {"get"};
+  AnswerReader reader(tokenizer(), turn);
   const std::string text =
       "Looking.\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"get_weather\">\n"
       "<｜DSML｜parameter name=\"city\" string=\"true\">Lisbon</｜DSML｜parameter>\n"
@@ -176,13 +178,54 @@ TEST(ChatToolTest, CallsTools) {
   for (const int32_t token : tokenizer().encode(text)) {
     for (const CompletionEvent& event : reader.push(token)) answer.add(event);
   }
-  for (const CompletionEvent& event : reader.finish()) answer.add(event);
+  for (const CompletionEvent& event : reader.finish(false)) answer.add(event);
   EXPECT_EQ(answer.content, "Looking.");
   ASSERT_EQ(answer.tool_calls.size(), 1U);
   EXPECT_EQ(answer.tool_calls[0].name, "get_weather");
   EXPECT_EQ(parse_json(answer.tool_calls[0].arguments, "arguments"),
             nlohmann::ordered_json({{"city", "Lisbon"}}));
   EXPECT_EQ(reader.tool_calls(), 1);
+}
+
+// What the tokens of `ids` come to.
+ChatAnswer read_tokens(const std::vector<int32_t>& ids, const ChatTurn& turn) {
+  AnswerReader reader(tokenizer(), turn);
+  ChatAnswer answer;
+  for (const int32_t id : ids) {
+    for (const CompletionEvent& event : reader.push(id)) answer.add(event);
+  }
+  for (const CompletionEvent& event : reader.finish(false)) answer.add(event);
+  return answer;
+}
+
+TEST(AnswerReaderTest, LeavesControlTokensOut) {
+  const auto ids =
+      tokenizer().encode("x<｜User｜>y<｜Assistant｜>z</think><｜begin▁of▁sentence｜>w");
+  EXPECT_EQ(read_tokens(ids, {}).content, "xyzw");
+  ChatTurn shown;
+  shown.show_special_tokens = true;
+  EXPECT_EQ(read_tokens(ids, shown).content,
+            "x<｜User｜>y<｜Assistant｜>z</think><｜begin▁of▁sentence｜>w");
+  // Written out in ordinary tokens they are words.
+  EXPECT_EQ(read_tokens(tokenizer().encode_ordinary("say </think> or <｜User｜>"), {}).content,
+            "say </think> or <｜User｜>");
+  ChatTurn thinking;
+  thinking.thinking_mode = ThinkingMode::kThinking;
+  const ChatAnswer answer =
+      read_tokens(tokenizer().encode("a<｜User｜>b</think>c</think>d<think>e"), thinking);
+  EXPECT_EQ(answer.reasoning, "ab");
+  EXPECT_EQ(answer.content, "cde");
+}
+
+TEST(AnswerReaderTest, KeepsThinkingTagsInTheValuesOfParameters) {
+  const ChatAnswer answer = read_tokens(
+      tokenizer().encode(
+          "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"write\">\n<｜DSML｜parameter "
+          "name=\"text\" string=\"true\"><think>so</think><｜User｜></｜DSML｜parameter>\n"
+          "</｜DSML｜invoke>\n</｜DSML｜tool_calls>"),
+      {});
+  ASSERT_EQ(answer.tool_calls.size(), 1U);
+  EXPECT_EQ(answer.tool_calls[0].arguments, "{\"text\": \"<think>so</think>\"}");
 }
 
 }  // namespace

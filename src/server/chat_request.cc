@@ -234,6 +234,7 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
 
   const ThinkingRequest thinking = read_thinking(fields, unknown);
   request.hides_reasoning = thinking.hides_reasoning;
+  request.turn.show_special_tokens = !fields.boolean("skip_special_tokens").value_or(true);
   request.one_call = !fields.boolean("parallel_tool_calls").value_or(true);
   Conversation conversation = read_conversation(json, thinking.options, unknown);
   request.legacy_functions = conversation.legacy_functions;

@@ -423,9 +423,8 @@ TEST(ChatRequestTest, ThinkingOfNeighbours) {
 TEST(ChatRequestTest, WhatCannotBeDoneIsRefusedAndItsAbsenceIsNot) {
   for (const char* fields :
        {R"("echo": true)", R"("best_of": 2)", R"("use_beam_search": true)",
-        R"("skip_special_tokens": false)", R"("include_stop_str_in_output": true)",
-        R"("guided_json": {"type": "object"})", R"("bad_words": ["x"])",
-        R"("modalities": ["text", "audio"])", R"("audio": {"voice": "a"})",
+        R"("include_stop_str_in_output": true)", R"("guided_json": {"type": "object"})",
+        R"("bad_words": ["x"])", R"("modalities": ["text", "audio"])", R"("audio": {"voice": "a"})",
         R"("web_search_options": {})", R"("verbosity": "low")", R"("prompt_logprobs": 0)",
         R"("truncate_prompt_tokens": 5)", R"("return_token_ids": true)", R"("length_penalty": 0.5)",
         R"("chat_template": "x")", R"("documents": [{}])",
@@ -442,6 +441,8 @@ TEST(ChatRequestTest, WhatCannotBeDoneIsRefusedAndItsAbsenceIsNot) {
          "response_format": {"type": "text"}, "prediction": {"type": "content", "content": "x"})");
   EXPECT_EQ(harmless.unknown_fields, std::vector<std::string>{});
   EXPECT_FALSE(harmless.one_call);
+  EXPECT_FALSE(harmless.turn.show_special_tokens);
+  EXPECT_TRUE(read_with(R"("skip_special_tokens": false)").turn.show_special_tokens);
   EXPECT_TRUE(read_with(R"("parallel_tool_calls": false)").one_call);
 }
 

@@ -25,7 +25,7 @@ constexpr std::string_view kUseTools = "describe the form in a message, or as a 
 constexpr std::string_view kUseBias = "use logit_bias";
 constexpr std::string_view kUseSampling = "use temperature, top_p and min_p";
 
-constexpr std::array<UnsupportedField, 39> kUnsupported = {{
+constexpr std::array<UnsupportedField, 38> kUnsupported = {{
     {"allowed_token_ids", "[]", kUseBias},
     {"audio", "[]", "the model writes text only"},
     {"bad_words", "[[]]", kUseBias},
@@ -50,7 +50,6 @@ constexpr std::array<UnsupportedField, 39> kUnsupported = {{
     {"regex", "[\"\"]", kUseTools},
     {"return_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
     {"return_tokens_as_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
-    {"skip_special_tokens", "[true]", ""},
     {"structural_tag", "[]", kUseTools},
     {"structured_outputs", "[{}]", kUseTools},
     {"thinking_budget", "[]", "use reasoning_effort"},
@@ -68,14 +67,14 @@ constexpr std::array<UnsupportedField, 39> kUnsupported = {{
 }};
 
 // What it does, and what changes nothing here: nothing is stored, billed or run elsewhere.
-constexpr std::array<std::string_view, 52> kKnown = {
-    "messages", "model", "max_tokens", "max_completion_tokens", "min_tokens", "ignore_eos",
-    "temperature", "top_k", "top_p", "min_p", "seed", "repetition_penalty", "presence_penalty",
-    "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "stop_token_ids", "priority",
-    "timeout", "cache_salt", "stop", "stream", "stream_options", "thinking", "enable_thinking",
-    "reasoning", "include_reasoning", "reasoning_effort", "chat_template_kwargs", "tools",
-    "tool_choice", "parallel_tool_calls", "functions", "function_call", "continue_final_message",
-    "add_generation_prompt", "n", "response_format",
+constexpr std::array<std::string_view, 53> kKnown = {
+    "messages", "skip_special_tokens", "model", "max_tokens", "max_completion_tokens", "min_tokens",
+    "ignore_eos", "temperature", "top_k", "top_p", "min_p", "seed", "repetition_penalty",
+    "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
+    "stop_token_ids", "priority", "timeout", "cache_salt", "stop", "stream", "stream_options",
+    "thinking", "enable_thinking", "reasoning", "include_reasoning", "reasoning_effort",
+    "chat_template_kwargs", "tools", "tool_choice", "parallel_tool_calls", "functions",
+    "function_call", "continue_final_message", "add_generation_prompt", "n", "response_format",
     // without effect
     "user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
     "prompt_cache_retention", "prediction", "request_id", "spaces_between_special_tokens",

@@ -101,7 +101,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool idle_ = false;                              // between requests
   bool reading_ = false;                           // a request that is not whole
   bool refused_ = false;                           // the request that is being read
-  std::shared_ptr<Answer> answer_;                 // of the present request
   HttpRequest request_;                            // the present one, as far as it is read
   RequestHead head_;
   std::shared_ptr<Answer> answer_;  // of the present request

@@ -16,9 +16,8 @@ namespace {
 
 class IdleExchange final : public Exchange {
  public:
-  explicit IdleExchange(std::string body) : request_{.method = "POST", .path = "/", .headers = {}} {
-    request_.body = std::move(body);
-  }
+  explicit IdleExchange(std::string body)
+      : request_{.method = "POST", .path = "/", .headers = {}, .body = std::move(body)} {}
   const HttpRequest& request() const override { return request_; }
   void respond(HttpResponse) override {}
   void begin_stream(HttpResponse) override {}
