@@ -179,7 +179,7 @@ TEST(ChatRequestTest, RefusalsNameTheField) {
       {R"("temperature": "hot")", "temperature"},
       {R"("temperature": -1)", "temperature"},
       {R"("temperature": 1e400)", "temperature"},
-      {R"("top_p": 0)", "top_p"},
+      {R"("top_p": -0.1)", "top_p"},
       {R"("top_k": 1.5)", "top_k"},
       {R"("min_p": 2)", "min_p"},
       {R"("seed": 1.5)", "seed"},
