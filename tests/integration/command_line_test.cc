@@ -188,10 +188,10 @@ TEST(CommandLineUseTest, ValuesThatAreNone) {
       {.words = {"run", "--think", "HIGH", "-p", "x"}, .status = 2, .err = {"--think: ", "high"}},
       {.words = {"run", "--think", "a\nb", "-p", "x"}, .status = 2, .err = {"--think: "}},
       {.words = {"run", "-m", ""}, .status = 2, .err = {"--model: is empty"}},
-      {.words = {"run", "-m", "/no\xff\nwhere", "-p", "x"}, .status = 2, .err = {"is not there"}},
+      {.words = {"run", "-m", "/no\xff\nwhere", "-p", "x"}, .status = 2, .err = {"does not exist"}},
       {.words = {"run", "-m", kNano + "/config.json", "-p", "x"},
        .status = 2,
-       .err = {"not a directory"}},
+       .err = {"is a file of a model"}},
       {.words = {"inspect", "--json=yes", kNano}, .status = 2, .err = {"--json: takes no value"}},
   });
 }
