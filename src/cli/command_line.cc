@@ -165,7 +165,11 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     CLI::Option* option = spec.type == OptionType::kFlag ? app.add_flag(names)
                                                          : app.add_option(names, option_values[i]);
     if (spec.type != OptionType::kFlag) {
-      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      if (spec.is_list) {
+        option->join(',');
+      } else {
+        option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      }
       // CLI11 would take the text "[a,b]" for a list and keep one part of it.
       option->allow_extra_args(false);
     }

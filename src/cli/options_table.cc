@@ -182,7 +182,8 @@ const std::vector<OptionSpec>& options() {
        .fallback_note = "the directory's name",
        .help = "What requests may call the model: one name, or several with commas between; the "
                "first is meant where a request names none",
-       .commands = static_cast<unsigned>(Command::kServe)},
+       .commands = static_cast<unsigned>(Command::kServe),
+       .is_list = true},
       {.name = "strict",
        .type = OptionType::kFlag,
        .help = "Refuse requests with fields that are not known, which otherwise are listed in the "

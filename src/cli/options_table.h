@@ -40,6 +40,8 @@ struct OptionSpec {
   double minimum = 0;
   double maximum = 0;
   std::vector<std::string_view> choices = {};  // kChoice
+  bool is_list =
+      false;  // given again it adds to the value, with a comma; otherwise the last counts
 };
 
 struct ArgumentSpec {

@@ -1,10 +1,12 @@
 // A prompt beyond the context was refused in words of our own ("prompt: has 9006 tokens, and the
 // context holds 4096 ..."). Libraries show agents the message and not the code, and agents shorten
 // the conversation only on words they know.
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <regex>
 #include <string>
+#include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
@@ -16,9 +18,8 @@ namespace {
 
 class IdleExchange final : public Exchange {
  public:
-  explicit IdleExchange(std::string body) : request_{.method = "POST", .path = "/", .headers = {}} {
-    request_.body = std::move(body);
-  }
+  explicit IdleExchange(std::string body)
+      : request_{.method = "POST", .path = "/", .headers = {}, .body = std::move(body)} {}
   const HttpRequest& request() const override { return request_; }
   void respond(HttpResponse) override {}
   void begin_stream(HttpResponse) override {}
