@@ -53,6 +53,13 @@ TEST(CommandLineTest, TakesValuesInEveryForm) {
   EXPECT_EQ(line.text("model"), "dir");
 }
 
+TEST(CommandLineTest, AnOptionGivenTwiceAddsUpOnlyWhereItIsAList) {
+  EXPECT_EQ(parse({"serve", "--name", "a"}).text("name"), "a");
+  EXPECT_EQ(parse({"serve", "--name", "a,b", "--name=c/d"}).text("name"), "a,b,c/d");
+  EXPECT_EQ(parse({"serve", "--name", "a b", "--name", "[x,y]"}).text("name"), "a b,[x,y]");
+  EXPECT_EQ(parse({"serve", "--host", "::1", "--host", "localhost"}).text("host"), "localhost");
+}
+
 TEST(CommandLineTest, FallbacksComeFromTheTable) {
   const ParsedLine line = parse({"serve"});
   EXPECT_EQ(line.integer("port"), 8000);

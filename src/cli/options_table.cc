@@ -198,11 +198,11 @@ const std::vector<OptionSpec>& options() {
        .minimum = 1024},
 
       {.name = "name",
-       .type = OptionType::kName,
-       .value_name = "NAMES",
+       .type = OptionType::kList,
+       .value_name = "NAME[,NAME...]",
        .fallback_note = "the directory's name",
-       .help = "What requests may call the model: one name, or several with commas between; the "
-               "first is meant where a request names none",
+       .help = "What requests may call the model: one name, or several; the first is meant "
+               "where a request names none. Can be repeated",
        .commands = static_cast<unsigned>(Command::kServe)},
       {.name = "strict",
        .type = OptionType::kFlag,

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <optional>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -79,23 +78,16 @@ EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& direc
   return options;
 }
 
-// The names in a list with commas between.
-std::vector<std::string> model_names(const std::string& list) {
+void check_model_names(const std::vector<std::string>& names) {
   constexpr size_t kLongestName = 256;
-  std::vector<std::string> names;
-  for (size_t begin = 0; begin <= list.size();) {
-    const size_t end = std::min(list.find(',', begin), list.size());
-    const std::string name = list.substr(begin, end - begin);
+  for (const std::string& name : names) {
     if (name.find_first_not_of(' ') == std::string::npos || printable(name, kLongestName) != name) {
       throw Error({.code = ErrorCode::kInvalidArgument,
                    .where = "--name",
                    .what = "\"" + printable(name, kLongestName) + "\" cannot be a model's name",
                    .remedy = "give names of 1 to 256 printable bytes with commas between them"});
     }
-    names.push_back(name);
-    begin = end + 1;
   }
-  return names;
 }
 
 // Beside them there are files: standard streams, the disk tier, the log, what libraries open.
@@ -111,7 +103,9 @@ int serve_command(const ParsedLine& line) {
   const BackgroundErrors errors;
   ServerOptions options;
   options.allowed_hosts = line.list("allowed-host");
-  const HostGuard checked(options.allowed_hosts);  // before minutes go into loading a model
+  // What is wrong here is told before minutes go into loading a model.
+  const HostGuard checked(options.allowed_hosts);
+  check_model_names(line.list("name"));
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = load_tokenizer(directory.path());
@@ -125,8 +119,7 @@ int serve_command(const ParsedLine& line) {
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
   options.model_name = directory.name();
-  if (const std::optional<std::string> list = line.text("name")) {
-    const std::vector<std::string> names = model_names(*list);
+  if (const std::vector<std::string> names = line.list("name"); !names.empty()) {
     options.model_name = names.front();
     options.other_names.assign(names.begin() + 1, names.end());
   }

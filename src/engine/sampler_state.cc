@@ -117,9 +117,8 @@ void SamplerState::apply_bans(std::span<float> logits) const {
   if (bans_early()) ban(bans_.early);
   if (before.empty() || constraint_ == nullptr || allows_any(logits)) return;
   // Backwards: the first entry of a token that is banned twice has its logit.
-  for (auto entry = before.rbegin(); entry != before.rend(); ++entry) {
-    logits[entry->first] = entry->second;
-  }
+  std::reverse(before.begin(), before.end());
+  for (const auto& [place, logit] : before) logits[place] = logit;
 }
 
 void SamplerState::apply_forced(std::span<float> logits) const {

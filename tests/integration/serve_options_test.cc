@@ -90,7 +90,7 @@ bool holds(const std::string& text, const std::string& part) {
 constexpr char kHello[] = R"("max_tokens":1,"messages":[{"role":"user","content":"hi"}])";
 
 TEST(ServeOptionsTest, SeveralNamesAndRequestsInTheLog) {
-  RunningServer server({"--name", "house,deepseek-ai/DeepSeek-V4"});
+  RunningServer server({"--name", "house", "--name", "deepseek-ai/DeepSeek-V4"});
   const std::string models = server.get("/v1/models");
   EXPECT_TRUE(holds(models, "\"house\"") && holds(models, "\"deepseek-ai/DeepSeek-V4\"")) << models;
   const std::string body = "{" + std::string(kHello);

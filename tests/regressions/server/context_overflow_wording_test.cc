@@ -1,10 +1,12 @@
 // A prompt beyond the context was refused in words of our own ("prompt: has 9006 tokens, and the
 // context holds 4096 ..."). Libraries show agents the message and not the code, and agents shorten
 // the conversation only on words they know.
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <regex>
 #include <string>
+#include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "engine/engine.h"
