@@ -42,6 +42,20 @@ TEST(Utf8Test, AcceptsAndRejectsByTheStandard) {
   EXPECT_FALSE(is_valid_utf8("\xE6\x97"));          // truncated
 }
 
+TEST(Utf8Test, DecodesWhatItEncodes) {
+  std::u32string code_points = U"left over";
+  for (char32_t c = 0; c <= 0x10FFFF; c += c == 0xD7FF ? 0x801 : 1) {
+    const std::string text = utf8_encode(c);
+    ASSERT_EQ(utf8_sequence_length(text), text.size()) << static_cast<uint32_t>(c);
+    utf8_decode(text, code_points);
+    ASSERT_EQ(code_points, std::u32string(1, c));
+  }
+  utf8_decode("aé日🐋", code_points);
+  EXPECT_EQ(code_points, U"aé日🐋");
+  utf8_decode("", code_points);
+  EXPECT_TRUE(code_points.empty());
+}
+
 TEST(Utf8Test, IncompleteTailCountsOnlyWhatCanBecomeACharacter) {
   EXPECT_EQ(utf8_incomplete_tail("ab"), 0U);
   EXPECT_EQ(utf8_incomplete_tail("a\xE6"), 1U);

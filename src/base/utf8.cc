@@ -59,6 +59,51 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+void utf8_decode(std::string_view text, std::u32string& code_points) {
+  code_points.resize(text.size());
+  size_t count = 0;
+  for (size_t i = 0; i < text.size();) {
+    const char32_t lead = byte_at(text, i);
+    const auto tail = [&](size_t k) -> char32_t { return byte_at(text, i + k) & 0x3F; };
+    if (lead < 0x80) {
+      code_points[count++] = lead;
+      i += 1;
+    } else if (lead < 0xE0) {
+      code_points[count++] = (lead & 0x1F) << 6 | tail(1);
+      i += 2;
+    } else if (lead < 0xF0) {
+      code_points[count++] = (lead & 0x0F) << 12 | tail(1) << 6 | tail(2);
+      i += 3;
+    } else {
+      code_points[count++] = (lead & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3);
+      i += 4;
+    }
+  }
+  code_points.resize(count);
+}
+
+std::string utf8_encode(char32_t code_point) {
+  std::string text;
+  const auto put = [&](char32_t byte) { text += static_cast<char>(byte); };
+  const auto put_tail = [&](int shift) { put(0x80 | (code_point >> shift & 0x3F)); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xC0 | code_point >> 6);
+    put_tail(0);
+  } else if (code_point < 0x10000) {
+    put(0xE0 | code_point >> 12);
+    put_tail(6);
+    put_tail(0);
+  } else {
+    put(0xF0 | code_point >> 18);
+    put_tail(12);
+    put_tail(6);
+    put_tail(0);
+  }
+  return text;
+}
+
 size_t utf8_incomplete_tail(std::string_view text) {
   for (size_t n = 1; n <= std::min<size_t>(3, text.size()); ++n) {
     const std::string_view tail = text.substr(text.size() - n);

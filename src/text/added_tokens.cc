@@ -1,22 +1,24 @@
 #include "text/added_tokens.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/utf8.h"
+#include "text/unicode_properties.h"
 
 namespace hadal {
 namespace {
 
-// \w and \s as the library's regex crate has them; single characters, so PCRE2 serves.
-struct CharacterClasses {
-  Regex word{R"([\p{L}\p{M}\p{Nd}\p{Pc}\x{200c}\x{200d}])", "added tokens"};
-  Regex space{R"(\s)", "added tokens"};
+// \w and \s as the library's regex crate has them.
+struct Properties {
+  CodePointSet word = set_union(known_unicode_property("word"), CodePointSet({{0x200C, 0x200D}}));
+  CodePointSet space = known_unicode_property("space");
 };
 
-const CharacterClasses& classes() {
-  static const CharacterClasses kClasses;
-  return kClasses;
+const Properties& properties() {
+  static const Properties kProperties;
+  return kProperties;
 }
 
 size_t character_before(std::string_view text, size_t position) {
@@ -25,21 +27,24 @@ size_t character_before(std::string_view text, size_t position) {
   return position;
 }
 
-bool is_one(const Regex& regex, std::string_view character, Regex::Scratch& scratch) {
-  return regex.find(character, 0, scratch).has_value();
+// `character` is the UTF-8 of one.
+bool is_one(const CodePointSet& set, std::string_view character) {
+  std::u32string code_point;
+  utf8_decode(character, code_point);
+  return set.contains(code_point.front());
 }
 
 std::string_view character_at(std::string_view text, size_t position) {
   return text.substr(position, utf8_sequence_length(text.substr(position)));
 }
 
-bool touches_word(std::string_view text, const TextRange& range, Regex::Scratch& scratch) {
-  const Regex& word = classes().word;
+bool touches_word(std::string_view text, const TextRange& range) {
+  const CodePointSet& word = properties().word;
   if (range.begin > 0) {
     const size_t before = character_before(text, range.begin);
-    if (is_one(word, text.substr(before, range.begin - before), scratch)) return true;
+    if (is_one(word, text.substr(before, range.begin - before))) return true;
   }
-  return range.end < text.size() && is_one(word, character_at(text, range.end), scratch);
+  return range.end < text.size() && is_one(word, character_at(text, range.end));
 }
 
 }  // namespace
@@ -91,10 +96,6 @@ void AddedTokenFinder::find_pass(std::string_view text, std::span<const TextRang
   const std::vector<AddedTokenMatch> earlier = std::exchange(matches, {});
   size_t next_earlier = 0;
   size_t done = 0;  // the end of the last match, which lstrip must not cross
-  std::optional<Regex::Scratch> scratch;
-  const auto scratch_memory = [&]() -> Regex::Scratch& {
-    return scratch ? *scratch : scratch.emplace();
-  };
   const auto keep_earlier_until = [&](size_t position) {
     while (next_earlier < earlier.size() && earlier[next_earlier].range.begin <= position) {
       matches.push_back(earlier[next_earlier]);
@@ -113,7 +114,7 @@ void AddedTokenFinder::find_pass(std::string_view text, std::span<const TextRang
                                : zone.end;
       const AddedToken* token = longest_at(text, i, limit, normalized);
       TextRange range{i, i + (token != nullptr ? token->content.size() : 1)};
-      if (token == nullptr || (token->single_word && touches_word(text, range, scratch_memory()))) {
+      if (token == nullptr || (token->single_word && touches_word(text, range))) {
         i = range.end;
         continue;
       }
@@ -121,7 +122,7 @@ void AddedTokenFinder::find_pass(std::string_view text, std::span<const TextRang
         while (range.begin > done) {
           const size_t before = character_before(text, range.begin);
           const std::string_view character = text.substr(before, range.begin - before);
-          if (!is_one(classes().space, character, scratch_memory())) break;
+          if (!is_one(properties().space, character)) break;
           range.begin = before;
         }
       }
@@ -130,7 +131,7 @@ void AddedTokenFinder::find_pass(std::string_view text, std::span<const TextRang
             next_earlier < earlier.size() ? earlier[next_earlier].range.begin : text.size();
         while (range.end < end) {
           const std::string_view character = character_at(text, range.end);
-          if (!is_one(classes().space, character, scratch_memory())) break;
+          if (!is_one(properties().space, character)) break;
           range.end += character.size();
         }
       }

@@ -1,26 +1,23 @@
 #include "text/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <cctype>
 #include <cstdint>
 #include <pcre2.h>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/error.h"
+#include "text/character_classes.h"
+#include "text/regex_syntax.h"
 
 namespace hadal {
 namespace {
 
-constexpr size_t kMaxPatternBytes = 64 * 1024;
 // Steps of one search. The released patterns need about one per byte of a run of white space.
 constexpr uint32_t kMatchLimit = 50'000'000;
 constexpr size_t kJitStackStart = 32 * 1024;
 constexpr size_t kJitStackMax = 16 * 1024 * 1024;
-
-// The Unicode property White_Space, as the inside of a character class.
-constexpr std::string_view kWhiteSpace =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 
 std::string pcre2_message(int code) {
   PCRE2_UCHAR buffer[256];
@@ -28,51 +25,38 @@ std::string pcre2_message(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
-bool is_hex4(std::string_view text) {
-  if (text.size() < 4) return false;
-  for (const char c : text.substr(0, 4)) {
-    if (std::isxdigit(static_cast<unsigned char>(c)) == 0) return false;
+std::string hex_escape(uint8_t byte) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  return {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+}
+
+// One byte of these.
+std::string byte_class(const std::vector<uint8_t>& bytes) {
+  if (bytes.size() == 1) return hex_escape(bytes.front());
+  if (bytes.empty()) return "[^\\x00-\\xff]";
+  std::string result = "[";
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    size_t last = i;
+    while (last + 1 < bytes.size() && bytes[last + 1] == bytes[last] + 1) ++last;
+    result += hex_escape(bytes[i]);
+    if (last > i) result += "-" + hex_escape(bytes[last]);
+    i = last;
   }
-  return true;
+  return result + "]";
+}
+
+std::string pattern_of_bytes(const ParsedRegex& parsed, const CharacterClasses& classes) {
+  std::string result;
+  for (const RegexElement& element : parsed.elements) {
+    result += element.set ? byte_class(classes.members(*element.set)) : element.syntax;
+  }
+  return result;
 }
 
 }  // namespace
 
-std::string to_pcre2_pattern(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c != '\\' || i + 1 == pattern.size()) {
-      if (c == '[' && !in_class) {
-        in_class = true;
-        out += c;
-        // A ']' in the first place of a class stands for itself.
-        if (pattern.substr(i + 1, 1) == "^") out += pattern[++i];
-        if (pattern.substr(i + 1, 1) == "]") out += pattern[++i];
-        continue;
-      }
-      if (c == ']') in_class = false;
-      out += c;
-      continue;
-    }
-    const char escaped = pattern[++i];
-    if (escaped == 's') {
-      out += in_class ? std::string(kWhiteSpace) : "[" + std::string(kWhiteSpace) + "]";
-    } else if (escaped == 'S' && !in_class) {
-      out += "[^" + std::string(kWhiteSpace) + "]";
-    } else if (escaped == 'u' && is_hex4(pattern.substr(i + 1))) {
-      out += "\\x{" + std::string(pattern.substr(i + 1, 4)) + "}";
-      i += 4;
-    } else {
-      out += c;
-      out += escaped;
-    }
-  }
-  return out;
-}
-
 struct Regex::Code {
+  std::optional<CharacterClasses> classes;
   pcre2_code* compiled = nullptr;
   ~Code() { pcre2_code_free(compiled); }
 };
@@ -103,20 +87,15 @@ Regex::Scratch::Scratch() : memory_(std::make_unique<Memory>()) {
 Regex::Scratch::~Scratch() = default;
 
 Regex::Regex(std::string_view pattern, const std::string& where) : code_(std::make_unique<Code>()) {
-  const auto refuse = [&](const std::string& why) {
-    throw Error({.code = ErrorCode::kInvalidFile,
-                 .where = where,
-                 .what = "the pattern \"" + printable(pattern, 80) + "\" cannot be used: " + why,
-                 .remedy = "use the tokenizer.json that was released with the model"});
-  };
-  if (pattern.size() > kMaxPatternBytes) refuse("it is longer than 64 KiB");
-  const std::string translated = to_pcre2_pattern(pattern);
+  const ParsedRegex parsed = parse_regex(pattern, where);
+  code_->classes = CharacterClasses::make(parsed.sets);
+  if (!code_->classes) refuse_regex(pattern, where, "it tells too many characters apart");
+  const std::string bytes = pattern_of_bytes(parsed, *code_->classes);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  code_->compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr);
-  if (code_->compiled == nullptr) refuse(pcre2_message(error));
+  code_->compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(bytes.data()), bytes.size(),
+                                  PCRE2_NEVER_UTF | PCRE2_NEVER_UCP, &error, &offset, nullptr);
+  if (code_->compiled == nullptr) refuse_regex(pattern, where, pcre2_message(error));
   // Failing to compile to machine code is no fault: the interpreter finds the same matches.
   pcre2_jit_compile(code_->compiled, PCRE2_JIT_COMPLETE);
 }
@@ -125,26 +104,29 @@ Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
 Regex& Regex::operator=(Regex&&) noexcept = default;
 
-std::optional<TextRange> Regex::find(std::string_view subject, size_t start,
+void Regex::classify(std::u32string_view text, std::string& classes) const {
+  code_->classes->classify(text, classes);
+}
+
+std::optional<TextRange> Regex::find(std::string_view classes, size_t start,
                                      Scratch& scratch) const {
-  HADAL_CHECK(start <= subject.size());
+  HADAL_CHECK(start <= classes.size());
   const auto search = [&](uint32_t options) {
-    return pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(subject.data()),
-                       subject.size(), start, PCRE2_NO_UTF_CHECK | options, scratch.memory_->match,
+    return pcre2_match(code_->compiled, reinterpret_cast<PCRE2_SPTR>(classes.data()),
+                       classes.size(), start, options, scratch.memory_->match,
                        scratch.memory_->context);
   };
   int status = search(0);
   // The interpreter keeps its state on the heap and has no such limit.
   if (status == PCRE2_ERROR_JIT_STACKLIMIT) status = search(PCRE2_NO_JIT);
   if (status == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(scratch.memory_->match);
-  if (status < 0 || range[0] > range[1]) {
+  if (status < 0) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "text",
-                 .what = "it cannot be split into words: " +
-                         (status < 0 ? pcre2_message(status) : std::string("\\K moved backwards")),
+                 .what = "it cannot be split into words: " + pcre2_message(status),
                  .remedy = "shorten the text or use another tokenizer.json"});
   }
+  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(scratch.memory_->match);
   return TextRange{range[0], range[1]};
 }
 

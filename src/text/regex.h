@@ -1,6 +1,8 @@
-// A compiled regular expression over UTF-8 (PCRE2 with JIT), in the dialect that tokenizer.json
-// files are written in: Oniguruma with Unicode classes. A limit that PCRE2 runs into is an Error
-// and never a missed match, which would silently change the tokens.
+// A compiled regular expression in the dialect that tokenizer.json files are written in
+// (regex_syntax.h). It looks at classes of characters rather than at text: PCRE2, with JIT,
+// searches one byte per character that says which of the expression's sets the character is in, and
+// knows nothing of Unicode. A limit that PCRE2 runs into is an Error and never a missed match,
+// which would silently change the tokens.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +13,9 @@
 
 namespace hadal {
 
+// In bytes of a text, or in characters where it says so.
 struct TextRange {
-  size_t begin = 0;  // in bytes
+  size_t begin = 0;
   size_t end = 0;
 };
 
@@ -32,23 +35,23 @@ class Regex {
     std::unique_ptr<Memory> memory_;
   };
 
-  // Throws Error (kInvalidFile, `where`) when the pattern does not compile.
+  // Throws Error (kInvalidFile, `where`) when the pattern is not supported.
   Regex(std::string_view pattern, const std::string& where);
   ~Regex();
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
 
-  // The leftmost match that begins at or after `start`. `subject` must be valid UTF-8 and `start` a
-  // character boundary. Throws Error (kInvalidArgument) when the search needs too many steps.
-  std::optional<TextRange> find(std::string_view subject, size_t start, Scratch& scratch) const;
+  // `text` as this expression sees it, one byte per character, instead of what `classes` held.
+  void classify(std::u32string_view text, std::string& classes) const;
+
+  // The leftmost match that begins at or after `start`, in characters. `classes` comes from
+  // classify() or is a part of that, with nothing around it. Throws Error (kInvalidArgument) when
+  // the search needs too many steps.
+  std::optional<TextRange> find(std::string_view classes, size_t start, Scratch& scratch) const;
 
  private:
   struct Code;
   std::unique_ptr<Code> code_;
 };
-
-// Rewrites what PCRE2 reads differently from Oniguruma: \s and \S (PCRE2's include U+180E) and
-// \uHHHH. Exposed for its test.
-std::string to_pcre2_pattern(std::string_view pattern);
 
 }  // namespace hadal

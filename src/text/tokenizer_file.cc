@@ -14,6 +14,10 @@ using Kind = JsonReader::Kind;
 constexpr std::string_view kByteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
+// Rust's char::is_numeric, which Digits asks. The library's compiler has it of Unicode 17, one
+// version past that of its regular expressions.
+constexpr std::string_view kNumericPattern = R"([\p{N}\x{11DE0}-\x{11DE9}\x{16FF4}-\x{16FF6}])";
+
 // The members that any component may have; each component checks those that matter to it.
 struct Component {
   std::string type;
@@ -185,8 +189,9 @@ void FileParser::add_stages(const Component& component) {
       refuse("a Split pre-tokenizer has no pattern");
     }
   } else if (component.type == "Digits") {
-    file_.pre_tokenizer.add_split(
-        Regex(component.individual_digits ? "\\p{N}" : "\\p{N}+", where_));
+    std::string pattern(kNumericPattern);
+    if (!component.individual_digits) pattern += "+";
+    file_.pre_tokenizer.add_split(Regex(pattern, where_));
   } else if (component.type == "ByteLevel") {
     if (component.add_prefix_space) {
       refuse("a ByteLevel pre-tokenizer with add_prefix_space is not supported");

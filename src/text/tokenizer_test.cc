@@ -218,25 +218,6 @@ TEST(TokenizerTest, StagesSeeEveryPieceAsATextOfItsOwn) {
   EXPECT_EQ(pieces, (std::vector<std::string>{"a", "  ", "1", " ", " ", "b"}));
 }
 
-TEST(RegexTest, TranslatesWhatPcreReadsDifferently) {
-  Regex::Scratch scratch;
-  const Regex space("\\s", "test");
-  EXPECT_FALSE(space.find("\u180e", 0, scratch));
-  EXPECT_TRUE(space.find("\u3000", 0, scratch));
-  EXPECT_TRUE(space.find("\u0085", 0, scratch));
-  EXPECT_TRUE(Regex("[^\\s]", "test").find("\u180e", 0, scratch));
-  EXPECT_TRUE(Regex("\\S", "test").find("\u180e", 0, scratch));
-  EXPECT_TRUE(Regex("[\\u3040-\\u309f]", "test").find("か", 0, scratch));
-  EXPECT_TRUE(Regex("[]\\]]\\]", "test").find("]]", 0, scratch));
-  EXPECT_THROW(Regex("(", "test"), Error);
-}
-
-TEST(RegexTest, RunningIntoTheStepLimitIsAnError) {
-  Regex::Scratch scratch;
-  const Regex slow("(?:(?:a|aa)+)+$", "test");
-  EXPECT_THROW(slow.find(std::string(60, 'a') + "b", 0, scratch), Error);
-}
-
 TEST(TokenizerTest, LongRunsAreNotQuadratic) {
   for (const char* unit : {"a", " ", "\n", "1", "日", "\t ", "!"}) {
     std::string text;

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
+#include "every_character.h"
 #include "golden_lines.h"
 #include "text/detokenizer.h"
 #include "text/tokenizer.h"
@@ -58,6 +60,31 @@ TEST(DeepSeekTokenizerTest, KnowsItsVocabulary) {
   const auto spelled = deepseek().encode_ordinary("<｜User｜>hi");
   EXPECT_EQ(std::count(spelled.begin(), spelled.end(), 128803), 0);
   EXPECT_EQ(deepseek().decode(spelled), "<｜User｜>hi");
+}
+
+// The official library's ids of texts and of lines with every character of Unicode.
+TEST(DeepSeekTokenizerTest, GivesTheLibrarysIdsOfEveryCharacter) {
+  const auto blocks = blocks_of_characters();
+  size_t compared = 0;
+  for (const auto& golden : read_golden_lines("tokenizer/deepseek_v3_unicode_16.jsonl")) {
+    if (golden.contains("text")) {
+      const auto text = golden["text"].get<std::string>();
+      EXPECT_EQ(deepseek().encode(text), golden["ids"].get<std::vector<int32_t>>()) << text;
+    }
+    if (!golden.contains("fnv1a")) continue;
+    std::string text;
+    for (const char32_t c : blocks[compared++]) {
+      const std::string character = utf8_encode(c);
+      text += "I " + character + " you " + character + character + "\n";
+    }
+    std::string ids;
+    for (const int32_t id : deepseek().encode(text)) {
+      if (!ids.empty()) ids += " ";
+      ids += std::to_string(id);
+    }
+    EXPECT_EQ(fnv1a(ids), golden["fnv1a"].get<std::string>()) << golden;
+  }
+  EXPECT_EQ(compared, blocks.size());
 }
 
 }  // namespace
