@@ -35,6 +35,27 @@ std::string_view compression(std::string_view body) {
   return {};
 }
 
+// The largest context has a quarter of this in tokens; a value takes up to 100 bytes of memory.
+constexpr size_t kMostValues = size_t{1} << 22;
+
+// Whether `text` can hold more values than kMostValues: all but the first follow a comma or an
+// opening bracket outside of strings.
+bool has_too_many_values(std::string_view text) {
+  size_t marks = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      in_string = !in_string;
+    } else if (in_string) {
+      if (c == '\\') ++i;
+    } else if (c == ',' || c == '[' || c == '{') {
+      ++marks;
+    }
+  }
+  return marks >= kMostValues;
+}
+
 [[noreturn]] void refuse(std::string message) {
   throw ApiException({.status = 400, .message = std::move(message), .code = "invalid_json"});
 }
@@ -50,6 +71,9 @@ nlohmann::ordered_json parse_json_body(std::string_view body) {
   }
   const size_t mark = body.starts_with(kUtf8Mark) ? kUtf8Mark.size() : 0;
   if (body.size() == mark) refuse("request body: is empty; send a JSON object");
+  if (has_too_many_values(body)) {
+    refuse("request body: has more than " + std::to_string(kMostValues) + " JSON values");
+  }
   // Space in the place of a mark keeps the offsets of errors those of the body as it was sent.
   std::string unmarked;
   if (mark != 0) {

@@ -74,6 +74,21 @@ TEST(JsonBodyTest, CompressedBodiesAreNamed) {
   EXPECT_NE(refusal("\x28\xb5\x2f\xfd\x04").find("zstd"), std::string::npos);
 }
 
+TEST(JsonBodyTest, TheNumberOfValuesIsBounded) {
+  constexpr size_t kMost = size_t{1} << 22;
+  const auto repeated = [](std::string_view unit, size_t count) {
+    std::string text;
+    for (size_t i = 0; i < count; ++i) text += unit;
+    return text;
+  };
+  for (const char* unit : {"1,", "[],", "{},"}) {
+    EXPECT_NE(refusal("[" + repeated(unit, kMost) + "1]").find("4194304"), std::string::npos);
+  }
+  // What looks like values within a string is none, whatever is escaped there.
+  const std::string string = "\"" + repeated("[,\\\"{\\\\", 1 << 20) + "\"";
+  EXPECT_EQ(parse_json_body("[" + string + ", 1]")[1], 1);
+}
+
 TEST(JsonBodyTest, ZerosAndStrayBytesAreRefused) {
   for (const std::string& body : {std::string(1, '\0'), std::string(2, '\0'), std::string(3, '\0'),
                                   std::string(4, '\0'), std::string(5, '\0'), std::string("\xff"),

@@ -1,6 +1,5 @@
 // How much memory the bodies of all requests may hold together, so that many clients with large
-// bodies cannot exhaust it. Counts what has arrived, not what was announced: a client that sends
-// nothing costs nothing. Usable from any thread.
+// bodies cannot exhaust it. Usable from any thread; waiting for room is the caller's business.
 #pragma once
 
 #include <atomic>

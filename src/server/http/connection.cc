@@ -32,9 +32,11 @@ constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 constexpr size_t kReadAhead = size_t{16} << 10;     // of a pipelined request, while answering
 constexpr size_t kWritePiece = size_t{64} << 10;    // what write_timeout is for
 constexpr size_t kReadPiece = size_t{256} << 10;    // of a body, what read_timeout is for
+constexpr size_t kLargeBody = size_t{1} << 20;      // has a worker of its own
 constexpr size_t kMaxEmptyLines = 1024;             // bytes before a request
 constexpr size_t kMaxDiscarded = size_t{64} << 20;  // of a refused body
 constexpr size_t kLargestBodies = 4;                // that the budget holds at least
+constexpr milliseconds kReservePause{20};
 constexpr milliseconds kDiscardTime{3000};
 constexpr milliseconds kLastDiscardTime{500};  // when the server ends
 
@@ -163,6 +165,7 @@ void Connection::refuse_unanswered() {
 
 // Not only what is under way now ends, as by cancel(), but also what the coroutines do next.
 void Connection::close() {
+  abandoned_ = true;
   if (answer_ != nullptr) answer_->abandon();
   stream_.close();
 }
@@ -293,18 +296,24 @@ asio::awaitable<bool> Connection::read_head(Parser& parser) {
 }
 
 asio::awaitable<bool> Connection::read_body(Parser& parser) {
+  RequestBody::value_type& body = parser.get().body();
+  body.charge = BodyCharge(server_.bodies);
+  // All at once, before the client is told to go on: bodies that grew side by side would each take
+  // a part of the budget, and none would be read to its end.
+  const auto announced = static_cast<size_t>(parser.content_length().value_or(0));
+  const bool reserved = co_await reserve(body.charge, announced);
+  if (!reserved) co_return false;
   if (head_.expects_continue) {
     const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     const auto [error, count] = co_await asio::async_write(stream_, asio::buffer(go_on), kResult);
     if (error) co_return false;
   }
-  RequestBody::value_type& body = parser.get().body();
-  body.charge = BodyCharge(server_.bodies);
   // Patience is for every piece: a long prompt may come over a slow line.
   size_t timed = 0;
   while (!parser.is_done()) {
     const auto [error, count] = co_await http::async_read_some(stream_, buffer_, parser, kResult);
     if (error) {
+      body = RequestBody::value_type();
       co_await report_read_error(error);
       co_return false;
     }
@@ -314,6 +323,28 @@ asio::awaitable<bool> Connection::read_body(Parser& parser) {
     }
   }
   reading_ = false;
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::reserve(BodyCharge& charge, size_t size) {
+  const Clock::time_point patience = Clock::now() + server_.options.read_timeout;
+  asio::steady_timer pause(server_.io);
+  while (!refused_ && !charge.grow_to(size)) {
+    if (abandoned_) co_return false;
+    if (Clock::now() >= patience) {
+      const error_code full =
+          boost::system::errc::make_error_code(boost::system::errc::not_enough_memory);
+      co_await report_read_error(full);
+      co_return false;
+    }
+    pause.expires_after(kReservePause);
+    co_await pause.async_wait(kResult);
+  }
+  if (refused_) {
+    co_await report_read_error(asio::error::operation_aborted);
+    co_return false;
+  }
+  stream_.expires_after(server_.options.read_timeout);
   co_return true;
 }
 
@@ -401,7 +432,9 @@ asio::awaitable<bool> Connection::answer(Parser& parser) {
 void Connection::dispatch(HttpRequest request, BodyCharge charge,
                           const std::shared_ptr<Answer>& answer) {
   auto exchange = make_exchange(server_.io, std::move(request), std::move(charge), answer);
-  asio::post(server_.workers, [&handler = server_.handler, exchange = std::move(exchange)] {
+  asio::thread_pool& workers =
+      exchange->request().body.size() >= kLargeBody ? server_.large_worker : server_.workers;
+  asio::post(workers, [&handler = server_.handler, exchange = std::move(exchange)] {
     try {
       handler(exchange);
     } catch (const std::exception& error) {

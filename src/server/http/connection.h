@@ -40,6 +40,9 @@ struct ConnectionContext {
   bool stopping = false;                      // no further requests are read
   boost::asio::io_context io{1};
   boost::asio::thread_pool workers;
+  // For large bodies, one at a time: reading their JSON takes seconds and many times their memory,
+  // and what else is asked, /health first, must not wait for it.
+  boost::asio::thread_pool large_worker{1};
 };
 
 // Lives as long as its coroutines; runs on the server's thread only.
@@ -73,6 +76,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> read_request_line();
   boost::asio::awaitable<bool> read_head(Parser& parser);
   boost::asio::awaitable<bool> read_body(Parser& parser);
+  // Takes `size` bytes of the budget for a body, when they are to be had within read_timeout.
+  boost::asio::awaitable<bool> reserve(BodyCharge& charge, size_t size);
   boost::asio::awaitable<void> report_read_error(boost::system::error_code error);
   bool input_waits();  // sent by the client, and not read
   // Takes what the client still sends, for a while.
@@ -104,6 +109,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   HttpRequest request_;                            // the present one, as far as it is read
   RequestHead head_;
   std::shared_ptr<Answer> answer_;  // of the present request
+  bool abandoned_ = false;          // at shutdown
   bool watching_ = false;
   boost::asio::steady_timer watch_ended_;
 };

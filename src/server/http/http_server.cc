@@ -82,7 +82,10 @@ HttpServer::Impl::Impl(const ServerOptions& server_options, HttpHandler http_han
   listen();
 }
 
-HttpServer::Impl::~Impl() { context.workers.join(); }
+HttpServer::Impl::~Impl() {
+  context.workers.join();
+  context.large_worker.join();
+}
 
 void HttpServer::Impl::listen() {
   const ServerOptions& options = context.options;

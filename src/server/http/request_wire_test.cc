@@ -354,18 +354,60 @@ TEST_F(RequestWireTest, BodiesOfAllRequestsAreBounded) {
     clients.back()->send(large_request("/hold"));
     wait_for_held(i + 1);
   }
-  const ClientResponse refused = ask(large_request("/a"));
+  // A body of unknown length is refused as soon as it is too large.
+  const ClientResponse refused =
+      ask("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n" +
+          std::string(100'000, 'x') + "\r\n0\r\n\r\n");
   EXPECT_EQ(refused.status, 503);
   EXPECT_NE(refused.head.find("Retry-After"), std::string::npos);
   EXPECT_EQ(body_of("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"), "POST /a a x")
       << "ordinary requests are served";
-  // An answer frees its request's body.
+  // One of known length waits until there is room, and is not told to go on before.
+  TestClient waiting(server_->port());
+  waiting.send(
+      "POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n");
+  EXPECT_EQ(body_of(kNext), "GET /next a ");
+  EXPECT_EQ(waiting.received(), "");
   {
     const std::lock_guard lock(mutex_);
     held_.pop_back();
   }
   EXPECT_EQ(clients.back()->read_response().status, 500) << "it was dropped";
-  EXPECT_EQ(ask(large_request("/a")).status, 200);
+  ASSERT_TRUE(waiting.wait_for("100 Continue"));
+  waiting.send(std::string(100'000, 'x'));
+  EXPECT_EQ(waiting.read_response().status, 200);
+}
+
+TEST_F(RequestWireTest, LargeBodiesSideBySideAreAllRead) {
+  start({.max_body_bytes = 2'000'000, .max_all_bodies_bytes = 1});
+  std::vector<std::unique_ptr<TestClient>> clients;
+  const std::string head = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n";
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(std::make_unique<TestClient>(server_->port()));
+    clients.back()->send(head + std::string(1000, 'x'));
+  }
+  std::vector<std::thread> senders;
+  senders.reserve(clients.size());
+  for (const auto& client : clients) {
+    senders.emplace_back([&client] { client->send(std::string(1'999'000, 'x')); });
+  }
+  for (const auto& client : clients) EXPECT_EQ(client->read_response().body.size(), 2'000'010U);
+  for (std::thread& sender : senders) sender.join();
+}
+
+TEST_F(RequestWireTest, AWaitForRoomEndsWithTheServer) {
+  start(
+      {.max_body_bytes = 100'000, .max_all_bodies_bytes = 1, .shutdown_timeout = milliseconds(50)});
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (size_t i = 0; i < 400'000 / (100'000 - (64 << 10)); ++i) {
+    clients.push_back(std::make_unique<TestClient>(server_->port()));
+    clients.back()->send(large_request("/hold"));
+    wait_for_held(i + 1);
+  }
+  TestClient waiting(server_->port());
+  waiting.send(large_request("/a"));
+  server_->stop();
+  EXPECT_TRUE(waiting.wait_for_close());
 }
 
 TEST_F(RequestWireTest, ReleasedBodiesDoNotCount) {
