@@ -91,6 +91,12 @@ TEST(CommandLineTest, RefusesAndSaysWhatWasMeant) {
             "--frobnicate: is no option of hadal run; hadal run --help lists them");
   EXPECT_EQ(refusal({"inspect", "--verfy=x", "d"}),
             "--verfy: is no option of hadal inspect; did you mean --verify?");
+  EXPECT_EQ(refusal({"--port=1", "serve"}),
+            "--port=1: stands where a command is expected; write it after the command, as in hadal "
+            "serve --port=1");
+  EXPECT_EQ(refusal({"-t", "2", "run"}),
+            "-t: stands where a command is expected; write it after the command, as in hadal run "
+            "-t");
 }
 
 TEST(CommandLineTest, RefusesWrongValues) {
@@ -105,6 +111,13 @@ TEST(CommandLineTest, RefusesWrongValues) {
   EXPECT_NE(refusal({"serve", "--port", "80 "}), "");
   EXPECT_EQ(refusal({"run", "--model", ""}), "--model: is empty; name a file or directory");
   EXPECT_EQ(refusal({"run", "--seed"}), "--seed: needs a value; see hadal run --help");
+  // The option's name is taken for the value, and the value is left over.
+  EXPECT_EQ(refusal({"run", "--max-tokens", "--seed", "5"}),
+            "--max-tokens: cannot be '--seed'; give a whole number from 1 to 2147483647");
+  EXPECT_EQ(refusal({"serve", "--host", ""}), "--host: is empty; write --host ADDRESS");
+  EXPECT_EQ(refusal({"serve", "--host", "a\xff"}),
+            "--host: cannot be 'a\\xff'; give UTF-8 without control characters");
+  EXPECT_EQ(parse({"serve", "--name", "深い 海/V4"}).text("name"), "深い 海/V4");
   EXPECT_EQ(refusal({"run", "--prompt=", "--seed", "3"}),
             "--prompt: has no value after =; write --prompt TEXT");
   EXPECT_EQ(refusal({"inspect", "--json=no", "d"}), "--json: takes no value; write --json");

@@ -151,14 +151,16 @@ void refuse_wrong_assignments(const std::vector<const OptionSpec*>& options,
   }
 }
 
-// "--threads", "--threads=2", "-t".
-bool is_option_of_a_command(std::string_view word) {
-  const std::string_view name = word.substr(0, word.find('='));
-  const auto& table = option_table();
-  return std::any_of(table.begin(), table.end(), [&](const OptionSpec& spec) {
-    return name == "--" + std::string(spec.name) ||
-           (spec.letter != 0 && name == std::string{'-', spec.letter});
-  });
+// The first command that has the option "--threads", "--threads=2" or "-t"; nullptr: none has.
+const CommandSpec* command_with_option(std::string_view word) {
+  const std::string_view given = word.substr(0, word.find('='));
+  for (const CommandSpec& command : command_table()) {
+    for (const OptionSpec* spec : options_of(command.id)) {
+      const bool short_form = spec->letter != 0 && given == std::string{'-', spec->letter};
+      if (short_form || given == "--" + std::string(spec->name)) return &command;
+    }
+  }
+  return nullptr;
 }
 
 ParsedLine parse_command(const CommandSpec& command, std::span<const std::string> words) {
@@ -338,9 +340,10 @@ ParsedLine parse_command_line(std::span<const std::string> words) {
   if (const CommandSpec* command = find_command(first)) return parse_command(*command, rest);
 
   const std::string& unknown = line.request == Request::kHelp ? rest.front() : first;
-  if (is_option_of_a_command(unknown)) {
+  if (const CommandSpec* command = command_with_option(unknown)) {
     refuse(printable(unknown), "stands where a command is expected",
-           "write options after the command, as in hadal run " + printable(unknown));
+           "write it after the command, as in hadal " + std::string(command->name) + " " +
+               printable(unknown));
   }
   std::vector<std::string> known = {"help", "--help", "--version"};
   for (const CommandSpec& command : command_table()) known.emplace_back(command.name);
