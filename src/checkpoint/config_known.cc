@@ -236,8 +236,9 @@ bool is_arithmetic(std::string_view name) {
 // null, false and empty values say that there is no such thing; 0 as well, save where a factor
 // would be 0, and there 1. An activation of hadal's own asks for nothing else.
 bool is_off(std::string_view name, const Json& value) {
-  if (value.is_null() || value == false || value == "" || value == "silu" ||
-      (value.is_structured() && value.empty())) {
+  if (value.is_null() || value == false || value == "silu" ||
+      (value.is_structured() && value.empty()) ||
+      (value.is_string() && value.get_ref<const std::string&>().empty())) {
     return true;
   }
   const bool is_factor = name.find("multiplier") != std::string_view::npos ||
