@@ -186,11 +186,9 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     CLI::Option* option = spec.type == OptionType::kFlag ? app.add_flag(names)
                                                          : app.add_option(names, option_values[i]);
     if (spec.type != OptionType::kFlag) {
-      if (spec.type == OptionType::kList) {
-        option->join(',');
-      } else {
-        option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-      }
+      option->multi_option_policy(spec.type == OptionType::kList
+                                      ? CLI::MultiOptionPolicy::Join
+                                      : CLI::MultiOptionPolicy::TakeLast);
       // CLI11 would take the text "[a,b]" for a list and keep one part of it.
       option->allow_extra_args(false);
     }
@@ -217,6 +215,11 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   if (help || version) {
     line.request = help ? Request::kHelp : Request::kVersion;
     return line;
+  }
+  for (size_t i = 0; i < options.size(); ++i) {
+    if (options[i]->type == OptionType::kList && parsed_options[i]->count() > 0) {
+      option_values[i] = fmt::format("{}", fmt::join(parsed_options[i]->results(), ","));
+    }
   }
   // Before the words left over: a number that an option's name was taken for leaves one behind.
   for (size_t i = 0; i < options.size(); ++i) {

@@ -117,8 +117,8 @@ const cases = [
   ['repetition_penalty above', { repetition_penalty: 10.5 }, { param: 'repetition_penalty' }],
 
   ['logit_bias of no token', { logit_bias: {} }, { answer: ANSWER }],
-  ['logit_bias beyond the vocabulary', { logit_bias: { 2147483647: 1 } }, { param: 'logit_bias' }],
-  ['logit_bias above', { logit_bias: { 5: 100.5 } }, { param: 'logit_bias' }],
+  ['logit_bias beyond the vocabulary', { logit_bias: { 2147483647: 1 } }, { param: 'logit_bias["2147483647"]' }],
+  ['logit_bias above', { logit_bias: { 5: 100.5 } }, { param: 'logit_bias["5"]' }],
   ['sixteen stop strings', { stop: Array(16).fill('never said') }, { answer: ANSWER }],
   ['seventeen stop strings', { stop: Array(17).fill('never said') }, { param: 'stop' }],
   ['an empty stop string', { stop: '' }, { param: 'stop' }],
