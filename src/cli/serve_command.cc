@@ -85,7 +85,7 @@ void check_model_names(const std::vector<std::string>& names) {
       throw Error({.code = ErrorCode::kInvalidArgument,
                    .where = "--name",
                    .what = "\"" + printable(name, kLongestName) + "\" cannot be a model's name",
-                   .remedy = "give names of 1 to 256 printable bytes with commas between them"});
+                   .remedy = "give names of 1 to 256 bytes in UTF-8 without control characters"});
     }
   }
 }
