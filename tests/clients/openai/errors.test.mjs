@@ -82,7 +82,7 @@ test('fields of the wrong type or value are named', async () => {
     [{ top_logprobs: 2 }, 'top_logprobs'],
     [{ presence_penalty: 3 }, 'presence_penalty'],
     [{ frequency_penalty: -2.5 }, 'frequency_penalty'],
-    [{ logit_bias: { door: 1 } }, 'logit_bias'],
+    [{ logit_bias: { door: 1 } }, 'logit_bias["door"]'],
     [{ reasoning_effort: 'some' }, 'reasoning_effort'],
     [{ messages: undefined }, 'messages'],
     [{ messages: [] }, 'messages'],

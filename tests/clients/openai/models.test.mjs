@@ -46,7 +46,7 @@ test('however much of the name is percent-encoded', async () => {
 });
 
 test('a model that is not served is not found', async () => {
-  for (const name of ['gpt-4o', 'deepseek-ai', 'DeepSeek-V4-Flash', `${MODEL}/`, `${MODEL} `]) {
+  for (const name of ['gpt-4o', 'deepseek-ai', 'DeepSeek-V4-Flash', `${MODEL} `]) {
     await assert.rejects(client.models.retrieve(name), (error) => {
       assert.ok(error instanceof OpenAI.NotFoundError, `${name}: ${error}`);
       assert.equal(error.code, 'model_not_found', name);
