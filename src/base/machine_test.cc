@@ -259,12 +259,13 @@ TEST(ThisMachineTest, HasMemoryAndProcessors) {
   EXPECT_GT(open_files_limit(), 0);
 }
 
-// Lowers what the process may map, far above what it uses, and takes it back.
+// Lowers what the process may map, far above what it uses even with the memory that a sanitizer
+// reserves, and takes it back.
 TEST(ThisMachineTest, ReadsItsOwnResourceLimits) {
   rlimit before = {};
   ASSERT_EQ(getrlimit(RLIMIT_DATA, &before), 0);
   rlimit lowered = before;
-  lowered.rlim_cur = std::min<rlim_t>(before.rlim_max, rlim_t{1} << 40);
+  lowered.rlim_cur = std::min<rlim_t>(before.rlim_max, rlim_t{1} << 46);
   ASSERT_EQ(setrlimit(RLIMIT_DATA, &lowered), 0);
   const std::string note = memory_limit_note();
   const std::vector<MemoryBound> bounds = memory_bounds();
