@@ -105,7 +105,8 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       if (value.empty()) refuse(where, "is empty", "name a file or directory");
       break;
     case OptionType::kName:
-      if (value.empty())
+    case OptionType::kList:
+      if (value.find_first_not_of(spec.type == OptionType::kList ? ", " : "") == std::string::npos)
         refuse(where, "is empty", "write " + where + " " + std::string(spec.value_name));
       if (printable(value, value.size() + 1) != value) {
         refuse(where, "cannot be '" + printable(value) + "'",
@@ -114,7 +115,6 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       break;
     case OptionType::kText:
     case OptionType::kFlag:
-    case OptionType::kList:
       break;
   }
 }
@@ -294,14 +294,13 @@ std::optional<uint64_t> ParsedLine::size(std::string_view name) const {
 }
 
 std::vector<std::string> ParsedLine::list(std::string_view name) const {
-  const std::optional<std::string> value = text(name);
-  if (!value) return {};
+  const std::string value = text(name).value_or("");
   std::vector<std::string> members;
-  size_t begin = 0;
-  for (size_t comma; (comma = value->find(',', begin)) != std::string::npos; begin = comma + 1) {
-    members.push_back(value->substr(begin, comma - begin));
+  for (size_t begin = 0; begin < value.size();) {
+    const size_t end = std::min(value.find(',', begin), value.size());
+    if (end > begin) members.push_back(value.substr(begin, end - begin));
+    begin = end + 1;
   }
-  members.push_back(value->substr(begin));
   return members;
 }
 

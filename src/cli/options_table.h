@@ -34,7 +34,7 @@ enum class OptionType {
   kSize,
   kFlag,
   kChoice,
-  kList,  // text with commas between its members; repeating the option adds to them
+  kList,  // names as kName with commas between them; repeating the option adds to them
 };
 
 struct OptionSpec {

@@ -182,7 +182,7 @@ TEST(CommandLineUseTest, ValuesThatAreNone) {
       {.words = {"serve", "--port", "65536"}, .status = 2, .err = {"--port: ", "65535"}},
       {.words = {"serve", "--kv-memory", "16 GB"}, .status = 2, .err = {"--kv-memory: ", "16G"}},
       {.words = {"serve", "--kv-disk", ""}, .status = 2, .err = {"--kv-disk: is empty"}},
-      {.words = {"serve", "--name", ""}, .status = 2, .err = {"cannot be a model's name"}},
+      {.words = {"serve", "--name", ""}, .status = 2, .err = {"--name: is empty"}},
       {.words = {"serve", "--name", "a\xff"}, .status = 2, .err = {"--name: ", "UTF-8"}},
       {.words = {"serve", "--host", ""}, .status = 2, .err = {"--host: is empty"}},
       {.words = {"run", "--think", "HIGH", "-p", "x"}, .status = 2, .err = {"--think: ", "high"}},
