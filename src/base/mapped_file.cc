@@ -22,7 +22,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
          .where = path.string(),
          .what = "cannot be mapped into memory: the system refuses " +
                  short_size(static_cast<int64_t>(file.size())) + memory_limit_note(),
-         .remedy = "raise the limits of this process (ulimit -v of the shell, LimitAS= of a service)"});
+         .remedy =
+             "raise the limits of this process (ulimit -v of the shell, LimitAS= of a service)"});
   }
   if (address == MAP_FAILED) throw_system_error(path, "cannot be mapped into memory", errno);
   data_ = static_cast<const std::byte*>(address);

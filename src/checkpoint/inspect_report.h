@@ -45,7 +45,7 @@ struct InspectReport {
   uint64_t fingerprint = 0;
   MemoryPlan plan;
   std::optional<InspectTokenizer> tokenizer = {};  // told where it was looked for
-  std::string threads;  // how many compute, and why
+  std::string threads;                             // how many compute, and why
 };
 
 // Opens the directory. Throws Error for whatever is wrong with its config or its weights, and

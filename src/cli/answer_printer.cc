@@ -22,8 +22,8 @@ void AnswerPrinter::print(const CompletionEvent& event) {
       write_content(event.text);
       break;
     case CompletionEvent::Kind::kToolCall:
-      write_content(fmt::format("{}[calls {} {}]\n", content_ends_line_ ? "" : "\n", event.name,
-                                event.text));
+      write_content(
+          fmt::format("{}[calls {} {}]\n", content_ends_line_ ? "" : "\n", event.name, event.text));
       break;
     case CompletionEvent::Kind::kFinish:
       break;

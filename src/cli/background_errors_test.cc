@@ -17,7 +17,8 @@ namespace {
 class StuckErrors {
  public:
   StuckErrors() {
-    std::signal(SIGPIPE, SIG_IGN);  // as the program does: a thread may still write as this one ends
+    std::signal(SIGPIPE,
+                SIG_IGN);  // as the program does: a thread may still write as this one ends
     EXPECT_EQ(::pipe2(ends_.data(), O_CLOEXEC), 0);
     constexpr int kPage = 4096;
     ::fcntl(ends_[1], F_SETPIPE_SZ, kPage);

@@ -8,9 +8,9 @@
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
 #include "cache/evaluate.h"
+#include "chat/chat_encoding.h"
 #include "golden_case.h"
 #include "model/model.h"
-#include "chat/chat_encoding.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
