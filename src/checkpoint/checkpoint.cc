@@ -69,7 +69,7 @@ std::string unfinished_hub_download(const std::filesystem::path& directory) {
     std::error_code error;
     for (std::filesystem::directory_iterator it(place, error), end; !error && it != end;
          it.increment(error)) {
-      const std::string name = it->path().filename().string();
+      std::string name = it->path().filename().string();
       if (name.ends_with(".incomplete")) return name;
     }
   }
