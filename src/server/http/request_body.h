@@ -16,12 +16,14 @@
 namespace hadal {
 
 struct RequestBody {
+  // NOLINTBEGIN(readability-identifier-naming): Beast asks for these names.
   struct value_type {
     std::string text;
     BodyCharge charge;
   };
 
   class reader {
+    // NOLINTEND(readability-identifier-naming)
    public:
     template <bool kIsRequest, class Fields>
     reader(boost::beast::http::header<kIsRequest, Fields>& /*header*/, value_type& value)
