@@ -3,24 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <vector>
 
-#include "base/check.h"
+#include "base/statistics.h"
 
 namespace hadal {
-
-double median(std::vector<double> values) {
-  HADAL_CHECK(!values.empty());
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-double quantile(std::vector<double> values, double share) {
-  HADAL_CHECK(!values.empty());
-  std::sort(values.begin(), values.end());
-  const double place = share * static_cast<double>(values.size() - 1);
-  return values[static_cast<size_t>(std::lround(place))];
-}
 
 double seconds_of(const std::function<void()>& run) {
   const auto start = std::chrono::steady_clock::now();

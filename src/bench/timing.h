@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
 namespace hadal {
 
@@ -11,11 +10,6 @@ struct TimingOptions {
   // A repetition calls as often as it takes to last this long.
   double least_seconds = 0.02;
 };
-
-// The value in the middle; of an even number the mean of both. `values` must not be empty.
-double median(std::vector<double> values);
-// The value below which `share` (0 to 1) of the values lie.
-double quantile(std::vector<double> values, double share);
 
 double seconds_of(const std::function<void()>& run);
 

@@ -107,14 +107,14 @@ void BlockPool::set_indexed(int32_t id, bool indexed) {
   change(block, block.references, indexed);
 }
 
-int blocks_for_sequence(const CacheLayout& layout, int tokens) {
-  return layout.state_units + layout.pages_for(tokens);
+int blocks_for_sequence(const CacheGeometry& geometry, int tokens) {
+  return geometry.state_units + geometry.pages_for(tokens);
 }
 
-bool reserve_sequence(BlockPool& pool, const CacheLayout& layout, int tokens,
+bool reserve_sequence(BlockPool& pool, const CacheGeometry& geometry, int tokens,
                       SequenceCache& cache) {
-  const int state_units = cache.state_units.empty() ? layout.state_units : 0;
-  const int pages = std::max(0, layout.pages_for(tokens) - static_cast<int>(cache.pages.size()));
+  const int state_units = cache.state_units.empty() ? geometry.state_units : 0;
+  const int pages = std::max(0, geometry.pages_for(tokens) - static_cast<int>(cache.pages.size()));
   if (state_units + pages > pool.free_blocks()) return false;
   const bool state_taken = pool.allocate(state_units, cache.state_units, BlockKind::kSlot);
   const bool pages_taken = pool.allocate(pages, cache.pages);

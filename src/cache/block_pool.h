@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/cache_layout.h"
-#include "model/sequence_cache.h"
+#include "cache/cache_geometry.h"
+#include "cache/sequence_cache.h"
 
 namespace hadal {
 
@@ -80,11 +80,11 @@ class BlockPool {
 };
 
 // Blocks that a sequence of `tokens` tokens needs: its pages and its state slot.
-int blocks_for_sequence(const CacheLayout& layout, int tokens);
+int blocks_for_sequence(const CacheGeometry& geometry, int tokens);
 
 // Gives `cache` a state slot (once) and pages up to `tokens` tokens. Returns false, and takes
 // nothing, when the pool is short.
-[[nodiscard]] bool reserve_sequence(BlockPool& pool, const CacheLayout& layout, int tokens,
+[[nodiscard]] bool reserve_sequence(BlockPool& pool, const CacheGeometry& geometry, int tokens,
                                     SequenceCache& cache);
 // Gives up the references of `cache` and makes it empty.
 void release_sequence(BlockPool& pool, SequenceCache& cache);

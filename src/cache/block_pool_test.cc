@@ -11,12 +11,12 @@
 namespace hadal {
 namespace {
 
-CacheLayout tiny_layout() {
-  CacheLayout layout;
-  layout.page_tokens = 128;
-  layout.block_bytes = 4096;
-  layout.state_units = 2;
-  return layout;
+CacheGeometry tiny_geometry() {
+  CacheGeometry geometry;
+  geometry.page_tokens = 128;
+  geometry.block_bytes = 4096;
+  geometry.state_units = 2;
+  return geometry;
 }
 
 TEST(BlockPool, HandsOutEveryBlockOnceAndTakesItBack) {
@@ -98,30 +98,30 @@ TEST(BlockPool, RefusesWhatTheSystemCannotGive) {
 }
 
 TEST(ReserveSequence, GrowsByWholePagesAndKeepsItsStateSlot) {
-  const CacheLayout layout = tiny_layout();
-  BlockPool pool(layout.block_bytes, 6);
+  const CacheGeometry geometry = tiny_geometry();
+  BlockPool pool(geometry.block_bytes, 6);
   SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 1, cache));
+  ASSERT_TRUE(reserve_sequence(pool, geometry, 1, cache));
   EXPECT_EQ(cache.pages.size(), 1U);
   EXPECT_EQ(cache.state_units.size(), 2U);
   const std::vector<int32_t> slot = cache.state_units;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 128, cache));
+  ASSERT_TRUE(reserve_sequence(pool, geometry, 128, cache));
   EXPECT_EQ(cache.pages.size(), 1U);
-  ASSERT_TRUE(reserve_sequence(pool, layout, 129, cache));
+  ASSERT_TRUE(reserve_sequence(pool, geometry, 129, cache));
   EXPECT_EQ(cache.pages.size(), 2U);
   EXPECT_EQ(cache.state_units, slot);
   EXPECT_EQ(pool.free_blocks(), 2);
 }
 
 TEST(ReserveSequence, TakesNothingWhenThePoolIsShort) {
-  const CacheLayout layout = tiny_layout();
-  BlockPool pool(layout.block_bytes, 4);
+  const CacheGeometry geometry = tiny_geometry();
+  BlockPool pool(geometry.block_bytes, 4);
   SequenceCache cache;
-  EXPECT_FALSE(reserve_sequence(pool, layout, 3 * 128, cache));
+  EXPECT_FALSE(reserve_sequence(pool, geometry, 3 * 128, cache));
   EXPECT_TRUE(cache.pages.empty());
   EXPECT_TRUE(cache.state_units.empty());
   EXPECT_EQ(pool.free_blocks(), 4);
-  ASSERT_TRUE(reserve_sequence(pool, layout, 2 * 128, cache));
+  ASSERT_TRUE(reserve_sequence(pool, geometry, 2 * 128, cache));
   release_sequence(pool, cache);
   EXPECT_EQ(pool.free_blocks(), 4);
 }

@@ -45,33 +45,6 @@ class Cursor {
 
 }  // namespace
 
-uint64_t layout_digest(const CacheLayout& layout) {
-  std::vector<uint64_t> words = {static_cast<uint64_t>(layout.page_tokens),
-                                 layout.entry.data_bytes(),
-                                 layout.entry.scale_bytes(),
-                                 static_cast<uint64_t>(layout.entry.nope_dim),
-                                 static_cast<uint64_t>(layout.entry.rope_dim),
-                                 layout.index_key.data_bytes(),
-                                 layout.index_key.scale_bytes(),
-                                 static_cast<uint64_t>(layout.window),
-                                 layout.block_bytes,
-                                 static_cast<uint64_t>(layout.state_units)};
-  for (const LayerPagePart& part : layout.pages) {
-    for (const size_t value : {static_cast<size_t>(part.entries), part.data_offset,
-                               part.scale_offset, part.key_offset, part.key_scale_offset}) {
-      words.push_back(value);
-    }
-  }
-  for (const LayerStatePart& part : layout.state) {
-    for (const size_t value :
-         {static_cast<size_t>(part.ring_unit), part.ring_data_offset, part.ring_scale_offset,
-          static_cast<size_t>(part.compressor_unit), part.compressor_offset}) {
-      words.push_back(value);
-    }
-  }
-  return siphash({}, std::as_bytes(std::span(words))).low;
-}
-
 uint64_t CacheFileInfo::payload_bytes() const {
   return (uint64_t{tokens} + streams) * 4 + blocks * block_bytes;
 }

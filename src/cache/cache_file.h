@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "cache/siphash.h"
-#include "model/cache_layout.h"
 
 namespace hadal {
 
@@ -23,15 +22,12 @@ enum class CacheFileKind : uint32_t { kPage = 1, kImage = 2 };
 // that agree in all of it.
 struct CacheIdentity {
   uint64_t model = 0;    // Checkpoint::fingerprint()
-  uint64_t layout = 0;   // layout_digest()
+  uint64_t layout = 0;   // CacheGeometry::digest
   std::string numerics;  // everything that decides a bit of a key: policy and instruction set, such
                          // as "fp8 avx512"; at most kMaxNumericsBytes
   static constexpr size_t kMaxNumericsBytes = 40;
   bool operator==(const CacheIdentity&) const = default;
 };
-
-// A number that differs for layouts that differ anywhere.
-uint64_t layout_digest(const CacheLayout& layout);
 
 // What a header tells. Payload: the tokens, the streams, then the blocks, one after the other.
 struct CacheFileInfo {

@@ -79,10 +79,10 @@ struct DiskTier::Impl {
   using Age = std::tuple<uint64_t, uint32_t, CacheFileName>;
 
   Impl(const DiskOptions& disk_options, const CacheIdentity& cache_identity,
-       const CacheLayout& layout)
+       const CacheGeometry& geometry)
       : options(disk_options),
         identity(cache_identity),
-        block_bytes(layout.block_bytes),
+        block_bytes(geometry.block_bytes),
         directory(options.directory),
         secret(secret_of(directory.secret(), identity)),
         secret_check(check_of(secret)) {
@@ -386,8 +386,8 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
 }
 
 DiskTier::DiskTier(const DiskOptions& options, const CacheIdentity& identity,
-                   const CacheLayout& layout)
-    : impl_(std::make_unique<Impl>(options, identity, layout)) {}
+                   const CacheGeometry& geometry)
+    : impl_(std::make_unique<Impl>(options, identity, geometry)) {}
 
 DiskTier::~DiskTier() = default;
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "cache/cache_file.h"
+#include "cache/cache_geometry.h"
 #include "cache/siphash.h"
-#include "model/cache_layout.h"
 
 namespace hadal {
 
@@ -73,7 +73,8 @@ class DiskTier {
  public:
   // Opens the directory and reads the headers of its files. Throws Error when it cannot be used
   // at all: not writable, or in use by another process (kUnavailable).
-  DiskTier(const DiskOptions& options, const CacheIdentity& identity, const CacheLayout& layout);
+  DiskTier(const DiskOptions& options, const CacheIdentity& identity,
+           const CacheGeometry& geometry);
   // Writes what is queued, at most queue_bytes.
   ~DiskTier();
   DiskTier(const DiskTier&) = delete;

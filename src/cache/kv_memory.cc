@@ -82,8 +82,8 @@ std::vector<Room> rooms_within(const KvMemoryArgs& args) {
 }  // namespace
 
 KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
-  const auto block_bytes = static_cast<int64_t>(args.layout.block_bytes);
-  const int least = blocks_for_sequence(args.layout, 1);
+  const auto block_bytes = static_cast<int64_t>(args.geometry.block_bytes);
+  const int least = blocks_for_sequence(args.geometry, 1);
   const int64_t least_bytes = least * block_bytes;
   const std::vector<Room> rooms = rooms_within(args);
   const Room& tightest =
@@ -118,7 +118,7 @@ KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
   }
   KvMemoryPlan plan{.blocks = static_cast<int>(blocks),
                     .bytes = static_cast<size_t>(blocks * block_bytes),
-                    .tokens = (blocks - args.layout.state_units) * args.layout.page_tokens,
+                    .tokens = (blocks - args.geometry.state_units) * args.geometry.page_tokens,
                     .bound = *tightest.bound};
   const int64_t taken = blocks * block_bytes;
   for (const Room& room : rooms) {
@@ -130,12 +130,12 @@ KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args) {
   return plan;
 }
 
-std::string describe(const KvMemoryPlan& plan, const CacheLayout& layout) {
+std::string describe(const KvMemoryPlan& plan, const CacheGeometry& geometry) {
   constexpr double kGiB = 1024.0 * 1024 * 1024;
   char size[32];
   std::snprintf(size, sizeof(size), "%.2f", static_cast<double>(plan.bytes) / kGiB);
   return "KV cache " + std::string(size) + " GiB: " + std::to_string(plan.blocks) + " pages of " +
-         std::to_string(layout.page_tokens) + " tokens, " + std::to_string(plan.tokens) +
+         std::to_string(geometry.page_tokens) + " tokens, " + std::to_string(plan.tokens) +
          " tokens in one sequence; " +
          (plan.beyond_memory ? "more than is free, " + short_size(plan.bound.free_bytes) + " of "
                              : std::string("within ")) +

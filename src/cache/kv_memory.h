@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "base/machine.h"
-#include "model/cache_layout.h"
+#include "cache/cache_geometry.h"
 
 namespace hadal {
 
 struct KvMemoryArgs {
-  const CacheLayout& layout;
+  const CacheGeometry& geometry;
   size_t requested_bytes = 0;            // 0: take what is free
   std::vector<MemoryBound> bounds = {};  // memory_bounds(); empty: nothing is known
   int64_t weight_bytes = 0;              // mapped from files: wanted in memory, but they make way
@@ -40,6 +40,6 @@ KvMemoryPlan plan_kv_memory(const KvMemoryArgs& args);
 
 // One line for the start of a program: "KV cache 12.00 GiB: 13421 pages of 256 tokens, 3434240
 // tokens in one sequence; within 16 GiB: memory.max of /system.slice/hadal.service".
-std::string describe(const KvMemoryPlan& plan, const CacheLayout& layout);
+std::string describe(const KvMemoryPlan& plan, const CacheGeometry& geometry);
 
 }  // namespace hadal

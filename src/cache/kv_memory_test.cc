@@ -10,12 +10,12 @@ namespace {
 
 constexpr int64_t kGiB = int64_t{1} << 30;
 
-CacheLayout small_layout() {
-  CacheLayout layout;
-  layout.page_tokens = 256;
-  layout.block_bytes = size_t{1} << 20;
-  layout.state_units = 6;
-  return layout;
+CacheGeometry small_geometry() {
+  CacheGeometry geometry;
+  geometry.page_tokens = 256;
+  geometry.block_bytes = size_t{1} << 20;
+  geometry.state_units = 6;
+  return geometry;
 }
 
 // A machine of so much memory, all of it free.
@@ -39,25 +39,25 @@ MemoryBound ulimit(MemoryKind kind, int64_t limit, int64_t free) {
 }
 
 TEST(KvMemory, TakesWhatIsAskedInWholeBlocks) {
-  const CacheLayout layout = small_layout();
+  const CacheGeometry geometry = small_geometry();
   const KvMemoryPlan plan = plan_kv_memory(
-      {.layout = layout, .requested_bytes = (100 << 20) + 5, .bounds = machine(10 * kGiB)});
+      {.geometry = geometry, .requested_bytes = (100 << 20) + 5, .bounds = machine(10 * kGiB)});
   EXPECT_EQ(plan.blocks, 100);
   EXPECT_EQ(plan.bytes, size_t{100} << 20);
   EXPECT_EQ(plan.tokens, (100 - 6) * 256);
   EXPECT_FALSE(plan.beyond_memory);
-  EXPECT_EQ(describe(plan, layout),
+  EXPECT_EQ(describe(plan, geometry),
             "KV cache 0.10 GiB: 100 pages of 256 tokens, 24064 tokens in one sequence; "
             "within 10 GiB: the machine's memory");
 }
 
 TEST(KvMemory, LeavesRoomForTheWeights) {
-  const CacheLayout layout = small_layout();
-  const KvMemoryPlan plan =
-      plan_kv_memory({.layout = layout, .bounds = machine(64 * kGiB), .weight_bytes = 40 * kGiB});
+  const CacheGeometry geometry = small_geometry();
+  const KvMemoryPlan plan = plan_kv_memory(
+      {.geometry = geometry, .bounds = machine(64 * kGiB), .weight_bytes = 40 * kGiB});
   EXPECT_EQ(plan.bytes, static_cast<size_t>(20 * kGiB));  // 64, less 40, less a sixteenth
   EXPECT_FALSE(plan.beyond_memory);
-  const KvMemoryPlan enough = plan_kv_memory({.layout = layout,
+  const KvMemoryPlan enough = plan_kv_memory({.geometry = geometry,
                                               .bounds = machine(64 * kGiB),
                                               .weight_bytes = 40 * kGiB,
                                               .useful_blocks = 500});
@@ -65,37 +65,37 @@ TEST(KvMemory, LeavesRoomForTheWeights) {
 }
 
 TEST(KvMemory, SaysWhenMoreIsAskedThanIsFree) {
-  const CacheLayout layout = small_layout();
-  const KvMemoryPlan plan = plan_kv_memory({.layout = layout,
+  const CacheGeometry geometry = small_geometry();
+  const KvMemoryPlan plan = plan_kv_memory({.geometry = geometry,
                                             .requested_bytes = size_t{8} << 30,
                                             .bounds = {group(12 * kGiB, 10 * kGiB)},
                                             .weight_bytes = 5 * kGiB});
   EXPECT_FALSE(plan.beyond_memory);
   EXPECT_EQ(plan.paged_bytes, 8 * kGiB - (5 * kGiB - 10 * kGiB / 16));
-  EXPECT_NE(describe(plan, layout).find("3.62 GiB of the weights do not fit"), std::string::npos)
-      << describe(plan, layout);
-  const KvMemoryPlan worse = plan_kv_memory({.layout = layout,
+  EXPECT_NE(describe(plan, geometry).find("3.62 GiB of the weights do not fit"), std::string::npos)
+      << describe(plan, geometry);
+  const KvMemoryPlan worse = plan_kv_memory({.geometry = geometry,
                                              .requested_bytes = size_t{11} << 30,
                                              .bounds = {group(12 * kGiB, 10 * kGiB)},
                                              .weight_bytes = 5 * kGiB});
   EXPECT_TRUE(worse.beyond_memory);
   EXPECT_EQ(worse.paged_bytes, 5 * kGiB);
-  EXPECT_NE(describe(worse, layout)
+  EXPECT_NE(describe(worse, geometry)
                 .find("; more than is free, 10 GiB of 12 GiB: memory.max of /a; 5 GiB of the"),
             std::string::npos)
-      << describe(worse, layout);
+      << describe(worse, geometry);
 }
 
 TEST(KvMemory, TakesALittleEvenWhereTheWeightsDoNotFit) {
   const KvMemoryPlan plan = plan_kv_memory(
-      {.layout = small_layout(), .bounds = machine(16 * kGiB), .weight_bytes = 160 * kGiB});
+      {.geometry = small_geometry(), .bounds = machine(16 * kGiB), .weight_bytes = 160 * kGiB});
   EXPECT_EQ(plan.bytes, static_cast<size_t>(2 * kGiB));
   EXPECT_EQ(plan.paged_bytes, 160 * kGiB - (13 * kGiB));
 }
 
 TEST(KvMemory, ObeysTheTightestBound) {
-  const CacheLayout layout = small_layout();
-  KvMemoryArgs args{.layout = layout, .bounds = machine(64 * kGiB), .weight_bytes = 2 * kGiB};
+  const CacheGeometry geometry = small_geometry();
+  KvMemoryArgs args{.geometry = geometry, .bounds = machine(64 * kGiB), .weight_bytes = 2 * kGiB};
   const auto add = [&](const MemoryBound& bound) {
     args.bounds.push_back(bound);
     return plan_kv_memory(args);
@@ -117,13 +117,13 @@ TEST(KvMemory, ObeysTheTightestBound) {
 }
 
 TEST(KvMemory, RefusesLimitsThatHoldNoModel) {
-  const CacheLayout layout = small_layout();  // the shortest sequence takes 7 MiB
+  const CacheGeometry geometry = small_geometry();  // the shortest sequence takes 7 MiB
   constexpr int64_t kMiB = int64_t{1} << 20;
   for (const MemoryBound& bound :
        {group(0, 0), group(64 * kMiB, 10 * kMiB), group(64 * kMiB, 0),
         ulimit(MemoryKind::kPrivate, 64 * kMiB, 10 * kMiB),
         ulimit(MemoryKind::kAddressSpace, 64 * kMiB, 10 * kMiB), machine(10 * kMiB)[0]}) {
-    KvMemoryArgs args{.layout = layout,
+    KvMemoryArgs args{.geometry = geometry,
                       .bounds = {machine(kGiB)[0], bound},
                       .weight_bytes = 100 * kMiB,
                       .private_bytes = 4 * kMiB};
@@ -141,7 +141,7 @@ TEST(KvMemory, RefusesLimitsThatHoldNoModel) {
     EXPECT_TRUE(plan_kv_memory(args).beyond_memory) << bound.name;
   }
   // Just enough, though the usual reserve is not.
-  EXPECT_EQ(plan_kv_memory({.layout = layout,
+  EXPECT_EQ(plan_kv_memory({.geometry = geometry,
                             .bounds = {group(64 * kMiB, 11 * kMiB)},
                             .weight_bytes = 100 * kMiB,
                             .private_bytes = 4 * kMiB})
@@ -150,14 +150,14 @@ TEST(KvMemory, RefusesLimitsThatHoldNoModel) {
 }
 
 TEST(KvMemory, IsModestWhereNothingIsKnown) {
-  const KvMemoryPlan plan = plan_kv_memory({.layout = small_layout()});
+  const KvMemoryPlan plan = plan_kv_memory({.geometry = small_geometry()});
   EXPECT_EQ(plan.bytes, static_cast<size_t>(kGiB - kGiB / 16));
 }
 
 TEST(KvMemory, RefusesWhatHoldsNoSequence) {
-  const CacheLayout layout = small_layout();
+  const CacheGeometry geometry = small_geometry();
   try {
-    plan_kv_memory({.layout = layout, .requested_bytes = 6 << 20, .bounds = machine(kGiB)});
+    plan_kv_memory({.geometry = geometry, .requested_bytes = 6 << 20, .bounds = machine(kGiB)});
     FAIL() << "six blocks hold a slot but no page";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
@@ -169,9 +169,9 @@ TEST(KvMemory, RefusesWhatHoldsNoSequence) {
 // A pool that shrinks when the longest allowed sequence gets shorter was a fault of other engines:
 // the blocks follow from the bytes alone.
 TEST(KvMemory, ShortContextsDoNotShrinkTheCache) {
-  const CacheLayout layout = small_layout();
+  const CacheGeometry geometry = small_geometry();
   const KvMemoryArgs args{
-      .layout = layout, .requested_bytes = size_t{1} << 30, .bounds = machine(4 * kGiB)};
+      .geometry = geometry, .requested_bytes = size_t{1} << 30, .bounds = machine(4 * kGiB)};
   KvMemoryArgs short_context = args;
   short_context.useful_blocks = 8;
   EXPECT_EQ(plan_kv_memory(args).blocks, plan_kv_memory(short_context).blocks);

@@ -18,15 +18,15 @@ std::span<const int32_t> range(std::span<const int32_t> tokens, int begin, int e
 
 }  // namespace
 
-PrefixCache::PrefixCache(BlockPool& pool, const CacheLayout& layout, DiskTier* disk)
+PrefixCache::PrefixCache(BlockPool& pool, const CacheGeometry& geometry, DiskTier* disk)
     : pool_(pool),
-      layout_(layout),
+      geometry_(geometry),
       disk_(disk),
       secret_(disk != nullptr ? disk->secret() : random_secret()),
-      index_(pool, layout) {}
+      index_(pool, geometry) {}
 
 PrefixHandle PrefixCache::handle(std::string_view salt) const {
-  return {.chain = PrefixChain(secret_, salt, layout_.page_tokens)};
+  return {.chain = PrefixChain(secret_, salt, geometry_.page_tokens)};
 }
 
 // The longest image on disk that goes beyond `match`, where memory and disk together have all the
@@ -34,7 +34,7 @@ PrefixHandle PrefixCache::handle(std::string_view salt) const {
 std::optional<PrefixCache::DiskFind> PrefixCache::find_on_disk(const PrefixChain& chain,
                                                                std::span<const int32_t> tokens,
                                                                const PrefixMatch& match) const {
-  const int page = layout_.page_tokens;
+  const int page = geometry_.page_tokens;
   const auto limit = static_cast<int>(tokens.size());
   int pages = match.known_length / page;
   while (pages < limit / page && disk_->has(page_name(chain, pages))) ++pages;
@@ -42,7 +42,7 @@ std::optional<PrefixCache::DiskFind> PrefixCache::find_on_disk(const PrefixChain
     for (const DiskTier::ImageEntry& image : disk_->images_on(chain.key(pages))) {
       if (image.length <= match.length || image.length > limit) continue;
       if (image.length != pages * page + image.tail || image.tail >= page) continue;
-      if (image.blocks != blocks_for_image(layout_, image.length)) continue;
+      if (image.blocks != blocks_for_image(geometry_, image.length)) continue;
       if (chain.image_key(pages, range(tokens, pages * page, image.length)) == image.name.key) {
         return DiskFind{.pages = pages, .image = image};
       }
@@ -59,7 +59,7 @@ std::unique_ptr<PrefixCache::Promotion> PrefixCache::begin_promotion(
   const auto found = find_on_disk(handle.chain, tokens.first(static_cast<size_t>(limit)), match);
   if (!found) return nullptr;
 
-  const int page = layout_.page_tokens;
+  const int page = geometry_.page_tokens;
   auto promotion = std::make_unique<Promotion>();
   Promotion& p = *promotion;
   p.handle = &handle;
@@ -75,8 +75,8 @@ std::unique_ptr<PrefixCache::Promotion> PrefixCache::begin_promotion(
   }
   const bool taken =
       pool_.allocate(pages, p.pages, BlockKind::kPage) &&
-      pool_.allocate(layout_.state_units, p.state_units, BlockKind::kImage) &&
-      pool_.allocate(image_blocks - layout_.state_units, p.partial_page, BlockKind::kImage);
+      pool_.allocate(geometry_.state_units, p.state_units, BlockKind::kImage) &&
+      pool_.allocate(image_blocks - geometry_.state_units, p.partial_page, BlockKind::kImage);
   HADAL_CHECK(taken);
 
   const auto item = [&](const CacheFileName& name, int after_pages, int end) {
@@ -107,7 +107,8 @@ bool PrefixCache::finish_promotion(std::unique_ptr<Promotion> promotion) {
   const std::vector<DiskReadItem>& items = p.read->items;
   size_t good = 0;
   while (good < p.pages.size() && items[good].good &&
-         items[good].length == (p.first_page + static_cast<int>(good) + 1) * layout_.page_tokens) {
+         items[good].length ==
+             (p.first_page + static_cast<int>(good) + 1) * geometry_.page_tokens) {
     ++good;
   }
   std::vector<int32_t> useless(p.pages.begin() + static_cast<std::ptrdiff_t>(good), p.pages.end());
@@ -118,7 +119,7 @@ bool PrefixCache::finish_promotion(std::unique_ptr<Promotion> promotion) {
   const DiskReadItem& image = items.back();
   const auto length = static_cast<int>(p.tokens.size());
   const bool usable =
-      image.good && image.length == length && pages_there == length / layout_.page_tokens;
+      image.good && image.length == length && pages_there == length / geometry_.page_tokens;
   if (usable) {
     StateImage state{.state_units = std::move(p.state_units),
                      .partial_page = std::move(p.partial_page),
@@ -153,12 +154,12 @@ std::optional<PrefixIndex::Started> PrefixCache::start(PrefixHandle& handle, con
 void PrefixCache::touch_on_disk(const PrefixChain& chain, std::span<const int32_t> tokens,
                                 int length) {
   if (disk_ == nullptr) return;
-  const int pages = length / layout_.page_tokens;
+  const int pages = length / geometry_.page_tokens;
   std::vector<CacheFileName> names;
   for (int i = 0; i < pages; ++i) names.push_back(page_name(chain, i));
   names.push_back(
       {.kind = CacheFileKind::kImage,
-       .key = chain.image_key(pages, range(tokens, pages * layout_.page_tokens, length))});
+       .key = chain.image_key(pages, range(tokens, pages * geometry_.page_tokens, length))});
   disk_->touch(std::move(names));
 }
 
@@ -166,7 +167,7 @@ void PrefixCache::add_pages(PrefixHandle& handle, std::span<const int32_t> token
                             SequenceCache& cache) {
   index_.add_pages(handle.chain, tokens, cache);
   if (disk_ == nullptr) return;
-  const int page = layout_.page_tokens;
+  const int page = geometry_.page_tokens;
   for (; handle.offered_pages < cache.length / page; ++handle.offered_pages) {
     const int index = handle.offered_pages;
     const std::byte* const block = pool_.view().block(cache.pages[static_cast<size_t>(index)]);
@@ -195,8 +196,8 @@ bool PrefixCache::store_image(PrefixHandle& handle, std::span<const int32_t> tok
                               SequenceCache& cache, std::span<const float> streams) {
   add_pages(handle, tokens, cache);
   if (disk_ == nullptr) return false;
-  const int pages = cache.length / layout_.page_tokens;
-  const auto tail = range(tokens, pages * layout_.page_tokens, cache.length);
+  const int pages = cache.length / geometry_.page_tokens;
+  const auto tail = range(tokens, pages * geometry_.page_tokens, cache.length);
   std::vector<const std::byte*> blocks;
   for (const int32_t id : cache.state_units) blocks.push_back(pool_.view().block(id));
   if (!tail.empty()) {

@@ -26,8 +26,8 @@ struct PrefixHandle {
 
 class PrefixCache {
  public:
-  // `pool`, `layout` and `disk`, which may be null, must outlive the cache.
-  PrefixCache(BlockPool& pool, const CacheLayout& layout, DiskTier* disk);
+  // `pool`, `geometry` and `disk`, which may be null, must outlive the cache.
+  PrefixCache(BlockPool& pool, const CacheGeometry& geometry, DiskTier* disk);
 
   // Requests share prefixes with requests of the same salt only.
   PrefixHandle handle(std::string_view salt) const;
@@ -87,7 +87,7 @@ class PrefixCache {
   void touch_on_disk(const PrefixChain& chain, std::span<const int32_t> tokens, int length);
 
   BlockPool& pool_;
-  const CacheLayout& layout_;
+  const CacheGeometry& geometry_;
   DiskTier* disk_;
   SipKey secret_;
   PrefixIndex index_;

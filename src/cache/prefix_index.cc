@@ -18,8 +18,8 @@ std::span<const int32_t> page_of(std::span<const int32_t> tokens, int index, int
 
 }  // namespace
 
-PrefixIndex::PrefixIndex(BlockPool& pool, const CacheLayout& layout)
-    : pool_(pool), layout_(layout) {}
+PrefixIndex::PrefixIndex(BlockPool& pool, const CacheGeometry& geometry)
+    : pool_(pool), geometry_(geometry) {}
 
 PrefixIndex::~PrefixIndex() {
   for (auto& [key, node] : nodes_) {
@@ -46,7 +46,7 @@ PrefixIndex::Node* PrefixIndex::child(Node* parent, const PrefixChain& chain,
                                       std::span<const int32_t> tokens) const {
   const auto found = nodes_.find(chain.key(parent->pages + 1));
   if (found == nodes_.end() || found->second->parent != parent) return nullptr;
-  const auto page = page_of(tokens, parent->pages, layout_.page_tokens);
+  const auto page = page_of(tokens, parent->pages, geometry_.page_tokens);
   return std::ranges::equal(found->second->tokens, page) ? found->second.get() : nullptr;
 }
 
@@ -62,7 +62,7 @@ PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const
   Place place{.deepest = root(chain)};
   if (place.deepest == nullptr) return place;
   HADAL_CHECK(limit >= 0 && static_cast<size_t>(limit) <= tokens.size());
-  const int full_pages = limit / layout_.page_tokens;
+  const int full_pages = limit / geometry_.page_tokens;
   HADAL_CHECK(chain.pages() >= full_pages);
   while (place.deepest->pages < full_pages) {
     Node* next = child(place.deepest, chain, tokens);
@@ -71,7 +71,7 @@ PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const
   }
   const auto usable = tokens.first(static_cast<size_t>(limit));
   for (Node* node = place.deepest; node != nullptr && place.image == nullptr; node = node->parent) {
-    const auto rest = tokens_after(usable, node->pages, layout_.page_tokens);
+    const auto rest = tokens_after(usable, node->pages, geometry_.page_tokens);
     for (const auto& image : node->images) {
       const std::vector<int32_t>& tail = image->state.tail;
       if (tail.size() > rest.size() || !std::equal(tail.begin(), tail.end(), rest.begin())) {
@@ -90,7 +90,7 @@ PrefixMatch PrefixIndex::find(const PrefixChain& chain, std::span<const int32_t>
   const Place place = locate(chain, tokens, limit);
   PrefixMatch match;
   if (place.image != nullptr) match.length = place.image->state.length;
-  if (place.deepest != nullptr) match.known_length = place.deepest->pages * layout_.page_tokens;
+  if (place.deepest != nullptr) match.known_length = place.deepest->pages * geometry_.page_tokens;
   match.known_length = std::max(match.known_length, match.length);
   return match;
 }
@@ -103,7 +103,7 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
   Image* image = place.image;
   const int length = started.match.length;
   const int reserve = std::max(args.reserve_tokens, length);
-  const int shared = length / layout_.page_tokens;
+  const int shared = length / geometry_.page_tokens;
   if (image != nullptr) {
     for (Node* node = image->node; node->parent != nullptr; node = node->parent) {
       cache.pages.push_back(node->block);
@@ -113,8 +113,8 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
     image->pinned = true;
     pinned_blocks_ += image->state.blocks();
   }
-  const bool room = make_room(blocks_for_sequence(layout_, reserve) - shared) &&
-                    reserve_sequence(pool_, layout_, reserve, cache);
+  const bool room = make_room(blocks_for_sequence(geometry_, reserve) - shared) &&
+                    reserve_sequence(pool_, geometry_, reserve, cache);
   if (image != nullptr) {
     image->pinned = false;
     pinned_blocks_ -= image->state.blocks();
@@ -127,7 +127,7 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
   statistics_.looked_up_tokens += args.limit;
   statistics_.lost_tokens += started.match.known_length - length;
   if (image == nullptr) return started;
-  restore_image(pool_, layout_, image->state, cache);
+  restore_image(pool_, geometry_, image->state, cache);
   started.streams = image->state.streams;
   touch(*image);
   ++statistics_.hits;
@@ -150,7 +150,7 @@ PrefixIndex::Node* PrefixIndex::add_node(Node* parent, const PrefixChain& chain,
   const int index = parent->pages;
   const auto [place, added] = nodes_.try_emplace(chain.key(index + 1), nullptr);
   if (!added) return nullptr;
-  const auto page = page_of(tokens, index, layout_.page_tokens);
+  const auto page = page_of(tokens, index, geometry_.page_tokens);
   place->second = std::make_unique<Node>();
   Node* node = place->second.get();
   node->key = chain.key(index + 1);
@@ -176,7 +176,7 @@ PrefixIndex::Node* PrefixIndex::node_at(const PrefixChain& chain, std::span<cons
 
 void PrefixIndex::add_pages(PrefixChain& chain, std::span<const int32_t> tokens,
                             SequenceCache& cache) {
-  const int full_pages = cache.length / layout_.page_tokens;
+  const int full_pages = cache.length / geometry_.page_tokens;
   HADAL_CHECK(static_cast<size_t>(cache.length) <= tokens.size());
   if (full_pages == 0) return;
   chain.cover(tokens.first(static_cast<size_t>(cache.length)));
@@ -217,9 +217,9 @@ bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
                             SequenceCache& cache, std::span<const float> streams) {
   HADAL_CHECK(cache.length > 0);
   add_pages(chain, tokens, cache);
-  const int full_pages = cache.length / layout_.page_tokens;
+  const int full_pages = cache.length / geometry_.page_tokens;
   const auto tail = tokens_after(tokens.first(static_cast<size_t>(cache.length)), full_pages,
-                                 layout_.page_tokens);
+                                 geometry_.page_tokens);
   if (Node* node = node_at(chain, tokens, full_pages)) {
     if (Image* image = image_with(*node, tail)) {
       touch(*image);
@@ -227,8 +227,8 @@ bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
     }
   }
   // The sequence holds the pages that the image builds on; only a root may go meanwhile.
-  if (!make_room(blocks_for_image(layout_, cache.length))) return false;
-  std::optional<StateImage> image = create_image(pool_, layout_, cache, tokens, streams);
+  if (!make_room(blocks_for_image(geometry_, cache.length))) return false;
+  std::optional<StateImage> image = create_image(pool_, geometry_, cache, tokens, streams);
   HADAL_CHECK(image);
   return adopt_image(chain, tokens, std::move(*image));
 }
@@ -238,7 +238,7 @@ void PrefixIndex::keep(PrefixChain& chain, std::span<const int32_t> tokens, Sequ
   HADAL_CHECK(cache.length > 0);
   add_pages(chain, tokens, cache);
   const auto known = tokens.first(static_cast<size_t>(cache.length));
-  adopt_image(chain, known, move_to_image(pool_, layout_, cache, tokens, streams));
+  adopt_image(chain, known, move_to_image(pool_, geometry_, cache, tokens, streams));
 }
 
 int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens, int first,
@@ -277,7 +277,7 @@ void PrefixIndex::hold_pages(const PrefixChain& chain, std::span<const int32_t> 
 
 bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> tokens,
                               StateImage image) {
-  const int full_pages = image.length / layout_.page_tokens;
+  const int full_pages = image.length / geometry_.page_tokens;
   Node* node = full_pages == 0 ? ensure_root(chain) : node_at(chain, tokens, full_pages);
   if (node == nullptr || image_with(*node, image.tail) != nullptr) {
     release_image(pool_, image);

@@ -48,8 +48,8 @@ struct PrefixStatistics {
 
 class PrefixIndex {
  public:
-  // `pool` and `layout` must outlive the index.
-  PrefixIndex(BlockPool& pool, const CacheLayout& layout);
+  // `pool` and `geometry` must outlive the index.
+  PrefixIndex(BlockPool& pool, const CacheGeometry& geometry);
   ~PrefixIndex();
   PrefixIndex(const PrefixIndex&) = delete;
   PrefixIndex& operator=(const PrefixIndex&) = delete;
@@ -151,7 +151,7 @@ class PrefixIndex {
   bool evict_image();
 
   BlockPool& pool_;
-  const CacheLayout& layout_;
+  const CacheGeometry& geometry_;
   std::unordered_map<Hash128, std::unique_ptr<Node>> nodes_;
   std::set<std::pair<uint64_t, Node*>> bare_;                    // (used, node), pages only
   std::set<std::tuple<int64_t, uint64_t, Image*>> by_priority_;  // (priority, used, image)

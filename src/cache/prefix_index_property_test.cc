@@ -16,12 +16,12 @@ constexpr int kPage = 4;
 constexpr SipKey kSecret = {.low = 7, .high = 8};
 using Tokens = std::vector<int32_t>;
 
-CacheLayout tiny_layout() {
-  CacheLayout layout;
-  layout.page_tokens = kPage;
-  layout.block_bytes = 64;
-  layout.state_units = 2;
-  return layout;
+CacheGeometry tiny_geometry() {
+  CacheGeometry geometry;
+  geometry.page_tokens = kPage;
+  geometry.block_bytes = 64;
+  geometry.state_units = 2;
+  return geometry;
 }
 
 bool begins_with(const Tokens& tokens, const Tokens& prefix) {
@@ -261,7 +261,7 @@ class Simulation {
       ASSERT_EQ(pool_.references(block), 1) << "a shared page is written";
       word(block) = stamp(s.salt, s.tokens, std::min(length, (page + 1) * kPage), 0);
     }
-    for (int unit = 0; unit < layout_.state_units; ++unit) {
+    for (int unit = 0; unit < geometry_.state_units; ++unit) {
       word(s.cache.state_units[static_cast<size_t>(unit)]) =
           stamp(s.salt, s.tokens, length, unit + 1);
     }
@@ -271,7 +271,7 @@ class Simulation {
       ASSERT_EQ(word(s.cache.pages[static_cast<size_t>(page)]),
                 stamp(s.salt, s.tokens, std::min(s.cache.length, (page + 1) * kPage), 0));
     }
-    for (int unit = 0; s.cache.length > 0 && unit < layout_.state_units; ++unit) {
+    for (int unit = 0; s.cache.length > 0 && unit < geometry_.state_units; ++unit) {
       ASSERT_EQ(word(s.cache.state_units[static_cast<size_t>(unit)]),
                 stamp(s.salt, s.tokens, s.cache.length, unit + 1));
     }
@@ -302,7 +302,7 @@ class Simulation {
     const int length = best == nullptr ? 0 : static_cast<int>(best->prefix.size());
     const int known = std::max(naive_.known(s.salt, s.tokens, limit), length);
     const int free_before = pool_.free_blocks();
-    const int needed = blocks_for_sequence(layout_, size) - length / kPage;
+    const int needed = blocks_for_sequence(geometry_, size) - length / kPage;
     const auto started = index_.start(
         {.chain = s.chain, .tokens = s.tokens, .limit = limit, .reserve_tokens = size}, s.cache);
     if (!started) {
@@ -366,7 +366,7 @@ class Simulation {
     if (s.cache.length == 0) return;
     const std::vector<int32_t> before = s.cache.pages;
     const Tokens prefix = front(s.tokens, s.cache.length);
-    const int blocks = blocks_for_image(layout_, s.cache.length);
+    const int blocks = blocks_for_image(geometry_, s.cache.length);
     const bool possible = can_have(blocks, 0);
     int free_before = pool_.free_blocks();
     const bool added = index_.add_image(s.chain, s.tokens, s.cache);
@@ -409,9 +409,9 @@ class Simulation {
     ASSERT_EQ(match.known_length, std::max(length, naive_.known(salt, tokens, limit)));
   }
 
-  CacheLayout layout_ = tiny_layout();
-  BlockPool pool_{layout_.block_bytes, 48};
-  PrefixIndex index_{pool_, layout_};
+  CacheGeometry geometry_ = tiny_geometry();
+  BlockPool pool_{geometry_.block_bytes, 48};
+  PrefixIndex index_{pool_, geometry_};
   NaiveIndex naive_;
   std::vector<Sequence> sequences_;
   std::mt19937 random_;

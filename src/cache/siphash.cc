@@ -7,19 +7,6 @@
 
 namespace hadal {
 
-std::string to_hex(const Hash128& hash) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const uint64_t word : {hash.low, hash.high}) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      const uint64_t byte = word >> shift & 0xff;
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-  }
-  return text;
-}
-
 SipHash::SipHash(const SipKey& key)
     : v_{key.low ^ 0x736f6d6570736575, key.high ^ 0x646f72616e646f6d ^ 0xee,
          key.low ^ 0x6c7967656e657261, key.high ^ 0x7465646279746573} {}

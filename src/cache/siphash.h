@@ -3,23 +3,13 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
-#include <string>
+
+#include "base/hash128.h"
 
 namespace hadal {
-
-struct Hash128 {
-  uint64_t low = 0;
-  uint64_t high = 0;
-  auto operator<=>(const Hash128&) const = default;
-};
-
-// 32 hexadecimal digits: the bytes of `low`, then of `high`, least significant first.
-std::string to_hex(const Hash128& hash);
 
 struct SipKey {
   uint64_t low = 0;
@@ -46,8 +36,3 @@ class SipHash {
 Hash128 siphash(const SipKey& key, std::span<const std::byte> bytes);
 
 }  // namespace hadal
-
-template <>
-struct std::hash<hadal::Hash128> {
-  size_t operator()(const hadal::Hash128& value) const noexcept { return value.low; }
-};

@@ -56,10 +56,11 @@ bool SpillFile::write(const BlockPool& pool, int32_t block,
   return true;
 }
 
-std::optional<SpilledSequence> SpillFile::spill(const BlockPool& pool, const CacheLayout& layout,
+std::optional<SpilledSequence> SpillFile::spill(const BlockPool& pool,
+                                                const CacheGeometry& geometry,
                                                 const SequenceCache& cache, int first_page) {
   HADAL_CHECK(pool.view().block_bytes == block_bytes_);
-  const int end_page = layout.pages_for(cache.length);
+  const int end_page = geometry.pages_for(cache.length);
   HADAL_CHECK(first_page >= 0 && first_page <= end_page);
   HADAL_CHECK(end_page <= static_cast<int>(cache.pages.size()));
   const size_t needed = cache.state_units.size() + static_cast<size_t>(end_page - first_page);
@@ -88,14 +89,14 @@ bool SpillFile::read(const SpilledSequence::Block& from, const BlockPool& pool,
          checksum_of(bytes) == from.checksum;
 }
 
-SpillFile::Outcome SpillFile::restore(const SpilledSequence& spilled, const CacheLayout& layout,
+SpillFile::Outcome SpillFile::restore(const SpilledSequence& spilled, const CacheGeometry& geometry,
                                       BlockPool& pool, SequenceCache& cache) {
   HADAL_CHECK(cache.state_units.empty());
   const size_t kept = cache.pages.size();
   const auto first_page = static_cast<size_t>(spilled.first_page);
   HADAL_CHECK(kept >= first_page && kept - first_page <= spilled.pages.size());
-  HADAL_CHECK(static_cast<int>(spilled.state_units.size()) == layout.state_units);
-  if (!reserve_sequence(pool, layout, spilled.length, cache)) return Outcome::kNoRoom;
+  HADAL_CHECK(static_cast<int>(spilled.state_units.size()) == geometry.state_units);
+  if (!reserve_sequence(pool, geometry, spilled.length, cache)) return Outcome::kNoRoom;
   bool whole = true;
   for (size_t i = 0; whole && i < spilled.state_units.size(); ++i) {
     whole = read(spilled.state_units[i], pool, cache.state_units[i]);

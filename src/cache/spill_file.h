@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "cache/block_pool.h"
+#include "cache/cache_geometry.h"
+#include "cache/sequence_cache.h"
 #include "cache/siphash.h"
-#include "model/cache_layout.h"
-#include "model/sequence_cache.h"
 
 namespace hadal {
 
@@ -48,7 +48,7 @@ class SpillFile {
 
   // Copies out the slot of `cache` and its pages from `first_page` on; what `cache` holds stays
   // its own. Returns nothing when the file or the disk is full.
-  std::optional<SpilledSequence> spill(const BlockPool& pool, const CacheLayout& layout,
+  std::optional<SpilledSequence> spill(const BlockPool& pool, const CacheGeometry& geometry,
                                        const SequenceCache& cache, int first_page = 0);
 
   enum class Outcome {
@@ -59,7 +59,7 @@ class SpillFile {
   // Gives `cache`, which holds the pages before spilled.first_page and perhaps some after it, but
   // nothing else, its slot and the other pages, and its lengths. The sequence is in the file no
   // more, unless kNoRoom.
-  Outcome restore(const SpilledSequence& spilled, const CacheLayout& layout, BlockPool& pool,
+  Outcome restore(const SpilledSequence& spilled, const CacheGeometry& geometry, BlockPool& pool,
                   SequenceCache& cache);
   // Forgets a sequence, for example one that was cancelled.
   void discard(const SpilledSequence& spilled);

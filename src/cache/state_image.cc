@@ -19,26 +19,26 @@ void copy_blocks(const CachePoolView& pool, std::span<const int32_t> from,
 
 }  // namespace
 
-int blocks_for_image(const CacheLayout& layout, int length) {
-  return layout.state_units + (length % layout.page_tokens == 0 ? 0 : 1);
+int blocks_for_image(const CacheGeometry& geometry, int length) {
+  return geometry.state_units + (length % geometry.page_tokens == 0 ? 0 : 1);
 }
 
-std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layout,
+std::optional<StateImage> create_image(BlockPool& pool, const CacheGeometry& geometry,
                                        const SequenceCache& cache, std::span<const int32_t> tokens,
                                        std::span<const float> streams) {
   const int length = cache.length;
   HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
-  HADAL_CHECK(static_cast<int>(cache.state_units.size()) == layout.state_units);
-  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= layout.pages_for(length));
-  if (blocks_for_image(layout, length) > pool.free_blocks()) return std::nullopt;
+  HADAL_CHECK(static_cast<int>(cache.state_units.size()) == geometry.state_units);
+  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= geometry.pages_for(length));
+  if (blocks_for_image(geometry, length) > pool.free_blocks()) return std::nullopt;
 
   StateImage image{.length = length,
                    .drafter_length = image_drafter_length(cache),
                    .streams = {streams.begin(), streams.end()}};
-  bool taken = pool.allocate(layout.state_units, image.state_units, BlockKind::kImage);
+  bool taken = pool.allocate(geometry.state_units, image.state_units, BlockKind::kImage);
   copy_blocks(pool.view(), cache.state_units, image.state_units);
-  const int full_pages = length / layout.page_tokens;
-  if (const int tail = length % layout.page_tokens; tail > 0) {
+  const int full_pages = length / geometry.page_tokens;
+  if (const int tail = length % geometry.page_tokens; tail > 0) {
     taken = taken && pool.allocate(1, image.partial_page, BlockKind::kImage);
     copy_blocks(pool.view(), {&cache.pages[static_cast<size_t>(full_pages)], 1},
                 image.partial_page);
@@ -49,7 +49,7 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layou
   return image;
 }
 
-StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCache& cache,
+StateImage move_to_image(BlockPool& pool, const CacheGeometry& geometry, SequenceCache& cache,
                          std::span<const int32_t> tokens, std::span<const float> streams) {
   const int length = cache.length;
   HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
@@ -57,8 +57,8 @@ StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCac
                    .length = length,
                    .drafter_length = image_drafter_length(cache),
                    .streams = {streams.begin(), streams.end()}};
-  const auto full_pages = static_cast<size_t>(length / layout.page_tokens);
-  if (const int tail = length % layout.page_tokens; tail > 0) {
+  const auto full_pages = static_cast<size_t>(length / geometry.page_tokens);
+  if (const int tail = length % geometry.page_tokens; tail > 0) {
     image.partial_page.push_back(cache.pages[full_pages]);
     cache.pages.erase(cache.pages.begin() + static_cast<std::ptrdiff_t>(full_pages));
     const auto rest = tokens.subspan(static_cast<size_t>(length - tail), static_cast<size_t>(tail));
@@ -75,12 +75,12 @@ StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCac
   return image;
 }
 
-void restore_image(const BlockPool& pool, const CacheLayout& layout, const StateImage& image,
+void restore_image(const BlockPool& pool, const CacheGeometry& geometry, const StateImage& image,
                    SequenceCache& cache) {
-  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= layout.pages_for(image.length));
+  HADAL_CHECK(static_cast<int>(cache.pages.size()) >= geometry.pages_for(image.length));
   copy_blocks(pool.view(), image.state_units, cache.state_units);
   if (!image.partial_page.empty()) {
-    const int32_t page = cache.pages[static_cast<size_t>(image.length / layout.page_tokens)];
+    const int32_t page = cache.pages[static_cast<size_t>(image.length / geometry.page_tokens)];
     HADAL_CHECK(pool.references(page) == 1);  // a shared page is never written
     copy_blocks(pool.view(), image.partial_page, {&page, 1});
   }

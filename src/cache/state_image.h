@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "cache/block_pool.h"
-#include "model/cache_layout.h"
-#include "model/sequence_cache.h"
+#include "cache/cache_geometry.h"
+#include "cache/sequence_cache.h"
 
 namespace hadal {
 
 struct StateImage {
-  std::vector<int32_t> state_units = {};   // [CacheLayout::state_units]
+  std::vector<int32_t> state_units = {};   // [CacheGeometry::state_units]
   std::vector<int32_t> partial_page = {};  // one block, or none at a page boundary
   std::vector<int32_t> tail = {};          // the last length % page_tokens tokens
   int length = 0;                          // tokens of the sequence
@@ -30,22 +30,22 @@ struct StateImage {
 };
 
 // Blocks of an image taken at `length` tokens.
-int blocks_for_image(const CacheLayout& layout, int length);
+int blocks_for_image(const CacheGeometry& geometry, int length);
 
 // Copies the state of `cache`, whose first cache.length tokens are at the front of `tokens`.
 // Returns nothing when the pool is short. The blocks belong to the caller: release_image().
-std::optional<StateImage> create_image(BlockPool& pool, const CacheLayout& layout,
+std::optional<StateImage> create_image(BlockPool& pool, const CacheGeometry& geometry,
                                        const SequenceCache& cache, std::span<const int32_t> tokens,
                                        std::span<const float> streams = {});
 
 // The same of a sequence that ends here: its slot and its unfinished page become the image, the
 // other blocks are released, and `cache` is empty. Needs no room.
-StateImage move_to_image(BlockPool& pool, const CacheLayout& layout, SequenceCache& cache,
+StateImage move_to_image(BlockPool& pool, const CacheGeometry& geometry, SequenceCache& cache,
                          std::span<const int32_t> tokens, std::span<const float> streams = {});
 
 // Makes `cache` continue at the image's length. It must hold a slot, the full pages before that
 // length, and where the length is no page boundary a page of its own for the rest.
-void restore_image(const BlockPool& pool, const CacheLayout& layout, const StateImage& image,
+void restore_image(const BlockPool& pool, const CacheGeometry& geometry, const StateImage& image,
                    SequenceCache& cache);
 
 // StateImage::drafter_length of an image of `cache`.

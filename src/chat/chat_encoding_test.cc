@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "chat/chat_markup.h"
 #include "chat/dsml.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

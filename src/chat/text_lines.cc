@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "chat/chat_encoding.h"
 #include "chat/completion_parser.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "chat/chat_markup.h"
-#include "checkpoint/config.h"
+#include "checkpoint/v4/config.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
 

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "checkpoint/config.h"
+#include "checkpoint/v4/config.h"
 
 namespace hadal {
 namespace {

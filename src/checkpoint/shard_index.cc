@@ -12,7 +12,7 @@
 #include "base/downloads.h"
 #include "base/error.h"
 #include "base/input_file.h"
-#include "checkpoint/json_text.h"
+#include "json/json_text.h"
 
 namespace hadal {
 namespace {

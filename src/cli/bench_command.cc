@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/error.h"
-#include "bench/cache_bench.h"
-#include "bench/engine_bench.h"
-#include "bench/kernel_bench.h"
-#include "bench/model_bench.h"
+#include "bench/kernels/kernel_bench.h"
+#include "bench/load/cache_bench.h"
+#include "bench/load/engine_bench.h"
+#include "bench/steps/model_bench.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"

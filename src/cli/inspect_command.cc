@@ -4,11 +4,11 @@
 
 #include "base/error.h"
 #include "base/input_file.h"
-#include "checkpoint/inspect_report.h"
 #include "checkpoint/model_directory.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"
+#include "plan/inspect_report.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

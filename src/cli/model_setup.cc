@@ -14,7 +14,7 @@
 #include "base/topology.h"
 #include "checkpoint/model_directory.h"
 #include "cli/terminal.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/thread_pool.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "cli/command_line.h"
 #include "cli/embedded_model.h"
 #include "model/model.h"

@@ -12,12 +12,12 @@
 #include "base/files.h"
 #include "base/input_file.h"
 #include "base/unaligned.h"
-#include "cache/evaluate.h"
 #include "checkpoint/safetensors.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"
-#include "text/json_reader.h"
+#include "engine/evaluate.h"
+#include "json/json_reader.h"
 
 namespace hadal {
 namespace {

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <fmt/format.h>
 
-#include "checkpoint/synth.h"
+#include "checkpoint/v4/synth.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 

@@ -17,9 +17,9 @@
 #include "base/topology.h"
 #include "cache/block_pool.h"
 #include "cache/cache_file.h"
-#include "checkpoint/catalogue.h"
-#include "checkpoint/checkpoint.h"
-#include "checkpoint/memory_plan.h"
+#include "checkpoint/v4/catalogue.h"
+#include "checkpoint/v4/checkpoint.h"
+#include "checkpoint/v4/memory_needs.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_computer.h"
@@ -76,7 +76,7 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config)
       int8_bytes < static_cast<int64_t>(options.model.int8_weights.least_file_bytes);
   const int64_t rows = int64_t{options.prefill_chunk} + options.max_running;
   const int64_t longest = blocks_for_sequence(layout, wanted_context(options, config));
-  return plan_kv_memory({.layout = layout,
+  return plan_kv_memory({.geometry = layout,
                          .requested_bytes = options.kv_memory,
                          .bounds = memory_bounds(),
                          .weight_bytes = totals.bytes,
@@ -96,18 +96,7 @@ bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
 
 // Everything that decides a bit of a cached key beside the weights and the layout.
 std::string numerics_name(const ModelOptions& options) {
-  std::string name;
-  switch (options.activations) {
-    case ActivationPolicy::kNone:
-      name = "none";
-      break;
-    case ActivationPolicy::kFp8:
-      name = "fp8";
-      break;
-    case ActivationPolicy::kInt8:
-      name = "int8";
-      break;
-  }
+  std::string name(policy_name(options.activations));
   name += ' ';
   name += isa_name(options.isa);
   name += ' ';
@@ -120,7 +109,7 @@ SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpo
   SequenceMemoryOptions memory{.blocks = blocks,
                                .reuse = options.reuse_prefixes,
                                .identity = {.model = checkpoint.fingerprint(),
-                                            .layout = layout_digest(layout),
+                                            .layout = layout.digest,
                                             .numerics = numerics_name(options.model)},
                                .spill_bytes = options.kv_spill};
   if (!options.kv_disk.empty()) {

@@ -12,13 +12,13 @@
 #include <optional>
 #include <string>
 
+#include "base/statistics.h"
 #include "cache/block_pool.h"
 #include "cache/disk_tier.h"
 #include "cache/kv_memory.h"
 #include "cache/prefix_index.h"
 #include "cache/spill_file.h"
 #include "engine/request.h"
-#include "engine/time_histogram.h"
 #include "model/model.h"
 
 namespace hadal {

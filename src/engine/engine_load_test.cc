@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
 #include "engine/test_gate.h"

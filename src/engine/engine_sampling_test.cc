@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "checkpoint/checkpoint.h"
-#include "checkpoint/config.h"
+#include "checkpoint/v4/checkpoint.h"
+#include "checkpoint/v4/config.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "cache/prefix_cache.h"
+#include "cache/sequence_cache.h"
 #include "cache/spill_file.h"
 #include "engine/request.h"
 #include "engine/sampler_state.h"
-#include "model/sequence_cache.h"
 
 namespace hadal {
 

@@ -17,7 +17,7 @@
 #include "cache/prefix_cache.h"
 #include "cache/spill_file.h"
 #include "engine/sequence.h"
-#include "model/cache_layout.h"
+#include "model/v4/cache_layout.h"
 
 namespace hadal {
 

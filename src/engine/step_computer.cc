@@ -4,13 +4,12 @@
 #include <bit>
 #include <chrono>
 
+#include "base/as_size.h"
 #include "engine/commit_rows.h"
 #include "model/batch.h"
 
 namespace hadal {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 int rows_in(std::span<const ScheduledRows> scheduled) {
   int rows = 0;

@@ -15,7 +15,7 @@
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "model/model.h"
-#include "model/step.h"
+#include "model/v4/step.h"
 
 namespace hadal {
 

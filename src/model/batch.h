@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-#include "model/cache_layout.h"
-#include "model/sequence_cache.h"
+#include "cache/sequence_cache.h"
+#include "model/v4/cache_layout.h"
 #include "ops/step_plan.h"
 
 namespace hadal {

@@ -4,16 +4,15 @@
 #include <utility>
 #include <vector>
 
+#include "base/as_size.h"
 #include "base/check.h"
-#include "model/commit.h"
-#include "model/forward_pass.h"
-#include "model/weights.h"
+#include "model/v4/commit.h"
+#include "model/v4/forward_pass.h"
+#include "model/v4/weights.h"
 #include "ops/rope.h"
 
 namespace hadal {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 std::vector<float> window_frequencies(const ModelConfig& config) {
   return rope_frequencies({.rope_dim = config.rope_dim, .theta = config.rope_theta});

@@ -12,12 +12,12 @@
 #include <span>
 
 #include "base/thread_pool.h"
-#include "checkpoint/checkpoint.h"
+#include "cache/sequence_cache.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "model/batch.h"
-#include "model/cache_layout.h"
-#include "model/int8_weights.h"
-#include "model/sequence_cache.h"
-#include "model/step.h"
+#include "model/v4/cache_layout.h"
+#include "model/v4/int8_weights.h"
+#include "model/v4/step.h"
 #include "ops/isa.h"
 #include "ops/linear.h"
 

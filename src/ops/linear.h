@@ -4,19 +4,14 @@
 
 #include <cstddef>
 
+#include "numeric/activation_policy.h"
+#include "numeric/weight_format.h"
 #include "ops/bf16_rows.h"
 #include "ops/context.h"
 #include "ops/int8_rows.h"
 #include "ops/row_range.h"
 
 namespace hadal {
-
-enum class WeightFormat {
-  kF32,
-  kBf16,
-  kFp8,  // e4m3, one e8m0 scale per 128 x 128 block
-  kFp4,  // e2m1, two per byte, low nibble first, one e8m0 scale per row and 32 inputs
-};
 
 // An FP8 weight requantised to int8, one scale per feature and 128 inputs, in tiles of 16 features:
 // [out / 16][in / 4][16][4] codes + 128, inputs of each 128 in the order of Int8Rows, and
@@ -25,8 +20,6 @@ struct Int8Tiles {
   const uint8_t* codes = nullptr;  // null: the weight has no int8 form
   const float* scales = nullptr;
 };
-constexpr int kInt8TileFeatures = 16;
-constexpr int kInt8Block = 128;
 
 // A weight where it lies in the mapped checkpoint; any alignment.
 struct WeightMatrix {
@@ -41,13 +34,6 @@ struct WeightMatrix {
 
 // Rows [first, first + count) of `weight`, as a matrix of their own.
 WeightMatrix row_slice(const WeightMatrix& weight, int first, int count);
-
-// How the inputs of FP8 and FP4 linears are rounded before the multiplication.
-enum class ActivationPolicy {
-  kNone,  // not at all: for checking
-  kFp8,   // through e4m3 with one power-of-two scale per 128 inputs, as the model was trained
-  kInt8,  // to int8 with one scale per 128 inputs, against weights in int8
-};
 
 struct RoundActivationsArgs {
   const float* x = nullptr;  // [rows, columns]

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "server/server.h"
 #include "server/test_client.h"

@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "checkpoint/config.h"
+#include "checkpoint/v4/config.h"
 #include "engine/engine.h"
 #include "server/api_error.h"
 #include "server/chat_request.h"

@@ -13,13 +13,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/python_json.h"
 #include "server/api_error.h"
 #include "server/json_body.h"
 #include "server/known_fields.h"
 #include "server/message_fields.h"
 #include "server/request_fields.h"
 #include "server/thinking_fields.h"
-#include "text/python_json.h"
 
 namespace hadal {
 namespace {

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/python_json.h"
 #include "server/request_fields.h"
-#include "text/python_json.h"
 
 namespace hadal {
 namespace {

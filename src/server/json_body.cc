@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/python_json.h"
 #include "server/api_error.h"
-#include "text/python_json.h"
 
 namespace hadal {
 namespace {

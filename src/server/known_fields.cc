@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "json/python_json.h"
 #include "server/content_text.h"
-#include "text/python_json.h"
 
 namespace hadal {
 namespace {

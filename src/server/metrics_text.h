@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/time_histogram.h"
+#include "base/statistics.h"
 
 namespace hadal {
 

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/config.h"
+#include "checkpoint/v4/config.h"
 #include "engine/engine.h"
 #include "server/api_error.h"
 #include "server/chat_handler.h"

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "text/json_reader.h"
+#include "json/json_reader.h"
 
 namespace hadal {
 namespace {

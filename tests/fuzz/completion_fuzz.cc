@@ -14,7 +14,7 @@
 #include "chat/chat_markup.h"
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace {
 

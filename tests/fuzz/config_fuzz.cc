@@ -5,9 +5,10 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "checkpoint/catalogue.h"
-#include "checkpoint/config.h"
-#include "checkpoint/memory_plan.h"
+#include "checkpoint/v4/catalogue.h"
+#include "checkpoint/v4/config.h"
+#include "checkpoint/v4/memory_needs.h"
+#include "plan/memory_plan.h"
 
 namespace {
 
@@ -34,8 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (int64_t{config.layers} * config.routed_experts <= 1024) {
     const hadal::CatalogueTotals totals = hadal::catalogue_totals(config);
     require(totals.bytes > 0 && totals.active_bytes > 0 && totals.active_parameters > 0);
-    require(hadal::plan_memory(config, totals, {.total_bytes = int64_t{1} << 34}).cache_tokens >=
-            0);
+    const hadal::MemoryBound memory{.name = "memory", .limit_bytes = int64_t{1} << 34};
+    require(hadal::plan_memory(config, totals, {memory}).cache_tokens >= 0);
   }
   return 0;
 }

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/unaligned.h"
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/v4/checkpoint.h"
 
 namespace hadal::golden {
 

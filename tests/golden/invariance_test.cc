@@ -6,7 +6,7 @@
 
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
-#include "cache/evaluate.h"
+#include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
 

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/thread_pool.h"
-#include "cache/evaluate.h"
+#include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
 

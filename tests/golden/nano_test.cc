@@ -7,8 +7,8 @@
 
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
-#include "cache/evaluate.h"
 #include "chat/chat_encoding.h"
+#include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
 #include "text/tokenizer.h"

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "chat/completion_stream.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {

@@ -13,13 +13,13 @@ namespace {
 constexpr size_t kLimit = 512 << 20;
 
 KvMemoryPlan plan_on(const FakeMachine& machine) {
-  CacheLayout layout;
-  layout.page_tokens = 256;
-  layout.block_bytes = size_t{1} << 20;
-  layout.state_units = 1;
+  CacheGeometry geometry;
+  geometry.page_tokens = 256;
+  geometry.block_bytes = size_t{1} << 20;
+  geometry.state_units = 1;
   machine.write("proc/meminfo", "MemTotal: 16777216 kB\nMemAvailable: 16000000 kB");
-  return plan_kv_memory(
-      {.layout = layout, .bounds = read_memory_bounds({.root = machine.root(), .affinity = {0}})});
+  return plan_kv_memory({.geometry = geometry,
+                         .bounds = read_memory_bounds({.root = machine.root(), .affinity = {0}})});
 }
 
 TEST(MemoryLimitOfParentGroup, HoldsForTheGroupsBelow) {

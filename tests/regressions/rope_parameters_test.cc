@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/files.h"
-#include "checkpoint/config.h"
+#include "checkpoint/v4/config.h"
 
 namespace hadal {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/as_size.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
 #include "ops/kv_entry.h"
@@ -9,8 +10,6 @@
 
 namespace hadal::cpu {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 constexpr int kBlockEntries = 64;
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/as_size.h"
 #include "base/check.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
@@ -8,8 +9,6 @@
 
 namespace hadal::cpu {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 // Few enough to share out large rows, so many of small ones that sharing pays.
 int rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/as_size.h"
 #include "numeric/block_scale.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
 
 namespace hadal::cpu {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 constexpr int kFp4Block = 32;
 static_assert(kInt8Block == kBf16Block);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/as_size.h"
 #include "base/check.h"
 #include "numeric/block_scale.h"
 #include "numeric/e2m1.h"
@@ -15,8 +16,6 @@
 
 namespace hadal::cpu {
 namespace {
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 constexpr int kDim = 128;
 constexpr int kGroup = 32;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/as_size.h"
 #include "base/check.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
@@ -20,8 +21,6 @@ constexpr int kMostSingleRowFeatures = 64;
 constexpr int kLeastSingleRowFeatures = 4;
 // Rows of a task: as many as share a decoded panel.
 constexpr int kRowBlock = 96;
-
-size_t as_size(int value) { return static_cast<size_t>(value); }
 
 RowFormat row_format(WeightFormat format) {
   switch (format) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/thread_pool.h"
-#include "cache/evaluate.h"
+#include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
 #include "reference_model.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "weight_matrix.h"
 
 namespace hadal::independent {

@@ -12,8 +12,8 @@
 #include <numeric>
 
 #include "base/thread_pool.h"
-#include "cache/evaluate.h"
-#include "checkpoint/synth.h"
+#include "checkpoint/v4/synth.h"
+#include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/model.h"
 #include "reference_model.h"

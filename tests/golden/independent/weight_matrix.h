@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 
 namespace hadal::independent {
 

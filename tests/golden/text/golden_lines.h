@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/files.h"
-#include "text/python_json.h"
+#include "json/python_json.h"
 
 namespace hadal {
 

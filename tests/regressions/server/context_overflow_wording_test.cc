@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "checkpoint/checkpoint.h"
+#include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "read_request.h"
 #include "server/chat_handler.h"

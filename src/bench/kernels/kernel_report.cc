@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/kernels/bench_json.h"
+#include "bench/kernels/kernel_bench.h"
+
+namespace hadal {
+namespace {
+
+std::string machine_text(const KernelReport& report) {
+  std::string text = fmt::format("{}, {} kernels, cold over {} MiB\n\n{:<24}", report.processor,
+                                 isa_name(report.isa), report.arena_bytes >> 20, "");
+  for (const MachineRates& rates : report.machine) {
+    text += fmt::format("{:>22}", rates.threads == 1 ? std::string("1 thread")
+                                                     : fmt::format("{} threads", rates.threads));
+  }
+  const auto row = [&](std::string_view name, const auto& value) {
+    text += fmt::format("\n{:<24}", name);
+    for (const MachineRates& rates : report.machine) text += fmt::format("{:>22}", value(rates));
+  };
+  row("read, memory",
+      [](const MachineRates& r) { return fmt::format("{:.1f} GB/s", r.read_gb_per_s); });
+  row("  best kernel", [](const MachineRates& r) { return r.read_kernel; });
+  row("read, cache",
+      [](const MachineRates& r) { return fmt::format("{:.1f} GB/s", r.cache_gb_per_s); });
+  for (size_t i = 0; i < report.machine.front().peaks.size(); ++i) {
+    row(report.machine.front().peaks[i].instruction,
+        [&](const MachineRates& r) { return fmt::format("{:.1f} GMAC/s", r.peaks[i].gmac_per_s); });
+  }
+  row("fork-join", [](const MachineRates& r) { return fmt::format("{:.2f} µs", r.fork_join_us); });
+  return text + "\n";
+}
+
+std::string_view formula_of(std::string_view group) {
+  for (const CaseFormula& formula : case_formulas()) {
+    if (group.starts_with(formula.group)) return formula.text;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string kernel_report_text(const KernelReport& report) {
+  std::string text = machine_text(report);
+  text +=
+      "\nratio = time at the limit / time; limit = the slower of bytes / read rate and macs / "
+      "peak\n";
+  std::string_view group;
+  for (const KernelSummary& summary : report.summaries) {
+    if (summary.group == group) continue;
+    group = summary.group;
+    text += fmt::format("\n{}: {}\n{:<44}{:>7}{:>12}{:>9}{:>9}  {:<16}{:>6}\n", group,
+                        formula_of(group), "", "threads", "µs", "GB/s", "GMAC/s", "limit", "ratio");
+    for (const KernelFigure& figure : report.figures) {
+      if (figure.group != group) continue;
+      text += fmt::format("{:<44}{:>7}{:>11.1f}{:>9.2f}{:>9.2f}  {:<16}{:>6.2f}\n", figure.name,
+                          figure.threads, figure.seconds * 1e6, figure.gb_per_s(),
+                          figure.gmac_per_s(), figure.limit, figure.ratio());
+    }
+  }
+  text += fmt::format("\n{:<44}{:>7}{:>11}{:>9}{:>9}\n", "ratio by group", "threads", "median",
+                      "least", "greatest");
+  for (const KernelSummary& summary : report.summaries) {
+    text += fmt::format("{:<44}{:>7}{:>11.2f}{:>9.2f}{:>9.2f}\n", summary.group, summary.threads,
+                        summary.median_ratio, summary.least_ratio, summary.greatest_ratio);
+  }
+  if (report.left_out > 0) {
+    text += fmt::format("\n{} cases are too long for the scalar reference and were left out\n",
+                        report.left_out);
+  }
+  return text;
+}
+
+std::string kernel_report_json(const KernelReport& report) {
+  nlohmann::ordered_json json;
+  json["processor"] = report.processor;
+  json["isa"] = isa_name(report.isa);
+  json["cold_bytes"] = report.arena_bytes;
+  for (const MachineRates& rates : report.machine) json["machine"].push_back(machine_json(rates));
+  for (const CaseFormula& formula : case_formulas()) {
+    json["formulas"][std::string(formula.group)] = formula.text;
+  }
+  for (const KernelFigure& figure : report.figures) {
+    json["kernels"].push_back({{"group", figure.group},
+                               {"name", figure.name},
+                               {"threads", figure.threads},
+                               {"microseconds", figure.seconds * 1e6},
+                               {"bytes", figure.bytes},
+                               {"macs", figure.macs},
+                               {"gb_per_s", figure.gb_per_s()},
+                               {"gmac_per_s", figure.gmac_per_s()},
+                               {"limit", figure.limit},
+                               {"limit_microseconds", figure.limit_seconds * 1e6},
+                               {"ratio", figure.ratio()}});
+  }
+  for (const KernelSummary& summary : report.summaries) {
+    json["summary"].push_back({{"group", summary.group},
+                               {"threads", summary.threads},
+                               {"median_ratio", summary.median_ratio},
+                               {"least_ratio", summary.least_ratio},
+                               {"greatest_ratio", summary.greatest_ratio}});
+  }
+  json["left_out"] = report.left_out;
+  return json.dump(2) + "\n";
+}
+
+}  // namespace hadal

@@ -1,0 +1,120 @@
+#include <immintrin.h>
+
+#include "bench/kernels/probe_kernels.h"
+
+namespace hadal::probe {
+namespace {
+
+constexpr size_t kLine = 64;
+constexpr size_t kPage = 4096;
+constexpr int kSums = 10;  // of 16 registers: enough to hide the latency on two ports
+
+__m256i load_half(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+struct LineSums {
+  __m256i low = _mm256_setzero_si256();
+  __m256i high = _mm256_setzero_si256();
+  void add(const std::byte* p) {
+    low = _mm256_add_epi64(low, load_half(p));
+    high = _mm256_add_epi64(high, load_half(p + 32));
+  }
+};
+
+uint64_t total(__m256i sum) {
+  alignas(32) uint64_t lanes[4];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
+  return lanes[0] + lanes[1] + lanes[2] + lanes[3];
+}
+
+uint64_t total(const LineSums& sums) { return total(_mm256_add_epi64(sums.low, sums.high)); }
+
+uint64_t read_in_order(const std::byte* data, size_t bytes) {
+  LineSums even;
+  LineSums odd;
+  for (size_t i = 0; i < bytes; i += 2 * kLine) {
+    even.add(data + i);
+    odd.add(data + i + kLine);
+  }
+  return total(even) + total(odd);
+}
+
+uint64_t read_ahead(const std::byte* data, size_t bytes) {
+  LineSums even;
+  LineSums odd;
+  for (size_t i = 0; i < bytes; i += 2 * kLine) {
+    const auto* ahead = reinterpret_cast<const char*>(data + i + kPage);
+    _mm_prefetch(ahead, _MM_HINT_T0);
+    _mm_prefetch(ahead + kLine, _MM_HINT_T0);
+    even.add(data + i);
+    odd.add(data + i + kLine);
+  }
+  return total(even) + total(odd);
+}
+
+uint64_t read_four_streams(const std::byte* data, size_t bytes) {
+  LineSums sums[4];
+  const size_t quarter = bytes / 4;
+  for (size_t i = 0; i < quarter; i += kLine) {
+    for (size_t stream = 0; stream < 4; ++stream) {
+      const std::byte* p = data + stream * quarter + i;
+      _mm_prefetch(reinterpret_cast<const char*>(p + kPage), _MM_HINT_T0);
+      sums[stream].add(p);
+    }
+  }
+  return total(sums[0]) + total(sums[1]) + total(sums[2]) + total(sums[3]);
+}
+
+float sum_of(__m256 v) {
+  alignas(32) float lanes[8];
+  _mm256_store_ps(lanes, v);
+  float sum = 0;
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+float fma_f32(int64_t rounds) {
+  __m256 sums[kSums];
+  for (__m256& sum : sums) sum = _mm256_setzero_ps();
+  __m256 a = _mm256_set1_ps(0.5F);
+  const __m256 b = _mm256_set1_ps(0.25F);
+  for (int64_t round = 0; round < rounds; ++round) {
+    asm volatile("" : "+x"(a));
+    for (__m256& sum : sums) sum = _mm256_fmadd_ps(a, b, sum);
+  }
+  float result = 0;
+  for (const __m256 sum : sums) result += sum_of(sum);
+  return result;
+}
+
+// u8 · s8 pairs to s16, pairs of those to s32: what takes the place of a dot product here.
+float maddubs(int64_t rounds) {
+  __m256i sums[kSums];
+  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
+  __m256i a = _mm256_set1_epi8(3);
+  const __m256i b = _mm256_set1_epi8(-2);
+  const __m256i ones = _mm256_set1_epi16(1);
+  for (int64_t round = 0; round < rounds; ++round) {
+    for (__m256i& sum : sums) {
+      asm volatile("" : "+x"(a));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
+    }
+  }
+  float result = 0;
+  for (const __m256i sum : sums) result += sum_of(_mm256_cvtepi32_ps(sum));
+  return result;
+}
+
+}  // namespace
+
+const ProbeKernels& avx2_kernels() {
+  static constexpr ProbeKernels kKernels = {
+      .read = {{"in order", read_in_order},
+               {"with prefetch", read_ahead},
+               {"four streams", read_four_streams}},
+      .dot = {{"vpmaddubsw", "", 32 * kSums, maddubs}, {"fma f32 (256)", "", 8 * kSums, fma_f32}}};
+  return kKernels;
+}
+
+}  // namespace hadal::probe

@@ -1,0 +1,301 @@
+#include "json/json_reader.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/utf8.h"
+
+namespace hadal {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+void append_utf8(std::string& out, uint32_t code_point) {
+  const auto put = [&out](uint32_t byte) { out += static_cast<char>(byte); };
+  if (code_point < 0x80) {
+    put(code_point);
+  } else if (code_point < 0x800) {
+    put(0xC0 | code_point >> 6);
+    put(0x80 | (code_point & 0x3F));
+  } else if (code_point < 0x10000) {
+    put(0xE0 | code_point >> 12);
+    put(0x80 | (code_point >> 6 & 0x3F));
+    put(0x80 | (code_point & 0x3F));
+  } else {
+    put(0xF0 | code_point >> 18);
+    put(0x80 | (code_point >> 12 & 0x3F));
+    put(0x80 | (code_point >> 6 & 0x3F));
+    put(0x80 | (code_point & 0x3F));
+  }
+}
+
+}  // namespace
+
+JsonReader::JsonReader(std::string_view text, std::string where, ErrorCode code)
+    : text_(text), where_(std::move(where)), code_(code) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = utf8_sequence_length(text.substr(i));
+    if (length == 0) {
+      position_ = i;
+      fail("the JSON text is not UTF-8");
+    }
+    i += length;
+  }
+}
+
+void JsonReader::fail(const std::string& what) const {
+  throw Error({.code = code_,
+               .where = where_,
+               .what = what + " (byte " + std::to_string(position_) + ")",
+               .remedy = "give well-formed JSON of the expected form"});
+}
+
+void JsonReader::skip_space() {
+  while (position_ < text_.size()) {
+    const char c = text_[position_];
+    if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return;
+    ++position_;
+  }
+}
+
+bool JsonReader::take_word(std::string_view word) {
+  if (text_.substr(position_, word.size()) != word) return false;
+  position_ += word.size();
+  return true;
+}
+
+JsonReader::Kind JsonReader::peek() {
+  skip_space();
+  if (position_ >= text_.size()) fail("the JSON text ends where a value is expected");
+  switch (current()) {
+    case 'n':
+      return Kind::kNull;
+    case 't':
+    case 'f':
+      return Kind::kBool;
+    case '"':
+      return Kind::kString;
+    case '[':
+      return Kind::kArray;
+    case '{':
+      return Kind::kObject;
+    case 'N':
+    case 'I':
+    case '-':
+      return Kind::kNumber;
+    default:
+      if (is_digit(current())) return Kind::kNumber;
+      fail("a JSON value is expected");
+  }
+}
+
+void JsonReader::read_null() {
+  skip_space();
+  if (!take_word("null")) fail("null is expected");
+}
+
+bool JsonReader::read_bool() {
+  skip_space();
+  if (take_word("true")) return true;
+  if (take_word("false")) return false;
+  fail("true or false is expected");
+}
+
+std::string_view JsonReader::read_number() {
+  skip_space();
+  const size_t begin = position_;
+  const auto token = [&] { return text_.substr(begin, position_ - begin); };
+  if (allows_non_finite_ && (take_word("NaN") || take_word("Infinity") || take_word("-Infinity"))) {
+    return token();
+  }
+  if (current() == '-') ++position_;
+  if (!is_digit(current())) fail("a number is expected");
+  if (current() == '0') {
+    ++position_;
+  } else {
+    while (is_digit(current())) ++position_;
+  }
+  if (current() == '.') {
+    ++position_;
+    if (!is_digit(current())) fail("a digit is expected after the decimal point");
+    while (is_digit(current())) ++position_;
+  }
+  if (current() == 'e' || current() == 'E') {
+    ++position_;
+    if (current() == '+' || current() == '-') ++position_;
+    if (!is_digit(current())) fail("a digit is expected in the exponent");
+    while (is_digit(current())) ++position_;
+  }
+  return token();
+}
+
+int64_t JsonReader::read_integer() {
+  const std::string_view token = read_number();
+  int64_t value = 0;
+  const auto [end, status] = std::from_chars(token.data(), token.data() + token.size(), value);
+  if (status != std::errc() || end != token.data() + token.size()) {
+    fail("an integer of at most 64 bits is expected");
+  }
+  return value;
+}
+
+uint32_t JsonReader::read_hex4() {
+  const std::string_view digits = text_.substr(position_, 4);
+  uint32_t value = 0;
+  const auto [end, status] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  if (digits.size() != 4 || status != std::errc() || end != digits.data() + 4) {
+    fail("\\u must be followed by four hexadecimal digits");
+  }
+  position_ += 4;
+  return value;
+}
+
+void JsonReader::append_escape(std::string& out) {
+  const char c = current();
+  ++position_;
+  switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+      out += c;
+      return;
+    case 'b':
+      out += '\b';
+      return;
+    case 'f':
+      out += '\f';
+      return;
+    case 'n':
+      out += '\n';
+      return;
+    case 'r':
+      out += '\r';
+      return;
+    case 't':
+      out += '\t';
+      return;
+    case 'u':
+      break;
+    default:
+      --position_;
+      fail("unknown escape in a string");
+  }
+  uint32_t unit = read_hex4();
+  if (unit >= 0xD800 && unit < 0xDC00 && take_word("\\u")) {
+    const uint32_t low = read_hex4();
+    if (low < 0xDC00 || low >= 0xE000) fail("a lone surrogate is no character");
+    unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+  } else if (unit >= 0xD800 && unit < 0xE000) {
+    fail("a lone surrogate is no character");
+  }
+  append_utf8(out, unit);
+}
+
+std::string JsonReader::read_string() {
+  skip_space();
+  if (current() != '"') fail("a string is expected");
+  ++position_;
+  std::string out;
+  size_t run = position_;  // text from here on is copied in one piece
+  while (position_ < text_.size()) {
+    const char c = text_[position_];
+    if (c == '"') {
+      out.append(text_.substr(run, position_ - run));
+      ++position_;
+      return out;
+    }
+    if (c == '\\') {
+      out.append(text_.substr(run, position_ - run));
+      ++position_;
+      append_escape(out);
+      run = position_;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fail("a control character in a string must be escaped");
+    } else {
+      ++position_;
+    }
+  }
+  fail("a string has no end");
+}
+
+void JsonReader::enter(char open, const char* what) {
+  skip_space();
+  if (current() != open) fail(what);
+  if (has_items_.size() >= kMaxDepth) fail("the JSON text is nested too deeply");
+  ++position_;
+  has_items_.push_back(false);
+}
+
+bool JsonReader::next(char close) {
+  skip_space();
+  if (current() == close) {
+    ++position_;
+    has_items_.pop_back();
+    return false;
+  }
+  if (has_items_.back()) {
+    if (current() != ',') fail(std::string("',' or '") + close + "' is expected");
+    ++position_;
+  }
+  has_items_.back() = true;
+  return true;
+}
+
+void JsonReader::enter_object() { enter('{', "an object is expected"); }
+
+bool JsonReader::next_member(std::string& key) {
+  if (!next('}')) return false;
+  key = read_string();
+  skip_space();
+  if (current() != ':') fail("':' is expected");
+  ++position_;
+  return true;
+}
+
+void JsonReader::enter_array() { enter('[', "an array is expected"); }
+
+bool JsonReader::next_element() { return next(']'); }
+
+void JsonReader::skip_value() {
+  std::string key;
+  std::vector<Kind> open;
+  do {
+    if (!open.empty()) {
+      const bool more = open.back() == Kind::kArray ? next_element() : next_member(key);
+      if (!more) {
+        open.pop_back();
+        continue;
+      }
+    }
+    switch (const Kind kind = peek()) {
+      case Kind::kNull:
+        read_null();
+        break;
+      case Kind::kBool:
+        read_bool();
+        break;
+      case Kind::kNumber:
+        read_number();
+        break;
+      case Kind::kString:
+        read_string();
+        break;
+      case Kind::kArray:
+        enter_array();
+        open.push_back(kind);
+        break;
+      case Kind::kObject:
+        enter_object();
+        open.push_back(kind);
+        break;
+    }
+  } while (!open.empty());
+}
+
+void JsonReader::finish() {
+  skip_space();
+  if (position_ != text_.size()) fail("the JSON text goes on after its end");
+}
+
+}  // namespace hadal

@@ -1,0 +1,236 @@
+#include "model/v4/forward_pass.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/as_size.h"
+#include "base/check.h"
+#include "model/v4/attention_block.h"
+#include "model/v4/moe_block.h"
+#include "ops/embedding.h"
+#include "ops/hyper_connection.h"
+#include "ops/norm.h"
+#include "ops/rope.h"
+#include "ops/row_loop.h"
+
+namespace hadal {
+void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
+  step.layers.resize(as_size(config_.layers) + 1);
+  float* streams = step.streams.at_least(as_size(plan.rows) * stream_floats());
+  compute_turns(plan);
+  embed(plan, config_.hc_mult, streams);
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
+  }
+  run_head(plan, model_.weights.head, step);
+}
+
+void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
+                              const CachePoolView& pool, Step& step) {
+  HADAL_CHECK(main_streams.size() == as_size(plan.rows) * stream_floats());
+  step.layers.resize(as_size(config_.layers) + 1);
+  float* streams = step.streams.at_least(main_streams.size());
+  HADAL_CHECK(streams != main_streams.data());
+  compute_turns(plan);
+  start_mtp_streams(plan, main_streams, streams);
+  run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams);
+  run_head(plan, model_.weights.mtp->head, step);
+}
+
+void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
+  for (const int32_t token : plan.tokens) HADAL_CHECK(token >= 0 && token < config_.vocab_size);
+  ops::embed(ops_, {.tokens = plan.tokens.data(),
+                    .table = model_.weights.embedding,
+                    .out = out,
+                    .rows = plan.rows,
+                    .streams = streams});
+}
+
+void ForwardPass::run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool,
+                                Step& step, float* streams) {
+  step.layers.resize(as_size(config_.layers) + 1);
+  compute_turns(plan);
+  run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
+}
+
+void ForwardPass::compute_turns(const StepPlan& plan) {
+  const auto compute = [&](const std::vector<int32_t>& positions,
+                           const std::vector<float>& frequencies, AlignedBuffer<float>& buffer) {
+    float* turns = buffer.at_least(positions.size() * 2 * as_size(config_.rope_dim));
+    ops::rope_turns(ops_, {.positions = positions.data(),
+                           .frequencies = frequencies.data(),
+                           .turns = turns,
+                           .rows = static_cast<int>(positions.size()),
+                           .rope_dim = config_.rope_dim});
+    return turns;
+  };
+  turns_ = {
+      .window = compute(plan.positions, model_.window_rope, window_turns_),
+      .compressed = compute(plan.positions, model_.compressed_rope, compressed_turns_),
+      .csa_groups = compute(plan.csa.group_positions, model_.compressed_rope, csa_group_turns_),
+      .hca_groups = compute(plan.hca.group_positions, model_.compressed_rope, hca_group_turns_)};
+}
+
+void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
+                            const CachePoolView& pool, Step& step, float* streams) {
+  const int rows = plan.rows;
+  float* x = block_input_.at_least(as_size(rows) * as_size(config_.hidden_size));
+  float* out = block_output_.at_least(as_size(rows) * as_size(config_.hidden_size));
+  const int mixes = (2 + config_.hc_mult) * config_.hc_mult;
+  float* products = stream_products_.at_least(as_size(rows) * as_size(mixes));
+  HyperPreArgs pre{
+      .x = streams,
+      .products = products,
+      .out = x,
+      .post = post_.at_least(as_size(rows) * as_size(config_.hc_mult)),
+      .mixing = mixing_.at_least(as_size(rows) * as_size(config_.hc_mult * config_.hc_mult)),
+      .rows = rows,
+      .streams = config_.hc_mult,
+      .hidden = config_.hidden_size,
+      .sinkhorn_iterations = config_.hc_sinkhorn_iters,
+      .hc_eps = config_.hc_eps,
+      .rms_eps = config_.rms_eps};
+  const HyperPostArgs spread{.block_out = out,
+                             .post = pre.post,
+                             .mixing = pre.mixing,
+                             .x = streams,
+                             .rows = rows,
+                             .streams = config_.hc_mult,
+                             .hidden = config_.hidden_size};
+  RmsNormArgs norm{
+      .x = x, .out = x, .rows = rows, .columns = config_.hidden_size, .eps = config_.rms_eps};
+  BlockContext block{.config = config_,
+                     .layout = model_.layout,
+                     .options = model_.options,
+                     .plan = plan,
+                     .pool = pool,
+                     .step = step,
+                     .ops = ops_,
+                     .buffers = buffers_,
+                     .observer = observer_,
+                     .turns = turns_};
+
+  const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
+  // Both blocks read x, joined from the streams, and x as the input of quantised linears.
+  const auto join_streams = [&](const HyperWeights& hyper, const std::vector<float>& norm_weight) {
+    multiply_streams(hyper.fn, streams, rows, products);
+    pre.base = hyper.base.data();
+    pre.scale = hyper.scale.data();
+    norm.weight = norm_weight.data();
+    const LinearInput input =
+        buffers_.input.place(ops_, model_.options.activations, x, rows, config_.hidden_size);
+    ops::for_rows(ops_, {.op = "hyper_pre", .rows = rows, .row_floats = row_floats},
+                  [&](OpContext& own, RowRange range) {
+                    ops::hyper_pre(own, rows_of(pre, range));
+                    ops::rms_norm(own, rows_of(norm, range));
+                    buffers_.input.fill(own, range);
+                  });
+    return input;
+  };
+
+  const LinearInput attention_input = join_streams(layer_weights.hc_attn, layer_weights.attn_norm);
+  attention_block(block, layer, layer_weights, x, attention_input, out);
+  ops::hyper_post(ops_, spread);
+
+  const LinearInput moe_input = join_streams(layer_weights.hc_ffn, layer_weights.ffn_norm);
+  const CombineArgs combine = moe_block(block, layer, layer_weights.moe, x, moe_input, out);
+  ops::for_rows(ops_, {.op = "hyper_post", .rows = rows, .row_floats = row_floats},
+                [&](OpContext& own, RowRange range) {
+                  ops::combine(own, rows_of(combine, range));
+                  ops::hyper_post(own, rows_of(spread, range));
+                });
+}
+
+// products [rows, features of fn] = streams · fn, all streams of a row laid end to end.
+void ForwardPass::multiply_streams(const WeightMatrix& fn, const float* streams, int rows,
+                                   float* products) {
+  ops::linear(ops_, {.x = streams,
+                     .weight = fn,
+                     .out = products,
+                     .rows = rows,
+                     .x_stride = as_size(fn.in_features),
+                     .out_stride = as_size(fn.out_features)});
+}
+
+// stream_k = e_proj · norm(embedding of the next token) + h_proj · norm(main stream_k).
+void ForwardPass::start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams,
+                                    float* out) {
+  const MtpWeights& mtp = *model_.weights.mtp;
+  const int rows = plan.rows;
+  const int streams = config_.hc_mult;
+  const size_t hidden = as_size(config_.hidden_size);
+  const auto normalized_projection = [&](const std::vector<float>& norm, const WeightMatrix& weight,
+                                         const float* x, int x_rows, float* y) {
+    float* normalized = projected_.at_least(as_size(x_rows) * hidden);
+    ops::rms_norm(ops_, {.x = x,
+                         .weight = norm.data(),
+                         .out = normalized,
+                         .rows = x_rows,
+                         .columns = config_.hidden_size,
+                         .eps = config_.rms_eps});
+    const LinearInput input = buffers_.input.prepare(ops_, model_.options.activations, normalized,
+                                                     x_rows, config_.hidden_size);
+    ops::linear(ops_, {.x = input.x,
+                       .weight = weight,
+                       .out = y,
+                       .rows = x_rows,
+                       .x_stride = hidden,
+                       .out_stride = hidden,
+                       .x_int8 = input.int8,
+                       .x_bf16 = input.bf16});
+  };
+  normalized_projection(mtp.hnorm, mtp.h_proj, main_streams.data(), rows * streams, out);
+  float* embedding = block_input_.at_least(as_size(rows) * hidden);
+  float* e = block_output_.at_least(as_size(rows) * hidden);
+  embed(plan, 1, embedding);
+  normalized_projection(mtp.enorm, mtp.e_proj, embedding, rows, e);
+  for (size_t row = 0; row < as_size(rows * streams); ++row) {
+    const float* shared = e + row / as_size(streams) * hidden;
+    for (size_t i = 0; i < hidden; ++i) out[row * hidden + i] += shared[i];
+  }
+}
+
+void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& step) {
+  const int rows = static_cast<int>(plan.logit_rows.size());
+  float* logits = step.logits.at_least(as_size(rows) * as_size(config_.vocab_size));
+  if (rows == 0) return;
+  float* streams = head_streams_.at_least(as_size(rows) * stream_floats());
+  for (size_t i = 0; i < as_size(rows); ++i) {
+    std::copy_n(step.streams.data() + as_size(plan.logit_rows[i]) * stream_floats(),
+                stream_floats(), streams + i * stream_floats());
+  }
+  float* x = block_input_.at_least(as_size(rows) * as_size(config_.hidden_size));
+  float* products = stream_products_.at_least(as_size(rows) * as_size(config_.hc_mult));
+  multiply_streams(head.hc_head.fn, streams, rows, products);
+  const HyperHeadArgs join{.x = streams,
+                           .products = products,
+                           .base = head.hc_head.base.data(),
+                           .scale = head.hc_head.scale.data(),
+                           .out = x,
+                           .rows = rows,
+                           .streams = config_.hc_mult,
+                           .hidden = config_.hidden_size,
+                           .hc_eps = config_.hc_eps,
+                           .rms_eps = config_.rms_eps};
+  const RmsNormArgs norm{.x = x,
+                         .weight = head.norm.data(),
+                         .out = x,
+                         .rows = rows,
+                         .columns = config_.hidden_size,
+                         .eps = config_.rms_eps};
+  ops::for_rows(
+      ops_,
+      {.op = "hyper_head", .rows = rows, .row_floats = (config_.hc_mult + 2) * config_.hidden_size},
+      [&](OpContext& own, RowRange range) {
+        ops::hyper_head(own, rows_of(join, range));
+        ops::rms_norm(own, rows_of(norm, range));
+      });
+  ops::linear(ops_, {.x = x,
+                     .weight = model_.weights.output,
+                     .out = logits,
+                     .rows = rows,
+                     .x_stride = as_size(config_.hidden_size),
+                     .out_stride = as_size(config_.vocab_size)});
+}
+
+}  // namespace hadal

@@ -1,0 +1,76 @@
+// The computation of one step from its rows to logits, layer by layer, with working memory of its
+// own: as many steps can be under way at once as there are passes. Owns neither weights nor cache.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "model/model.h"
+#include "model/v4/block_context.h"
+#include "model/v4/cache_layout.h"
+#include "model/v4/step.h"
+#include "model/v4/weights.h"
+#include "ops/context.h"
+
+namespace hadal {
+
+// What all passes read.
+struct ModelParts {
+  ModelConfig config;
+  ModelOptions options;
+  CacheLayout layout;
+  ModelWeights weights;
+  std::vector<float> window_rope;      // frequencies of layers without compression
+  std::vector<float> compressed_rope;  // and of layers with compression
+};
+
+class ForwardPass {
+ public:
+  // All must outlive the pass.
+  ForwardPass(const ModelParts& model, OpContext& ops, const LayerObserver& observer)
+      : model_(model), config_(model.config), ops_(ops), observer_(observer) {}
+
+  // As Model's functions of these names.
+  void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
+  void forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
+                   const CachePoolView& pool, Step& step);
+  // streams: [rows, streams, hidden], in place.
+  void run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                     float* streams);
+  // out: [rows, streams, hidden].
+  void embed(const StepPlan& plan, int streams, float* out);
+
+ private:
+  size_t stream_floats() const {
+    return static_cast<size_t>(config_.hc_mult) * static_cast<size_t>(config_.hidden_size);
+  }
+  void compute_turns(const StepPlan& plan);
+  void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
+                 const CachePoolView& pool, Step& step, float* streams);
+  void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
+  void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
+  void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
+
+  const ModelParts& model_;
+  const ModelConfig& config_;
+  OpContext& ops_;
+  const LayerObserver& observer_;
+  BlockBuffers buffers_;
+
+  StepTurns turns_;
+  AlignedBuffer<float> window_turns_;
+  AlignedBuffer<float> compressed_turns_;
+  AlignedBuffer<float> csa_group_turns_;
+  AlignedBuffer<float> hca_group_turns_;
+  AlignedBuffer<float> block_input_;   // [rows, hidden]
+  AlignedBuffer<float> block_output_;  // [rows, hidden]
+  AlignedBuffer<float> post_;          // [rows, streams]
+  AlignedBuffer<float> mixing_;        // [rows, streams, streams]
+  // [rows, mixes of a row]: what the streams are joined by, before it is normalised
+  AlignedBuffer<float> stream_products_;
+  AlignedBuffer<float> head_streams_;  // [logit rows, streams, hidden]
+  AlignedBuffer<float> projected_;     // MTP: [rows, streams, hidden]
+};
+
+}  // namespace hadal

@@ -1,0 +1,178 @@
+#include "model/v4/int8_weights.h"
+
+#include <cmath>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <set>
+
+#include "numeric/e4m3.h"
+#include "numeric/e8m0.h"
+
+namespace hadal {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path golden_model(const char* name) {
+  return fs::path(HADAL_SOURCE_DIR) / "tests/golden/data/model" / name / "model";
+}
+
+class Int8WeightsTest : public testing::Test {
+ protected:
+  Int8WeightsTest() : checkpoint_(Checkpoint::open(golden_model("pico"))) {
+    std::string name = (fs::temp_directory_path() / "hadal-int8-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+  }
+  ~Int8WeightsTest() override { fs::remove_all(directory_); }
+
+  Int8WeightsOptions options() {
+    return {.cache_directory = directory_,
+            .least_file_bytes = 0,
+            .notice = [this](const std::string& message) { notices_.push_back(message); }};
+  }
+  fs::path only_file() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(directory_)) files.push_back(entry.path());
+    EXPECT_EQ(files.size(), 1U);
+    return files.empty() ? fs::path() : files.front();
+  }
+
+  Checkpoint checkpoint_;
+  ThreadPool threads_{2};
+  fs::path directory_;
+  std::vector<std::string> notices_;
+};
+
+// Every code of a matrix, decoded, against the FP8 weight it stands for.
+void expect_close(const WeightMatrix& matrix) {
+  ASSERT_NE(matrix.int8.codes, nullptr);
+  const auto columns = static_cast<size_t>(matrix.in_features);
+  for (size_t feature = 0; feature < static_cast<size_t>(matrix.out_features); ++feature) {
+    for (size_t block = 0; block < columns / 128; ++block) {
+      const float scale =
+          matrix.int8.scales[(feature / 16 * (columns / 128) + block) * 16 + feature % 16];
+      const float weight_scale = e8m0_decode(
+          std::to_integer<uint8_t>(matrix.scale[feature / 128 * (columns / 128) + block]));
+      for (size_t i = 0; i < 128; ++i) {
+        const size_t column = i < 64 ? 2 * i : 2 * (i - 64) + 1;
+        const size_t tile = feature / 16 * columns * 16;
+        const int code =
+            matrix.int8.codes[tile + ((block * 128 + i) / 4 * 16 + feature % 16) * 4 + i % 4] - 128;
+        const float value =
+            weight_scale * e4m3_decode(std::to_integer<uint8_t>(
+                               matrix.data[feature * columns + block * 128 + column]));
+        EXPECT_NEAR(static_cast<float>(code) * scale, value, 0.501F * scale);
+      }
+    }
+  }
+}
+
+TEST_F(Int8WeightsTest, HoldsEveryFp8MatrixToHalfAStep) {
+  ModelWeights weights = bind_weights(checkpoint_);
+  const auto int8 = Int8Weights::attach(weights, threads_, {});
+  EXPECT_FALSE(int8->in_file());
+  for (const LayerWeights& layer : weights.layers) {
+    expect_close(layer.attention.wq_a);
+    expect_close(layer.attention.wo_b);
+    expect_close(layer.moe.shared.w2);
+  }
+  expect_close(weights.mtp->h_proj);
+}
+
+TEST_F(Int8WeightsTest, IsMadeOnceAndMappedFromThenOn) {
+  ModelWeights first = bind_weights(checkpoint_);
+  const auto made = Int8Weights::attach(first, threads_, options());
+  EXPECT_TRUE(made->in_file());
+  const fs::path file = only_file();
+  const auto written = fs::last_write_time(file);
+  ModelWeights second = bind_weights(checkpoint_);
+  const auto found = Int8Weights::attach(second, threads_, options());
+  EXPECT_TRUE(found->in_file());
+  EXPECT_EQ(fs::last_write_time(file), written);
+  EXPECT_TRUE(notices_.empty());
+  expect_close(second.layers[2].attention.wq_b);
+  expect_close(second.mtp->e_proj);
+}
+
+TEST_F(Int8WeightsTest, DamagedFilesAreMadeAnew) {
+  {
+    ModelWeights weights = bind_weights(checkpoint_);
+    Int8Weights::attach(weights, threads_, options());
+  }
+  const fs::path path = only_file();
+  const auto size = fs::file_size(path);
+  const std::vector<size_t> offsets = {0, 8, 16, 4096, static_cast<size_t>(size) - 1};
+  for (const size_t offset : offsets) {
+    {
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekg(static_cast<std::streamoff>(offset));
+      const int old = file.get();
+      file.seekp(static_cast<std::streamoff>(offset));
+      file.put(static_cast<char>(old ^ 0x20));
+    }
+    notices_.clear();
+    ModelWeights weights = bind_weights(checkpoint_);
+    const auto int8 = Int8Weights::attach(weights, threads_, options());
+    EXPECT_TRUE(int8->in_file());
+    EXPECT_EQ(notices_.size(), 1U) << "byte " << offset;
+    expect_close(weights.layers[0].attention.wkv);
+  }
+  fs::resize_file(path, size / 2);
+  notices_.clear();
+  ModelWeights weights = bind_weights(checkpoint_);
+  const auto int8 = Int8Weights::attach(weights, threads_, options());
+  EXPECT_TRUE(int8->in_file());
+  EXPECT_EQ(notices_.size(), 1U);
+  EXPECT_EQ(fs::file_size(path), size);
+}
+
+TEST_F(Int8WeightsTest, WhatIsNotItsOwnIsLeftAndTheWeightsStayInMemory) {
+  {
+    ModelWeights weights = bind_weights(checkpoint_);
+    Int8Weights::attach(weights, threads_, options());
+  }
+  const fs::path path = only_file();
+  const auto expect_left = [&](const std::string& what) {
+    notices_.clear();
+    ModelWeights weights = bind_weights(checkpoint_);
+    const auto int8 = Int8Weights::attach(weights, threads_, options());
+    EXPECT_FALSE(int8->in_file()) << what;
+    EXPECT_EQ(notices_.size(), 1U) << what;
+    expect_close(weights.layers[0].attention.wkv);
+  };
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << "my own notes, please keep\n";
+  expect_left("notes");
+  EXPECT_EQ(fs::file_size(path), 26U);
+  fs::remove(path);
+  fs::create_directories(path / "inside");
+  expect_left("directory");
+  EXPECT_TRUE(fs::exists(path / "inside"));
+  fs::remove_all(path);
+  fs::create_symlink("nowhere", path);
+  expect_left("link");
+  EXPECT_TRUE(fs::is_symlink(path));
+}
+
+TEST_F(Int8WeightsTest, ModelsDoNotShareAFile) {
+  const Checkpoint other = Checkpoint::open(fs::path(HADAL_SOURCE_DIR) / "models/nano");
+  ModelWeights mine = bind_weights(checkpoint_);
+  ModelWeights others = bind_weights(other);
+  const auto a = Int8Weights::attach(mine, threads_, options());
+  const auto b = Int8Weights::attach(others, threads_, options());
+  size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(directory_)) files += entry.is_regular_file();
+  EXPECT_EQ(files, 2U);
+}
+
+TEST_F(Int8WeightsTest, WithoutAWritableDirectoryTheWeightsStayInMemory) {
+  ModelWeights weights = bind_weights(checkpoint_);
+  Int8WeightsOptions unwritable = options();
+  unwritable.cache_directory = "/proc/hadal";
+  const auto int8 = Int8Weights::attach(weights, threads_, unwritable);
+  EXPECT_FALSE(int8->in_file());
+  EXPECT_EQ(notices_.size(), 1U);
+  expect_close(weights.layers[1].attention.wq_a);
+}
+
+}  // namespace
+}  // namespace hadal
