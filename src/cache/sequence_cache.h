@@ -21,6 +21,8 @@ struct SequenceCache {
   std::vector<int32_t> state_units = {};  // [CacheGeometry::state_units]
   int length = 0;                         // tokens committed by the main layers
   int drafter_length = 0;                 // tokens committed by the MTP block; at most `length`
+
+  bool operator==(const SequenceCache&) const = default;
 };
 
 }  // namespace hadal

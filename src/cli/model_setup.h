@@ -10,7 +10,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "cli/command_line.h"
 #include "cli/embedded_model.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

@@ -133,7 +133,7 @@ std::string output_path(const ParsedLine& line) {
 }
 
 // Logits of every row, written as they are computed.
-void score_rows(Model& model, const ParsedLine& line, const std::string& output) {
+void score_rows(V4Model& model, const ParsedLine& line, const std::string& output) {
   const ModelConfig& config = model.config();
   const EvaluateOptions options = {.chunk = static_cast<int>(line.integer("chunk").value_or(0)),
                                    .mtp = line.flag("mtp")};
@@ -215,7 +215,7 @@ std::vector<float> read_streams(const SafetensorsFile& file, const std::string& 
 }
 
 // Each layer alone, fed with what the file says the layer before it gave.
-void score_layers(Model& model, const std::string& path, const std::string& output) {
+void score_layers(V4Model& model, const std::string& path, const std::string& output) {
   const ModelConfig& config = model.config();
   const SafetensorsFile file(path);
   const Ids ids = read_ids(file, path);
@@ -266,7 +266,7 @@ int score_command(const ParsedLine& line) {
   ModelOptions options = model_options(line, directory);
   // Scores are compared with float32 arithmetic, which keeps rotated keys unrounded.
   options.rope_storage = RopeStorage::kF32;
-  Model model(checkpoint, threads, options);
+  V4Model model(checkpoint, threads, options);
   if (layers) {
     score_layers(model, *layers, output);
   } else {

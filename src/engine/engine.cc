@@ -20,11 +20,12 @@
 #include "checkpoint/v4/catalogue.h"
 #include "checkpoint/v4/checkpoint.h"
 #include "checkpoint/v4/memory_needs.h"
+#include "engine/local_executor.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
-#include "engine/step_computer.h"
-#include "model/model.h"
+#include "engine/step_cycle.h"
 #include "model/numerics_digest.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 namespace {
@@ -61,6 +62,19 @@ int wanted_context(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context == 0 ? limit : std::min(limit, options.max_context);
 }
 
+std::unique_ptr<Drafter> make_drafter(const EngineOptions& options) {
+  return options.make_drafter ? options.make_drafter() : std::make_unique<NoDrafter>();
+}
+
+StepLimits step_limits(const EngineOptions& options, const Drafter& drafter) {
+  const int drafts = options.max_running * drafter.most_drafts();
+  const int rows = options.prefill_chunk + options.max_running + drafts;
+  return {.rows = rows,
+          .sequences = options.max_running,
+          .logit_rows = options.max_running + drafts,
+          .droppable_rows = std::min(rows, drafts + options.max_running * Scheduler::kStagedRows)};
+}
+
 // Before the model is bound: whether there is room for it shows before its weights are made ready.
 KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config) {
   // Beside what runs, as much for prefixes of requests to come.
@@ -94,6 +108,17 @@ bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
   return options.deal_sequences.value_or(catalogue_totals(config).bytes <= cache_bytes);
 }
 
+std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
+                                             const EngineOptions& options, const Drafter& drafter) {
+  auto threads =
+      std::make_unique<ThreadPool>(options.threads == 0 ? available_processors() : options.threads);
+  auto model = std::make_unique<V4Model>(checkpoint, *threads, options.model);
+  return std::make_unique<LocalExecutor>(
+      std::move(threads), std::move(model),
+      LocalExecutorOptions{.limits = step_limits(options, drafter),
+                           .deals = deals_sequences(options, checkpoint.config())});
+}
+
 // Everything that decides a bit of a cached key beside the weights and the layout.
 std::string numerics_name(const ModelOptions& options) {
   std::string name(policy_name(options.activations));
@@ -105,11 +130,11 @@ std::string numerics_name(const ModelOptions& options) {
 }
 
 SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
-                                     const CacheLayout& layout, int blocks) {
+                                     const CacheGeometry& geometry, int blocks) {
   SequenceMemoryOptions memory{.blocks = blocks,
                                .reuse = options.reuse_prefixes,
                                .identity = {.model = checkpoint.fingerprint(),
-                                            .layout = layout.digest,
+                                            .layout = geometry.digest,
                                             .numerics = numerics_name(options.model)},
                                .spill_bytes = options.kv_spill};
   if (!options.kv_disk.empty()) {
@@ -170,19 +195,21 @@ struct Engine::Impl {
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index);
+  bool take_token(Sequence& sequence, SampledToken& sampled, bool last);
   void emit(Sequence& sequence, const GenerateEvent& event);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
               std::optional<Error> error = std::nullopt);
   void publish_locked();
 
   const EngineOptions options;
-  ThreadPool threads;
+  const ModelConfig model_config;
   const KvMemoryPlan cache_plan;
-  Model model;
+  const std::unique_ptr<Drafter> drafter;
+  const std::unique_ptr<LocalExecutor> executor;
   SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
-  StepComputer computer;
+  StepCycle cycle;
   EngineStatistics counts;  // the engine thread's own; published once per step
 
   std::mutex mutex;  // guards all below
@@ -201,23 +228,26 @@ struct Engine::Impl {
 
 Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
     : options(checked(engine_options)),
-      threads(options.threads == 0 ? available_processors() : options.threads),
-      cache_plan(plan_cache(options, checkpoint.config())),
-      model(checkpoint, threads, options.model),
-      memory(model.cache_layout(),
-             memory_options(options, checkpoint, model.cache_layout(), cache_plan.blocks)),
-      scheduler(memory, {.max_running = options.max_running,
-                         .prefill_rows = options.prefill_chunk,
-                         .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
+      model_config(checkpoint.config()),
+      cache_plan(plan_cache(options, model_config)),
+      drafter(make_drafter(options)),
+      executor(make_executor(checkpoint, options, *drafter)),
+      memory(executor->geometry(),
+             memory_options(options, checkpoint, executor->geometry(), cache_plan.blocks)),
+      scheduler(memory, *drafter,
+                {.max_running = options.max_running,
+                 .prefill_rows = options.prefill_chunk,
+                 .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
       max_context(static_cast<int>(
-          std::min<int64_t>(wanted_context(options, model.config()), cache_plan.tokens))),
-      computer(model, threads, memory, deals_sequences(options, model.config())) {
+          std::min<int64_t>(wanted_context(options, model_config), cache_plan.tokens))),
+      cycle(*executor, memory) {
+  executor->use_pool(memory.pool().view());
   publish_locked();
   thread = std::thread([this] { run(); });
 }
 
 RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_event) {
-  const int vocab = model.config().vocab_size;
+  const int vocab = executor->vocab_size();
   check_sampling_options(request.sampling, vocab);
   if (request.max_tokens < 0) {
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -245,9 +275,9 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                  .what = "has " + std::to_string(request.prompt.size()) +
                          " tokens, and the context holds " + std::to_string(max_context) +
                          " with the answer (the model " +
-                         std::to_string(model.config().max_positions) + ", the cache " +
+                         std::to_string(model_config.max_positions) + ", the cache " +
                          std::to_string(cache_plan.blocks) + " blocks of " +
-                         std::to_string(model.cache_layout().block_bytes) + " bytes)",
+                         std::to_string(executor->geometry().block_bytes) + " bytes)",
                  .remedy = "shorten the prompt"});
   }
   const int room = max_context - static_cast<int>(request.prompt.size());
@@ -316,7 +346,7 @@ void Engine::Impl::shutdown(Shutdown how) {
 }
 
 void Engine::Impl::run() {
-  threads.pin();
+  executor->pin();
   while (take_arrivals()) {
     try {
       for (auto& sequence : scheduler.remove_cancelled()) {
@@ -369,7 +399,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   const Clock::time_point begin = Clock::now();
   StepInfo info{.index = counts.steps, .sequences = static_cast<int>(scheduled.size())};
   for (const ScheduledRows& rows : scheduled) {
-    info.rows += rows.rows;
+    info.rows += rows.all_rows();
     if (rows.sequence->generated_tokens() > 0) ++info.decoding_sequences;
   }
   ++counts.steps;
@@ -377,7 +407,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   note_starts(scheduled);
   try {
     if (options.before_step) options.before_step(info);
-    computer.compute(scheduled);
+    cycle.compute(scheduled);
   } catch (...) {
     const Error error = current_error();
     for (const ScheduledRows& rows : scheduled) {
@@ -388,7 +418,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   }
   for (size_t i = 0; i < scheduled.size(); ++i) advance(scheduled[i], static_cast<int>(i));
   const double seconds = seconds_between(begin, Clock::now());
-  counts.dealt_steps = computer.dealt_steps();
+  counts.dealt_steps = executor->dealt_steps();
   counts.step_seconds += seconds;
   counts.step_times.add(seconds);
   counts.longest_step_seconds = std::max(counts.longest_step_seconds, seconds);
@@ -408,44 +438,58 @@ void Engine::Impl::note_starts(const std::vector<ScheduledRows>& scheduled) {
   }
 }
 
-// Commits the rows of sequence `index` of the step, and gives it its next token if it has one.
+// Commits the rows of sequence `index` of the step, and gives it its next tokens if it has any.
 void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   Sequence& sequence = *rows.sequence;
-  Choice& choice = computer.choice(index);
-  SampledToken& sampled = choice.sampled;
-  bool stops = false;
+  Choice& choice = cycle.choice(index);
   try {
     if (choice.failure) std::rethrow_exception(choice.failure);
-    computer.finish_commit(rows, index);
-    if (rows.samples) {
-      sequence.tokens.push_back(sampled.token);
-      const std::vector<int32_t>& ends = sequence.request.stop_tokens;
-      stops = std::find(ends.begin(), ends.end(), sampled.token) != ends.end();
-      if (!stops) sequence.sampling.advance(sampled.token);
-    }
+    cycle.finish_commit(rows, index);
   } catch (...) {
     finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
     return;
   }
+  const int begin = sequence.cache.length - rows.rows - choice.kept_drafts;
   counts.prompt_tokens += std::min(sequence.cache.length, sequence.prompt_tokens) -
-                          std::min(sequence.cache.length - rows.rows, sequence.prompt_tokens);
-  if (!rows.samples) return;
+                          std::min(begin, sequence.prompt_tokens);
+  if (!rows.drafts.empty()) {
+    counts.drafted_tokens += rows.draft_rows();
+    counts.kept_drafts += choice.kept_drafts;
+    drafter->observe(
+        {.sequence = sequence.arrival, .proposed = rows.draft_rows(), .kept = choice.kept_drafts});
+  }
+  for (size_t i = 0; i < choice.tokens.size(); ++i) {
+    if (!take_token(sequence, choice.tokens[i], i + 1 == choice.tokens.size())) return;
+  }
+}
 
+// Tells of the sequence's next token; false when that ended it. `last` of its step: neither the
+// sequence nor its sampling state know it yet.
+bool Engine::Impl::take_token(Sequence& sequence, SampledToken& sampled, bool last) {
+  if (last) sequence.tokens.push_back(sampled.token);
+  const std::vector<int32_t>& ends = sequence.request.stop_tokens;
+  const bool stops = std::find(ends.begin(), ends.end(), sampled.token) != ends.end();
+  try {
+    if (last && !stops) sequence.sampling.advance(sampled.token);
+  } catch (...) {
+    finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
+    return false;
+  }
   ++counts.generated_tokens;
-  if (sequence.generated_tokens() == 1) {
+  if (sequence.first_token == Clock::time_point{}) {
     sequence.first_token = Clock::now();
     sequence.first_token_steps = counts.steps - sequence.steps_before;
   }
   if (stops) {
     finish(scheduler.remove(sequence, true), FinishReason::kStop);
-    return;
+    return false;
   }
   emit(sequence, TokenEvent{.token = sampled.token,
                             .cached_tokens = sequence.cached_tokens,
                             .logprobs = std::move(sampled.logprobs)});
-  if (static_cast<int>(sequence.tokens.size()) >= sequence.token_limit) {
-    finish(scheduler.remove(sequence, true), FinishReason::kLength);
-  }
+  if (!last || static_cast<int>(sequence.tokens.size()) < sequence.token_limit) return true;
+  finish(scheduler.remove(sequence, true), FinishReason::kLength);
+  return false;
 }
 
 void Engine::Impl::emit(Sequence& sequence, const GenerateEvent& event) {
@@ -514,12 +558,12 @@ RequestHandle Engine::submit(GenerateRequest request, EventHandler on_event) {
 
 void Engine::shutdown(Shutdown how) { impl_->shutdown(how); }
 
-const ModelConfig& Engine::config() const { return impl_->model.config(); }
+const ModelConfig& Engine::config() const { return impl_->model_config; }
 
 int Engine::max_context() const { return impl_->max_context; }
 
 std::string Engine::describe_cache() const {
-  return describe(impl_->cache_plan, impl_->model.cache_layout());
+  return describe(impl_->cache_plan, impl_->executor->geometry());
 }
 
 EngineStatistics Engine::statistics() const {

@@ -18,8 +18,9 @@
 #include "cache/kv_memory.h"
 #include "cache/prefix_index.h"
 #include "cache/spill_file.h"
+#include "engine/drafter.h"
 #include "engine/request.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 
@@ -47,6 +48,9 @@ struct EngineOptions {
   // they come out even and steps are faster so. None: where the weights fit into the processor's
   // last cache.
   std::optional<bool> deal_sequences = {};
+
+  // Makes the drafter whose guesses are checked in the steps of decoding sequences; empty: none.
+  std::function<std::unique_ptr<Drafter>()> make_drafter = {};
 
   // Bytes of memory for cached keys and values. 0: what is free beside the weights, if so much is
   // of use.
@@ -76,6 +80,8 @@ struct EngineStatistics {
   int64_t prompt_tokens = 0;  // computed, those that were lost and computed again included
   int64_t cached_tokens = 0;  // of prompts, found in the cache
   int64_t generated_tokens = 0;
+  int64_t drafted_tokens = 0;  // guesses that steps have checked
+  int64_t kept_drafts = 0;     // of them: sampled as well
   int64_t steps = 0;
   int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own, or one did all
   double step_seconds = 0;  // all steps together

@@ -20,7 +20,7 @@
 #include "engine/engine.h"
 #include "engine/event_queue.h"
 #include "engine/test_gate.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 namespace {

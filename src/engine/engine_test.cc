@@ -22,7 +22,7 @@
 #include "engine/evaluate.h"
 #include "engine/event_queue.h"
 #include "engine/test_gate.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 namespace {
@@ -91,7 +91,7 @@ TEST(EngineTest, GreedyTokensAreThoseOfTheModelAlone) {
   EXPECT_EQ(outcome.finish.completion_tokens, 5);
 
   ThreadPool threads(1);
-  Model model(nano(), threads, {});
+  V4Model model(nano(), threads, {});
   const auto vocab = static_cast<size_t>(model.config().vocab_size);
   for (const int32_t token : outcome.tokens) {
     const std::vector<float> logits = evaluate_logits(model, sequence, {}).logits;
@@ -214,7 +214,7 @@ TEST(EngineTest, BadRequestsAreRefusedBeforeTheQueue) {
 
 TEST(EngineTest, ASmallCacheLimitsTheContext) {
   ThreadPool threads(1);
-  const Model model(nano(), threads, {});
+  const V4Model model(nano(), threads, {});
   const CacheLayout& layout = model.cache_layout();
   const size_t blocks = static_cast<size_t>(layout.state_units) + 2;
   Engine engine(nano(), {.threads = 1, .kv_memory = blocks * layout.block_bytes});

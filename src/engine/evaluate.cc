@@ -10,7 +10,7 @@
 namespace hadal {
 namespace {
 
-void check_ids(const Model& model, std::span<const int32_t> ids) {
+void check_ids(const V4Model& model, std::span<const int32_t> ids) {
   const ModelConfig& config = model.config();
   if (ids.empty()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
@@ -38,7 +38,7 @@ void check_ids(const Model& model, std::span<const int32_t> ids) {
 // A sequence with memory of its own.
 class LoneSequence {
  public:
-  LoneSequence(const Model& model, size_t tokens)
+  LoneSequence(const V4Model& model, size_t tokens)
       : pool_(model.cache_layout().block_bytes,
               blocks_for_sequence(model.cache_layout(), static_cast<int>(tokens))) {
     const bool reserved =
@@ -55,7 +55,7 @@ class LoneSequence {
 
 }  // namespace
 
-SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
+SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
                                const EvaluateOptions& options) {
   check_ids(model, ids);
   if (options.mtp && !model.has_mtp()) {
@@ -83,7 +83,8 @@ SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
     const BatchEntry entry{.cache = &sequence.cache,
                            .tokens = ids.subspan(begin, rows),
                            .logit_rows = static_cast<int>(rows)};
-    const StepPlan plan = make_step_plan({&entry, 1}, layout);
+    const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout);
+    const StepPlan& plan = plan_memory.plan();
     model.forward(plan, sequence.pool(), step);
     model.commit(plan, 0, plan.rows, sequence.pool(), step, sequence.cache);
     result.logits.insert(result.logits.end(), step.logits.data(),
@@ -94,7 +95,8 @@ SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
     const BatchEntry mtp_entry{.cache = &sequence.cache,
                                .tokens = ids.subspan(begin + 1, mtp_rows),
                                .logit_rows = static_cast<int>(mtp_rows)};
-    const StepPlan mtp_plan = make_step_plan({&mtp_entry, 1}, layout, StepKind::kDrafter);
+    const StepPlanner mtp_plan_memory = make_step_plan({&mtp_entry, 1}, layout, StepKind::kDrafter);
+    const StepPlan& mtp_plan = mtp_plan_memory.plan();
     model.forward_mtp(mtp_plan, {step.streams.data(), mtp_rows * stream_floats}, sequence.pool(),
                       mtp_step);
     model.commit_mtp(mtp_plan, 0, mtp_plan.rows, sequence.pool(), mtp_step, sequence.cache);
@@ -104,7 +106,7 @@ SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
   return result;
 }
 
-std::vector<float> evaluate_layer(Model& model, int layer, std::span<const int32_t> ids,
+std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int32_t> ids,
                                   std::span<const float> streams) {
   check_ids(model, ids);
   const size_t expected = ids.size() * static_cast<size_t>(model.config().hc_mult) *
@@ -119,17 +121,19 @@ std::vector<float> evaluate_layer(Model& model, int layer, std::span<const int32
   LoneSequence sequence(model, ids.size());
   Step step;
   const BatchEntry entry{.cache = &sequence.cache, .tokens = ids};
-  const StepPlan plan = make_step_plan({&entry, 1}, model.cache_layout());
+  const StepPlanner plan_memory = make_step_plan({&entry, 1}, model.cache_layout());
+  const StepPlan& plan = plan_memory.plan();
   std::vector<float> out(streams.begin(), streams.end());
   model.run_layer(layer, plan, sequence.pool(), step, out);
   return out;
 }
 
-std::vector<float> evaluate_embedding(Model& model, std::span<const int32_t> ids) {
+std::vector<float> evaluate_embedding(V4Model& model, std::span<const int32_t> ids) {
   check_ids(model, ids);
   LoneSequence sequence(model, ids.size());
   const BatchEntry entry{.cache = &sequence.cache, .tokens = ids};
-  const StepPlan plan = make_step_plan({&entry, 1}, model.cache_layout());
+  const StepPlanner plan_memory = make_step_plan({&entry, 1}, model.cache_layout());
+  const StepPlan& plan = plan_memory.plan();
   std::vector<float> streams(ids.size() * static_cast<size_t>(model.config().hc_mult) *
                              static_cast<size_t>(model.config().hidden_size));
   model.embed(plan, streams);

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 
@@ -24,15 +24,15 @@ struct SequenceLogits {
 
 // Throws Error kInvalidArgument when `ids` is empty, holds an id outside the vocabulary or exceeds
 // the model's positions, or when the MTP block is asked of a model without one.
-SequenceLogits evaluate_logits(Model& model, std::span<const int32_t> ids,
+SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
                                const EvaluateOptions& options);
 
 // Layer `layer` alone over a whole sequence: streams [tokens, streams, hidden] in, the same out.
 // Throws Error as evaluate_logits, and when `streams` has another size.
-std::vector<float> evaluate_layer(Model& model, int layer, std::span<const int32_t> ids,
+std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int32_t> ids,
                                   std::span<const float> streams);
 
 // The streams before layer 0, [tokens, streams, hidden].
-std::vector<float> evaluate_embedding(Model& model, std::span<const int32_t> ids);
+std::vector<float> evaluate_embedding(V4Model& model, std::span<const int32_t> ids);
 
 }  // namespace hadal

@@ -10,9 +10,6 @@ namespace {
 
 // However dear a row is, a prefill gets on by this many in every step that has it.
 constexpr int kLeastRows = 16;
-// Images within so many rows before the end of a chunk are taken by committing it in stages: the
-// rows from there on are held beside the step. Others end their chunk.
-constexpr int kStagedRows = 32;
 // A first guess: a step within its budget has so many rows of prefill.
 constexpr double kGuessedRows = 128;
 
@@ -25,8 +22,11 @@ void insert_in_order(std::vector<std::unique_ptr<Sequence>>& list,
 
 }  // namespace
 
-Scheduler::Scheduler(SequenceMemory& memory, const SchedulerOptions& options)
-    : memory_(memory), options_(options), cost_(options.budget_seconds / kGuessedRows) {
+Scheduler::Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOptions& options)
+    : memory_(memory),
+      drafter_(drafter),
+      options_(options),
+      cost_(options.budget_seconds / kGuessedRows) {
   HADAL_CHECK(options.max_running > 0 && options.prefill_rows > 0 && options.budget_seconds > 0);
 }
 
@@ -113,10 +113,10 @@ StepShape Scheduler::shape_of(const std::vector<ScheduledRows>& step) {
   StepShape shape;
   for (const ScheduledRows& rows : step) {
     const Sequence& sequence = *rows.sequence;
-    if (rows.rows == 1 && rows.samples) {
-      shape.add_decode(sequence.cache.length);
+    if (sequence.decodes()) {
+      shape.add_decode(rows.all_rows(), sequence.cache.length);
     } else {
-      shape.add_prefill(rows.rows, sequence.cache.length);
+      shape.add_prefill(rows.all_rows(), sequence.cache.length);
     }
   }
   return shape;
@@ -126,8 +126,8 @@ std::vector<ScheduledRows> Scheduler::pick_rows() const {
   StepShape decodes;
   std::vector<const Sequence*> prefills;
   for (const auto& sequence : running_) {
-    if (sequence->uncomputed_tokens() == 1) {
-      decodes.add_decode(sequence->cache.length);
+    if (sequence->decodes()) {
+      decodes.add_decode(1 + drafter_.most_drafts(), sequence->cache.length);
     } else {
       prefills.push_back(sequence.get());
     }
@@ -138,8 +138,10 @@ std::vector<ScheduledRows> Scheduler::pick_rows() const {
   step.reserve(running_.size());
   size_t next = 0;
   for (const auto& sequence : running_) {
-    const int rows = sequence->uncomputed_tokens() == 1 ? 1 : shares[next++];
-    if (rows > 0) step.push_back(cut(*sequence, rows));
+    const int rows = sequence->decodes() ? 1 : shares[next++];
+    if (rows == 0) continue;
+    step.push_back(cut(*sequence, rows));
+    add_drafts(step.back());
   }
   return step;
 }
@@ -197,14 +199,26 @@ ScheduledRows Scheduler::cut(Sequence& sequence, int rows) const {
   return scheduled;
 }
 
+void Scheduler::add_drafts(ScheduledRows& rows) const {
+  const Sequence& sequence = *rows.sequence;
+  if (!rows.samples) return;
+  // After the drafts comes one token more.
+  const int room = sequence.token_limit - static_cast<int>(sequence.tokens.size()) - 1;
+  const int most = std::min(drafter_.most_drafts(), room);
+  if (most <= 0) return;
+  rows.drafts =
+      drafter_.propose({.sequence = sequence.arrival, .tokens = sequence.tokens, .most = most});
+  HADAL_CHECK(rows.draft_rows() <= most);
+}
+
 // Pages for every row of the step; those that come last make way until there are.
 void Scheduler::make_room(std::vector<ScheduledRows>& step) {
   for (size_t i = 0; i < step.size(); ++i) {
     Sequence& sequence = *step[i].sequence;
-    while (!memory_.grow(sequence, sequence.cache.length + step[i].rows)) {
+    while (!memory_.grow(sequence, sequence.cache.length + step[i].all_rows())) {
       if (running_.size() == 1) {
         settle_all();
-        const bool grown = memory_.grow(sequence, sequence.cache.length + step[i].rows);
+        const bool grown = memory_.grow(sequence, sequence.cache.length + step[i].all_rows());
         HADAL_CHECK(grown);
         break;
       }
@@ -224,6 +238,7 @@ bool Scheduler::preempt_last() {
   std::unique_ptr<Sequence> sequence = std::move(running_.back());
   running_.pop_back();
   memory_.suspend(*sequence);
+  drafter_.forget(sequence->arrival);
   insert_in_order(waiting_, std::move(sequence));
   ++statistics_.preemptions;
   return true;
@@ -233,6 +248,7 @@ std::unique_ptr<Sequence> Scheduler::take(Sequences& from, size_t index, bool ke
   std::unique_ptr<Sequence> sequence = std::move(from[index]);
   from.erase(from.begin() + static_cast<std::ptrdiff_t>(index));
   memory_.release(*sequence, keep);
+  drafter_.forget(sequence->arrival);
   return sequence;
 }
 

@@ -1,11 +1,11 @@
 // Which rows of which sequences the next step computes. Owns the sequences that wait and those that
 // run; knows nothing of models, sampling or threads. Belongs to the engine thread.
 //
-// Every running sequence with one token to compute is in every step; prefills fill the rest of the
-// step up to a budget of predicted milliseconds, the oldest at least half of it and the shortest
-// the other half, so that neither waits for the other. Sequences start in the order of priority
-// and arrival. When memory runs out the last in that order makes way and starts again before any
-// that comes after it.
+// Every running sequence that decodes is in every step, with drafts if it has a drafter; prefills
+// fill the rest of the step up to a budget of predicted milliseconds, the oldest at least half of
+// it and the shortest the other half, so that neither waits for the other. Sequences start in the
+// order of priority and arrival. When memory runs out the last in that order makes way and starts
+// again before any that comes after it.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/drafter.h"
 #include "engine/sequence.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_cost.h"
@@ -23,13 +24,19 @@ namespace hadal {
 // token, so that the step's logits choose the next one.
 struct ScheduledRows {
   Sequence* sequence = nullptr;
-  int rows = 0;
+  int rows = 0;  // of known tokens
   bool samples = false;
+  // Guesses of the tokens that follow, a row each, checked in the same step. Only where it samples.
+  std::vector<int32_t> drafts = {};
   // How many of the rows are committed before an image is taken, ascending; the last may be `rows`.
   std::vector<int> image_rows = {};
 
-  // BatchEntry::droppable_rows that allow for that.
-  int droppable_rows() const { return image_rows.empty() ? 0 : rows - image_rows.front(); }
+  int draft_rows() const { return static_cast<int>(drafts.size()); }
+  int all_rows() const { return rows + draft_rows(); }
+  // How many of the last rows the commit may leave out, for that and for drafts.
+  int droppable_rows() const {
+    return image_rows.empty() ? draft_rows() : all_rows() - image_rows.front();
+  }
 };
 
 struct SchedulerOptions {
@@ -45,8 +52,12 @@ struct SchedulerStatistics {
 
 class Scheduler {
  public:
-  // `memory` must outlive the scheduler.
-  Scheduler(SequenceMemory& memory, const SchedulerOptions& options);
+  // Images within so many rows before the end of a chunk are taken by committing it in stages: the
+  // rows from there on are held beside the step. Others end their chunk.
+  static constexpr int kStagedRows = 32;
+
+  // Both must outlive the scheduler.
+  Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOptions& options);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -93,6 +104,7 @@ class Scheduler {
   std::vector<int> share_prefill(const std::vector<const Sequence*>& prefills,
                                  double seconds) const;
   ScheduledRows cut(Sequence& sequence, int rows) const;
+  void add_drafts(ScheduledRows& rows) const;
   void make_room(std::vector<ScheduledRows>& step);
   void settle_all();
   std::unique_ptr<Sequence> take(Sequences& from, size_t index, bool keep);
@@ -100,6 +112,7 @@ class Scheduler {
   std::vector<std::unique_ptr<Sequence>> remove_if(const Predicate& predicate);
 
   SequenceMemory& memory_;
+  Drafter& drafter_;
   const SchedulerOptions options_;
   StepCost cost_;
   Sequences waiting_;  // both in the order of outranks()

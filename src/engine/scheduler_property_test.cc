@@ -12,9 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/commit_rows.h"
+#include "engine/drafter.h"
 #include "engine/scheduler.h"
 #include "support/pico_model.h"
+#include "support/wire_executor.h"
 
 namespace hadal {
 namespace {
@@ -68,6 +69,34 @@ struct Course {
   bool disk;
   int spill_blocks;  // 0: no spill file
   bool reuse = true;
+  int drafts = 0;  // that a drafter proposes, at most
+};
+
+// Knows how the sequences go on, and is wrong now and then.
+class OracleDrafter final : public Drafter {
+ public:
+  explicit OracleDrafter(int most) : most_(most) {}
+
+  int most_drafts() const override { return most_; }
+  std::vector<int32_t> propose(const DraftRequest& request) override {
+    const auto known = request.tokens;
+    const auto oracle = std::ranges::find_if(oracles(), [&](const Oracle& candidate) {
+      return std::ranges::equal(known, std::span(candidate.tokens).first(known.size()));
+    });
+    std::vector<int32_t> drafts;
+    for (int i = 0; i < request.most; ++i) {
+      const int32_t right = oracle->tokens[known.size() + drafts.size()];
+      drafts.push_back(random_() % 5 == 0 ? (right + 1) % 256 : right);
+      if (random_() % 7 == 0) break;
+    }
+    return drafts;
+  }
+  void observe(const DraftOutcome&) override {}
+  void forget(int64_t) override {}
+
+ private:
+  int most_;
+  std::mt19937 random_{11};
 };
 
 class SchedulerProperty : public testing::TestWithParam<Course> {
@@ -75,8 +104,15 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
   SchedulerProperty()
       : course_(GetParam()),
         random_(course_.seed),
+        local_(std::make_unique<ThreadPool>(2),
+               std::make_unique<V4Model>(Pico::get().checkpoint(), Pico::get().threads(),
+                                         ModelOptions{.page_tokens = kPageTokens}),
+               {.deals = course_.seed % 2 == 0}),
+        executor_(local_),
         memory_(layout_, memory_options()),
-        scheduler_(memory_, {.max_running = 6, .prefill_rows = 200, .budget_seconds = 0.1}) {
+        scheduler_(memory_, drafter_,
+                   {.max_running = 6, .prefill_rows = 200, .budget_seconds = 0.1}) {
+    local_.use_pool(memory_.pool().view());
     poison_free_blocks(memory_.pool());
   }
 
@@ -120,38 +156,62 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
     std::erase_if(live_, [&](const Live& live) { return live.sequence == sequence; });
   }
 
+  static int right_drafts(const ScheduledRows& rows, const Oracle& oracle) {
+    const auto first =
+        oracle.tokens.begin() + static_cast<std::ptrdiff_t>(rows.sequence->tokens.size());
+    return static_cast<int>(std::mismatch(rows.drafts.begin(), rows.drafts.end(), first).first -
+                            rows.drafts.begin());
+  }
+
+  void commit(size_t index, int begin, int rows, Sequence& sequence) {
+    const CommitMessage message{.sequence = static_cast<int>(index), .rows = rows};
+    executor_.commit({&message, 1});
+    sequence.cache.length = begin + rows;
+  }
+
   void step() {
     const std::vector<ScheduledRows> scheduled = scheduler_.next_step();
     if (scheduled.empty()) {
       EXPECT_TRUE(scheduler_.idle());
       return;
     }
-    std::vector<BatchEntry> batch;
+    StepMessage message;
     for (const ScheduledRows& rows : scheduled) {
-      const SequenceCache& cache = rows.sequence->cache;
-      batch.push_back({.cache = &cache,
-                       .tokens = std::span(rows.sequence->tokens)
-                                     .subspan(static_cast<size_t>(cache.length),
-                                              static_cast<size_t>(rows.rows)),
-                       .logit_rows = rows.rows,
-                       .droppable_rows = rows.droppable_rows()});
+      const Sequence& sequence = *rows.sequence;
+      SequenceRows& out = message.sequences.emplace_back();
+      out.cache = sequence.cache;
+      const auto first = sequence.tokens.begin() + sequence.cache.length;
+      out.tokens.assign(first, first + rows.rows);
+      out.tokens.insert(out.tokens.end(), rows.drafts.begin(), rows.drafts.end());
+      out.logit_rows = rows.all_rows();
+      out.droppable_rows = rows.droppable_rows();
     }
-    const StepPlan plan = make_step_plan(batch, layout_);
-    model_.forward(plan, memory_.pool().view(), step_);
+    const StepResult& result = executor_.run(message);
     const StepShape shape = Scheduler::shape_of(scheduled);
-    const float* logits = step_.logits.data();
     for (size_t i = 0; i < scheduled.size(); ++i) {
-      Sequence& sequence = *scheduled[i].sequence;
+      const ScheduledRows& rows = scheduled[i];
+      Sequence& sequence = *rows.sequence;
       const Oracle& oracle = oracle_of(&sequence);
-      const auto begin = static_cast<size_t>(sequence.cache.length);
-      const size_t floats = static_cast<size_t>(scheduled[i].rows) * vocab_;
-      ASSERT_EQ(std::memcmp(logits, oracle.logits.data() + begin * vocab_, floats * sizeof(float)),
+      const int begin = sequence.cache.length;
+      const int kept = right_drafts(rows, oracle);
+      kept_drafts_ += kept;
+      wrong_drafts_ += rows.draft_rows() - kept;
+      const int good_rows = rows.rows + kept;
+      const size_t floats = static_cast<size_t>(good_rows) * vocab_;
+      ASSERT_EQ(std::memcmp(result.logits[i].data(),
+                            oracle.logits.data() + static_cast<size_t>(begin) * vocab_,
+                            floats * sizeof(float)),
                 0)
           << "rows from " << begin << " in step " << steps_;
-      logits += floats;
-      commit_own_blocks(model_, plan, static_cast<int>(i), scheduled[i], step_, memory_);
-      commit_rows(model_, plan, static_cast<int>(i), scheduled[i], step_, memory_);
-      if (!scheduled[i].samples) continue;
+      for (const int image_rows : rows.image_rows) {
+        commit(i, begin, image_rows, sequence);
+        memory_.take_image(sequence);
+      }
+      if (sequence.cache.length < begin + good_rows) commit(i, begin, good_rows, sequence);
+      sequence.tokens.insert(sequence.tokens.end(), rows.drafts.begin(),
+                             rows.drafts.begin() + kept);
+      memory_.committed(sequence);
+      if (!rows.samples) continue;
       sequence.tokens.push_back(oracle.tokens[sequence.tokens.size()]);
       if (static_cast<int>(sequence.tokens.size()) < sequence.token_limit) continue;
       ++finished_;
@@ -190,18 +250,21 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
   };
 
   const Course course_;
-  Model& model_ = Pico::get().model();
   const CacheLayout& layout_ = Pico::get().layout();
   const size_t vocab_ = Pico::get().vocab();
   TemporaryDirectory directory_;
   std::mt19937 random_;
+  LocalExecutor local_;
+  WireExecutor executor_;
   SequenceMemory memory_;
+  OracleDrafter drafter_{course_.drafts};
   Scheduler scheduler_;
-  Step step_;
   std::vector<Live> live_;
   int steps_ = 0;
   int finished_ = 0;
   int64_t cached_ = 0;
+  int kept_drafts_ = 0;
+  int wrong_drafts_ = 0;
 };
 
 TEST_P(SchedulerProperty, EveryLogitHasTheBitsOfTheSequenceAlone) {
@@ -218,6 +281,9 @@ TEST_P(SchedulerProperty, EveryLogitHasTheBitsOfTheSequenceAlone) {
   EXPECT_EQ(memory_.pool_statistics().free, pool.capacity);
 
   // The course went through everything that it is about.
+  EXPECT_GT(executor_.bytes(), size_t{1} << 20);
+  EXPECT_EQ(kept_drafts_ > 0, course_.drafts > 0);
+  EXPECT_EQ(wrong_drafts_ > 0, course_.drafts > 0);
   EXPECT_GT(scheduler_.statistics().preemptions, course_.events / 50);
   EXPECT_EQ(cached_ > 0, course_.reuse);
   if (course_.disk) {
@@ -244,7 +310,8 @@ INSTANTIATE_TEST_SUITE_P(Courses, SchedulerProperty,
                                          Course{"a_spill_file_that_fills", 14, 200, 3.6, false, 14},
                                          Course{"hardly_more_than_one_sequence", 15, 200, 1.7, true,
                                                 1000},
-                                         Course{"no_reuse", 16, 200, 3.2, false, 1000, false}),
+                                         Course{"no_reuse", 16, 200, 3.2, false, 1000, false},
+                                         Course{"drafts", 18, 500, 3.8, true, 400, true, 5}),
                          course_name);
 
 }  // namespace

@@ -45,6 +45,8 @@ struct Sequence {
 
   int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
   int uncomputed_tokens() const { return static_cast<int>(tokens.size()) - cache.length; }
+  // Whether nothing but its last token is left to compute, so that every step gives it a token.
+  bool decodes() const { return uncomputed_tokens() == 1; }
 };
 
 // Whether `a` is served before `b`.

@@ -12,7 +12,7 @@ namespace {
 // A read that brings something unusable may leave something shorter to be found.
 constexpr int kMaxPromotions = 3;
 
-std::unique_ptr<DiskTier> open_disk(const CacheLayout& layout,
+std::unique_ptr<DiskTier> open_disk(const CacheGeometry& layout,
                                     const SequenceMemoryOptions& options) {
   if (options.disk.max_bytes == 0) return nullptr;
   return std::make_unique<DiskTier>(options.disk, options.identity, layout);
@@ -20,7 +20,7 @@ std::unique_ptr<DiskTier> open_disk(const CacheLayout& layout,
 
 }  // namespace
 
-SequenceMemory::SequenceMemory(const CacheLayout& layout, const SequenceMemoryOptions& options)
+SequenceMemory::SequenceMemory(const CacheGeometry& layout, const SequenceMemoryOptions& options)
     : layout_(layout),
       reuse_(options.reuse),
       pool_(layout.block_bytes, options.blocks),

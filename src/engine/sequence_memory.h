@@ -13,11 +13,11 @@
 #include <string>
 
 #include "cache/block_pool.h"
+#include "cache/cache_geometry.h"
 #include "cache/disk_tier.h"
 #include "cache/prefix_cache.h"
 #include "cache/spill_file.h"
 #include "engine/sequence.h"
-#include "model/v4/cache_layout.h"
 
 namespace hadal {
 
@@ -33,9 +33,9 @@ struct SequenceMemoryOptions {
 class SequenceMemory {
  public:
   // `layout` must outlive it. Throws what opening the disk tier and the spill file throws.
-  SequenceMemory(const CacheLayout& layout, const SequenceMemoryOptions& options);
+  SequenceMemory(const CacheGeometry& layout, const SequenceMemoryOptions& options);
 
-  const CacheLayout& layout() const { return layout_; }
+  const CacheGeometry& layout() const { return layout_; }
   BlockPool& pool() { return pool_; }
 
   enum class Admission {
@@ -80,7 +80,7 @@ class SequenceMemory {
   bool start(Sequence& sequence);
   bool has_room(int blocks) const;
 
-  const CacheLayout& layout_;
+  const CacheGeometry& layout_;
   const bool reuse_;
   BlockPool pool_;
   std::unique_ptr<DiskTier> disk_;

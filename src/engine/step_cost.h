@@ -10,7 +10,7 @@
 namespace hadal {
 
 struct StepShape {
-  int decode_rows = 0;      // rows of sequences that compute one token
+  int decode_rows = 0;      // rows of sequences that decode, drafts included
   int prefill_rows = 0;     // all other rows
   double context_rows = 0;  // the sum, over all rows, of the tokens before the row
 
@@ -18,9 +18,9 @@ struct StepShape {
     prefill_rows += rows;
     context_rows += static_cast<double>(rows) * (context + 0.5 * (rows - 1));
   }
-  void add_decode(int context) {
-    ++decode_rows;
-    context_rows += context;
+  void add_decode(int rows, int context) {
+    decode_rows += rows;
+    context_rows += static_cast<double>(rows) * (context + 0.5 * (rows - 1));
   }
 };
 

@@ -13,7 +13,7 @@ double true_seconds(const StepShape& shape) {
 StepShape prefill(int rows, int context, int decodes = 0) {
   StepShape shape;
   shape.add_prefill(rows, context);
-  for (int i = 0; i < decodes; ++i) shape.add_decode(1000);
+  for (int i = 0; i < decodes; ++i) shape.add_decode(1, 1000);
   return shape;
 }
 
@@ -57,7 +57,7 @@ TEST(StepCost, LongDecodingForgetsNothingAboutPrefills) {
   const int before = cost.rows_within(0.2, 0, 1 << 20);
   for (int i = 0; i < 5000; ++i) {
     StepShape shape;
-    for (int d = 0; d <= i % 4; ++d) shape.add_decode(2000);
+    for (int d = 0; d <= i % 4; ++d) shape.add_decode(1, 2000);
     cost.observe(shape, true_seconds(shape));
   }
   EXPECT_NEAR(cost.rows_within(0.2, 0, 1 << 20), before, 0.1 * before);

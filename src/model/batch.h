@@ -2,11 +2,13 @@
 // Prefill, chunks of a prefill, decode and verification of drafts differ only in these numbers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "base/aligned_buffer.h"
+#include "cache/cache_geometry.h"
 #include "cache/sequence_cache.h"
-#include "model/v4/cache_layout.h"
 #include "ops/step_plan.h"
 
 namespace hadal {
@@ -25,8 +27,30 @@ enum class StepKind {
   kDrafter,  // rows start at SequenceCache::drafter_length
 };
 
-// Throws InvariantError when an entry has no tokens or not enough pages.
-StepPlan make_step_plan(std::span<const BatchEntry> batch, const CacheLayout& layout,
-                        StepKind kind = StepKind::kMain);
+struct StepPlanArgs {
+  const CacheGeometry& geometry;
+  std::span<const int> ratios;  // tokens per compressed entry, of every compressor of the model
+  StepKind kind = StepKind::kMain;
+};
+
+// The memory of one plan, used again from step to step: a step no larger than an earlier one
+// allocates nothing.
+class StepPlanner {
+ public:
+  StepPlanner() = default;
+  StepPlanner(std::span<const BatchEntry> batch, const StepPlanArgs& args) { plan(batch, args); }
+  StepPlanner(StepPlanner&&) noexcept = default;
+  StepPlanner& operator=(StepPlanner&&) noexcept = default;
+
+  // Valid until the next call. Throws InvariantError when an entry has no tokens or not enough
+  // pages.
+  const StepPlan& plan(std::span<const BatchEntry> batch, const StepPlanArgs& args);
+  // What was planned last.
+  const StepPlan& plan() const { return plan_; }
+
+ private:
+  AlignedBuffer<std::byte> block_;
+  StepPlan plan_;
+};
 
 }  // namespace hadal

@@ -1,93 +1,69 @@
-// DeepSeek V4 as a function: token rows of some sequences in, logits out. Holds the weights' views
-// and the working memory of the threads; caches belong to the caller, and only commit() writes
-// them. One forward pass serves prefill, decode and verification alike.
+// What an engine asks of a model: the geometry of its cache, its vocabulary, and passes that
+// compute steps. Models are read-only and shared; a pass is one computation with memory of its own,
+// so that as many steps can be under way at once as there are passes. DeepSeek V4 is
+// model/v4/v4_model.h.
 //
 // The contract: the logits of a token depend on the tokens before it and on nothing else, to the
-// last bit: not on batch, chunking, threads or dropped drafts.
+// last bit: not on batch, chunking, threads, passes or dropped drafts.
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <cstddef>
 #include <memory>
 #include <span>
 
 #include "base/thread_pool.h"
+#include "cache/cache_geometry.h"
 #include "cache/sequence_cache.h"
-#include "checkpoint/v4/checkpoint.h"
-#include "model/batch.h"
-#include "model/v4/cache_layout.h"
-#include "model/v4/int8_weights.h"
-#include "model/v4/step.h"
-#include "ops/isa.h"
-#include "ops/linear.h"
+#include "ops/step_plan.h"
 
 namespace hadal {
 
-struct ModelOptions {
-  Isa isa = best_isa();
-  ActivationPolicy activations = ActivationPolicy::kFp8;
-  int page_tokens = kDefaultPageTokens;
-  RopeStorage rope_storage = RopeStorage::kBf16;  // of cached keys
-  Int8WeightsOptions int8_weights = {};           // used under the int8 policy
+// The largest step that is to come.
+struct StepLimits {
+  int rows = 0;
+  int sequences = 0;
+  int logit_rows = 0;
+  int droppable_rows = 0;  // of all sequences
 };
 
-// Sees intermediate results of every layer, for checking; called on the caller's thread.
-struct LayerObserver {
-  // chosen [rows, index_topk], ascending, -1 padded; CSA layers only.
-  std::function<void(int layer, std::span<const int32_t> chosen)> on_indexer;
-  // experts [rows, experts_per_token], ascending.
-  std::function<void(int layer, std::span<const int32_t> experts)> on_experts;
+class ModelPass {
+ public:
+  virtual ~ModelPass() = default;
+
+  // Takes the memory of all steps within `limits` now. A larger step takes more when it comes.
+  virtual void reserve(const StepLimits& limits) = 0;
+  virtual size_t memory_bytes() const = 0;
+
+  // Computes the rows of `plan` and their logits. Advances nothing. Token ids must lie in
+  // [0, vocab).
+  virtual void forward(const StepPlan& plan, const CachePoolView& pool) = 0;
+  // Of the step computed last, [logit rows of the plan, vocab].
+  virtual std::span<const float> logits() const = 0;
+
+  // Writes rows [first_row, rows) of sequence `index` of the step computed last into its blocks;
+  // those before `first_row` were written earlier. rows >= the sequence's rows - droppable_rows.
+  // Nothing of a later row is kept. On any thread, for different sequences at once.
+  virtual void commit(const StepPlan& plan, int index, int first_row, int rows,
+                      const CachePoolView& pool) const = 0;
 };
 
 class Model {
  public:
-  // `checkpoint` and `threads` must outlive the model.
-  Model(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options);
-  ~Model();
-  Model(const Model&) = delete;
-  Model& operator=(const Model&) = delete;
+  virtual ~Model() = default;
 
-  const ModelConfig& config() const;
-  const CacheLayout& cache_layout() const;
-  bool has_mtp() const { return config().drafter == DrafterKind::kMtp; }
+  virtual const CacheGeometry& geometry() const = 0;
+  // Tokens per compressed entry, of every compressor: what plans of steps list groups for.
+  virtual std::span<const int> compression_ratios() const = 0;
+  virtual int vocab_size() const = 0;
+  virtual int max_positions() const = 0;
+  // The bytes of all weights: whether they stay in a processor's cache.
+  virtual size_t weight_bytes() const = 0;
+  // How many tokens the model's own drafter proposes after each; 0: it has none.
+  virtual int drafts() const = 0;
 
-  // Computes the rows of `plan` (a kMain plan) into step.streams, and step.logits for its logit
-  // rows. Advances nothing. Token ids must lie in [0, vocab).
-  void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
-
-  // The same on the calling thread alone, which is thread `thread` of the pool: bodies of a
-  // parallel_for may compute steps of their own at once. Observers and profiles see nothing of it.
-  void forward_on_thread(int thread, const StepPlan& plan, const CachePoolView& pool, Step& step);
-
-  // The MTP block. Row i of `plan` (a kDrafter plan) holds the token that follows position i, and
-  // streams [rows, streams, hidden] the main model's residual streams of position i; step.logits
-  // then predict the token after that one, and step.streams can feed a further draft.
-  void forward_mtp(const StepPlan& plan, std::span<const float> streams, const CachePoolView& pool,
-                   Step& step);
-
-  // Writes the first `rows` rows of sequence `index` of the plan into its cache and advances its
-  // length. rows >= the sequence's rows - droppable_rows. Nothing of a later row is kept. After
-  // that more of the rows can be committed, with `rows` counted from the first again. A fresh
-  // sequence needs no preparation: state is read only where committed tokens left it.
-  void commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
-              const Step& step, SequenceCache& cache) const;
-  // The same for a kDrafter step; advances drafter_length.
-  void commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
-                  const Step& step, SequenceCache& cache) const;
-
-  // For checking: runs layer `layer` alone, streams [rows, streams, hidden] in place.
-  void run_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
-                 std::span<float> streams);
-  // For checking: the streams before layer 0, [rows, streams, hidden].
-  void embed(const StepPlan& plan, std::span<float> streams);
-
-  void set_observer(LayerObserver observer);
-  // Where operations count their time; nullptr: nowhere. Must outlive its use here.
-  void set_profile(OpProfile* profile);
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // Computes on `threads`, which outlive the pass; so does the model. Passes with the same threads
+  // compute one at a time.
+  virtual std::unique_ptr<ModelPass> make_pass(ThreadPool& threads) const = 0;
 };
 
 }  // namespace hadal

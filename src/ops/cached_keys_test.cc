@@ -16,6 +16,7 @@
 namespace hadal {
 namespace {
 
+using testing_support::HandMadePlan;
 using testing_support::ReferenceOps;
 using testing_support::Values;
 
@@ -86,8 +87,7 @@ class CachedLayer {
       plan_.row_sequence.push_back(0);
     }
     plan_.sequences.push_back({.rows = fresh, .start = committed});
-    plan_.csa.ratio = kRatio;
-    plan_.csa.first_group = {0, groups() - committed / kRatio};
+    plan_.compressions = {{.ratio = kRatio, .first_group = {0, groups() - committed / kRatio}}};
     plan_.state_table = {3};
     plan_.page_table = {2, 0, 5, 1};
     pool_.assign(6 * kBlockBytes, std::byte{0xff});
@@ -96,7 +96,7 @@ class CachedLayer {
   }
 
   int groups() const { return tokens_ / kRatio; }
-  const StepPlan& plan() const { return plan_; }
+  const StepPlan& plan() const { return *kv_.plan; }
   const LayerKv& view() const { return kv_; }
 
   std::vector<float> window_value(int position) const {
@@ -153,7 +153,7 @@ class CachedLayer {
   void place() {
     kv_.format = kFormat;
     kv_.key_format = kKeyFormat;
-    kv_.plan = &plan_;
+    kv_.plan = &plan_.plan();
     kv_.pool = pool_.data();
     kv_.page_bytes = kBlockBytes;
     kv_.window = kWindow;
@@ -197,7 +197,7 @@ class CachedLayer {
 
   int committed_;
   int tokens_;
-  StepPlan plan_;
+  HandMadePlan plan_;
   LayerKv kv_;
   std::vector<std::byte> pool_;
   std::vector<float> window_values_, group_values_, key_values_;
@@ -337,19 +337,20 @@ TEST(CsaPool, SoftmaxesEightOverlappingRowsPerChannel) {
   for (size_t t = 2; t < 10; ++t) {
     std::copy_n(rows.data() + t * kRowFloats, kRowFloats, state.data() + t % 8 * kStateStride);
   }
-  StepPlan plan;
-  plan.rows = 6;
-  plan.sequences.push_back({.rows = 6, .start = 10});
-  plan.csa = {.ratio = 4,
-              .groups = {{.group = 2, .last_row = 1}, {.group = 3, .last_row = 5}},
-              .first_group = {0, 2},
-              .group_positions = {8, 12}};
-  const float* states[] = {state.data()};
+  HandMadePlan step{
+      .rows = 6,
+      .sequences = {{.rows = 6, .start = 10}},
+      .state_table = {0},
+      .compressions = {{.ratio = 4,
+                        .groups = {{.group = 2, .last_row = 1}, {.group = 3, .last_row = 5}},
+                        .first_group = {0, 2}}}};
+  const StepPlan& plan = step.plan();
   std::vector<float> out(2 * kChannels);
   ReferenceOps ref;
   ops::csa_pool(ref.context, {.plan = &plan,
+                              .groups = &plan.compression(4),
                               .rows = rows.data() + 10 * kRowFloats,
-                              .state_rows = states,
+                              .state = {.pool = std::as_bytes(std::span(state)).data()},
                               .state_stride = kStateStride,
                               .out = out.data(),
                               .channels = kChannels});
@@ -374,38 +375,38 @@ TEST(HcaPool, RunningSoftmaxEqualsTheWholeGroupAndBanksResume) {
   const std::vector<float> rows = Values(12).floats(128 * 2 * kChannels);
   ReferenceOps ref;
   // The group in two steps, the second begun anew from every bank of the first.
-  StepPlan first;
-  first.rows = 100;
-  first.sequences.push_back({.rows = 100, .start = 0, .droppable_rows = 2});
-  first.hca = {.ratio = 128, .groups = {}, .first_group = {0, 0}, .group_positions = {}};
+  HandMadePlan first{.rows = 100,
+                     .banks = 3,
+                     .sequences = {{.rows = 100, .start = 0, .droppable_rows = 2}},
+                     .state_table = {0},
+                     .compressions = {{.ratio = 128, .first_group = {0, 0}}}};
   const std::vector<float> empty(3 * kChannels, std::nanf(""));
-  const float* fresh[] = {empty.data()};
   std::vector<float> banks(3 * 3 * kChannels);
-  float* first_banks[] = {banks.data()};
-  ops::hca_pool(ref.context, {.plan = &first,
+  ops::hca_pool(ref.context, {.plan = &first.plan(),
+                              .groups = &first.plan().compression(128),
                               .rows = rows.data(),
-                              .state = fresh,
-                              .banks = first_banks,
+                              .state = {.pool = std::as_bytes(std::span(empty)).data()},
+                              .banks = banks.data(),
                               .channels = kChannels});
   std::vector<float> outs;
   for (size_t bank = 0; bank < 3; ++bank) {
     const int start = 98 + static_cast<int>(bank);
-    StepPlan second;
-    second.rows = 128 - start;
-    second.sequences.push_back({.rows = 128 - start, .start = start});
-    second.hca = {.ratio = 128,
-                  .groups = {{.group = 0, .last_row = 127 - start}},
-                  .first_group = {0, 1},
-                  .group_positions = {0}};
-    const float* states[] = {banks.data() + bank * 3 * kChannels};
+    HandMadePlan second{.rows = 128 - start,
+                        .banks = 1,
+                        .sequences = {{.rows = 128 - start, .start = start}},
+                        .state_table = {0},
+                        .compressions = {{.ratio = 128,
+                                          .groups = {{.group = 0, .last_row = 127 - start}},
+                                          .first_group = {0, 1}}}};
     std::vector<float> last(3 * kChannels);
-    float* last_banks[] = {last.data()};
     std::vector<float> out(kChannels);
-    ops::hca_pool(ref.context, {.plan = &second,
+    ops::hca_pool(ref.context, {.plan = &second.plan(),
+                                .groups = &second.plan().compression(128),
                                 .rows = rows.data() + static_cast<size_t>(start) * 2 * kChannels,
-                                .state = states,
+                                .state = {.pool = std::as_bytes(std::span(banks)).data(),
+                                          .offset = bank * 3 * kChannels * sizeof(float)},
                                 .out = out.data(),
-                                .banks = last_banks,
+                                .banks = last.data(),
                                 .channels = kChannels});
     outs.insert(outs.end(), out.begin(), out.end());
   }

@@ -1,5 +1,7 @@
 #include "ops/context.h"
 
+#include <bit>
+
 namespace hadal {
 
 OpContext::OpContext(ThreadPool& threads, const KernelTable& kernels)
@@ -11,7 +13,11 @@ OpContext::OpContext(ThreadPool& threads, const KernelTable& kernels)
 }
 
 float* OpContext::thread_scratch(int thread, size_t count) {
-  return scratch_[static_cast<size_t>(thread)].at_least(count);
+  return scratch_[static_cast<size_t>(thread)].at_least(std::bit_ceil(count));
+}
+
+std::byte* OpContext::shared_scratch(size_t bytes) {
+  return shared_scratch_.at_least(std::bit_ceil(bytes));
 }
 
 }  // namespace hadal

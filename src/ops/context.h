@@ -28,10 +28,11 @@ class OpContext {
   void set_profile(OpProfile* profile) { profile_ = profile; }
 
   // Scratch of one thread of the pool: `count` floats, 64-byte aligned, with unspecified contents,
-  // valid until the same thread asks again.
+  // valid until the same thread asks again. It grows by doubling, as needs do that grow with every
+  // token of a context.
   float* thread_scratch(int thread, size_t count);
-  // The same for the caller of an operation, who may share it with the threads.
-  float* shared_scratch(size_t count) { return shared_scratch_.at_least(count); }
+  // The same for the caller of an operation, who may share it with the threads: `bytes` of it.
+  std::byte* shared_scratch(size_t bytes);
 
   // A context with the same kernels that computes on the calling thread alone, for the body of a
   // loop over rows (row_loop.h): one per thread of the pool.
@@ -44,7 +45,7 @@ class OpContext {
   const KernelTable& kernels_;
   OpProfile* profile_ = nullptr;
   std::vector<AlignedBuffer<float>> scratch_;  // [threads]
-  AlignedBuffer<float> shared_scratch_;
+  AlignedBuffer<std::byte> shared_scratch_;
   std::unique_ptr<ThreadPool> no_threads_;  // of `of_threads_`; null where this has no others
   std::vector<OpContext> of_threads_;
 };

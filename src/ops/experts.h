@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "ops/context.h"
 #include "ops/linear.h"
@@ -27,12 +26,13 @@ struct RouteArgs {
   float scaling = 1;
 };
 
-// The (row, choice) pairs sorted by expert, then row.
+// The (row, choice) pairs sorted by expert, then row: views into memory of known size.
 struct Dispatch {
-  std::vector<int32_t> first;    // [experts + 1]: the range of each expert's assignments
-  std::vector<int32_t> row;      // [assignments]
-  std::vector<float> weight;     // [assignments]
-  std::vector<int32_t> slot_of;  // [rows, topk]: the assignment of each choice
+  int assignments = 0;         // rows · topk
+  int32_t* first = nullptr;    // [experts + 1]: the range of each expert's assignments
+  int32_t* row = nullptr;      // [assignments]
+  float* weight = nullptr;     // [assignments]
+  int32_t* slot_of = nullptr;  // [rows, topk]: the assignment of each choice
 };
 
 struct DispatchArgs {
@@ -41,7 +41,14 @@ struct DispatchArgs {
   int rows = 0;
   int expert_count = 0;
   int topk = 0;
-  Dispatch* out = nullptr;
+  Dispatch out;  // written, but for `assignments`
+};
+
+// Experts [first, first + count) of the model: all of them, or those of one rank. Combine adds by
+// ascending expert, so that who computes which changes no bit.
+struct ExpertRange {
+  int first = 0;
+  int count = 0;
 };
 
 struct ExpertWeights {
@@ -55,12 +62,12 @@ struct ExpertsArgs {
   const float* x = nullptr;  // [rows, hidden]; under kFp8 already rounded, else as it is
   Int8Rows x_int8 = {};      // under kInt8: the same rows in int8, where they have that form
   Bf16Rows x_bf16 = {};      // under kFp8: the same rows in bf16, where the kernels know that form
-  const ExpertWeights* experts = nullptr;  // [experts]
-  const Dispatch* dispatch = nullptr;
-  float* out = nullptr;  // [assignments, hidden]
+  const ExpertWeights* experts = nullptr;  // [range.count]: of the range
+  ExpertRange range;
+  Dispatch dispatch;
+  float* out = nullptr;  // [assignments, hidden]; only those of the range are written
   int hidden = 0;
   int width = 0;
-  int expert_count = 0;
   float swiglu_limit = 0;
   ActivationPolicy policy = ActivationPolicy::kFp8;
 };

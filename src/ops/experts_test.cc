@@ -3,6 +3,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
+#include "ops/dispatch_buffer.h"
 #include "ops/testing.h"
 
 namespace hadal {
@@ -78,23 +79,24 @@ TEST(Route, HashLayersTakeExpertsFromTheTokensRow) {
 TEST(Dispatch, SortsByExpertThenRowAndCombineUndoesIt) {
   const std::vector<int32_t> experts = {1, 4, 0, 4, 1, 2};  // three rows of two
   const std::vector<float> weights = {1, 2, 3, 4, 5, 6};
-  Dispatch dispatch;
+  DispatchBuffer memory;
+  const Dispatch dispatch = memory.sized(3, 2, 6);
   ReferenceOps ref;
   ops::dispatch(ref.context, {.experts = experts.data(),
                               .weights = weights.data(),
                               .rows = 3,
                               .expert_count = 6,
                               .topk = 2,
-                              .out = &dispatch});
-  EXPECT_EQ(dispatch.first, (std::vector<int32_t>{0, 1, 3, 4, 4, 6, 6}));
-  EXPECT_EQ(dispatch.row, (std::vector<int32_t>{1, 0, 2, 2, 0, 1}));
-  EXPECT_EQ(dispatch.weight, (std::vector<float>{3, 1, 5, 6, 2, 4}));
+                              .out = dispatch});
+  EXPECT_EQ(memory.first, (std::vector<int32_t>{0, 1, 3, 4, 4, 6, 6}));
+  EXPECT_EQ(memory.row, (std::vector<int32_t>{1, 0, 2, 2, 0, 1}));
+  EXPECT_EQ(memory.weight, (std::vector<float>{3, 1, 5, 6, 2, 4}));
   const std::vector<float> outputs = {10, 20, 30, 40, 50, 60};  // one value per assignment
   const std::vector<float> shared = {0.5F, 0.25F, 0.125F};
   std::vector<float> sum(3);
   ops::combine(ref.context, {.expert_out = outputs.data(),
                              .shared = shared.data(),
-                             .slot_of = dispatch.slot_of.data(),
+                             .slot_of = dispatch.slot_of,
                              .out = sum.data(),
                              .rows = 3,
                              .hidden = 1,
@@ -102,7 +104,7 @@ TEST(Dispatch, SortsByExpertThenRowAndCombineUndoesIt) {
   EXPECT_EQ(sum, (std::vector<float>{20 + 50 + 0.5F, 10 + 60 + 0.25F, 30 + 40 + 0.125F}));
 }
 
-TEST(Experts, ARowsResultDoesNotDependOnItsNeighbours) {
+TEST(Experts, ARowsResultDependsNeitherOnItsNeighboursNorOnRanks) {
   constexpr int kHidden = 64;
   constexpr int kWidth = 32;
   constexpr int kExperts = 5;
@@ -133,40 +135,46 @@ TEST(Experts, ARowsResultDoesNotDependOnItsNeighbours) {
     chosen_weights.insert(chosen_weights.end(), {0.5F, 1.0F});
   }
   ReferenceOps ref;
-  const auto run = [&](int first_row, int rows) {
-    Dispatch dispatch;
+  // Computed by two ranks, of which the first has `first_rank` experts.
+  const auto run = [&](int first_row, int rows, int first_rank) {
+    DispatchBuffer memory;
+    const Dispatch dispatch = memory.sized(rows, 2, kExperts);
     ops::dispatch(ref.context, {.experts = chosen.data() + 2 * first_row,
                                 .weights = chosen_weights.data() + 2 * first_row,
                                 .rows = rows,
                                 .expert_count = kExperts,
                                 .topk = 2,
-                                .out = &dispatch});
+                                .out = dispatch});
     std::vector<float> assigned(static_cast<size_t>(rows * 2 * kHidden));
-    ops::experts(ref.context, {.x = x.data() + first_row * kHidden,
-                               .experts = weights.data(),
-                               .dispatch = &dispatch,
-                               .out = assigned.data(),
-                               .hidden = kHidden,
-                               .width = kWidth,
-                               .expert_count = kExperts,
-                               .swiglu_limit = 10});
+    for (const ExpertRange range : {ExpertRange{.first = 0, .count = first_rank},
+                                    {.first = first_rank, .count = kExperts - first_rank}}) {
+      ops::experts(ref.context, {.x = x.data() + first_row * kHidden,
+                                 .experts = weights.data() + range.first,
+                                 .range = range,
+                                 .dispatch = dispatch,
+                                 .out = assigned.data(),
+                                 .hidden = kHidden,
+                                 .width = kWidth,
+                                 .swiglu_limit = 10});
+    }
     const std::vector<float> shared(static_cast<size_t>(rows * kHidden));
     std::vector<float> out(static_cast<size_t>(rows * kHidden));
     ops::combine(ref.context, {.expert_out = assigned.data(),
                                .shared = shared.data(),
-                               .slot_of = dispatch.slot_of.data(),
+                               .slot_of = dispatch.slot_of,
                                .out = out.data(),
                                .rows = rows,
                                .hidden = kHidden,
                                .topk = 2});
     return out;
   };
-  const std::vector<float> together = run(0, kRows);
+  const std::vector<float> together = run(0, kRows, kExperts);
   for (int row = 0; row < kRows; ++row) {
-    const std::vector<float> alone = run(row, 1);
+    const std::vector<float> alone = run(row, 1, kExperts);
     EXPECT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + row * kHidden))
         << "row " << row;
   }
+  for (const int first_rank : {0, 2, 4}) EXPECT_EQ(run(0, kRows, first_rank), together);
 }
 
 }  // namespace

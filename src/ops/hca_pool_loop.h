@@ -34,21 +34,22 @@ void run_hca_pool(OpContext& context, const HcaPoolArgs& args, const Join& join)
       float maximum[kChannelsPerTask];
       float sum[kChannelsPerTask];
       float weighted[kChannelsPerTask];
-      const float* state = args.state[sequence_index] + first;
+      const float* state = args.state.of(plan, sequence) + first;
       std::copy_n(state, count, maximum);
       std::copy_n(state + width, count, sum);
       std::copy_n(state + 2 * width, count, weighted);
       const auto save_bank = [&](int bank) {
-        float* out = args.banks[sequence_index] + static_cast<size_t>(bank) * 3 * width + first;
+        float* out =
+            args.banks + static_cast<size_t>(sequence.first_bank + bank) * 3 * width + first;
         std::copy_n(maximum, count, out);
         std::copy_n(sum, count, out + width);
         std::copy_n(weighted, count, out + 2 * width);
       };
       const int kept = sequence.rows - sequence.droppable_rows;
       if (kept == 0) save_bank(0);
-      int group = plan.hca.first_group[sequence_index];
+      int group = args.groups->first_group[sequence_index];
       for (int r = 0; r < sequence.rows; ++r) {
-        const int in_group = (sequence.start + r) % plan.hca.ratio;
+        const int in_group = (sequence.start + r) % args.groups->ratio;
         if (in_group == 0) {
           std::fill_n(maximum, count, -std::numeric_limits<float>::infinity());
           std::fill_n(sum, count, 0.0F);
@@ -57,7 +58,7 @@ void run_hca_pool(OpContext& context, const HcaPoolArgs& args, const Join& join)
         const float* kv =
             args.rows + static_cast<size_t>(sequence.first_row + r) * 2 * width + first;
         join(kv, kv + width, count, HcaState{.maximum = maximum, .sum = sum, .weighted = weighted});
-        if (in_group == plan.hca.ratio - 1) {
+        if (in_group == args.groups->ratio - 1) {
           float* out = args.out + static_cast<size_t>(group) * width + first;
           for (int i = 0; i < count; ++i) out[i] = weighted[i] / sum[i];
           ++group;

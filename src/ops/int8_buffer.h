@@ -1,10 +1,34 @@
-// Memory for rows quantised to int8, reused from call to call.
+// Memory for rows quantised to int8: cut from a block, or a buffer of its own that is used again
+// from call to call.
 #pragma once
 
 #include "base/aligned_buffer.h"
+#include "base/as_size.h"
+#include "base/memory_cutter.h"
 #include "ops/linear.h"
 
 namespace hadal {
+
+// The operation that quantises x [rows, columns] into memory of `cutter`, to be run by the caller;
+// `columns` is a multiple of 128.
+inline QuantizeInt8RowsArgs place_int8_rows(MemoryCutter& cutter, const float* x, int rows,
+                                            int columns) {
+  const size_t values = as_size(rows) * as_size(columns);
+  return {.x = x,
+          .rows = rows,
+          .columns = columns,
+          .codes = cutter.take<int8_t>(values),
+          .scales = cutter.take<float>(values / kInt8Block),
+          .group_sums = cutter.take<int32_t>(values / 32)};
+}
+
+// What it fills the memory with.
+inline Int8Rows rows_in(const QuantizeInt8RowsArgs& args) {
+  return {.codes = args.codes,
+          .scales = args.scales,
+          .group_sums = args.group_sums,
+          .columns = as_size(args.columns)};
+}
 
 class Int8Buffer {
  public:
@@ -17,28 +41,16 @@ class Int8Buffer {
     return rows_in(args);
   }
 
-  // The operation that fills the memory, to be run by the caller; `columns` is a multiple of 128.
+  // As place_int8_rows, into this buffer.
   QuantizeInt8RowsArgs place(const float* x, int rows, int columns) {
-    const auto values = static_cast<size_t>(rows) * static_cast<size_t>(columns);
-    return {.x = x,
-            .rows = rows,
-            .columns = columns,
-            .codes = codes_.at_least(values),
-            .scales = scales_.at_least(values / kInt8Block),
-            .group_sums = sums_.at_least(values / 32)};
-  }
-  // What it fills the memory with.
-  static Int8Rows rows_in(const QuantizeInt8RowsArgs& args) {
-    return {.codes = args.codes,
-            .scales = args.scales,
-            .group_sums = args.group_sums,
-            .columns = static_cast<size_t>(args.columns)};
+    MemoryCutter measure(nullptr);
+    place_int8_rows(measure, x, rows, columns);
+    MemoryCutter cutter(memory_.at_least(measure.used()));
+    return place_int8_rows(cutter, x, rows, columns);
   }
 
  private:
-  AlignedBuffer<int8_t> codes_;
-  AlignedBuffer<float> scales_;
-  AlignedBuffer<int32_t> sums_;
+  AlignedBuffer<std::byte> memory_;
 };
 
 }  // namespace hadal

@@ -13,6 +13,7 @@
 #include "ops/bf16_buffer.h"
 #include "ops/compressor.h"
 #include "ops/cpu/micro_kernels.h"
+#include "ops/dispatch_buffer.h"
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/rope.h"
@@ -21,6 +22,7 @@
 namespace hadal {
 namespace {
 
+using testing_support::HandMadePlan;
 using testing_support::ReferenceOps;
 using testing_support::Values;
 
@@ -172,24 +174,25 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
     Int8Buffer int8;
     Bf16Buffer bf16;
     const bool fp8 = policy == ActivationPolicy::kFp8;
-    Dispatch dispatch;
+    DispatchBuffer memory;
+    const Dispatch dispatch = memory.sized(kRows, 2, kExperts);
     ops::dispatch(context, {.experts = chosen.data(),
                             .weights = chosen_weights.data(),
                             .rows = kRows,
                             .expert_count = kExperts,
                             .topk = 2,
-                            .out = &dispatch});
+                            .out = dispatch});
     std::vector<float> out(chosen.size() * kHidden);
     ops::experts(context,
                  {.x = fp8 ? rounded.data() : x.data(),
                   .x_int8 = fp8 ? Int8Rows{} : int8.quantize(context, x.data(), kRows, kHidden),
                   .x_bf16 = fp8 ? bf16.pack(context, rounded.data(), kRows, kHidden) : Bf16Rows{},
                   .experts = weights.data(),
-                  .dispatch = &dispatch,
+                  .range = {.count = kExperts},
+                  .dispatch = dispatch,
                   .out = out.data(),
                   .hidden = kHidden,
                   .width = kWidth,
-                  .expert_count = kExperts,
                   .swiglu_limit = 10,
                   .policy = policy});
     return out;
@@ -225,9 +228,8 @@ class IndexedSequence {
       plan_.positions.push_back(4 * (kEntries - i) - 1);
       plan_.row_sequence.push_back(0);
     }
-    plan_.csa.ratio = 4;
-    plan_.csa.first_group = {0, kEntries};
-    kv_.plan = &plan_;
+    plan_.compressions = {{.ratio = 4, .first_group = {0, kEntries}}};
+    kv_.plan = &plan_.plan();
     kv_.ratio = 4;
     kv_.page_entries = 64;
     kv_.key_format.dim = kDim;
@@ -264,7 +266,7 @@ class IndexedSequence {
 
  private:
   ThreadPool threads_{2};
-  StepPlan plan_;
+  HandMadePlan plan_;
   LayerKv kv_;
 };
 
@@ -316,46 +318,52 @@ TEST_P(EveryIsa, NanIndexScoresChooseEntriesThatExist) {
 TEST_P(EveryIsa, PoolsGroupsAsTheReference) {
   constexpr int kChannels = 40;
   constexpr int kRows = 5 + 9 + 1;
-  StepPlan plan;
-  plan.rows = kRows;
-  plan.sequences = {{.first_row = 0, .rows = 5, .start = 0},
-                    {.first_row = 5, .rows = 9, .start = 6, .droppable_rows = 2},
-                    {.first_row = 14, .rows = 1, .start = 11}};
-  plan.csa.ratio = 4;
-  plan.csa.groups = {{.sequence = 0, .group = 0},
-                     {.sequence = 1, .group = 1},
-                     {.sequence = 1, .group = 2},
-                     {.sequence = 2, .group = 2}};
-  plan.hca.ratio = 8;
-  plan.hca.groups = {{.sequence = 1, .group = 0}};
-  plan.hca.first_group = {0, 0, 1, 1};
+  HandMadePlan step{
+      .rows = kRows,
+      .banks = 5,
+      .sequences =
+          {{.first_row = 0, .rows = 5, .start = 0},
+           {.first_row = 5,
+            .rows = 9,
+            .start = 6,
+            .droppable_rows = 2,
+            .first_state_unit = 1,
+            .first_bank = 1},
+           {.first_row = 14, .rows = 1, .start = 11, .first_state_unit = 2, .first_bank = 4}},
+      .state_table = {0, 1, 2},
+      .compressions = {
+          {.ratio = 4,
+           .groups = {{.sequence = 0, .group = 0},
+                      {.sequence = 1, .group = 1},
+                      {.sequence = 1, .group = 2},
+                      {.sequence = 2, .group = 2}}},
+          {.ratio = 8, .groups = {{.sequence = 1, .group = 0}}, .first_group = {0, 0, 1, 1}}}};
+  const StepPlan& plan = step.plan();
   Values random(31);
   std::vector<float> rows = random.floats(kRows * 4 * kChannels);
   for (float& v : rows) v *= 60;
   const std::vector<float> state = random.floats(3 * kCsaStateRows * 4 * kChannels);
-  std::vector<const float*> csa_states;
-  std::vector<const float*> hca_states;
-  for (size_t s = 0; s < 3; ++s) {
-    csa_states.push_back(state.data() + s * kCsaStateRows * 4 * kChannels);
-    hca_states.push_back(state.data() + s * 3 * kChannels);
-  }
+  const auto state_of = [&](size_t floats) {
+    return CompressorState{.pool = std::as_bytes(std::span(state)).data(),
+                           .block_bytes = floats * sizeof(float)};
+  };
   const auto pool = [&](Isa isa) {
     ThreadPool threads(2);
     OpContext context(threads, kernels_for(isa));
     std::vector<float> out((4 + 1 + 5 * 3) * kChannels);
     ops::csa_pool(context, {.plan = &plan,
+                            .groups = &plan.compression(4),
                             .rows = rows.data(),
-                            .state_rows = csa_states.data(),
+                            .state = state_of(kCsaStateRows * 4 * kChannels),
                             .state_stride = 4 * kChannels,
                             .out = out.data(),
                             .channels = kChannels});
-    float* const banks[] = {out.data() + 5 * kChannels, out.data() + 8 * kChannels,
-                            out.data() + 17 * kChannels};
     ops::hca_pool(context, {.plan = &plan,
+                            .groups = &plan.compression(8),
                             .rows = rows.data(),
-                            .state = hca_states.data(),
+                            .state = state_of(3 * kChannels),
                             .out = out.data() + 4 * kChannels,
-                            .banks = banks,
+                            .banks = out.data() + 5 * kChannels,
                             .channels = kChannels});
     return out;
   };

@@ -23,6 +23,7 @@ const KernelTable& reference_kernels() {
       .hadamard = ref::hadamard,
       .choose_entries = ref::choose_entries,
       .add_position_bias = ref::add_position_bias,
+      .keep_tail = ref::keep_tail,
       .csa_pool = ref::csa_pool,
       .hca_pool = ref::hca_pool,
       .route = ref::route,
@@ -30,6 +31,10 @@ const KernelTable& reference_kernels() {
       .swiglu = ref::swiglu,
       .experts = ref::experts,
       .combine = ref::combine,
+      .gather_rows = ref::gather_rows,
+      .scale = ref::scale,
+      .add = ref::add,
+      .commit_entries = ref::commit_entries,
   };
   return kTable;
 }
@@ -148,6 +153,11 @@ void add_position_bias(OpContext& context, const AddPositionBiasArgs& args) {
   context.kernels().add_position_bias(context, args);
 }
 
+void keep_tail(OpContext& context, const KeepTailArgs& args) {
+  const OpTimer timer(context, {.op = "keep_tail"});
+  context.kernels().keep_tail(context, args);
+}
+
 void csa_pool(OpContext& context, const CsaPoolArgs& args) {
   const OpTimer timer(context, {.op = "csa_pool"});
   context.kernels().csa_pool(context, args);
@@ -181,6 +191,26 @@ void experts(OpContext& context, const ExpertsArgs& args) {
 void combine(OpContext& context, const CombineArgs& args) {
   const OpTimer timer(context, {.op = "combine"});
   context.kernels().combine(context, args);
+}
+
+void gather_rows(OpContext& context, const GatherRowsArgs& args) {
+  const OpTimer timer(context, {.op = "gather_rows"});
+  context.kernels().gather_rows(context, args);
+}
+
+void scale(OpContext& context, const ScaleArgs& args) {
+  const OpTimer timer(context, {.op = "scale"});
+  context.kernels().scale(context, args);
+}
+
+void add(OpContext& context, const AddArgs& args) {
+  const OpTimer timer(context, {.op = "add"});
+  context.kernels().add(context, args);
+}
+
+void commit_entries(OpContext& context, const CommitEntriesArgs& args) {
+  const OpTimer timer(context, {.op = "commit_entries"});
+  context.kernels().commit_entries(context, args);
 }
 
 }  // namespace ops

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/attention.h"
+#include "ops/commit.h"
 #include "ops/compressor.h"
 #include "ops/embedding.h"
 #include "ops/experts.h"
@@ -12,6 +13,7 @@
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/rope.h"
+#include "ops/rows.h"
 #include "ops/swiglu.h"
 
 namespace hadal {
@@ -43,6 +45,7 @@ struct KernelTable {
   Kernel<HadamardArgs> hadamard = nullptr;
   Kernel<ChooseEntriesArgs> choose_entries = nullptr;
   Kernel<AddPositionBiasArgs> add_position_bias = nullptr;
+  Kernel<KeepTailArgs> keep_tail = nullptr;
   Kernel<CsaPoolArgs> csa_pool = nullptr;
   Kernel<HcaPoolArgs> hca_pool = nullptr;
   Kernel<RouteArgs> route = nullptr;
@@ -50,6 +53,10 @@ struct KernelTable {
   Kernel<SwigluArgs> swiglu = nullptr;
   Kernel<ExpertsArgs> experts = nullptr;
   Kernel<CombineArgs> combine = nullptr;
+  Kernel<GatherRowsArgs> gather_rows = nullptr;
+  Kernel<ScaleArgs> scale = nullptr;
+  Kernel<AddArgs> add = nullptr;
+  Kernel<CommitEntriesArgs> commit_entries = nullptr;
 };
 
 const KernelTable& reference_kernels();

@@ -80,7 +80,7 @@ struct LayerKv {
   KvEntry index_key(int sequence_index, int entry) const;
 
  private:
-  const CompressionPlan& compression() const { return ratio == 4 ? plan->csa : plan->hca; }
+  const CompressionPlan& compression() const { return plan->compression(ratio); }
   const std::byte* page(const SequenceStep& sequence, int index) const;
 };
 

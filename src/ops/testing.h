@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "ops/context.h"
 #include "ops/kernel_table.h"
+#include "ops/step_plan.h"
 
 namespace hadal::testing_support {
 
@@ -43,6 +44,45 @@ inline std::string test_name(std::string_view name) {
 struct ReferenceOps {
   ThreadPool threads{2};
   OpContext context{threads, reference_kernels()};
+};
+
+// A plan whose arrays are vectors, to be written by hand.
+struct HandMadePlan {
+  struct Groups {
+    int ratio = 0;
+    std::vector<CompletedGroup> groups = {};
+    std::vector<int32_t> first_group = {};
+  };
+
+  int rows = 0;
+  int banks = 0;
+  std::vector<int32_t> positions = {};
+  std::vector<int32_t> row_sequence = {};
+  std::vector<SequenceStep> sequences = {};
+  std::vector<int32_t> page_table = {};
+  std::vector<int32_t> state_table = {};
+  std::vector<Groups> compressions = {};
+
+  // Views that are valid until something changes here.
+  const StepPlan& plan() {
+    views_.clear();
+    for (const Groups& groups : compressions) {
+      views_.push_back(
+          {.ratio = groups.ratio, .groups = groups.groups, .first_group = groups.first_group});
+    }
+    plan_ = {.rows = rows,
+             .banks = banks,
+             .positions = positions,
+             .row_sequence = row_sequence,
+             .sequences = sequences,
+             .page_table = page_table,
+             .state_table = state_table,
+             .compressions = views_};
+    return plan_;
+  }
+
+  std::vector<CompressionPlan> views_ = {};
+  StepPlan plan_ = {};
 };
 
 }  // namespace hadal::testing_support

@@ -32,7 +32,7 @@ struct MachineRates {
 MachineRates best_of(const MachineRates& a, const MachineRates& b);
 
 // What bounds a step: bytes per second, and multiply-adds per second of each arithmetic.
-struct StepLimits {
+struct RooflineLimits {
   double read_bytes_per_s = 0;
   double int8_macs_per_s = 0;
   double bf16_macs_per_s = 0;

@@ -152,7 +152,7 @@ StepCosts operator-(const StepCosts& a, const StepCosts& b) {
           .indexer_macs = a.indexer_macs - b.indexer_macs};
 }
 
-Roofline roofline(const StepCosts& costs, const StepLimits& limits, ActivationPolicy policy) {
+Roofline roofline(const StepCosts& costs, const RooflineLimits& limits, ActivationPolicy policy) {
   const double quantised = policy == ActivationPolicy::kInt8  ? limits.int8_macs_per_s
                            : policy == ActivationPolicy::kFp8 ? limits.bf16_macs_per_s
                                                               : limits.float_macs_per_s;

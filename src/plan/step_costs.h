@@ -56,6 +56,6 @@ struct Roofline {
     return memory_seconds > arithmetic_seconds ? memory_seconds : arithmetic_seconds;
   }
 };
-Roofline roofline(const StepCosts& costs, const StepLimits& limits, ActivationPolicy policy);
+Roofline roofline(const StepCosts& costs, const RooflineLimits& limits, ActivationPolicy policy);
 
 }  // namespace hadal

@@ -102,10 +102,10 @@ TEST(StepCosts, ADifferenceOfModelsIsTheCostOfTheLayersBetween) {
 }
 
 TEST(Roofline, IsTheLongerOfMemoryAndArithmetic) {
-  const StepLimits limits{.read_bytes_per_s = 10e9,
-                          .int8_macs_per_s = 100e9,
-                          .bf16_macs_per_s = 40e9,
-                          .float_macs_per_s = 20e9};
+  const RooflineLimits limits{.read_bytes_per_s = 10e9,
+                              .int8_macs_per_s = 100e9,
+                              .bf16_macs_per_s = 40e9,
+                              .float_macs_per_s = 20e9};
   const StepCosts costs{.dense_bytes = 5e9, .expert_macs = 60e9, .float_macs = 4e9};
   const Roofline int8 = roofline(costs, limits, ActivationPolicy::kInt8);
   EXPECT_DOUBLE_EQ(int8.memory_seconds, 0.5);

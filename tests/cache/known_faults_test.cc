@@ -122,7 +122,8 @@ TEST_F(KnownFaults, RejectedDraftsReachNoImage) {
   Step step;
   const std::vector<int32_t> drafts = {tokens()[126], 7, 7, 7, 7, 7};  // over a group of 128
   const BatchEntry entry{.cache = &sequence, .tokens = drafts, .droppable_rows = 5};
-  const StepPlan plan = make_step_plan({&entry, 1}, layout_);
+  const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout_);
+  const StepPlan& plan = plan_memory.plan();
   Pico::get().model().forward(plan, pool_.view(), step);
   Pico::get().model().commit(plan, 0, 1, pool_.view(), step, sequence);
   std::optional<StateImage> image = create_image(pool_, layout_, sequence, tokens());
@@ -143,7 +144,8 @@ TEST_F(KnownFaults, RejectedDraftsHoldNoMemory) {
     drafts[0] = tokens()[static_cast<size_t>(length)];
     ASSERT_TRUE(reserve_sequence(pool_, layout_, length + 6, sequence));
     const BatchEntry entry{.cache = &sequence, .tokens = drafts, .droppable_rows = 5};
-    const StepPlan plan = make_step_plan({&entry, 1}, layout_);
+    const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout_);
+    const StepPlan& plan = plan_memory.plan();
     Pico::get().model().forward(plan, pool_.view(), step);
     Pico::get().model().commit(plan, 0, 1, pool_.view(), step, sequence);
     ASSERT_EQ(pool_.capacity() - pool_.free_blocks(), slot + layout_.pages_for(length + 6));
@@ -180,7 +182,8 @@ TEST_F(KnownFaults, EverySequenceEndsItsGroupsWhereItIs) {
                      .logit_rows = static_cast<int>(1 + i)});
   }
   Step step;
-  const StepPlan plan = make_step_plan(batch, layout_);
+  const StepPlanner plan_memory = make_step_plan(batch, layout_);
+  const StepPlan& plan = plan_memory.plan();
   Pico::get().model().forward(plan, pool_.view(), step);
   const float* logits = step.logits.data();
   for (size_t i = 0; i < caches.size(); ++i) {
@@ -205,7 +208,8 @@ TEST_F(KnownFaults, NeighboursOfAResumedSequenceChangeNothing) {
   const std::vector<BatchEntry> batch = {
       {.cache = &b, .tokens = std::span(tokens()).first(50), .logit_rows = 50},
       {.cache = &a, .tokens = std::span(tokens()).subspan(131, 20), .logit_rows = 20}};
-  const StepPlan plan = make_step_plan(batch, layout_);
+  const StepPlanner plan_memory = make_step_plan(batch, layout_);
+  const StepPlan& plan = plan_memory.plan();
   Pico::get().model().forward(plan, pool_.view(), step);
   EXPECT_EQ(std::memcmp(step.logits.data(), oracle().logits.data(), 50 * vocab * sizeof(float)), 0);
   EXPECT_EQ(std::memcmp(step.logits.data() + 50 * vocab, oracle().logits.data() + 131 * vocab,
@@ -221,16 +225,18 @@ class DrafterState : public KnownFaults {
   // Computes the tokens up to `length` and the drafter's rows up to `length` - 1, as an engine does
   // that does not know the next token. Returns the streams of the last token.
   std::vector<float> compute(int length, SequenceCache& cache) {
-    Model& model = Pico::get().model();
+    V4Model& model = Pico::get().model();
     const BatchEntry entry{.cache = &cache,
                            .tokens = std::span(tokens()).first(static_cast<size_t>(length))};
-    const StepPlan plan = make_step_plan({&entry, 1}, layout_);
+    const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout_);
+    const StepPlan& plan = plan_memory.plan();
     model.forward(plan, pool_.view(), step_);
     model.commit(plan, 0, length, pool_.view(), step_, cache);
     const size_t width = stream_floats();
     const auto rows = static_cast<size_t>(length - 1);
     const BatchEntry draft{.cache = &cache, .tokens = std::span(tokens()).subspan(1, rows)};
-    const StepPlan draft_plan = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
+    const StepPlanner draft_plan_memory = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
+    const StepPlan& draft_plan = draft_plan_memory.plan();
     model.forward_mtp(draft_plan, {step_.streams.data(), rows * width}, pool_.view(), draft_step_);
     model.commit_mtp(draft_plan, 0, length - 1, pool_.view(), draft_step_, cache);
     const float* last = step_.streams.data() + rows * width;
@@ -243,7 +249,8 @@ class DrafterState : public KnownFaults {
     const auto position = static_cast<size_t>(cache.drafter_length);
     const BatchEntry draft{
         .cache = &cache, .tokens = std::span(tokens()).subspan(position + 1, 1), .logit_rows = 1};
-    const StepPlan plan = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
+    const StepPlanner plan_memory = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
+    const StepPlan& plan = plan_memory.plan();
     Pico::get().model().forward_mtp(plan, streams, pool_.view(), draft_step_);
     const size_t vocab = Pico::get().vocab();
     return std::memcmp(draft_step_.logits.data(), expected_.mtp_logits.data() + position * vocab,
@@ -298,8 +305,9 @@ TEST_F(DrafterState, KeepsNothingOfTheNextToken) {
   const std::vector<float> streams = compute(150, cache);
   const std::vector<int32_t> next = {other[150]};
   const BatchEntry draft{.cache = &cache, .tokens = next};
-  const StepPlan plan = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
-  Model& model = Pico::get().model();
+  const StepPlanner plan_memory = make_step_plan({&draft, 1}, layout_, StepKind::kDrafter);
+  const StepPlan& plan = plan_memory.plan();
+  V4Model& model = Pico::get().model();
   model.forward_mtp(plan, streams, pool_.view(), draft_step_);
   model.commit_mtp(plan, 0, 1, pool_.view(), draft_step_, cache);
   ASSERT_EQ(cache.drafter_length, 150);

@@ -29,7 +29,8 @@ TEST(StagedCommit, LeavesTheSameStateAsSteps) {
   Step step;
   const BatchEntry entry{
       .cache = &cache, .tokens = std::span(oracle().tokens).subspan(100, 40), .droppable_rows = 20};
-  const StepPlan plan = make_step_plan({&entry, 1}, layout);
+  const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout);
+  const StepPlan& plan = plan_memory.plan();
   pico.model().forward(plan, pool.view(), step);
   std::vector<StateImage> images;
   for (const int rows : {20, 27, 28, 29, 38, 40}) {  // 28: the end of a group of 128

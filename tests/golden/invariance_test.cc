@@ -8,7 +8,7 @@
 #include "cache/block_pool.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 namespace {
@@ -47,7 +47,7 @@ class Invariance : public testing::TestWithParam<Setting> {
 
 TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
   ThreadPool one(1);
-  Model alone(golden_.checkpoint, one, options());
+  V4Model alone(golden_.checkpoint, one, options());
   const SequenceLogits whole = evaluate_logits(alone, golden_.ids, {.mtp = true});
   struct Split {
     int threads;
@@ -55,7 +55,7 @@ TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
   };
   for (const auto& [threads, chunks] : {Split{1, {7, 130}}, Split{2, {1, 7, 0}}, Split{3, {130}}}) {
     ThreadPool pool(threads);
-    Model model(golden_.checkpoint, pool, options());
+    V4Model model(golden_.checkpoint, pool, options());
     for (const int chunk : chunks) {
       const SequenceLogits split =
           evaluate_logits(model, golden_.ids, {.chunk = chunk, .mtp = true});
@@ -70,7 +70,7 @@ TEST_P(Invariance, ChunksAndThreadsChangeNoBit) {
 // One sequence driven by hand.
 class Driver {
  public:
-  Driver(Model& model, BlockPool& pool, int tokens) : model_(model), pool_(pool) {
+  Driver(V4Model& model, BlockPool& pool, int tokens) : model_(model), pool_(pool) {
     EXPECT_TRUE(reserve_sequence(pool, model.cache_layout(), tokens, cache));
   }
 
@@ -79,7 +79,8 @@ class Driver {
                           int dropped = 0) {
     const BatchEntry entry{
         .cache = &cache, .tokens = tokens, .logit_rows = logit_rows, .droppable_rows = droppable};
-    const StepPlan plan = make_step_plan({&entry, 1}, model_.cache_layout());
+    const StepPlanner plan_memory = make_step_plan({&entry, 1}, model_.cache_layout());
+    const StepPlan& plan = plan_memory.plan();
     model_.forward(plan, pool_.view(), step_);
     model_.commit(plan, 0, plan.rows - dropped, pool_.view(), step_, cache);
     const auto count =
@@ -90,7 +91,7 @@ class Driver {
   SequenceCache cache;
 
  private:
-  Model& model_;
+  V4Model& model_;
   BlockPool& pool_;
   Step step_;
 };
@@ -99,7 +100,7 @@ TEST_P(Invariance, DroppedRowsHaveNeverBeen) {
   constexpr int kPrefix = 122;  // nine more rows cross groups of 4 and the group of 128
   constexpr int kRows = 9;
   ThreadPool threads(2);
-  Model model(golden_.checkpoint, threads, options());
+  V4Model model(golden_.checkpoint, threads, options());
   const std::span<const int32_t> ids(golden_.ids);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 64);
@@ -129,7 +130,7 @@ TEST_P(Invariance, DroppedRowsHaveNeverBeen) {
 TEST_P(Invariance, RepeatedDraftsAtEveryPositionLeaveNoTrace) {
   constexpr size_t kTokens = 150;
   ThreadPool threads(1);
-  Model model(golden_.checkpoint, threads, options());
+  V4Model model(golden_.checkpoint, threads, options());
   const auto ids = std::span<const int32_t>(golden_.ids).first(kTokens);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 64);
@@ -145,7 +146,7 @@ TEST_P(Invariance, RepeatedDraftsAtEveryPositionLeaveNoTrace) {
 
 TEST_P(Invariance, BatchNeighboursChangeNoBit) {
   ThreadPool threads(2);
-  Model model(golden_.checkpoint, threads, options());
+  V4Model model(golden_.checkpoint, threads, options());
   const std::span<const int32_t> ids(golden_.ids);
   BlockPool pool(model.cache_layout().block_bytes, 128);
   // Three sequences of different lengths and contents, in ragged steps together.
@@ -173,7 +174,8 @@ TEST_P(Invariance, BatchNeighboursChangeNoBit) {
       who.push_back(s);
     }
     if (batch.empty()) break;
-    const StepPlan plan = make_step_plan(batch, model.cache_layout());
+    const StepPlanner plan_memory = make_step_plan(batch, model.cache_layout());
+    const StepPlan& plan = plan_memory.plan();
     model.forward(plan, pool.view(), step);
     const float* next = step.logits.data();
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -191,9 +193,9 @@ TEST_P(Invariance, BatchNeighboursChangeNoBit) {
 
 TEST_P(Invariance, PageSizeChangesNoBit) {
   ThreadPool threads(2);
-  Model wide(golden_.checkpoint, threads, options(1024));
-  Model narrow(golden_.checkpoint, threads, options(128));
-  Model exact(golden_.checkpoint, threads, options(256, RopeStorage::kF32));
+  V4Model wide(golden_.checkpoint, threads, options(1024));
+  V4Model narrow(golden_.checkpoint, threads, options(128));
+  V4Model exact(golden_.checkpoint, threads, options(256, RopeStorage::kF32));
   EXPECT_TRUE(same_bits(evaluate_logits(wide, golden_.ids, {.chunk = 50}).logits,
                         evaluate_logits(narrow, golden_.ids, {.chunk = 50}).logits));
   EXPECT_TRUE(same_bits(evaluate_logits(exact, golden_.ids, {.chunk = 50}).logits,
@@ -202,7 +204,7 @@ TEST_P(Invariance, PageSizeChangesNoBit) {
 
 TEST_P(Invariance, StaleCacheMemoryIsNeverRead) {
   ThreadPool threads(1);
-  Model model(golden_.checkpoint, threads, options());
+  V4Model model(golden_.checkpoint, threads, options());
   const auto ids = std::span<const int32_t>(golden_.ids).first(140);
   const SequenceLogits oracle = evaluate_logits(model, ids, {});
   BlockPool pool(model.cache_layout().block_bytes, 32);

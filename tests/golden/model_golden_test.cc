@@ -8,7 +8,7 @@
 #include "base/thread_pool.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 namespace {
@@ -38,7 +38,7 @@ class ModelGolden : public testing::TestWithParam<GoldenSetting> {
   size_t vocab() const { return static_cast<size_t>(config().vocab_size); }
 
   // The streams that layer `layer` is fed.
-  std::vector<float> golden_input(Model& model, int layer) {
+  std::vector<float> golden_input(V4Model& model, int layer) {
     if (layer == 0) return evaluate_embedding(model, golden_.ids);
     return golden_.values<float>("layers." + std::to_string(layer - 1) + ".out");
   }
@@ -48,7 +48,7 @@ class ModelGolden : public testing::TestWithParam<GoldenSetting> {
 };
 
 TEST_P(ModelGolden, UnroundedLogitsAgree) {
-  Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
+  V4Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
   const SequenceLogits actual = evaluate_logits(unrounded, golden_.ids, {.mtp = true});
   const auto logits = golden_.values<float>("logits_unrounded");
   const auto mtp_logits = golden_.values<float>("mtp_logits_unrounded");
@@ -65,7 +65,7 @@ TEST_P(ModelGolden, UnroundedLogitsAgree) {
 }
 
 TEST_P(ModelGolden, EveryLayerAgreesOnGoldenInput) {
-  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
+  V4Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   const auto columns = static_cast<size_t>(config().hc_mult * config().hidden_size);
   for (int layer = 0; layer < config().layers; ++layer) {
     const std::vector<float> actual =
@@ -78,7 +78,7 @@ TEST_P(ModelGolden, EveryLayerAgreesOnGoldenInput) {
 }
 
 TEST_P(ModelGolden, IndexerAndRouterChooseTheSame) {
-  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
+  V4Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   std::vector<int32_t> entries;
   std::vector<int32_t> experts;
   rounded.set_observer(
@@ -105,7 +105,7 @@ TEST_P(ModelGolden, IndexerAndRouterChooseTheSame) {
 }
 
 TEST_P(ModelGolden, RoundedLogitsStandNoFurtherThanBf16Arithmetic) {
-  Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
+  V4Model rounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
   const SequenceLogits actual = evaluate_logits(rounded, golden_.ids, {});
   const auto logits = golden_.values<float>("logits");
   const auto bf16 = golden_.values<float>("logits_bf16");
@@ -119,8 +119,8 @@ TEST_P(ModelGolden, RoundedLogitsStandNoFurtherThanBf16Arithmetic) {
 // The cache as it is served: rounding the rotated values of keys to bf16 must cost less than the
 // bf16 arithmetic of the released code.
 TEST_P(ModelGolden, ServedCacheStandsCloserThanBf16Arithmetic) {
-  Model served(golden_.checkpoint, threads_,
-               {.isa = GetParam().isa, .activations = ActivationPolicy::kNone});
+  V4Model served(golden_.checkpoint, threads_,
+                 {.isa = GetParam().isa, .activations = ActivationPolicy::kNone});
   const SequenceLogits actual = evaluate_logits(served, golden_.ids, {});
   const auto logits = golden_.values<float>("logits_unrounded");
   const double error = median(relative_errors(actual.logits, logits, vocab()));
@@ -134,9 +134,9 @@ TEST_P(ModelGolden, ServedCacheStandsCloserThanBf16Arithmetic) {
 // What lets int8 be the default: fed the same input, every layer stands closer to the unrounded
 // layer than under the model's own FP8 rounding.
 TEST_P(ModelGolden, Int8LayersStandCloserThanFp8Layers) {
-  Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
-  Model fp8(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
-  Model int8(golden_.checkpoint, threads_, exact(ActivationPolicy::kInt8));
+  V4Model unrounded(golden_.checkpoint, threads_, exact(ActivationPolicy::kNone));
+  V4Model fp8(golden_.checkpoint, threads_, exact(ActivationPolicy::kFp8));
+  V4Model int8(golden_.checkpoint, threads_, exact(ActivationPolicy::kInt8));
   const auto columns = static_cast<size_t>(config().hc_mult * config().hidden_size);
   for (int layer = 0; layer < config().layers; ++layer) {
     const std::vector<float> input = golden_input(unrounded, layer);

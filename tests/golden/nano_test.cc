@@ -10,7 +10,7 @@
 #include "chat/chat_encoding.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -58,7 +58,8 @@ class Nano : public testing::TestWithParam<ActivationPolicy> {
       const BatchEntry entry{
           .cache = &cache, .tokens = std::span(answer.ids).subspan(computed), .logit_rows = 1};
       computed = answer.ids.size();
-      const StepPlan plan = make_step_plan({&entry, 1}, layout);
+      const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout);
+      const StepPlan& plan = plan_memory.plan();
       model_.forward(plan, pool.view(), step);
       model_.commit(plan, 0, plan.rows, pool.view(), step, cache);
       answer.ids.push_back(static_cast<int32_t>(argmax({step.logits.data(), vocab})));
@@ -73,7 +74,7 @@ class Nano : public testing::TestWithParam<ActivationPolicy> {
   Checkpoint checkpoint_;
   Tokenizer tokenizer_;
   ThreadPool threads_{2};
-  Model model_;
+  V4Model model_;
 };
 
 TEST_P(Nano, RecallsFactsFromNotes) {

@@ -15,7 +15,7 @@
 #include "cache/block_pool.h"
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/evaluate.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal::testing_cache {
 
@@ -29,7 +29,9 @@ class Pico {
     return pico;
   }
 
-  Model& model() { return model_; }
+  V4Model& model() { return model_; }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  ThreadPool& threads() { return threads_; }
   const CacheLayout& layout() const { return model_.cache_layout(); }
   size_t vocab() const { return static_cast<size_t>(model_.config().vocab_size); }
 
@@ -42,7 +44,7 @@ class Pico {
 
   Checkpoint checkpoint_;
   ThreadPool threads_;
-  Model model_;
+  V4Model model_;
 };
 
 inline std::vector<int32_t> random_tokens(size_t count, uint32_t seed) {
@@ -82,7 +84,8 @@ inline bool step_matches(const Oracle& oracle, int rows, const BlockPool& pool,
   const BatchEntry entry{.cache = &cache,
                          .tokens = std::span(oracle.tokens).subspan(begin, count),
                          .logit_rows = rows};
-  const StepPlan plan = make_step_plan({&entry, 1}, pico.layout());
+  const StepPlanner plan_memory = make_step_plan({&entry, 1}, pico.layout());
+  const StepPlan& plan = plan_memory.plan();
   pico.model().forward(plan, pool.view(), step);
   pico.model().commit(plan, 0, rows, pool.view(), step, cache);
   return std::memcmp(step.logits.data(), oracle.logits.data() + begin * pico.vocab(),

@@ -10,7 +10,7 @@
 #include "bench/kernels/synthetic_prefix.h"
 #include "cache/block_pool.h"
 #include "checkpoint/v4/memory_needs.h"
-#include "model/batch.h"
+#include "model/v4/v4_model.h"
 #include "ops/attention.h"
 #include "ops/indexer.h"
 
@@ -31,7 +31,8 @@ class CachedSequence {
     const std::vector<int32_t> tokens(as_size(rows), 0);
     const BatchEntry entry{.cache = &cache_, .tokens = tokens};
     plan_ = make_step_plan({&entry, 1}, layout_);
-    const int groups = std::max<int>(1, static_cast<int>(plan_.csa.groups.size()));
+    const int groups =
+        std::max<int>(1, static_cast<int>(plan().compression(kCsaRatio).groups.size()));
     new_entries_.at_least(as_size(std::max(rows, groups)) *
                           (layout_.entry.data_bytes() + layout_.entry.scale_bytes()));
     std::fill_n(new_entries_.data(), new_entries_.size(), std::byte{0x38});
@@ -43,7 +44,7 @@ class CachedSequence {
     LayerKv kv;
     kv.format = layout_.entry;
     kv.key_format = layout_.index_key;
-    kv.plan = &plan_;
+    kv.plan = &plan_.plan();
     kv.pool = pool_.view().base;
     kv.page_bytes = layout_.block_bytes;
     kv.window = layout_.window;
@@ -60,7 +61,7 @@ class CachedSequence {
     kv.group_data = kv.group_scales = kv.group_keys = kv.group_key_scales = new_entries_.data();
     return kv;
   }
-  const StepPlan& plan() const { return plan_; }
+  const StepPlan& plan() const { return plan_.plan(); }
 
  private:
   static ModelConfig one_layer(ModelConfig config, LayerKind kind) {
@@ -73,7 +74,7 @@ class CachedSequence {
   CacheLayout layout_;
   BlockPool pool_;
   SequenceCache cache_;
-  StepPlan plan_;
+  StepPlanner plan_;
   AlignedBuffer<std::byte> new_entries_;  // of the step's own rows and groups
 };
 

@@ -6,6 +6,7 @@
 #include "bench/kernels/case_inputs.h"
 #include "bench/kernels/kernel_case.h"
 #include "engine/sampler.h"
+#include "ops/dispatch_buffer.h"
 #include "ops/experts.h"
 #include "ops/hyper_connection.h"
 #include "ops/int8_buffer.h"
@@ -23,7 +24,7 @@ struct Buffers {
   AlignedBuffer<float> small;
   std::vector<int32_t> ids;
   std::vector<float> frequencies;
-  Dispatch dispatch;
+  DispatchBuffer dispatch;
 };
 
 // The state of a case is made by its first call.
@@ -251,7 +252,7 @@ KernelCase route_case(const CaseModel& model, int rows) {
                                 .rows = rows,
                                 .expert_count = experts,
                                 .topk = topk,
-                                .out = &b.dispatch});
+                                .out = b.dispatch.sized(rows, topk, experts)});
       });
   return result;
 }

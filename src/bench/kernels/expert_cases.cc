@@ -5,6 +5,7 @@
 #include "bench/kernels/case_inputs.h"
 #include "bench/kernels/kernel_case.h"
 #include "ops/bf16_buffer.h"
+#include "ops/dispatch_buffer.h"
 #include "ops/experts.h"
 #include "ops/int8_buffer.h"
 
@@ -35,7 +36,7 @@ struct ExpertBuffers {
   Int8Rows int8;
   Bf16Buffer packed;
   Bf16Rows bf16;
-  Dispatch dispatch;
+  DispatchBuffer dispatch;
   std::vector<ExpertWeights> weights;
 };
 
@@ -45,7 +46,7 @@ void prepare(const CaseModel& model, const Load& load, Arithmetic arithmetic, Op
   const int experts = model.config.routed_experts;
   const int assignments = load.assignments();
   buffers.weights.resize(as_size(experts));
-  Dispatch& dispatch = buffers.dispatch;
+  DispatchBuffer& dispatch = buffers.dispatch;
   dispatch.first.assign(1, 0);
   const int step = experts / load.active;
   for (int e = 0; e < experts; ++e) {
@@ -84,11 +85,11 @@ void call(const CaseModel& model, WeightArena& arena, Arithmetic arithmetic, OpC
                          .x_int8 = buffers.int8,
                          .x_bf16 = buffers.bf16,
                          .experts = buffers.weights.data(),
-                         .dispatch = &buffers.dispatch,
+                         .range = {.count = config.routed_experts},
+                         .dispatch = buffers.dispatch.view(),
                          .out = buffers.out.data(),
                          .hidden = config.hidden_size,
                          .width = config.expert_width,
-                         .expert_count = config.routed_experts,
                          .swiglu_limit = config.swiglu_limit,
                          .policy = arithmetic == Arithmetic::kInt8 ? ActivationPolicy::kInt8
                                                                    : ActivationPolicy::kFp8});

@@ -179,7 +179,7 @@ void ReadRateSampler::sample() {
 
 double ReadRateSampler::median_gb_per_s() const { return median(rates_); }
 
-StepLimits step_limits(const MachineRates& rates, Isa isa) {
+RooflineLimits roofline_limits(const MachineRates& rates, Isa isa) {
   const auto macs_per_s = [&](Arithmetic arithmetic) {
     return rates.peak(dot_instruction(isa, arithmetic)) * kGiga;
   };

@@ -25,7 +25,7 @@ enum class Arithmetic { kInt8, kBf16, kFloat };
 std::string_view dot_instruction(Isa isa, Arithmetic arithmetic);
 
 // What bounds a step that is computed with the kernels of `isa`.
-StepLimits step_limits(const MachineRates& rates, Isa isa);
+RooflineLimits roofline_limits(const MachineRates& rates, Isa isa);
 
 // Measures with all threads of the pool. Reads the values of `arena`: at least 1 GiB for figures
 // that stand for memory and not for a cache. `peaks` holds the instructions of `isa` and of the

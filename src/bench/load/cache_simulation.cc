@@ -33,7 +33,7 @@ class Day {
         real_(layout),
         layout_(stamped(layout)),
         memory_(layout_, {.blocks = static_cast<int>(options.pool_bytes / layout.block_bytes)}),
-        scheduler_(memory_,
+        scheduler_(memory_, drafter_,
                    {.max_running = options.max_running, .prefill_rows = options.prefill_rows}),
         traffic_(options.traffic) {}
 
@@ -68,6 +68,7 @@ class Day {
   const CacheLayout& real_;
   const CacheLayout layout_;
   SequenceMemory memory_;
+  NoDrafter drafter_;
   Scheduler scheduler_;
   Traffic traffic_;
   double now_ = 0;

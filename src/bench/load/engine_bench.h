@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bench/load/engine_soak.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 

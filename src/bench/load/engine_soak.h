@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 
 namespace hadal {
 

@@ -193,7 +193,7 @@ class MeasuredModel {
   Checkpoint checkpoint_;
   Course course_;
   ExpertCounter counter_;
-  Model model_;
+  V4Model model_;
   StepRunner runner_;
   std::vector<double> times_;
   std::vector<double> experts_;

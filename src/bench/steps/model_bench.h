@@ -12,7 +12,7 @@
 #include "bench/kernels/kernel_bench.h"
 #include "bench/kernels/machine_probe.h"
 #include "bench/steps/step_runner.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "ops/op_profile.h"
 #include "plan/step_costs.h"
 

@@ -62,7 +62,7 @@ nlohmann::ordered_json roofline_json(const Roofline& limit, double seconds) {
 }
 
 Roofline limit_of(const ModelReport& report, const StepCosts& costs) {
-  return roofline(costs, step_limits(report.machine, report.isa), report.activations);
+  return roofline(costs, roofline_limits(report.machine, report.isa), report.activations);
 }
 
 std::string difference_text(const ModelReport& report) {

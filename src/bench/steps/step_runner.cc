@@ -13,7 +13,7 @@
 namespace hadal {
 namespace {
 
-int cache_blocks(const Model& model, const Course& course) {
+int cache_blocks(const V4Model& model, const Course& course) {
   const CacheLayout& layout = model.cache_layout();
   const int64_t count =
       static_cast<int64_t>(blocks_for_sequence(layout, course.longest())) * course.batch;
@@ -31,7 +31,7 @@ int cache_blocks(const Model& model, const Course& course) {
 
 }  // namespace
 
-StepRunner::StepRunner(Model& model, const Course& course)
+StepRunner::StepRunner(V4Model& model, const Course& course)
     : model_(model),
       course_(course),
       pool_(model.cache_layout().block_bytes, cache_blocks(model, course)),
@@ -53,7 +53,8 @@ void StepRunner::run(OpProfile* profile) {
                      .tokens = std::span(tokens_).subspan(i * rows, rows),
                      .logit_rows = 1});
   }
-  const StepPlan plan = make_step_plan(batch, model_.cache_layout());
+  const StepPlanner plan_memory = make_step_plan(batch, model_.cache_layout());
+  const StepPlan& plan = plan_memory.plan();
   model_.forward(plan, pool_.view(), step_);
   const double sampling = seconds_of([&] { sample(); });
   const double committing = seconds_of([&] {

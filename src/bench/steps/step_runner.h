@@ -8,7 +8,7 @@
 #include "bench/timing.h"
 #include "cache/block_pool.h"
 #include "engine/sampler.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "ops/op_profile.h"
 
 namespace hadal {
@@ -36,7 +36,7 @@ class StepRunner {
  public:
   // Fills the cache with a synthetic prefix. `model` must outlive the runner. Throws Error
   // kResourceExhausted when the cache would take more than most of the machine's memory.
-  StepRunner(Model& model, const Course& course);
+  StepRunner(V4Model& model, const Course& course);
 
   // Plan, forward, one sampled token for each sequence, commit. Sampling and committing are added
   // to `profile`, unless it is null.
@@ -46,7 +46,7 @@ class StepRunner {
   void draw_tokens();
   void sample();
 
-  Model& model_;
+  V4Model& model_;
   Course course_;
   BlockPool pool_;
   std::vector<SequenceCache> caches_;

@@ -1,6 +1,5 @@
 #include "model/v4/attention_block.h"
 
-#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -13,6 +12,7 @@
 #include "ops/norm.h"
 #include "ops/rope.h"
 #include "ops/row_loop.h"
+#include "ops/rows.h"
 
 namespace hadal {
 namespace {
@@ -34,8 +34,8 @@ LinearInput project_query_latent(BlockContext& block, const AttentionWeights& we
                                  const LinearInput& input) {
   const ModelConfig& config = block.config;
   const int rows = block.plan.rows;
-  BlockBuffers& buffers = block.buffers;
-  float* latent = buffers.q_latent.at_least(as_size(rows) * as_size(config.q_lora_rank));
+  WorkBuffers& buffers = block.buffers;
+  float* const latent = buffers.q_latent;
   plain_linear(block, weights.wq_a, input, latent);
   const RmsNormArgs norm{.x = latent,
                          .weight = weights.q_norm.data(),
@@ -58,16 +58,13 @@ LinearInput project_query_latent(BlockContext& block, const AttentionWeights& we
 struct IndexQueries {
   RopeArgs rope;
   HadamardArgs hadamard;
-  float* head_weights = nullptr;  // [rows, index_heads]
+  ScaleArgs scale;  // of the head weights, [rows, index_heads]
   int heads = 0;
 
   void finish(OpContext& ops, RowRange range) const {
     ops::rope(ops, rows_of(rope, range));
     ops::hadamard(ops, rows_of(hadamard, range.each_of(heads)));
-    const float factor =
-        1.0F / std::sqrt(static_cast<float>(hadamard.dim)) / std::sqrt(static_cast<float>(heads));
-    std::for_each_n(head_weights + range.offset(heads), range.count() * heads,
-                    [=](float& w) { w *= factor; });
+    ops::scale(ops, rows_of(scale, range));
   }
 };
 
@@ -77,27 +74,31 @@ IndexQueries project_index_queries(BlockContext& block, const IndexerWeights& we
   const int rows = block.plan.rows;
   const int heads = config.index_heads;
   const int dim = config.index_head_dim;
-  float* q = block.buffers.index_q_or_attention_out.at_least(as_size(rows) * as_size(heads * dim));
+  float* const q = block.buffers.index_q;
   plain_linear(block, weights.wq_b, q_input, q);
-  float* head_weights = block.buffers.index_weights.at_least(as_size(rows) * as_size(heads));
+  float* const head_weights = block.buffers.index_weights;
   plain_linear(block, weights.weights_proj, {.x = x}, head_weights);
   return {.rope = {.x = q,
-                   .turns = block.turns.compressed,
+                   .turns = block.buffers.compressed_turns,
                    .rows = rows,
                    .heads = heads,
                    .head_dim = dim,
                    .rope_dim = config.rope_dim},
           .hadamard = {.x = q, .rows = rows * heads, .dim = dim, .round_to_fp4 = true},
-          .head_weights = head_weights,
+          .scale = {.x = head_weights,
+                    .rows = rows,
+                    .columns = heads,
+                    .factor = 1.0F / std::sqrt(static_cast<float>(dim)) /
+                              std::sqrt(static_cast<float>(heads))},
           .heads = heads};
 }
 
 // Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
 const int32_t* choose_entries(BlockContext& block, const IndexQueries& queries, const LayerKv& kv) {
   const int topk = block.config.index_topk;
-  int32_t* chosen = block.buffers.chosen.at_least(as_size(block.plan.rows) * as_size(topk));
+  int32_t* const chosen = block.buffers.chosen;
   ops::choose_entries(block.ops, {.q = queries.rope.x,
-                                  .weights = queries.head_weights,
+                                  .weights = queries.scale.x,
                                   .kv = kv,
                                   .chosen = chosen,
                                   .heads = queries.heads,
@@ -113,7 +114,7 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
   const int rows = block.plan.rows;
   const int group_inputs = config.heads_per_group() * config.head_dim;
   const int latent_width = config.o_groups * config.o_lora_rank;
-  float* latent = block.buffers.output_latent.at_least(as_size(rows) * as_size(latent_width));
+  float* const latent = block.buffers.output_latent;
   for (int group = 0; group < config.o_groups; ++group) {
     ops::linear(block.ops,
                 {.x = o + group * group_inputs,
@@ -146,14 +147,13 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   const LayerKind kind = layer_weights.kind;
   const StepPlan& plan = block.plan;
   const int rows = plan.rows;
-  BlockBuffers& buffers = block.buffers;
+  WorkBuffers& buffers = block.buffers;
   LayerStep& layer_step = block.step.layers[as_size(layer)];
 
   const LinearInput q_input = project_query_latent(block, weights, input);
-  const size_t head_floats = as_size(rows) * as_size(config.heads) * as_size(config.head_dim);
-  float* q = buffers.q_or_expert_out.at_least(head_floats);
+  float* const q = buffers.q;
   plain_linear(block, weights.wq_b, q_input, q);
-  float* kv = buffers.kv.at_least(as_size(rows) * as_size(config.head_dim));
+  float* const kv = buffers.kv;
   plain_linear(block, weights.wkv, input, kv);
   const CompressorRows compressor_rows = project_compressors(block, layer, kind, weights, x);
   std::optional<IndexQueries> index_queries;
@@ -168,7 +168,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                            .eps = config.rms_eps};
   const RopeArgs q_rope{
       .x = q,
-      .turns = kind == LayerKind::kWindow ? block.turns.window : block.turns.compressed,
+      .turns = kind == LayerKind::kWindow ? buffers.window_turns : buffers.compressed_turns,
       .rows = rows,
       .heads = config.heads,
       .head_dim = config.head_dim,
@@ -183,12 +183,11 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   kv_rope.x = kv;
   kv_rope.heads = 1;
   const KvEntryFormat& format = block.layout.entry;
-  const EncodeKvArgs encode{
-      .x = kv,
-      .format = format,
-      .data = layer_step.window_data.at_least(as_size(rows) * format.data_bytes()),
-      .scales = layer_step.window_scales.at_least(as_size(rows) * format.scale_bytes()),
-      .rows = rows};
+  const EncodeKvArgs encode{.x = kv,
+                            .format = format,
+                            .data = layer_step.window_data,
+                            .scales = layer_step.window_scales,
+                            .rows = rows};
   ops::for_rows(block.ops,
                 {.op = "queries_and_keys",
                  .rows = rows,
@@ -199,13 +198,18 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                   ops::rms_norm(own, rows_of(kv_norm, range));
                   ops::rope(own, rows_of(kv_rope, range));
                   ops::encode_kv(own, rows_of(encode, range));
-                  compressor_rows.finish(own, plan, range);
+                  compressor_rows.finish(own, range);
                   if (index_queries) index_queries->finish(own, range);
                 });
 
   if (kind == LayerKind::kCsa) compress_csa(block, layer, weights, compressor_rows);
   if (kind == LayerKind::kHca) compress_hca(block, layer, weights, compressor_rows);
-  const LayerKv layer_kv = layer_kv_view(block, layer, kind);
+  const LayerKv layer_kv = layer_kv_view({.layout = block.layout,
+                                          .plan = plan,
+                                          .pool = block.pool,
+                                          .step = layer_step,
+                                          .layer = layer,
+                                          .kind = kind});
   const int32_t* chosen = nullptr;
   if (index_queries) {
     chosen = choose_entries(block, *index_queries, layer_kv);
@@ -214,7 +218,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
     }
   }
 
-  float* o = buffers.index_q_or_attention_out.at_least(head_floats);
+  float* const o = buffers.attention_out;
   const AttendArgs attend{.q = q,
                           .sink = weights.sink.data(),
                           .kv = layer_kv,

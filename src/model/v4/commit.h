@@ -1,12 +1,12 @@
-// Making a step's rows part of a sequence: their keys go into the window ring, completed groups
-// into pages, what the compressors carry on into the state slot. The only code that writes the
-// cache.
+// Making a step's rows part of a sequence: which entries of a layer go where (ops/commit.h moves
+// them).
 #pragma once
 
 #include "cache/sequence_cache.h"
 #include "checkpoint/v4/config.h"
 #include "model/v4/cache_layout.h"
 #include "model/v4/step.h"
+#include "ops/context.h"
 #include "ops/step_plan.h"
 
 namespace hadal {
@@ -22,7 +22,7 @@ struct CommitArgs {
   int rows = 0;       // how many of its first rows stay, with those
 };
 
-// `layer` indexes the cache layout; config.layers is the MTP block's.
-void commit_layer(const CommitArgs& args, int layer);
+// Of the layers of `range`; config.layers is the MTP block's.
+void commit_layers(OpContext& ops, const CommitArgs& args, LayerRange range);
 
 }  // namespace hadal

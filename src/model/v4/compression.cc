@@ -1,8 +1,5 @@
 #include "model/v4/compression.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "base/as_size.h"
 #include "ops/compressor.h"
 #include "ops/indexer.h"
@@ -24,10 +21,9 @@ struct Compressor {
 
 // out[row] = [kv width][z width], z without its position bias.
 ProjectedRows project_rows(BlockContext& block, const Compressor& compressor, const float* x,
-                           AlignedBuffer<float>& buffer) {
+                           float* out) {
   const StepPlan& plan = block.plan;
   const size_t stride = 2 * as_size(compressor.width);
-  float* out = buffer.at_least(as_size(plan.rows) * stride);
   LinearArgs args{.x = x,
                   .weight = compressor.weights.wkv,
                   .out = out,
@@ -61,13 +57,13 @@ void finish_entries(BlockContext& block, const Compressor& compressor,
                          .rows = groups,
                          .columns = compressor.channels,
                          .eps = block.config.rms_eps};
-  const RopeArgs rope{
-      .x = pooled,
-      .turns = compression.ratio == kCsaRatio ? block.turns.csa_groups : block.turns.hca_groups,
-      .rows = groups,
-      .heads = 1,
-      .head_dim = compressor.channels,
-      .rope_dim = block.config.rope_dim};
+  const RopeArgs rope{.x = pooled,
+                      .turns = compression.ratio == kCsaRatio ? block.buffers.csa_group_turns
+                                                              : block.buffers.hca_group_turns,
+                      .rows = groups,
+                      .heads = 1,
+                      .head_dim = compressor.channels,
+                      .rope_dim = block.config.rope_dim};
   ops::for_rows(block.ops,
                 {.op = "encode_entries", .rows = groups, .row_floats = 4 * compressor.channels},
                 [&](OpContext& own, RowRange range) {
@@ -81,12 +77,11 @@ void finish_main_entries(BlockContext& block, const Compressor& compressor,
                          const CompressionPlan& compression, LayerStep& layer_step, float* pooled) {
   const int groups = static_cast<int>(compression.groups.size());
   const KvEntryFormat& format = block.layout.entry;
-  const EncodeKvArgs encode{
-      .x = pooled,
-      .format = format,
-      .data = layer_step.group_data.at_least(as_size(groups) * format.data_bytes()),
-      .scales = layer_step.group_scales.at_least(as_size(groups) * format.scale_bytes()),
-      .rows = groups};
+  const EncodeKvArgs encode{.x = pooled,
+                            .format = format,
+                            .data = layer_step.group_data,
+                            .scales = layer_step.group_scales,
+                            .rows = groups};
   finish_entries(block, compressor, compression, pooled, [&](OpContext& own, RowRange range) {
     ops::encode_kv(own, rows_of(encode, range));
   });
@@ -97,31 +92,23 @@ void finish_index_keys(BlockContext& block, const Compressor& compressor,
   const int groups = static_cast<int>(compression.groups.size());
   const IndexKeyFormat& format = block.layout.index_key;
   const HadamardArgs hadamard{.x = pooled, .rows = groups, .dim = compressor.channels};
-  const EncodeIndexKeyArgs encode{
-      .x = pooled,
-      .format = format,
-      .data = layer_step.group_keys.at_least(as_size(groups) * format.data_bytes()),
-      .scales = layer_step.group_key_scales.at_least(as_size(groups) * format.scale_bytes()),
-      .rows = groups};
+  const EncodeIndexKeyArgs encode{.x = pooled,
+                                  .format = format,
+                                  .data = layer_step.group_keys,
+                                  .scales = layer_step.group_key_scales,
+                                  .rows = groups};
   finish_entries(block, compressor, compression, pooled, [&](OpContext& own, RowRange range) {
     ops::hadamard(own, rows_of(hadamard, range));
     ops::encode_index_key(own, rows_of(encode, range));
   });
 }
 
-const float* committed_state(const BlockContext& block, int layer, const SequenceStep& sequence) {
+CompressorState state_of(const BlockContext& block, int layer) {
   const LayerStatePart& part = block.layout.state[as_size(layer)];
-  const int32_t id =
-      block.plan.state_table[as_size(sequence.first_state_unit + part.compressor_unit)];
-  return reinterpret_cast<const float*>(block.pool.block(id) + part.compressor_offset);
-}
-
-std::vector<const float*> committed_states(const BlockContext& block, int layer, size_t offset) {
-  std::vector<const float*> states;
-  for (const SequenceStep& sequence : block.plan.sequences) {
-    states.push_back(committed_state(block, layer, sequence) + offset);
-  }
-  return states;
+  return {.pool = block.pool.base,
+          .block_bytes = block.pool.block_bytes,
+          .unit = part.compressor_unit,
+          .offset = part.compressor_offset};
 }
 
 Compressor csa_compressor(const ModelConfig& config, const AttentionWeights& weights) {
@@ -147,10 +134,6 @@ Compressor hca_compressor(const ModelConfig& config, const AttentionWeights& wei
 
 }  // namespace
 
-int csa_tail_rows(const SequenceStep& sequence) {
-  return std::min(sequence.rows, kCsaStateRows + sequence.droppable_rows);
-}
-
 CompressorRows project_compressors(BlockContext& block, int layer, LayerKind kind,
                                    const AttentionWeights& weights, const float* x) {
   CompressorRows result;
@@ -163,117 +146,89 @@ CompressorRows project_compressors(BlockContext& block, int layer, LayerKind kin
       project_rows(block, csa_compressor(block.config, weights), x, block.buffers.compressor_rows);
   result.index =
       project_rows(block, csa_index_compressor(block.config, weights), x, block.buffers.index_rows);
-  int tail_rows = 0;
-  for (const SequenceStep& sequence : block.plan.sequences) {
-    result.first_tail_row.push_back(tail_rows);
-    tail_rows += csa_tail_rows(sequence);
-  }
-  result.tail = block.step.layers[as_size(layer)].csa_tail.at_least(as_size(tail_rows) *
-                                                                    result.tail_row_floats());
+  result.keep = {.plan = &block.plan,
+                 .main = result.main.rows,
+                 .index = result.index.rows,
+                 .main_floats = result.main.row_floats,
+                 .index_floats = result.index.row_floats,
+                 .tail = block.step.layers[as_size(layer)].csa_tail};
   return result;
 }
 
-void CompressorRows::finish(OpContext& ops, const StepPlan& plan, RowRange range) const {
+void CompressorRows::finish(OpContext& ops, RowRange range) const {
   if (main.rows == nullptr) return;
   ops::add_position_bias(ops, rows_of(main.bias, range));
   if (index.rows == nullptr) return;
   ops::add_position_bias(ops, rows_of(index.bias, range));
-  for (int row = range.begin; row < range.end; ++row) {
-    const auto sequence_index = as_size(plan.row_sequence[as_size(row)]);
-    const SequenceStep& sequence = plan.sequences[sequence_index];
-    const int end = sequence.first_row + sequence.rows;
-    const int tail_row = row - (end - csa_tail_rows(sequence));
-    if (tail_row < 0) continue;
-    float* kept = tail + as_size(first_tail_row[sequence_index] + tail_row) * tail_row_floats();
-    std::copy_n(main.rows + as_size(row) * main.row_floats, main.row_floats, kept);
-    std::copy_n(index.rows + as_size(row) * index.row_floats, index.row_floats,
-                kept + main.row_floats);
-  }
+  KeepTailArgs tail = keep;
+  tail.range = range;
+  ops::keep_tail(ops, tail);
 }
 
 void compress_csa(BlockContext& block, int layer, const AttentionWeights& weights,
                   const CompressorRows& rows) {
-  const StepPlan& plan = block.plan;
+  const CompressionPlan& groups = block.plan.compression(kCsaRatio);
   LayerStep& layer_step = block.step.layers[as_size(layer)];
   const Compressor main = csa_compressor(block.config, weights);
   const Compressor index = csa_index_compressor(block.config, weights);
-  const int groups = static_cast<int>(plan.csa.groups.size());
-  float* pooled = block.buffers.pooled.at_least(as_size(groups) *
-                                                as_size(std::max(main.channels, index.channels)));
-  const size_t state_stride = rows.tail_row_floats();
-  const std::vector<const float*> main_states = committed_states(block, layer, 0);
-  ops::csa_pool(block.ops, {.plan = &plan,
-                            .rows = rows.main.rows,
-                            .state_rows = main_states.data(),
-                            .state_stride = state_stride,
-                            .out = pooled,
-                            .channels = main.channels});
-  finish_main_entries(block, main, plan.csa, layer_step, pooled);
+  float* const pooled = block.buffers.pooled;
+  CsaPoolArgs pool{.plan = &block.plan,
+                   .groups = &groups,
+                   .rows = rows.main.rows,
+                   .state = state_of(block, layer),
+                   .state_stride = rows.main.row_floats + rows.index.row_floats,
+                   .out = pooled,
+                   .channels = main.channels};
+  ops::csa_pool(block.ops, pool);
+  finish_main_entries(block, main, groups, layer_step, pooled);
 
-  const std::vector<const float*> index_states =
-      committed_states(block, layer, rows.main.row_floats);
-  ops::csa_pool(block.ops, {.plan = &plan,
-                            .rows = rows.index.rows,
-                            .state_rows = index_states.data(),
-                            .state_stride = state_stride,
-                            .out = pooled,
-                            .channels = index.channels});
-  finish_index_keys(block, index, plan.csa, layer_step, pooled);
+  pool.rows = rows.index.rows;
+  pool.state.offset += rows.main.row_floats * sizeof(float);
+  pool.channels = index.channels;
+  ops::csa_pool(block.ops, pool);
+  finish_index_keys(block, index, groups, layer_step, pooled);
 }
 
 void compress_hca(BlockContext& block, int layer, const AttentionWeights& weights,
                   const CompressorRows& rows) {
-  const StepPlan& plan = block.plan;
+  const CompressionPlan& groups = block.plan.compression(kHcaRatio);
   LayerStep& layer_step = block.step.layers[as_size(layer)];
   const Compressor compressor = hca_compressor(block.config, weights);
-  const size_t bank_floats = 3 * as_size(compressor.channels);
-  int total_banks = 0;
-  for (const SequenceStep& sequence : plan.sequences) total_banks += sequence.droppable_rows + 1;
-  float* next_bank = layer_step.hca_banks.at_least(as_size(total_banks) * bank_floats);
-  std::vector<float*> banks;
-  for (const SequenceStep& sequence : plan.sequences) {
-    banks.push_back(next_bank);
-    next_bank += as_size(sequence.droppable_rows + 1) * bank_floats;
-  }
-  const int groups = static_cast<int>(plan.hca.groups.size());
-  float* pooled = block.buffers.pooled.at_least(as_size(groups) * as_size(compressor.channels));
-  const std::vector<const float*> states = committed_states(block, layer, 0);
-  ops::hca_pool(block.ops, {.plan = &plan,
+  float* const pooled = block.buffers.pooled;
+  ops::hca_pool(block.ops, {.plan = &block.plan,
+                            .groups = &groups,
                             .rows = rows.main.rows,
-                            .state = states.data(),
+                            .state = state_of(block, layer),
                             .out = pooled,
-                            .banks = banks.data(),
+                            .banks = layer_step.hca_banks,
                             .channels = compressor.channels});
-  finish_main_entries(block, compressor, plan.hca, layer_step, pooled);
+  finish_main_entries(block, compressor, groups, layer_step, pooled);
 }
 
-LayerKv layer_kv_view(const BlockContext& block, int layer, LayerKind kind) {
-  const LayerPagePart& page = block.layout.pages[as_size(layer)];
-  const LayerStatePart& state = block.layout.state[as_size(layer)];
-  const LayerStep& layer_step = block.step.layers[as_size(layer)];
-  LayerKv kv;
-  kv.format = block.layout.entry;
-  kv.key_format = block.layout.index_key;
-  kv.plan = &block.plan;
-  kv.pool = block.pool.base;
-  kv.page_bytes = block.pool.block_bytes;
-  kv.window = block.layout.window;
-  kv.ring_unit = state.ring_unit;
-  kv.ring_data_offset = state.ring_data_offset;
-  kv.ring_scale_offset = state.ring_scale_offset;
-  kv.ratio = compress_ratio(kind);
-  kv.page_entries = page.entries;
-  kv.page_data_offset = page.data_offset;
-  kv.page_scale_offset = page.scale_offset;
-  kv.page_key_offset = page.key_offset;
-  kv.page_key_scale_offset = page.key_scale_offset;
-  kv.step_data = layer_step.window_data.data();
-  kv.step_scales = layer_step.window_scales.data();
-  kv.group_data = layer_step.group_data.data();
-  kv.group_scales = layer_step.group_scales.data();
-  kv.group_keys = layer_step.group_keys.data();
-  kv.group_key_scales = layer_step.group_key_scales.data();
-  return kv;
+LayerKv layer_kv_view(const LayerKvArgs& args) {
+  const LayerPagePart& page = args.layout.pages[as_size(args.layer)];
+  const LayerStatePart& state = args.layout.state[as_size(args.layer)];
+  return {.format = args.layout.entry,
+          .key_format = args.layout.index_key,
+          .plan = &args.plan,
+          .pool = args.pool.base,
+          .page_bytes = args.pool.block_bytes,
+          .window = args.layout.window,
+          .ring_unit = state.ring_unit,
+          .ring_data_offset = state.ring_data_offset,
+          .ring_scale_offset = state.ring_scale_offset,
+          .ratio = compress_ratio(args.kind),
+          .page_entries = page.entries,
+          .page_data_offset = page.data_offset,
+          .page_scale_offset = page.scale_offset,
+          .page_key_offset = page.key_offset,
+          .page_key_scale_offset = page.key_scale_offset,
+          .step_data = args.step.window_data,
+          .step_scales = args.step.window_scales,
+          .group_data = args.step.group_data,
+          .group_scales = args.step.group_scales,
+          .group_keys = args.step.group_keys,
+          .group_key_scales = args.step.group_key_scales};
 }
 
 }  // namespace hadal

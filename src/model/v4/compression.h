@@ -3,8 +3,6 @@
 // Also the view through which attention finds the layer's entries.
 #pragma once
 
-#include <vector>
-
 #include "model/v4/block_context.h"
 #include "model/v4/weights.h"
 #include "ops/compressor.h"
@@ -20,13 +18,11 @@ struct ProjectedRows {
 
 struct CompressorRows {
   ProjectedRows main;
-  ProjectedRows index;              // of CSA layers
-  float* tail = nullptr;            // CSA: the rows of both, side by side, that commit may need
-  std::vector<int> first_tail_row;  // [sequences]
+  ProjectedRows index;  // of CSA layers
+  KeepTailArgs keep;    // CSA: of the rows of both, those that commit may need
 
-  size_t tail_row_floats() const { return main.row_floats + index.row_floats; }
   // Adds the position bias and keeps the tail: for rows that are projected, before they are pooled.
-  void finish(OpContext& ops, const StepPlan& plan, RowRange range) const;
+  void finish(OpContext& ops, RowRange range) const;
 };
 
 // x: [rows, hidden], not rounded.
@@ -39,10 +35,14 @@ void compress_csa(BlockContext& block, int layer, const AttentionWeights& weight
 void compress_hca(BlockContext& block, int layer, const AttentionWeights& weights,
                   const CompressorRows& rows);
 
-LayerKv layer_kv_view(const BlockContext& block, int layer, LayerKind kind);
-
-// The projected rows that commit may need of a sequence's step: those of the last two groups
-// before each row that it may end with.
-int csa_tail_rows(const SequenceStep& sequence);
+struct LayerKvArgs {
+  const CacheLayout& layout;
+  const StepPlan& plan;
+  const CachePoolView& pool;
+  const LayerStep& step;
+  int layer = 0;
+  LayerKind kind = LayerKind::kWindow;
+};
+LayerKv layer_kv_view(const LayerKvArgs& args);
 
 }  // namespace hadal

@@ -1,6 +1,5 @@
 #include "model/v4/forward_pass.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "base/as_size.h"
@@ -12,12 +11,23 @@
 #include "ops/norm.h"
 #include "ops/rope.h"
 #include "ops/row_loop.h"
+#include "ops/rows.h"
 
 namespace hadal {
-void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
-  step.layers.resize(as_size(config_.layers) + 1);
-  float* streams = step.streams.at_least(as_size(plan.rows) * stream_floats());
+void ForwardPass::reserve(const StepSize& size) {
+  buffers_.reserve(config_, ops_, model_.options.activations, size);
+}
+
+void ForwardPass::begin(const StepPlan& plan, LayerRange range, Step& step) {
+  const StepSize size = size_of(plan);
+  reserve(size);
+  step.place(config_, model_.layout, size, range);
   compute_turns(plan);
+}
+
+void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
+  begin(plan, {.end = config_.layers}, step);
+  float* const streams = step.streams.data();
   embed(plan, config_.hc_mult, streams);
   for (int layer = 0; layer < config_.layers; ++layer) {
     run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
@@ -28,10 +38,9 @@ void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step&
 void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
                               const CachePoolView& pool, Step& step) {
   HADAL_CHECK(main_streams.size() == as_size(plan.rows) * stream_floats());
-  step.layers.resize(as_size(config_.layers) + 1);
-  float* streams = step.streams.at_least(main_streams.size());
+  begin(plan, {.first = config_.layers, .end = config_.layers + 1}, step);
+  float* const streams = step.streams.data();
   HADAL_CHECK(streams != main_streams.data());
-  compute_turns(plan);
   start_mtp_streams(plan, main_streams, streams);
   run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams);
   run_head(plan, model_.weights.mtp->head, step);
@@ -48,48 +57,44 @@ void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
 
 void ForwardPass::run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool,
                                 Step& step, float* streams) {
-  step.layers.resize(as_size(config_.layers) + 1);
-  compute_turns(plan);
+  begin(plan, {.first = layer, .end = layer + 1}, step);
   run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
 }
 
 void ForwardPass::compute_turns(const StepPlan& plan) {
-  const auto compute = [&](const std::vector<int32_t>& positions,
-                           const std::vector<float>& frequencies, AlignedBuffer<float>& buffer) {
-    float* turns = buffer.at_least(positions.size() * 2 * as_size(config_.rope_dim));
+  const auto compute = [&](std::span<const int32_t> positions,
+                           const std::vector<float>& frequencies, float* turns) {
     ops::rope_turns(ops_, {.positions = positions.data(),
                            .frequencies = frequencies.data(),
                            .turns = turns,
                            .rows = static_cast<int>(positions.size()),
                            .rope_dim = config_.rope_dim});
-    return turns;
   };
-  turns_ = {
-      .window = compute(plan.positions, model_.window_rope, window_turns_),
-      .compressed = compute(plan.positions, model_.compressed_rope, compressed_turns_),
-      .csa_groups = compute(plan.csa.group_positions, model_.compressed_rope, csa_group_turns_),
-      .hca_groups = compute(plan.hca.group_positions, model_.compressed_rope, hca_group_turns_)};
+  compute(plan.positions, model_.window_rope, buffers_.window_turns);
+  compute(plan.positions, model_.compressed_rope, buffers_.compressed_turns);
+  compute(plan.compression(kCsaRatio).group_positions, model_.compressed_rope,
+          buffers_.csa_group_turns);
+  compute(plan.compression(kHcaRatio).group_positions, model_.compressed_rope,
+          buffers_.hca_group_turns);
 }
 
 void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
                             const CachePoolView& pool, Step& step, float* streams) {
   const int rows = plan.rows;
-  float* x = block_input_.at_least(as_size(rows) * as_size(config_.hidden_size));
-  float* out = block_output_.at_least(as_size(rows) * as_size(config_.hidden_size));
-  const int mixes = (2 + config_.hc_mult) * config_.hc_mult;
-  float* products = stream_products_.at_least(as_size(rows) * as_size(mixes));
-  HyperPreArgs pre{
-      .x = streams,
-      .products = products,
-      .out = x,
-      .post = post_.at_least(as_size(rows) * as_size(config_.hc_mult)),
-      .mixing = mixing_.at_least(as_size(rows) * as_size(config_.hc_mult * config_.hc_mult)),
-      .rows = rows,
-      .streams = config_.hc_mult,
-      .hidden = config_.hidden_size,
-      .sinkhorn_iterations = config_.hc_sinkhorn_iters,
-      .hc_eps = config_.hc_eps,
-      .rms_eps = config_.rms_eps};
+  float* const x = buffers_.block_input;
+  float* const out = buffers_.block_output;
+  float* const products = buffers_.stream_products;
+  HyperPreArgs pre{.x = streams,
+                   .products = products,
+                   .out = x,
+                   .post = buffers_.post,
+                   .mixing = buffers_.mixing,
+                   .rows = rows,
+                   .streams = config_.hc_mult,
+                   .hidden = config_.hidden_size,
+                   .sinkhorn_iterations = config_.hc_sinkhorn_iters,
+                   .hc_eps = config_.hc_eps,
+                   .rms_eps = config_.rms_eps};
   const HyperPostArgs spread{.block_out = out,
                              .post = pre.post,
                              .mixing = pre.mixing,
@@ -107,8 +112,7 @@ void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const 
                      .step = step,
                      .ops = ops_,
                      .buffers = buffers_,
-                     .observer = observer_,
-                     .turns = turns_};
+                     .observer = observer_};
 
   const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
   // Both blocks read x, joined from the streams, and x as the input of quantised linears.
@@ -161,7 +165,7 @@ void ForwardPass::start_mtp_streams(const StepPlan& plan, std::span<const float>
   const size_t hidden = as_size(config_.hidden_size);
   const auto normalized_projection = [&](const std::vector<float>& norm, const WeightMatrix& weight,
                                          const float* x, int x_rows, float* y) {
-    float* normalized = projected_.at_least(as_size(x_rows) * hidden);
+    float* const normalized = buffers_.projected;
     ops::rms_norm(ops_, {.x = x,
                          .weight = norm.data(),
                          .out = normalized,
@@ -180,27 +184,28 @@ void ForwardPass::start_mtp_streams(const StepPlan& plan, std::span<const float>
                        .x_bf16 = input.bf16});
   };
   normalized_projection(mtp.hnorm, mtp.h_proj, main_streams.data(), rows * streams, out);
-  float* embedding = block_input_.at_least(as_size(rows) * hidden);
-  float* e = block_output_.at_least(as_size(rows) * hidden);
+  float* const embedding = buffers_.block_input;
+  float* const e = buffers_.block_output;
   embed(plan, 1, embedding);
   normalized_projection(mtp.enorm, mtp.e_proj, embedding, rows, e);
-  for (size_t row = 0; row < as_size(rows * streams); ++row) {
-    const float* shared = e + row / as_size(streams) * hidden;
-    for (size_t i = 0; i < hidden; ++i) out[row * hidden + i] += shared[i];
-  }
+  ops::add(ops_, {.x = e,
+                  .out = out,
+                  .rows = rows * streams,
+                  .repeats = streams,
+                  .columns = config_.hidden_size});
 }
 
 void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& step) {
   const int rows = static_cast<int>(plan.logit_rows.size());
-  float* logits = step.logits.at_least(as_size(rows) * as_size(config_.vocab_size));
   if (rows == 0) return;
-  float* streams = head_streams_.at_least(as_size(rows) * stream_floats());
-  for (size_t i = 0; i < as_size(rows); ++i) {
-    std::copy_n(step.streams.data() + as_size(plan.logit_rows[i]) * stream_floats(),
-                stream_floats(), streams + i * stream_floats());
-  }
-  float* x = block_input_.at_least(as_size(rows) * as_size(config_.hidden_size));
-  float* products = stream_products_.at_least(as_size(rows) * as_size(config_.hc_mult));
+  float* const streams = buffers_.head_streams;
+  ops::gather_rows(ops_, {.x = step.streams.data(),
+                          .row_index = plan.logit_rows.data(),
+                          .out = streams,
+                          .rows = rows,
+                          .columns = stream_floats()});
+  float* const x = buffers_.block_input;
+  float* const products = buffers_.stream_products;
   multiply_streams(head.hc_head.fn, streams, rows, products);
   const HyperHeadArgs join{.x = streams,
                            .products = products,
@@ -227,7 +232,7 @@ void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& 
       });
   ops::linear(ops_, {.x = x,
                      .weight = model_.weights.output,
-                     .out = logits,
+                     .out = step.logits.data(),
                      .rows = rows,
                      .x_stride = as_size(config_.hidden_size),
                      .out_stride = as_size(config_.vocab_size)});

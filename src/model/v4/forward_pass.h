@@ -5,12 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "base/aligned_buffer.h"
-#include "model/model.h"
 #include "model/v4/block_context.h"
 #include "model/v4/cache_layout.h"
 #include "model/v4/step.h"
+#include "model/v4/v4_model.h"
 #include "model/v4/weights.h"
+#include "model/v4/work_buffers.h"
 #include "ops/context.h"
 
 namespace hadal {
@@ -31,7 +31,11 @@ class ForwardPass {
   ForwardPass(const ModelParts& model, OpContext& ops, const LayerObserver& observer)
       : model_(model), config_(model.config), ops_(ops), observer_(observer) {}
 
-  // As Model's functions of these names.
+  // Room for steps of this size.
+  void reserve(const StepSize& size);
+  size_t memory_bytes() const { return buffers_.memory_bytes(); }
+
+  // As V4Model's functions of these names.
   void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
   void forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
                    const CachePoolView& pool, Step& step);
@@ -45,6 +49,9 @@ class ForwardPass {
   size_t stream_floats() const {
     return static_cast<size_t>(config_.hc_mult) * static_cast<size_t>(config_.hidden_size);
   }
+  // Memory for the step and its results in the layers of `range`, and the turns that all layers
+  // use.
+  void begin(const StepPlan& plan, LayerRange range, Step& step);
   void compute_turns(const StepPlan& plan);
   void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
                  const CachePoolView& pool, Step& step, float* streams);
@@ -56,21 +63,7 @@ class ForwardPass {
   const ModelConfig& config_;
   OpContext& ops_;
   const LayerObserver& observer_;
-  BlockBuffers buffers_;
-
-  StepTurns turns_;
-  AlignedBuffer<float> window_turns_;
-  AlignedBuffer<float> compressed_turns_;
-  AlignedBuffer<float> csa_group_turns_;
-  AlignedBuffer<float> hca_group_turns_;
-  AlignedBuffer<float> block_input_;   // [rows, hidden]
-  AlignedBuffer<float> block_output_;  // [rows, hidden]
-  AlignedBuffer<float> post_;          // [rows, streams]
-  AlignedBuffer<float> mixing_;        // [rows, streams, streams]
-  // [rows, mixes of a row]: what the streams are joined by, before it is normalised
-  AlignedBuffer<float> stream_products_;
-  AlignedBuffer<float> head_streams_;  // [logit rows, streams, hidden]
-  AlignedBuffer<float> projected_;     // MTP: [rows, streams, hidden]
+  WorkBuffers buffers_;
 };
 
 }  // namespace hadal

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "base/aligned_buffer.h"
+#include "base/memory_cutter.h"
 #include "ops/bf16_buffer.h"
 #include "ops/int8_buffer.h"
 #include "ops/linear.h"
@@ -18,6 +18,15 @@ struct LinearInput {
 
 class LinearInputBuffer {
  public:
+  // What an input [rows, columns] needs.
+  static size_t bytes(const OpContext& ops, ActivationPolicy policy, int rows, int columns) {
+    MemoryCutter measure(nullptr);
+    LinearInputBuffer().cut(measure, ops, policy, nullptr, rows, columns);
+    return measure.used();
+  }
+  // Memory for all inputs that will be placed; it outlives their use.
+  void set_memory(std::byte* memory) { memory_ = memory; }
+
   // kNone: x itself; kFp8: x rounded, with its bf16 form where the kernels know it; kInt8: x with
   // its int8 form. Valid until the next call.
   LinearInput prepare(OpContext& ops, ActivationPolicy policy, const float* x, int rows,
@@ -30,23 +39,8 @@ class LinearInputBuffer {
   // The same in two steps: where the input will be, before x is known, and its rows as x's are.
   LinearInput place(const OpContext& ops, ActivationPolicy policy, const float* x, int rows,
                     int columns) {
-    round_.reset();
-    quantize_.reset();
-    pack_.reset();
-    LinearInput input{.x = x};
-    if (policy == ActivationPolicy::kInt8 && columns % kInt8Block == 0) {
-      quantize_ = int8_.place(x, rows, columns);
-      input.int8 = Int8Buffer::rows_in(*quantize_);
-    } else if (policy == ActivationPolicy::kFp8) {
-      float* rounded = rounded_.at_least(static_cast<size_t>(rows) * static_cast<size_t>(columns));
-      round_ = {.x = x, .out = rounded, .rows = rows, .columns = columns, .policy = policy};
-      input.x = rounded;
-      if (Bf16Buffer::useful(ops, columns)) {
-        pack_ = bf16_.place(rounded, rows, columns);
-        input.bf16 = Bf16Buffer::rows_in(*pack_);
-      }
-    }
-    return input;
+    MemoryCutter cutter(memory_);
+    return cut(cutter, ops, policy, x, rows, columns);
   }
   void fill(OpContext& ops, RowRange range) const {
     if (quantize_) ops::quantize_int8_rows(ops, rows_of(*quantize_, range));
@@ -55,12 +49,31 @@ class LinearInputBuffer {
   }
 
  private:
+  LinearInput cut(MemoryCutter& cutter, const OpContext& ops, ActivationPolicy policy,
+                  const float* x, int rows, int columns) {
+    round_.reset();
+    quantize_.reset();
+    pack_.reset();
+    LinearInput input{.x = x};
+    if (policy == ActivationPolicy::kInt8 && columns % kInt8Block == 0) {
+      quantize_ = place_int8_rows(cutter, x, rows, columns);
+      input.int8 = rows_in(*quantize_);
+    } else if (policy == ActivationPolicy::kFp8) {
+      auto* const rounded = cutter.take<float>(as_size(rows) * as_size(columns));
+      round_ = {.x = x, .out = rounded, .rows = rows, .columns = columns, .policy = policy};
+      input.x = rounded;
+      if (bf16_rows_useful(ops, columns)) {
+        pack_ = place_bf16_rows(cutter, rounded, rows, columns);
+        input.bf16 = rows_in(*pack_);
+      }
+    }
+    return input;
+  }
+
+  std::byte* memory_ = nullptr;
   std::optional<QuantizeInt8RowsArgs> quantize_;
   std::optional<RoundActivationsArgs> round_;
   std::optional<PackBf16RowsArgs> pack_;
-  AlignedBuffer<float> rounded_;
-  Int8Buffer int8_;
-  Bf16Buffer bf16_;
 };
 
 }  // namespace hadal

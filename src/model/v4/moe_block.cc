@@ -14,9 +14,8 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
                    float* out) {
   const int rows = block.plan.rows;
   const int width = weights.w1.out_features;
-  const size_t part = as_size(rows) * as_size(width);
-  float* gate = block.buffers.shared_gate_up.at_least(2 * part);
-  float* up = gate + part;
+  float* const gate = block.buffers.shared_gate_up;
+  float* const up = gate + as_size(rows) * as_size(width);
   LinearArgs args{.x = input.x,
                   .weight = weights.w1,
                   .out = gate,
@@ -58,20 +57,22 @@ void shared_expert(BlockContext& block, const ExpertWeights& weights, const Line
 CombineArgs moe_block(BlockContext& block, int layer, const MoeWeights& weights, const float* x,
                       const LinearInput& input, float* out) {
   const ModelConfig& config = block.config;
-  BlockBuffers& buffers = block.buffers;
+  WorkBuffers& buffers = block.buffers;
   const int rows = block.plan.rows;
   const int topk = config.experts_per_token;
   const size_t hidden = as_size(config.hidden_size);
 
-  float* logits = buffers.gate_logits.at_least(as_size(rows) * as_size(config.routed_experts));
+  float* const logits = buffers.gate_logits;
   ops::linear(block.ops, {.x = x,
                           .weight = weights.gate,
                           .out = logits,
                           .rows = rows,
                           .x_stride = hidden,
                           .out_stride = as_size(config.routed_experts)});
-  int32_t* experts = buffers.experts.at_least(as_size(rows) * as_size(topk));
-  float* expert_weights = buffers.expert_weights.at_least(as_size(rows) * as_size(topk));
+  int32_t* const experts = buffers.experts;
+  float* const expert_weights = buffers.expert_weights;
+  Dispatch dispatch = buffers.dispatch;
+  dispatch.assignments = rows * topk;
   ops::route(block.ops, {.logits = logits,
                          .bias = weights.bias.empty() ? nullptr : weights.bias.data(),
                          .hash_table = weights.hash_table,
@@ -90,25 +91,25 @@ CombineArgs moe_block(BlockContext& block, int layer, const MoeWeights& weights,
                             .rows = rows,
                             .expert_count = config.routed_experts,
                             .topk = topk,
-                            .out = &buffers.dispatch});
+                            .out = dispatch});
 
-  float* expert_out = buffers.q_or_expert_out.at_least(as_size(rows) * as_size(topk) * hidden);
+  float* const expert_out = buffers.expert_out;
   ops::experts(block.ops, {.x = input.x,
                            .x_int8 = input.int8,
                            .x_bf16 = input.bf16,
                            .experts = weights.experts.data(),
-                           .dispatch = &buffers.dispatch,
+                           .range = {.count = config.routed_experts},
+                           .dispatch = dispatch,
                            .out = expert_out,
                            .hidden = config.hidden_size,
                            .width = config.expert_width,
-                           .expert_count = config.routed_experts,
                            .swiglu_limit = config.swiglu_limit,
                            .policy = block.options.activations});
-  float* shared_out = buffers.shared_out.at_least(as_size(rows) * hidden);
+  float* const shared_out = buffers.shared_out;
   shared_expert(block, weights.shared, input, shared_out);
   return {.expert_out = expert_out,
           .shared = shared_out,
-          .slot_of = buffers.dispatch.slot_of.data(),
+          .slot_of = dispatch.slot_of,
           .out = out,
           .rows = rows,
           .hidden = config.hidden_size,

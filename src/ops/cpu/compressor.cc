@@ -8,7 +8,7 @@ namespace hadal::cpu {
 
 void csa_pool(OpContext& context, const CsaPoolArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
-  const int groups = static_cast<int>(args.plan->csa.groups.size());
+  const int groups = static_cast<int>(args.groups->groups.size());
   context.threads().parallel_for(groups, 1, [&](int begin, int end, int) {
     for (int group = begin; group < end; ++group) {
       const CsaGroupRows rows = csa_group_rows(args, group);

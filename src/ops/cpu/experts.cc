@@ -1,9 +1,9 @@
 #include "ops/experts.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "base/as_size.h"
+#include "base/memory_cutter.h"
 #include "numeric/block_scale.h"
 #include "ops/cpu/cpu_kernels.h"
 #include "ops/cpu/micro_kernels.h"
@@ -11,7 +11,6 @@
 namespace hadal::cpu {
 namespace {
 
-constexpr int kFp4Block = 32;
 static_assert(kInt8Block == kBf16Block);
 
 // Features of an output that one task computes: whole blocks of the next quantisation, and long
@@ -159,8 +158,8 @@ class Bf16Form {
 template <typename Form>
 void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Form& form,
                const Assigned& assigned, int feature, int count, float* scratch) {
-  const Dispatch& dispatch = *args.dispatch;
-  const int32_t* row_index = dispatch.row.data() + assigned.first;
+  const Dispatch& dispatch = args.dispatch;
+  const int32_t* row_index = dispatch.row + assigned.first;
   float* gate = scratch + Form::scratch_floats(args.hidden);
   float* up = gate + as_size(assigned.rows * count);
   Product product{.weight = assigned.weights->w3,
@@ -184,7 +183,7 @@ void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Form& f
     const int assignment = assigned.first + r;
     float* gated = gate + as_size(r * count);
     micro.swiglu(gated, up + as_size(r * count), gated, count, args.swiglu_limit,
-                 dispatch.weight[as_size(assignment)]);
+                 dispatch.weight[assignment]);
     form.keep_gated(gated, count, assignment, feature);
   }
 }
@@ -192,31 +191,35 @@ void gate_task(const ExpertsArgs& args, const MicroKernels& micro, const Form& f
 template <typename Form>
 void run_experts(OpContext& context, const ExpertsArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
-  const Dispatch& dispatch = *args.dispatch;
-  std::vector<Assigned> active;
+  const Dispatch& dispatch = args.dispatch;
+  const size_t gated_values = as_size(dispatch.assignments) * as_size(args.width);
+  MemoryCutter measure(nullptr);
+  measure.take<Assigned>(as_size(args.range.count));
+  measure.take<float>(Form::gated_floats(gated_values));
+  MemoryCutter cutter(context.shared_scratch(measure.used()));
+  auto* const active = cutter.take<Assigned>(as_size(args.range.count));
+  Form form(args, micro);
+  form.place_gated(cutter.take<float>(Form::gated_floats(gated_values)), gated_values);
+  int experts_active = 0;
   int most_rows = 0;
-  for (int e = 0; e < args.expert_count; ++e) {
-    const int first = dispatch.first[as_size(e)];
-    const int rows = dispatch.first[as_size(e) + 1] - first;
+  for (int e = 0; e < args.range.count; ++e) {
+    const int32_t* const range = dispatch.first + args.range.first + e;
+    const int rows = range[1] - range[0];
     if (rows == 0) continue;
-    active.push_back({.weights = &args.experts[e], .first = first, .rows = rows});
+    active[experts_active++] = {.weights = &args.experts[e], .first = range[0], .rows = rows};
     most_rows = std::max(most_rows, rows);
   }
-  const size_t gated_values = dispatch.row.size() * as_size(args.width);
-  Form form(args, micro);
-  form.place_gated(context.shared_scratch(Form::gated_floats(gated_values)), gated_values);
 
   const int width_count = features_per_task(args.width);
   const int width_tasks = args.width / width_count;
   const size_t gate_floats =
       Form::scratch_floats(args.hidden) + 2 * as_size(most_rows) * as_size(width_count);
-  const int experts_active = static_cast<int>(active.size());
   context.threads().parallel_for(
       experts_active * width_tasks, 1, [&](int begin, int end, int thread) {
         float* scratch = context.thread_scratch(thread, gate_floats);
         for (int task = begin; task < end; ++task) {
-          gate_task(args, micro, form, active[as_size(task / width_tasks)],
-                    task % width_tasks * width_count, width_count, scratch);
+          gate_task(args, micro, form, active[task / width_tasks], task % width_tasks * width_count,
+                    width_count, scratch);
         }
       });
 
@@ -226,7 +229,7 @@ void run_experts(OpContext& context, const ExpertsArgs& args) {
       experts_active * hidden_tasks, 1, [&](int begin, int end, int thread) {
         float* scratch = context.thread_scratch(thread, Form::scratch_floats(args.width));
         for (int task = begin; task < end; ++task) {
-          const Assigned& assigned = active[as_size(task / hidden_tasks)];
+          const Assigned& assigned = active[task / hidden_tasks];
           const int feature = task % hidden_tasks * hidden_count;
           form.from_gated(
               {.weight = assigned.weights->w2,

@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <vector>
 
 #include "base/as_size.h"
 #include "base/check.h"
+#include "base/memory_cutter.h"
 #include "numeric/block_scale.h"
 #include "numeric/e2m1.h"
 #include "numeric/e8m0.h"
@@ -26,27 +26,31 @@ constexpr size_t kScores = 4 << 20;  // kept at a time
 // The queries of some rows as integers.
 class IntegerQueries {
  public:
-  // q [rows, heads, 128] lies on the e2m1 grid, so that encoding it again loses nothing.
-  IntegerQueries(OpContext& context, const float* q, int rows, int heads)
+  // Memory of `cutter` for so many rows.
+  IntegerQueries(MemoryCutter& cutter, int rows, int heads)
       : heads_(as_size(heads)),
-        codes_(as_size(rows) * heads_ * kDim),
-        scales_(as_size(rows) * heads_ * kGroups),
-        sums_(scales_.size()) {
-    context.threads().parallel_for(rows * heads, 8, [&](int begin, int end, int) {
+        codes_(cutter.take<int8_t>(as_size(rows) * heads_ * kDim)),
+        scales_(cutter.take<float>(as_size(rows) * heads_ * kGroups)),
+        sums_(cutter.take<int32_t>(as_size(rows) * heads_ * kGroups)) {}
+
+  // q [rows, heads, 128] lies on the e2m1 grid, so that encoding it again loses nothing.
+  void encode(OpContext& context, const float* q, int rows) {
+    const int queries = rows * static_cast<int>(heads_);
+    context.threads().parallel_for(queries, 8, [&](int begin, int end, int) {
       for (size_t i = as_size(begin); i < as_size(end); ++i) encode(q + i * kDim, i);
     });
   }
 
   void point_at(int row, IndexScoreArgs& args) const {
     const size_t first = as_size(row) * heads_;
-    args.q_codes = codes_.data() + first * kDim;
-    args.q_scales = scales_.data() + first * kGroups;
-    args.q_sums = sums_.data() + first * kGroups;
+    args.q_codes = codes_ + first * kDim;
+    args.q_scales = scales_ + first * kGroups;
+    args.q_sums = sums_ + first * kGroups;
   }
 
  private:
   void encode(const float* q, size_t index) {
-    int8_t* codes = codes_.data() + index * kDim;
+    int8_t* codes = codes_ + index * kDim;
     for (size_t g = 0; g < kGroups; ++g) {
       uint8_t packed[kGroup / 2];
       const uint8_t scale = q4_encode_group(q + g * kGroup, packed, kGroup);
@@ -65,9 +69,22 @@ class IntegerQueries {
   }
 
   size_t heads_;
-  std::vector<int8_t> codes_;
-  std::vector<float> scales_;
-  std::vector<int32_t> sums_;
+  int8_t* codes_;
+  float* scales_;
+  int32_t* sums_;
+};
+
+// What choosing needs of the caller's scratch: the rows that are scored, the queries of all rows,
+// and scores of some rows at a time.
+struct Scratch {
+  Scratch(MemoryCutter& cutter, int all_rows, int heads, int scored_rows, size_t score_count)
+      : rows(cutter.take<int>(as_size(scored_rows))),
+        queries(cutter, all_rows, heads),
+        scores(cutter.take<float>(score_count)) {}
+
+  int* rows;
+  IntegerQueries queries;
+  float* scores;
 };
 
 // Scores of entries [first, first + count) of one row; writes whole groups of kIndexKeys.
@@ -99,16 +116,21 @@ uint32_t order_of(float score) {
   return score == score ? bits ^ flip : kOrderOfMinusInfinity;
 }
 
+constexpr int kBinBits = 12;
+
+// What choosing among `count` scores needs, in floats.
+size_t choice_floats(int count) { return (size_t{1} << kBinBits) + 2 * (as_size(count) + 1); }
+
 // The `topk` best of `count` > topk scores, ascending; ties go to the lower entry. Replaces the
-// scores by their order.
-void choose_best(float* scores, int count, int topk, int32_t* chosen) {
+// scores by their order. `scratch`: choice_floats(count).
+void choose_best(float* scores, int count, int topk, float* scratch, int32_t* chosen) {
   const auto order_at = [&](int entry) { return std::bit_cast<uint32_t>(scores[entry]); };
   for (int j = 0; j < count; ++j) scores[j] = std::bit_cast<float>(order_of(scores[j]));
 
   // A histogram of the leading bits finds the bin that the last chosen score falls into.
-  constexpr int kBinBits = 12;
   constexpr int kShift = 32 - kBinBits;
-  std::vector<int32_t> bins(size_t{1} << kBinBits);
+  auto* const bins = reinterpret_cast<int32_t*>(scratch);
+  std::fill_n(bins, size_t{1} << kBinBits, 0);
   for (int j = 0; j < count; ++j) ++bins[order_at(j) >> kShift];
   uint32_t bin = (1U << kBinBits) - 1;
   int above = 0;
@@ -116,20 +138,21 @@ void choose_best(float* scores, int count, int topk, int32_t* chosen) {
 
   // Everything from that bin up, ascending by entry; within it the best are found by sorting.
   const uint32_t least = bin << kShift;
-  std::vector<int32_t> candidates(as_size(above + bins[bin]) + 1);
+  int32_t* const candidates = bins + (size_t{1} << kBinBits);
   int found = 0;
   for (int j = 0; j < count; ++j) {
-    candidates[as_size(found)] = j;
+    candidates[found] = j;
     found += order_at(j) >= least ? 1 : 0;
   }
-  candidates.pop_back();
-  std::vector<int32_t> best = candidates;
-  const auto last = best.begin() + (topk - 1);
-  std::nth_element(best.begin(), last, best.end(), [&](int32_t a, int32_t b) {
+  int32_t* const best = candidates + count + 1;
+  std::copy_n(candidates, found, best);
+  int32_t* const last = best + (topk - 1);
+  std::nth_element(best, last, best + found, [&](int32_t a, int32_t b) {
     return order_at(a) != order_at(b) ? order_at(a) > order_at(b) : a < b;
   });
   const uint32_t threshold = order_at(*last);
-  for (const int32_t entry : candidates) {
+  for (int i = 0; i < found; ++i) {
+    const int32_t entry = candidates[i];
     const uint32_t order = order_at(entry);
     if (order > threshold || (order == threshold && entry <= *last)) *chosen++ = entry;
   }
@@ -157,48 +180,56 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
   const StepPlan& plan = *args.kv.plan;
   const auto visible = [&](int row) { return (plan.positions[as_size(row)] + 1) / args.kv.ratio; };
   // Rows whose entries are all chosen need no scores.
-  std::vector<int> rows;
   int most_visible = 0;
+  int scored = 0;
   for (int row = 0; row < plan.rows; ++row) {
     int32_t* chosen = args.chosen + as_size(row) * as_size(args.topk);
     std::fill_n(chosen, args.topk, -1);
     if (visible(row) > args.topk) {
-      rows.push_back(row);
+      ++scored;
       most_visible = std::max(most_visible, visible(row));
       continue;
     }
     for (int j = 0; j < visible(row); ++j) chosen[j] = j;
   }
-  if (rows.empty()) return;
+  if (scored == 0) return;
 
-  const IntegerQueries queries(context, args.q, plan.rows, args.heads);
   const int tasks_per_row = (most_visible + kKeysPerTask - 1) / kKeysPerTask;
   const size_t scores_per_row = as_size(tasks_per_row) * kKeysPerTask;
   HADAL_CHECK(scores_per_row > 0);  // every row left sees more than top-k entries
-  const size_t rows_at_once = std::max<size_t>(1, kScores / scores_per_row);
-  for (size_t first = 0; first < rows.size(); first += rows_at_once) {
-    const size_t count = std::min(rows_at_once, rows.size() - first);
-    float* scores = context.shared_scratch(count * scores_per_row);
+  const size_t rows_at_once =
+      std::min(as_size(scored), std::max<size_t>(1, kScores / scores_per_row));
+  MemoryCutter measure(nullptr);
+  const Scratch sizes(measure, plan.rows, args.heads, scored, rows_at_once * scores_per_row);
+  MemoryCutter cutter(context.shared_scratch(measure.used()));
+  Scratch scratch(cutter, plan.rows, args.heads, scored, rows_at_once * scores_per_row);
+  for (int row = 0, next = 0; row < plan.rows; ++row) {
+    if (visible(row) > args.topk) scratch.rows[next++] = row;
+  }
+  scratch.queries.encode(context, args.q, plan.rows);
+  for (size_t first = 0; first < as_size(scored); first += rows_at_once) {
+    const size_t count = std::min(rows_at_once, as_size(scored) - first);
     context.threads().parallel_for(
         static_cast<int>(count) * tasks_per_row, 1, [&](int begin, int end, int) {
           for (int task = begin; task < end; ++task) {
             const size_t slot = as_size(task / tasks_per_row);
-            const int row = rows[first + slot];
+            const int row = scratch.rows[first + slot];
             const int entry = task % tasks_per_row * kKeysPerTask;
             const int left = visible(row) - entry;
             if (left <= 0) continue;
             IndexScoreArgs query{.head_weights = args.weights + as_size(row) * as_size(args.heads),
                                  .heads = args.heads};
-            queries.point_at(row, query);
+            scratch.queries.point_at(row, query);
             score_entries(args, micro, query, plan.row_sequence[as_size(row)], entry,
                           std::min(left, kKeysPerTask),
-                          scores + slot * scores_per_row + as_size(entry));
+                          scratch.scores + slot * scores_per_row + as_size(entry));
           }
         });
-    context.threads().parallel_for(static_cast<int>(count), 1, [&](int begin, int end, int) {
+    context.threads().parallel_for(static_cast<int>(count), 1, [&](int begin, int end, int thread) {
+      float* choice = context.thread_scratch(thread, choice_floats(most_visible));
       for (size_t slot = as_size(begin); slot < as_size(end); ++slot) {
-        const int row = rows[first + slot];
-        choose_best(scores + slot * scores_per_row, visible(row), args.topk,
+        const int row = scratch.rows[first + slot];
+        choose_best(scratch.scores + slot * scores_per_row, visible(row), args.topk, choice,
                     args.chosen + as_size(row) * as_size(args.topk));
       }
     });

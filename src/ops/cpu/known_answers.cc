@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "ops/bf16_buffer.h"
@@ -216,20 +218,24 @@ std::string failed_compression(Contexts& contexts, Sequence& sequence) {
   };
   if (!same(hadamard(contexts.candidate), hadamard(contexts.reference))) return "rotation";
 
-  StepPlan plan;
-  plan.rows = kRows;
-  plan.sequences.push_back({.rows = kRows});
-  plan.csa.ratio = 4;
-  plan.csa.groups = {{.group = 0, .last_row = 3}, {.group = 1, .last_row = 7}};
-  plan.hca.ratio = kRows;
-  plan.hca.groups = {{.last_row = kRows - 1}};
-  plan.hca.first_group = {0, 1};
-  const float* const no_state = rows.data();
+  const SequenceStep whole{.rows = kRows};
+  const int32_t state_unit = 0;
+  const StepPlan plan{
+      .rows = kRows, .banks = 1, .sequences = {&whole, 1}, .state_table = {&state_unit, 1}};
+  const CompletedGroup csa_groups[] = {{.group = 0, .last_row = 3}, {.group = 1, .last_row = 7}};
+  const CompletedGroup hca_groups[] = {{.last_row = kRows - 1}};
+  const int32_t first_hca_group[] = {0, 1};
+  const CompressionPlan csa_plan{.ratio = 4, .groups = csa_groups};
+  const CompressionPlan hca_plan{
+      .ratio = kRows, .groups = hca_groups, .first_group = first_hca_group};
+  // The first group reads no state; it only needs an address.
+  const CompressorState no_state{.pool = std::as_bytes(std::span(rows)).data()};
   const auto csa = [&](OpContext& context) {
     std::vector<float> out(2 * kChannels);
     ops::csa_pool(context, {.plan = &plan,
+                            .groups = &csa_plan,
                             .rows = rows.data(),
-                            .state_rows = &no_state,
+                            .state = no_state,
                             .out = out.data(),
                             .channels = kChannels});
     return out;
@@ -237,12 +243,12 @@ std::string failed_compression(Contexts& contexts, Sequence& sequence) {
   if (!close(csa(contexts.candidate), csa(contexts.reference))) return "CSA pooling";
   const auto hca = [&](OpContext& context) {
     std::vector<float> out(4 * kChannels);
-    float* const bank = out.data() + kChannels;
     ops::hca_pool(context, {.plan = &plan,
+                            .groups = &hca_plan,
                             .rows = rows.data(),
-                            .state = &no_state,
+                            .state = no_state,
                             .out = out.data(),
-                            .banks = &bank,
+                            .banks = out.data() + kChannels,
                             .channels = kChannels});
     return out;
   };
@@ -252,13 +258,14 @@ std::string failed_compression(Contexts& contexts, Sequence& sequence) {
 std::string failed_attention(Contexts& contexts, Sequence& sequence) {
   constexpr int kEntries = 70;
   constexpr int kHeads = 5;
-  StepPlan plan;
-  plan.rows = kEntries;
-  plan.sequences.push_back({.rows = kEntries});
-  for (int i = 0; i < kEntries; ++i) {
-    plan.positions.push_back(i);
-    plan.row_sequence.push_back(0);
-  }
+  const SequenceStep whole{.rows = kEntries};
+  std::vector<int32_t> positions(kEntries);
+  std::iota(positions.begin(), positions.end(), 0);
+  const std::vector<int32_t> row_sequence(kEntries);
+  const StepPlan plan{.rows = kEntries,
+                      .positions = positions,
+                      .row_sequence = row_sequence,
+                      .sequences = {&whole, 1}};
   LayerKv kv;
   kv.format = {.nope_dim = 64, .rope_dim = 32};
   kv.plan = &plan;

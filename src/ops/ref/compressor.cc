@@ -8,13 +8,18 @@
 
 namespace hadal {
 
+const float* CompressorState::of(const StepPlan& plan, const SequenceStep& sequence) const {
+  const int32_t id = plan.state_table[static_cast<size_t>(sequence.first_state_unit + unit)];
+  return reinterpret_cast<const float*>(pool + static_cast<size_t>(id) * block_bytes + offset);
+}
+
 CsaGroupRows csa_group_rows(const CsaPoolArgs& args, int group) {
   const StepPlan& plan = *args.plan;
-  const CompletedGroup& completed = plan.csa.groups[static_cast<size_t>(group)];
-  const auto sequence_index = static_cast<size_t>(completed.sequence);
-  const SequenceStep& sequence = plan.sequences[sequence_index];
+  const CompletedGroup& completed = args.groups->groups[static_cast<size_t>(group)];
+  const SequenceStep& sequence = plan.sequences[static_cast<size_t>(completed.sequence)];
+  const float* const state = args.state.of(plan, sequence);
   const auto c = static_cast<size_t>(args.channels);
-  const int ratio = plan.csa.ratio;
+  const int ratio = args.groups->ratio;
   const int first_position = (completed.group - 1) * ratio;
   CsaGroupRows result;
   for (int i = completed.group == 0 ? ratio : 0; i < 2 * ratio; ++i) {
@@ -23,8 +28,7 @@ CsaGroupRows csa_group_rows(const CsaPoolArgs& args, int group) {
         position >= sequence.start
             ? args.rows +
                   static_cast<size_t>(sequence.first_row + position - sequence.start) * 4 * c
-            : args.state_rows[sequence_index] +
-                  static_cast<size_t>(position % kCsaStateRows) * args.state_stride;
+            : state + static_cast<size_t>(position % kCsaStateRows) * args.state_stride;
     const size_t role = i < ratio ? 0 : c;
     result.kv[result.count] = row + role;
     result.z[result.count] = row + 2 * c + role;
@@ -46,9 +50,24 @@ void add_position_bias(OpContext& context, const AddPositionBiasArgs& args) {
   });
 }
 
+void keep_tail(OpContext&, const KeepTailArgs& args) {
+  const StepPlan& plan = *args.plan;
+  const size_t width = args.main_floats + args.index_floats;
+  for (int row = args.range.begin; row < args.range.end; ++row) {
+    const auto index = static_cast<size_t>(row);
+    const SequenceStep& sequence = plan.sequences[static_cast<size_t>(plan.row_sequence[index])];
+    const int end = sequence.first_row + sequence.rows;
+    const int tail_row = row - (end - sequence.tail_rows());
+    if (tail_row < 0) continue;
+    float* kept = args.tail + static_cast<size_t>(sequence.first_tail_row + tail_row) * width;
+    std::copy_n(args.main + index * args.main_floats, args.main_floats, kept);
+    std::copy_n(args.index + index * args.index_floats, args.index_floats, kept + args.main_floats);
+  }
+}
+
 void csa_pool(OpContext& context, const CsaPoolArgs& args) {
   const auto c = static_cast<size_t>(args.channels);
-  const int groups = static_cast<int>(args.plan->csa.groups.size());
+  const int groups = static_cast<int>(args.groups->groups.size());
   context.threads().parallel_for(groups, 1, [&](int begin, int end, int) {
     for (int group = begin; group < end; ++group) {
       const CsaGroupRows rows = csa_group_rows(args, group);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/aligned_buffer.h"
 #include "base/check.h"
+#include "base/memory_cutter.h"
 #include "base/unaligned.h"
 #include "ops/int8_buffer.h"
 #include "ops/swiglu.h"
@@ -51,6 +51,34 @@ void choose_by_hash(const RouteArgs& args, int32_t token, int32_t* chosen) {
   }
 }
 
+// What the rows of one expert need.
+struct Scratch {
+  Scratch(MemoryCutter& cutter, const ExpertsArgs& args, int rows)
+      : inputs(cutter.take<float>(static_cast<size_t>(rows) * static_cast<size_t>(args.hidden))),
+        gate_up(
+            cutter.take<float>(2 * static_cast<size_t>(rows) * static_cast<size_t>(args.width))),
+        int8(cutter.take<std::byte>(int8_bytes(rows, std::max(args.hidden, args.width)))) {}
+
+  static size_t int8_bytes(int rows, int columns) {
+    MemoryCutter measure(nullptr);
+    place_int8_rows(measure, nullptr, rows, columns);
+    return measure.used();
+  }
+
+  float* inputs;    // [rows, hidden]
+  float* gate_up;   // [2, rows, width]
+  std::byte* int8;  // inputs, then gated activations
+};
+
+// None when `columns` is not a multiple of 128.
+Int8Rows quantize(OpContext& context, std::byte* memory, const float* x, int rows, int columns) {
+  if (columns % kInt8Block != 0) return {};
+  MemoryCutter cutter(memory);
+  const QuantizeInt8RowsArgs args = place_int8_rows(cutter, x, rows, columns);
+  ops::quantize_int8_rows(context, args);
+  return rows_in(args);
+}
+
 }  // namespace
 
 void route(OpContext& context, const RouteArgs& args) {
@@ -80,45 +108,53 @@ void route(OpContext& context, const RouteArgs& args) {
 }
 
 void dispatch(OpContext&, const DispatchArgs& args) {
-  Dispatch& out = *args.out;
+  const Dispatch& out = args.out;
+  const auto experts = static_cast<size_t>(args.expert_count);
   const int assignments = args.rows * args.topk;
-  out.first.assign(static_cast<size_t>(args.expert_count) + 1, 0);
-  out.row.resize(static_cast<size_t>(assignments));
-  out.weight.resize(static_cast<size_t>(assignments));
-  out.slot_of.resize(static_cast<size_t>(assignments));
-  for (int i = 0; i < assignments; ++i) ++out.first[static_cast<size_t>(args.experts[i]) + 1];
-  for (size_t e = 1; e < out.first.size(); ++e) out.first[e] += out.first[e - 1];
-  std::vector<int32_t> next(out.first.begin(), out.first.end() - 1);
+  // While it is filled, first[e + 1] is where the next assignment of expert e goes.
+  std::fill_n(out.first, experts + 1, 0);
   for (int i = 0; i < assignments; ++i) {
-    const int32_t slot = next[static_cast<size_t>(args.experts[i])]++;
-    out.row[static_cast<size_t>(slot)] = i / args.topk;
-    out.weight[static_cast<size_t>(slot)] = args.weights[i];
-    out.slot_of[static_cast<size_t>(i)] = slot;
+    const auto expert = static_cast<size_t>(args.experts[i]);
+    if (expert + 1 < experts) ++out.first[expert + 2];
+  }
+  for (size_t e = 2; e <= experts; ++e) out.first[e] += out.first[e - 1];
+  for (int i = 0; i < assignments; ++i) {
+    const int32_t slot = out.first[static_cast<size_t>(args.experts[i]) + 1]++;
+    out.row[slot] = i / args.topk;
+    out.weight[slot] = args.weights[i];
+    out.slot_of[i] = slot;
   }
 }
 
 void experts(OpContext& context, const ExpertsArgs& args) {
-  const Dispatch& dispatch = *args.dispatch;
+  const Dispatch& dispatch = args.dispatch;
   const auto hidden = static_cast<size_t>(args.hidden);
   const auto width = static_cast<size_t>(args.width);
-  AlignedBuffer<float> inputs;
-  AlignedBuffer<float> gate_up;
-  Int8Buffer int8_inputs;
-  Int8Buffer int8_gated;
   const bool int8 = args.policy == ActivationPolicy::kInt8;
-  for (int e = 0; e < args.expert_count; ++e) {
-    const int32_t first = dispatch.first[static_cast<size_t>(e)];
-    const int rows = dispatch.first[static_cast<size_t>(e) + 1] - first;
+  int most_rows = 0;
+  for (int e = 0; e < args.range.count; ++e) {
+    const int32_t* const range = dispatch.first + args.range.first + e;
+    most_rows = std::max(most_rows, range[1] - range[0]);
+  }
+  MemoryCutter measure(nullptr);
+  const Scratch sizes(measure, args, most_rows);
+  MemoryCutter cutter(context.shared_scratch(measure.used()));
+  const Scratch scratch(cutter, args, most_rows);
+  for (int e = 0; e < args.range.count; ++e) {
+    const int32_t* const range = dispatch.first + args.range.first + e;
+    const int32_t first = range[0];
+    const int rows = range[1] - first;
     if (rows == 0) continue;
     const auto count = static_cast<size_t>(rows);
-    float* x = inputs.at_least(count * hidden);
+    float* const x = scratch.inputs;
     for (size_t i = 0; i < count; ++i) {
       const auto row = static_cast<size_t>(dispatch.row[static_cast<size_t>(first) + i]);
       std::copy_n(args.x + row * hidden, hidden, x + i * hidden);
     }
-    const Int8Rows x_int8 = int8 ? int8_inputs.quantize(context, x, rows, args.hidden) : Int8Rows{};
-    float* gate = gate_up.at_least(2 * count * width);
-    float* up = gate + count * width;
+    const Int8Rows x_int8 =
+        int8 ? quantize(context, scratch.int8, x, rows, args.hidden) : Int8Rows{};
+    float* const gate = scratch.gate_up;
+    float* const up = gate + count * width;
     const ExpertWeights& expert = args.experts[e];
     ops::linear(context, {.x = x,
                           .weight = expert.w1,
@@ -136,7 +172,7 @@ void experts(OpContext& context, const ExpertsArgs& args) {
                           .x_int8 = x_int8});
     ops::swiglu(context, {.gate = gate,
                           .up = up,
-                          .row_weights = dispatch.weight.data() + first,
+                          .row_weights = dispatch.weight + first,
                           .out = gate,
                           .rows = rows,
                           .width = args.width,
@@ -145,7 +181,7 @@ void experts(OpContext& context, const ExpertsArgs& args) {
         context,
         {.x = gate, .out = gate, .rows = rows, .columns = args.width, .policy = args.policy});
     const Int8Rows gated_int8 =
-        int8 ? int8_gated.quantize(context, gate, rows, args.width) : Int8Rows{};
+        int8 ? quantize(context, scratch.int8, gate, rows, args.width) : Int8Rows{};
     ops::linear(context, {.x = gate,
                           .weight = expert.w2,
                           .out = args.out + static_cast<size_t>(first) * hidden,

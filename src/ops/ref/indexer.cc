@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "base/check.h"
 #include "base/independent_iterations.h"
@@ -76,8 +75,14 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
   const auto head_floats = static_cast<size_t>(dim);
   const auto topk = static_cast<size_t>(args.topk);
   context.threads().parallel_for(plan.rows, 1, [&](int begin, int end, int thread) {
-    float* key = context.thread_scratch(thread, head_floats);
-    std::vector<ScoredEntry> scored;
+    int longest = 0;
+    for (int row = begin; row < end; ++row) {
+      longest = std::max(longest, (plan.positions[static_cast<size_t>(row)] + 1) / args.kv.ratio);
+    }
+    constexpr size_t kEntryFloats = sizeof(ScoredEntry) / sizeof(float);
+    float* key =
+        context.thread_scratch(thread, head_floats + kEntryFloats * static_cast<size_t>(longest));
+    auto* const scored = reinterpret_cast<ScoredEntry*>(key + head_floats);
     for (int row = begin; row < end; ++row) {
       const auto index = static_cast<size_t>(row);
       const int visible = (plan.positions[index] + 1) / args.kv.ratio;
@@ -89,7 +94,6 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
       }
       const float* q = args.q + index * static_cast<size_t>(args.heads) * head_floats;
       const float* weights = args.weights + index * static_cast<size_t>(args.heads);
-      scored.clear();
       for (int j = 0; j < visible; ++j) {
         decode_index_key(args.kv.key_format, args.kv.index_key(plan.row_sequence[index], j), key);
         float score = 0;
@@ -98,9 +102,9 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
           score += weights[head] * std::max(0.0F, product);
         }
         // A NaN would break the order that the selection relies on.
-        scored.push_back({std::isnan(score) ? -INFINITY : score, j});
+        scored[j] = {std::isnan(score) ? -INFINITY : score, j};
       }
-      std::nth_element(scored.begin(), scored.begin() + args.topk - 1, scored.end(), ranks_before);
+      std::nth_element(scored, scored + args.topk - 1, scored + visible, ranks_before);
       for (size_t i = 0; i < topk; ++i) chosen[i] = scored[i].entry;
       std::sort(chosen, chosen + topk);
     }

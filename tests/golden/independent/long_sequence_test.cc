@@ -6,7 +6,7 @@
 #include "base/thread_pool.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "reference_model.h"
 
 namespace hadal::independent {
@@ -32,8 +32,8 @@ TEST_P(LongSequence, LayersAgree) {
   }
 
   ThreadPool threads(available_processors());
-  Model model(golden.checkpoint, threads,
-              {.activations = ActivationPolicy::kNone, .rope_storage = RopeStorage::kF32});
+  V4Model model(golden.checkpoint, threads,
+                {.activations = ActivationPolicy::kNone, .rope_storage = RopeStorage::kF32});
   const ReferenceModel reference(golden.checkpoint, threads, {.linear_inputs = false});
   std::vector<float> streams = evaluate_embedding(model, ids);
   const size_t columns = streams.size() / ids.size();

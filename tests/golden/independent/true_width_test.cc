@@ -15,7 +15,7 @@
 #include "checkpoint/v4/synth.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
-#include "model/model.h"
+#include "model/v4/v4_model.h"
 #include "reference_model.h"
 
 namespace hadal {
@@ -92,7 +92,7 @@ class TrueWidth : public testing::Test {
 
   // The relative errors of every layer at the positions `wanted`, each layer fed with what hadal's
   // layers before it gave: [layers][wanted].
-  static std::vector<std::vector<double>> layer_errors(Model& model,
+  static std::vector<std::vector<double>> layer_errors(V4Model& model,
                                                        const ReferenceModel& reference,
                                                        std::span<const int32_t> ids,
                                                        std::span<const size_t> wanted);
@@ -122,7 +122,7 @@ std::vector<size_t> all_positions(size_t count) {
   return positions;
 }
 
-std::vector<std::vector<double>> TrueWidth::layer_errors(Model& model,
+std::vector<std::vector<double>> TrueWidth::layer_errors(V4Model& model,
                                                          const ReferenceModel& reference,
                                                          std::span<const int32_t> ids,
                                                          std::span<const size_t> wanted) {
@@ -143,7 +143,7 @@ std::vector<std::vector<double>> TrueWidth::layer_errors(Model& model,
 // sequence says little; several hardly all meet such a key early.
 void TrueWidth::expect_short_sequences_agree(const ModelOptions& options,
                                              const independent::Rounding& rounding) {
-  Model model(*checkpoint_, *threads_, options);
+  V4Model model(*checkpoint_, *threads_, options);
   const ReferenceModel reference(*checkpoint_, *threads_, rounding);
   std::vector<std::vector<double>> pooled(static_cast<size_t>(config().layers));
   for (uint32_t seed = 1; seed <= kShortSequences; ++seed) {
@@ -185,7 +185,7 @@ TEST_F(TrueWidth, LaterPositionsAgree) {
        {0, 1, 2, 3, 4, 6, 7, 8, 31, 63, 64, 100, 125, 126, 127, 128, 129, 131, 135}) {
     if (position < ids.size()) wanted.push_back(position);
   }
-  Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kNone});
+  V4Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kNone});
   const ReferenceModel reference(*checkpoint_, *threads_,
                                  {.linear_inputs = false, .cached_rope = true});
   const auto errors = layer_errors(model, reference, ids, wanted);
@@ -198,7 +198,7 @@ TEST_F(TrueWidth, LaterPositionsAgree) {
 
 // From the streams that hadal's last layer gave; the layers are judged above.
 TEST_F(TrueWidth, HeadAndDrafterAgree) {
-  Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kFp8});
+  V4Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kFp8});
   const ReferenceModel reference(*checkpoint_, *threads_, {.cached_rope = true});
   const auto vocab = static_cast<size_t>(config().vocab_size);
   std::vector<double> head_errors;
@@ -230,7 +230,7 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 }
 
 TEST_F(TrueWidth, TokenByTokenIsTheWholeToTheLastBit) {
-  Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kFp8});
+  V4Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kFp8});
   // The drafter has a window only: a few tokens say as much of it as many.
   for (const auto& [tokens, mtp] :
        {std::pair(kSplitTokens, false), std::pair(kShortTokens, true)}) {
@@ -269,11 +269,11 @@ TEST_F(TrueWidth, RowsOfAllSizesHaveTheSameBits) {
     const std::vector<int32_t> ids = make_ids(
         static_cast<size_t>(std::reduce(passes.begin(), passes.end())), config().vocab_size);
     const ModelOptions options = {.isa = kernels.isa, .activations = kernels.activations};
-    Model model(*checkpoint_, *threads_, options);
+    V4Model model(*checkpoint_, *threads_, options);
     const SequenceLogits expected = evaluate_logits(model, ids, {.first_chunks = passes});
     const auto expect_same = [&](int threads, std::span<const int> other_passes) {
       ThreadPool pool(threads);
-      Model other(*checkpoint_, pool, options);
+      V4Model other(*checkpoint_, pool, options);
       const auto rows = static_cast<size_t>(std::reduce(other_passes.begin(), other_passes.end()));
       const SequenceLogits actual =
           evaluate_logits(other, std::span(ids).first(rows), {.first_chunks = other_passes});
@@ -290,7 +290,7 @@ TEST_F(TrueWidth, RowsOfAllSizesChooseTheSameEntries) {
   if (kChoosingTokens == 0) GTEST_SKIP() << "too slow under sanitizers";
   ASSERT_GT(kChoosingTokens / 4, static_cast<size_t>(config().index_topk));
   const std::vector<int32_t> ids = make_ids(kChoosingTokens, config().vocab_size);
-  Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kInt8});
+  V4Model model(*checkpoint_, *threads_, {.activations = ActivationPolicy::kInt8});
   const SequenceLogits expected = evaluate_logits(model, ids, {.chunk = 700});
   const SequenceLogits actual =
       evaluate_logits(model, ids, {.chunk = 33, .first_chunks = kChoosingPasses});

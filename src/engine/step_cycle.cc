@@ -1,0 +1,91 @@
+#include "engine/step_cycle.h"
+
+#include <algorithm>
+
+#include "base/as_size.h"
+
+namespace hadal {
+
+StepCycle::StepCycle(Executor& executor, SequenceMemory& memory)
+    : executor_(executor), memory_(memory), samplers_(as_size(executor.host_threads())) {}
+
+void StepCycle::compute(std::span<const ScheduledRows> scheduled) {
+  write_message(scheduled);
+  const StepResult& result = executor_.run(message_);
+  const int sequences = static_cast<int>(scheduled.size());
+  choices_.assign(scheduled.size(), {});
+  executor_.for_each(sequences, [&](int index, int thread) {
+    choose(scheduled[as_size(index)], result, index, thread);
+  });
+  commits_.clear();
+  for (int i = 0; i < sequences; ++i) {
+    const ScheduledRows& rows = scheduled[as_size(i)];
+    if (!rows.image_rows.empty() || choices_[as_size(i)].failure) continue;
+    commits_.push_back({.sequence = i, .rows = kept_rows(rows, i)});
+  }
+  executor_.commit(commits_);
+  for (const CommitMessage& commit : commits_) {
+    scheduled[as_size(commit.sequence)].sequence->cache.length += commit.rows;
+  }
+}
+
+void StepCycle::write_message(std::span<const ScheduledRows> scheduled) {
+  message_.sequences.resize(scheduled.size());
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    const ScheduledRows& rows = scheduled[i];
+    const Sequence& sequence = *rows.sequence;
+    SequenceRows& out = message_.sequences[i];
+    out.cache = sequence.cache;
+    const auto first = sequence.tokens.begin() + sequence.cache.length;
+    out.tokens.assign(first, first + rows.rows);
+    out.tokens.insert(out.tokens.end(), rows.drafts.begin(), rows.drafts.end());
+    out.logit_rows = rows.samples ? 1 + rows.draft_rows() : 0;
+    out.droppable_rows = rows.droppable_rows();
+  }
+}
+
+// On any thread; touches nothing of other sequences.
+void StepCycle::choose(const ScheduledRows& rows, const StepResult& result, int index, int thread) {
+  if (!rows.samples) return;
+  Choice& choice = choices_[as_size(index)];
+  Sequence& sequence = *rows.sequence;
+  try {
+    for (int row = 0;; ++row) {
+      const size_t position = sequence.tokens.size() + as_size(row);
+      choice.tokens.push_back(
+          samplers_[as_size(thread)].sample(result.row(index, row), sequence.sampling, position));
+      const int32_t token = choice.tokens.back().token;
+      if (row == rows.draft_rows() || token != rows.drafts[as_size(row)]) return;
+      const std::vector<int32_t>& ends = sequence.request.stop_tokens;
+      if (std::ranges::find(ends, token) != ends.end()) return;
+      sequence.sampling.advance(token);
+      ++choice.kept_drafts;
+    }
+  } catch (...) {
+    choice.failure = std::current_exception();
+  }
+}
+
+int StepCycle::kept_rows(const ScheduledRows& rows, int index) const {
+  return rows.rows + choices_[as_size(index)].kept_drafts;
+}
+
+void StepCycle::finish_commit(const ScheduledRows& rows, int index) {
+  Sequence& sequence = *rows.sequence;
+  const auto commit = [&](int row_count) {
+    const CommitMessage message{.sequence = index, .rows = row_count};
+    executor_.commit({&message, 1});
+    sequence.cache.length = message_.sequences[as_size(index)].cache.length + row_count;
+  };
+  for (const int image_rows : rows.image_rows) {
+    commit(image_rows);
+    memory_.take_image(sequence);
+  }
+  const int end = message_.sequences[as_size(index)].cache.length + kept_rows(rows, index);
+  if (sequence.cache.length < end) commit(kept_rows(rows, index));
+  const auto kept = rows.drafts.begin() + choices_[as_size(index)].kept_drafts;
+  sequence.tokens.insert(sequence.tokens.end(), rows.drafts.begin(), kept);
+  memory_.committed(sequence);
+}
+
+}  // namespace hadal

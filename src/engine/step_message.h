@@ -1,0 +1,65 @@
+// What an executor is asked to compute and what it gives back: plain data, which can be written to
+// a socket and read on another machine. Says nothing of threads, devices or models.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cache/sequence_cache.h"
+
+namespace hadal {
+
+// Consecutive rows of one sequence.
+struct SequenceRows {
+  SequenceCache cache;               // its blocks; its length is the position of the first row
+  std::vector<int32_t> tokens = {};  // one a row: known ones, then drafts
+  int logit_rows = 0;                // how many of the last rows need logits
+  int droppable_rows = 0;            // how many of the last rows the commit may leave out
+
+  bool operator==(const SequenceRows&) const = default;
+};
+
+struct StepMessage {
+  std::vector<SequenceRows> sequences = {};
+
+  bool operator==(const StepMessage&) const = default;
+};
+
+// Rows [what was committed of them before, `rows`) of a sequence of the step become part of it.
+struct CommitMessage {
+  int sequence = 0;  // index into the step's sequences
+  int rows = 0;
+
+  bool operator==(const CommitMessage&) const = default;
+};
+
+struct StepResult {
+  int vocab_size = 0;
+  // [sequences]: of each its logits, [logit_rows, vocab]; views that last until the next step.
+  std::vector<std::span<const float>> logits = {};
+
+  std::span<const float> row(int sequence, int logit_row) const {
+    const auto vocab = static_cast<size_t>(vocab_size);
+    return logits[static_cast<size_t>(sequence)].subspan(static_cast<size_t>(logit_row) * vocab,
+                                                         vocab);
+  }
+};
+
+// A result that owns its logits, as it comes off the wire.
+struct ReceivedResult {
+  std::vector<float> memory;
+  StepResult result;
+};
+
+// Little-endian words: counts before what they count. Reading throws Error kInvalidFile when bytes
+// are missing, left over or contradict each other.
+std::vector<std::byte> to_bytes(const StepMessage& message);
+std::vector<std::byte> to_bytes(std::span<const CommitMessage> messages);
+std::vector<std::byte> to_bytes(const StepResult& result);
+StepMessage read_step_message(std::span<const std::byte> bytes);
+std::vector<CommitMessage> read_commit_messages(std::span<const std::byte> bytes);
+ReceivedResult read_step_result(std::span<const std::byte> bytes);
+
+}  // namespace hadal

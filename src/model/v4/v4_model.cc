@@ -1,0 +1,201 @@
+#include "model/v4/v4_model.h"
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "base/as_size.h"
+#include "base/check.h"
+#include "checkpoint/v4/catalogue.h"
+#include "model/v4/commit.h"
+#include "model/v4/forward_pass.h"
+#include "model/v4/weights.h"
+#include "ops/rope.h"
+
+namespace hadal {
+namespace {
+
+std::vector<float> window_frequencies(const ModelConfig& config) {
+  return rope_frequencies({.rope_dim = config.rope_dim, .theta = config.rope_theta});
+}
+
+std::vector<float> compressed_frequencies(const ModelConfig& config) {
+  return rope_frequencies({.rope_dim = config.rope_dim,
+                           .theta = config.compress_rope_theta,
+                           .yarn_factor = config.yarn.factor,
+                           .yarn_original_positions = config.yarn.original_positions,
+                           .yarn_beta_fast = config.yarn.beta_fast,
+                           .yarn_beta_slow = config.yarn.beta_slow});
+}
+
+constexpr std::array<int, 2> kRatios = {kCsaRatio, kHcaRatio};
+
+// One pass and what its last step left.
+class V4Pass final : public ModelPass {
+ public:
+  V4Pass(const ModelParts& parts, ThreadPool& threads)
+      : parts_(parts),
+        ops_(threads, kernels_for(parts.options.isa)),
+        commit_ops_(caller_, ops_.kernels()),
+        pass_(parts, ops_, observer_) {}
+
+  void reserve(const StepLimits& limits) override {
+    const StepSize size = largest_size(limits);
+    pass_.reserve(size);
+    step_.place(parts_.config, parts_.layout, size, {.end = parts_.config.layers});
+  }
+  size_t memory_bytes() const override { return pass_.memory_bytes() + step_.memory_bytes(); }
+
+  void forward(const StepPlan& plan, const CachePoolView& pool) override {
+    pass_.forward(plan, pool, step_);
+  }
+  std::span<const float> logits() const override { return step_.logits; }
+
+  void commit(const StepPlan& plan, int index, int first_row, int rows,
+              const CachePoolView& pool) const override {
+    commit_layers(commit_ops_,
+                  {.config = parts_.config,
+                   .layout = parts_.layout,
+                   .plan = plan,
+                   .pool = pool,
+                   .step = step_,
+                   .sequence = index,
+                   .first_row = first_row,
+                   .rows = rows},
+                  {.end = parts_.config.layers});
+  }
+
+ private:
+  const ModelParts& parts_;
+  OpContext ops_;
+  ThreadPool caller_{1};
+  mutable OpContext commit_ops_;  // commit uses nothing of it but its kernels
+  const LayerObserver observer_;
+  ForwardPass pass_;
+  Step step_;
+};
+
+}  // namespace
+
+StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry,
+                           StepKind kind) {
+  return StepPlanner(batch, {.geometry = geometry, .ratios = kRatios, .kind = kind});
+}
+
+struct V4Model::Impl {
+  Impl(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options)
+      : parts{.config = checkpoint.config(),
+              .options = options,
+              .layout =
+                  make_cache_layout(checkpoint.config(), options.page_tokens, options.rope_storage),
+              .weights = bind_weights(checkpoint),
+              .window_rope = window_frequencies(checkpoint.config()),
+              .compressed_rope = compressed_frequencies(checkpoint.config())},
+        ops(threads, kernels_for(options.isa)),
+        commit_ops(caller, ops.kernels()),
+        pass(parts, ops, observer) {
+    if (options.activations == ActivationPolicy::kInt8) {
+      int8_weights = Int8Weights::attach(parts.weights, threads, options.int8_weights);
+    }
+  }
+
+  size_t stream_floats() const {
+    return as_size(parts.config.hc_mult) * as_size(parts.config.hidden_size);
+  }
+
+  ModelParts parts;
+  std::unique_ptr<Int8Weights> int8_weights;  // null under other policies
+  OpContext ops;
+  ThreadPool caller{1};
+  OpContext commit_ops;  // commit uses nothing of it but its kernels
+  LayerObserver observer;
+  ForwardPass pass;
+};
+
+V4Model::V4Model(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options)
+    : impl_(std::make_unique<Impl>(checkpoint, threads, options)) {}
+
+V4Model::~V4Model() = default;
+
+const CacheGeometry& V4Model::geometry() const { return impl_->parts.layout; }
+
+std::span<const int> V4Model::compression_ratios() const { return kRatios; }
+
+int V4Model::vocab_size() const { return config().vocab_size; }
+
+int V4Model::max_positions() const { return config().max_positions; }
+
+size_t V4Model::weight_bytes() const {
+  return static_cast<size_t>(catalogue_totals(config()).bytes);
+}
+
+int V4Model::drafts() const { return has_mtp() ? 1 : 0; }
+
+std::unique_ptr<ModelPass> V4Model::make_pass(ThreadPool& threads) const {
+  return std::make_unique<V4Pass>(impl_->parts, threads);
+}
+
+const ModelConfig& V4Model::config() const { return impl_->parts.config; }
+
+const CacheLayout& V4Model::cache_layout() const { return impl_->parts.layout; }
+
+void V4Model::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
+  impl_->pass.forward(plan, pool, step);
+}
+
+void V4Model::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
+                          const CachePoolView& pool, Step& step) {
+  HADAL_CHECK(has_mtp());
+  impl_->pass.forward_mtp(plan, main_streams, pool, step);
+}
+
+void V4Model::commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
+                     const Step& step, SequenceCache& cache) const {
+  const int first_row = cache.length - plan.sequences[as_size(index)].start;
+  HADAL_CHECK(first_row >= 0);
+  commit_layers(impl_->commit_ops,
+                {.config = impl_->parts.config,
+                 .layout = impl_->parts.layout,
+                 .plan = plan,
+                 .pool = pool,
+                 .step = step,
+                 .sequence = index,
+                 .first_row = first_row,
+                 .rows = rows},
+                {.end = impl_->parts.config.layers});
+  cache.length += rows - first_row;
+}
+
+void V4Model::commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
+                         const Step& step, SequenceCache& cache) const {
+  HADAL_CHECK(cache.drafter_length == plan.sequences[as_size(index)].start);
+  const int layers = impl_->parts.config.layers;
+  commit_layers(impl_->commit_ops,
+                {.config = impl_->parts.config,
+                 .layout = impl_->parts.layout,
+                 .plan = plan,
+                 .pool = pool,
+                 .step = step,
+                 .sequence = index,
+                 .rows = rows},
+                {.first = layers, .end = layers + 1});
+  cache.drafter_length += rows;
+}
+
+void V4Model::run_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                        std::span<float> streams) {
+  HADAL_CHECK(layer >= 0 && layer < impl_->parts.config.layers);
+  HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  impl_->pass.run_one_layer(layer, plan, pool, step, streams.data());
+}
+
+void V4Model::embed(const StepPlan& plan, std::span<float> streams) {
+  HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  impl_->pass.embed(plan, impl_->parts.config.hc_mult, streams.data());
+}
+
+void V4Model::set_observer(LayerObserver observer) { impl_->observer = std::move(observer); }
+
+void V4Model::set_profile(OpProfile* profile) { impl_->ops.set_profile(profile); }
+
+}  // namespace hadal

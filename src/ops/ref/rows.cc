@@ -1,0 +1,34 @@
+#include "ops/rows.h"
+
+#include <algorithm>
+
+#include "base/as_size.h"
+
+namespace hadal::ref {
+
+void gather_rows(OpContext& context, const GatherRowsArgs& args) {
+  context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      std::copy_n(args.x + as_size(args.row_index[row]) * args.columns, args.columns,
+                  args.out + as_size(row) * args.columns);
+    }
+  });
+}
+
+void scale(OpContext&, const ScaleArgs& args) {
+  const size_t count = as_size(args.rows) * as_size(args.columns);
+  for (size_t i = 0; i < count; ++i) args.x[i] *= args.factor;
+}
+
+void add(OpContext& context, const AddArgs& args) {
+  const size_t columns = as_size(args.columns);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      const float* x = args.x + as_size(row / args.repeats) * columns;
+      float* out = args.out + as_size(row) * columns;
+      for (size_t i = 0; i < columns; ++i) out[i] += x[i];
+    }
+  });
+}
+
+}  // namespace hadal::ref
