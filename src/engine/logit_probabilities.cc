@@ -1,11 +1,11 @@
 #include "engine/logit_probabilities.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/check.h"
 #include "engine/logit_weights.h"
+#include "numeric/elementary.h"
 
 namespace hadal {
 
@@ -33,8 +33,8 @@ TokenLogprobs compute_logprobs(std::span<const float> logits, int32_t token, int
 
   const double greatest = static_cast<double>(best.front().logprob);
   const SoftmaxWeights weights(best.front().logprob, 1);
-  const double log_total =
-      std::log(static_cast<double>(weights.sum(logits)) / static_cast<double>(kGreatestWeight));
+  const double log_total = elementary::log(static_cast<double>(weights.sum(logits)) /
+                                           static_cast<double>(kGreatestWeight));
   const auto logprob = [&](float logit) {
     return static_cast<float>(static_cast<double>(logit) - greatest - log_total);
   };

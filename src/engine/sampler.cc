@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "engine/logit_weights.h"
+#include "numeric/elementary.h"
 
 namespace hadal {
 namespace {
@@ -40,7 +41,7 @@ uint64_t noise_hash(uint64_t key, int32_t token) {
 double noise(uint64_t hash) {
   // 52 bits and a half: the uniform is never 0 and never 1.
   const double uniform = (static_cast<double>(hash >> 12) + 0.5) * 0x1p-52;
-  return -std::log(-std::log(uniform));
+  return -elementary::log(-elementary::log(uniform));
 }
 
 // Not below noise(hash), without a logarithm. With z leading ones in the hash's upper 52 bits,
@@ -174,7 +175,7 @@ class Buckets {
     const double below = static_cast<double>(last + 1) / static_cast<double>(scale_);
     const double edge = static_cast<double>(greatest_) - below * (1 + 1e-6);
     if (edge < -static_cast<double>(std::numeric_limits<float>::max())) return -kInfinity;
-    return std::nextafter(static_cast<float>(edge), -kInfinity);
+    return elementary::next_below(static_cast<float>(edge));
   }
 
  private:
@@ -274,10 +275,10 @@ void Sampler::select(std::span<const float> logits, const SamplingOptions& optio
             buckets.least(bucket_reaching(sums, static_cast<double>(options.top_p) * total)));
   } else {
     // Weights are exact enough for a thousandth.
-    const double share = std::log(static_cast<double>(options.min_p)) - 1e-3;
+    const double share = elementary::log(static_cast<double>(options.min_p)) - 1e-3;
     const double edge = static_cast<double>(greatest) + temperature * share;
     const bool beyond = edge < -static_cast<double>(std::numeric_limits<float>::max());
-    collect(logits, beyond ? -kInfinity : std::nextafter(static_cast<float>(edge), -kInfinity));
+    collect(logits, beyond ? -kInfinity : elementary::next_below(static_cast<float>(edge)));
   }
 
   for (Candidate& candidate : kept_) candidate.weight = weights.compute(candidate.logit);

@@ -44,6 +44,10 @@ TEST(RopeFrequencies, ReproduceTheReleasedTables) {
   for (size_t i = 0; i < 32; ++i) {
     EXPECT_NEAR(plain[i], std::pow(10000.0, -static_cast<double>(i) / 32), 1e-6 * plain[i]);
   }
+  EXPECT_EQ(plain[0], 1.0F);
+  EXPECT_EQ(plain[8], 0.1F);
+  EXPECT_EQ(plain[16], 0.01F);
+  EXPECT_EQ(plain[24], 0.001F);
   const std::vector<float> yarn = rope_frequencies({.rope_dim = 64,
                                                     .theta = 160000,
                                                     .yarn_factor = 16,

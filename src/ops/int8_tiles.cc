@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "numeric/elementary.h"
 
 namespace hadal {
 namespace {
@@ -60,7 +61,7 @@ void make_int8_tiles(const WeightMatrix& weight, size_t first, size_t count, uin
       const float inverse = largest > 1e-35F ? 127.0F / largest : 0.0F;
       uint8_t* out = codes + tile * sizes.tile_codes + block * kBlock * kFeatures + lane * 4;
       for (size_t i = 0; i < kBlock; ++i) {
-        const float nearest = std::nearbyint(values[i] * inverse);
+        const float nearest = elementary::round_to_integer(values[i] * inverse);
         // What is not a number has no code.
         const int code = std::abs(nearest) <= 127.0F ? static_cast<int>(nearest) : 0;
         out[i / 4 * kFeatures * 4 + i % 4] = static_cast<uint8_t>(code + kOffset);

@@ -1,13 +1,14 @@
 #include "ops/stream_weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
+
+#include "numeric/elementary.h"
 
 namespace hadal {
 namespace {
 
-float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
+float sigmoid(float x) { return 1.0F / (1.0F + elementary::exp(-x)); }
 
 void normalize_columns(float* matrix, int n, float eps) {
   for (int k = 0; k < n; ++k) {
@@ -65,7 +66,7 @@ void sinkhorn(float* matrix, int n, int iterations, float eps) {
     const float maximum = *std::max_element(row, row + n);
     float sum = 0;
     for (int k = 0; k < n; ++k) {
-      row[k] = std::exp(row[k] - maximum);
+      row[k] = elementary::exp(row[k] - maximum);
       sum += row[k];
     }
     for (int k = 0; k < n; ++k) row[k] = row[k] / sum + eps;

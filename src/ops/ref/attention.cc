@@ -1,9 +1,9 @@
 #include "ops/attention.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "numeric/elementary.h"
 #include "ops/kv_entry.h"
 #include "ops/ref/dot.h"
 #include "ops/visible_entries.h"
@@ -46,13 +46,13 @@ void attend_row(const AttendArgs& args, int row, int head_begin, int head_end, f
         weights[i] = dot(q, keys + static_cast<size_t>(i) * width, dim) * args.scale;
         maximum = std::max(maximum, weights[i]);
       }
-      const float correction = begin == 0 ? 0.0F : std::exp(state.maximum - maximum);
+      const float correction = begin == 0 ? 0.0F : elementary::exp(state.maximum - maximum);
       float denominator = state.denominator * correction;
       if (begin > 0) {
         for (size_t c = 0; c < width; ++c) out[c] *= correction;
       }
       for (int i = 0; i < count; ++i) {
-        const float weight = std::exp(weights[i] - maximum);
+        const float weight = elementary::exp(weights[i] - maximum);
         denominator += weight;
         const float* value = keys + static_cast<size_t>(i) * width;
         for (size_t c = 0; c < width; ++c) out[c] += weight * value[c];
@@ -63,7 +63,7 @@ void attend_row(const AttendArgs& args, int row, int head_begin, int head_end, f
   for (int head = head_begin; head < head_end; ++head) {
     float* out = args.out + row_offset + static_cast<size_t>(head) * width;
     const float denominator =
-        states[head].denominator + std::exp(args.sink[head] - states[head].maximum);
+        states[head].denominator + elementary::exp(args.sink[head] - states[head].maximum);
     for (size_t c = 0; c < width; ++c) out[c] /= denominator;
   }
 }

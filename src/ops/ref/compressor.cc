@@ -1,9 +1,9 @@
 #include "ops/compressor.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
+#include "numeric/elementary.h"
 #include "ops/hca_pool_loop.h"
 
 namespace hadal {
@@ -78,7 +78,7 @@ void csa_pool(OpContext& context, const CsaPoolArgs& args) {
         float sum = 0;
         float weighted = 0;
         for (int i = 0; i < rows.count; ++i) {
-          const float weight = std::exp(rows.z[i][channel] - maximum);
+          const float weight = elementary::exp(rows.z[i][channel] - maximum);
           sum += weight;
           weighted += weight * rows.kv[i][channel];
         }
@@ -92,8 +92,8 @@ void hca_pool(OpContext& context, const HcaPoolArgs& args) {
   run_hca_pool(context, args, [](const float* kv, const float* z, int n, const HcaState& state) {
     for (int i = 0; i < n; ++i) {
       const float raised = std::max(state.maximum[i], z[i]);
-      const float keep = std::exp(state.maximum[i] - raised);
-      const float weight = std::exp(z[i] - raised);
+      const float keep = elementary::exp(state.maximum[i] - raised);
+      const float weight = elementary::exp(z[i] - raised);
       state.sum[i] = state.sum[i] * keep + weight;
       state.weighted[i] = state.weighted[i] * keep + weight * kv[i];
       state.maximum[i] = raised;

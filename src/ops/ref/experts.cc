@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/memory_cutter.h"
 #include "base/unaligned.h"
+#include "numeric/elementary.h"
 #include "ops/int8_buffer.h"
 #include "ops/swiglu.h"
 
@@ -16,7 +17,7 @@ constexpr int kMaxTopk = 64;
 
 // sqrt(softplus(x)); softplus is linear above 20, where the two agree to the last bit.
 float score_of(float logit) {
-  const float softplus = logit > 20.0F ? logit : std::log1p(std::exp(logit));
+  const float softplus = logit > 20.0F ? logit : elementary::log1p(elementary::exp(logit));
   return std::sqrt(softplus);
 }
 

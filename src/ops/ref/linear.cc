@@ -10,6 +10,7 @@
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "numeric/elementary.h"
 #include "ops/ref/dot.h"
 
 namespace hadal::ref {
@@ -101,10 +102,11 @@ float dot_fp4_int8(const WeightMatrix& weight, int feature, const Int8Rows& x, s
         exact += static_cast<int32_t>(2 * value) * codes[code_position(i)];
       }
       const uint8_t scale = code_at(scales, begin / kFp4Block + static_cast<size_t>(group));
-      block = std::fma(static_cast<float>(exact), scale_of_code(scale), block);
+      block =
+          elementary::fused_multiply_add(static_cast<float>(exact), scale_of_code(scale), block);
     }
-    sum =
-        std::fma(block, 0.5F * x.scales[row * (x.columns / kInt8Block) + begin / kInt8Block], sum);
+    sum = elementary::fused_multiply_add(
+        block, 0.5F * x.scales[row * (x.columns / kInt8Block) + begin / kInt8Block], sum);
   }
   return sum;
 }
@@ -126,8 +128,9 @@ float dot_int8_tile(const WeightMatrix& weight, int feature, const Int8Rows& x, 
       exact += (static_cast<int32_t>(code) - 128) * codes[i];
     }
     const size_t block = begin / kInt8Block;
-    sum = std::fma(static_cast<float>(exact) * tile_scales[block * kInt8TileFeatures + lane],
-                   x.scales[row * (x.columns / kInt8Block) + block], sum);
+    sum = elementary::fused_multiply_add(
+        static_cast<float>(exact) * tile_scales[block * kInt8TileFeatures + lane],
+        x.scales[row * (x.columns / kInt8Block) + block], sum);
   }
   return sum;
 }
@@ -171,7 +174,7 @@ void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
         const float inverse = vanishes ? 0.0F : 127.0F / largest;
         std::fill_n(sums, kInt8Block / kFp4Block, 0);
         for (int i = 0; i < kInt8Block; ++i) {
-          const float nearest = std::nearbyint(x[i] * inverse);
+          const float nearest = elementary::round_to_integer(x[i] * inverse);
           // What is not a number has no code.
           const auto code = static_cast<int8_t>(std::abs(nearest) <= 127.0F ? nearest : 0.0F);
           codes[code_position(i)] = code;

@@ -1,18 +1,17 @@
 #include "ops/rope.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numbers>
 
-#include "base/check.h"
+#include "numeric/elementary.h"
 
 namespace hadal {
 namespace {
 
 // The pair index whose wavelength makes `turns` turns within `positions` positions.
 double pair_of_turns(double turns, double positions, int rope_dim, double theta) {
-  return rope_dim * std::log(positions / (turns * 2.0 * std::numbers::pi)) /
-         (2.0 * std::log(theta));
+  return rope_dim * elementary::log(positions / (turns * 2.0 * std::numbers::pi)) /
+         (2.0 * elementary::log(theta));
 }
 
 }  // namespace
@@ -24,9 +23,9 @@ std::vector<float> rope_frequencies(const RopeFrequencyOptions& options) {
   double high = 0;
   if (options.yarn_factor != 1) {
     const double positions = options.yarn_original_positions;
-    low = std::floor(
+    low = elementary::floor(
         pair_of_turns(options.yarn_beta_fast, positions, options.rope_dim, options.theta));
-    high = std::ceil(
+    high = elementary::ceil(
         pair_of_turns(options.yarn_beta_slow, positions, options.rope_dim, options.theta));
     low = std::max(low, 0.0);
     high = std::min(high, static_cast<double>(options.rope_dim - 1));
@@ -34,7 +33,7 @@ std::vector<float> rope_frequencies(const RopeFrequencyOptions& options) {
   }
   for (int i = 0; i < pairs; ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(options.rope_dim);
-    float frequency = 1.0F / std::pow(options.theta, exponent);
+    float frequency = 1.0F / elementary::pow(options.theta, exponent);
     if (options.yarn_factor != 1) {
       const auto ramp =
           static_cast<float>(std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0));
@@ -56,10 +55,11 @@ void rope_turns(OpContext& context, const RopeTurnsArgs& args) {
       float* sines = cosines + dim;
       for (size_t i = 0; i < dim; i += 2) {
         const float angle = position * args.frequencies[i / 2];
-        cosines[i] = std::cos(angle);
-        cosines[i + 1] = cosines[i];
-        sines[i + 1] = std::sin(angle);
-        sines[i] = -sines[i + 1];
+        const elementary::SineCosine turn = elementary::sine_cosine(angle);
+        cosines[i] = turn.cosine;
+        cosines[i + 1] = turn.cosine;
+        sines[i] = -turn.sine;
+        sines[i + 1] = turn.sine;
       }
     }
   });

@@ -1,8 +1,8 @@
 #include "ops/swiglu.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "numeric/elementary.h"
 namespace hadal::ref {
 
 void swiglu(OpContext& context, const SwigluArgs& args) {
@@ -18,7 +18,7 @@ void swiglu(OpContext& context, const SwigluArgs& args) {
           gate = std::min(gate, args.limit);
           up = std::clamp(up, -args.limit, args.limit);
         }
-        args.out[i] = gate / (1.0F + std::exp(-gate)) * up * weight;
+        args.out[i] = gate / (1.0F + elementary::exp(-gate)) * up * weight;
       }
     }
   });
