@@ -19,7 +19,7 @@ inline QuantizeInt8RowsArgs place_int8_rows(MemoryCutter& cutter, const float* x
           .columns = columns,
           .codes = cutter.take<int8_t>(values),
           .scales = cutter.take<float>(values / kInt8Block),
-          .group_sums = cutter.take<int32_t>(values / 32)};
+          .group_sums = cutter.take<int32_t>(values / kFp4Block)};
 }
 
 // What it fills the memory with.

@@ -18,9 +18,9 @@ constexpr int kOffset = 128;
 // 128 weights of one feature, in the order of Int8Rows: even inputs, then odd ones.
 void load_block(const WeightMatrix& weight, size_t feature, size_t block, float* values) {
   const auto columns = static_cast<size_t>(weight.in_features);
-  const size_t scale_row = (static_cast<size_t>(weight.scale_row) + feature) / 128;
-  const float scale =
-      e8m0_decode(std::to_integer<uint8_t>(weight.scale[scale_row * (columns / 128) + block]));
+  const size_t scale_row = (static_cast<size_t>(weight.scale_row) + feature) / kFp8Block;
+  const float scale = e8m0_decode(
+      std::to_integer<uint8_t>(weight.scale[scale_row * (columns / kFp8Block) + block]));
   const std::byte* codes = weight.data + feature * columns + block * kBlock;
   for (size_t i = 0; i < kBlock; ++i) {
     const size_t column = i < kBlock / 2 ? 2 * i : 2 * (i - kBlock / 2) + 1;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "numeric/weight_format.h"
 #include "ops/step_plan.h"
 
 namespace hadal {
@@ -28,14 +29,14 @@ struct KvEntryFormat {
     const size_t rope_bytes = rope_storage == RopeStorage::kBf16 ? 2 : 4;
     return static_cast<size_t>(nope_dim) + rope_bytes * static_cast<size_t>(rope_dim);
   }
-  size_t scale_bytes() const { return (static_cast<size_t>(nope_dim) / 64 + 7) / 8 * 8; }
+  size_t scale_bytes() const { return (static_cast<size_t>(nope_dim) / kKvScaleBlock + 7) / 8 * 8; }
 };
 
 // An index key: dim e2m1 values, two per byte, and one e8m0 scale per 32. 64 + 4 bytes for V4.
 struct IndexKeyFormat {
   int dim = 0;
   size_t data_bytes() const { return static_cast<size_t>(dim) / 2; }
-  size_t scale_bytes() const { return static_cast<size_t>(dim) / 32; }
+  size_t scale_bytes() const { return static_cast<size_t>(dim) / kIndexKeyBlock; }
 };
 
 struct KvEntry {

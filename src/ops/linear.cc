@@ -8,7 +8,7 @@ Int8Rows columns_from(const Int8Rows& rows, int first) {
   if (rows.codes == nullptr) return {};
   return {.codes = rows.codes + first,
           .scales = rows.scales + first / kInt8Block,
-          .group_sums = rows.group_sums + first / 32,
+          .group_sums = rows.group_sums + first / kFp4Block,
           .columns = rows.columns};
 }
 
@@ -38,29 +38,17 @@ WeightMatrix row_slice(const WeightMatrix& weight, int first, int count) {
   const auto rows = static_cast<size_t>(first);
   WeightMatrix slice = weight;
   slice.out_features = count;
-  switch (weight.format) {
-    case WeightFormat::kF32:
-      slice.data += rows * columns * 4;
-      break;
-    case WeightFormat::kBf16:
-      slice.data += rows * columns * 2;
-      break;
-    case WeightFormat::kFp8:
-      slice.data += rows * columns;
-      slice.scale_row += first;
-      if (slice.int8.codes == nullptr) break;
-      if (first % kInt8TileFeatures != 0) {
-        slice.int8 = {};
-        break;
-      }
-      slice.int8.codes += rows * columns;
-      slice.int8.scales += rows * (columns / kInt8Block);
-      break;
-    case WeightFormat::kFp4:
-      slice.data += rows * columns / 2;
-      slice.scale += rows * (columns / 32);
-      break;
+  slice.data += rows * row_bytes(weight.format, weight.in_features);
+  if (weight.format == WeightFormat::kFp4) slice.scale += rows * (columns / kFp4Block);
+  if (weight.format != WeightFormat::kFp8) return slice;
+  slice.scale_row += first;
+  if (slice.int8.codes == nullptr) return slice;
+  if (first % kInt8TileFeatures != 0) {
+    slice.int8 = {};
+    return slice;
   }
+  slice.int8.codes += rows * columns;
+  slice.int8.scales += rows * (columns / kInt8Block);
   return slice;
 }
 

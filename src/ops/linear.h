@@ -65,7 +65,7 @@ inline QuantizeInt8RowsArgs rows_of(QuantizeInt8RowsArgs args, RowRange range) {
   args.x += range.offset(args.columns);
   args.codes += range.offset(args.columns);
   args.scales += range.offset(args.columns / kInt8Block);
-  args.group_sums += range.offset(args.columns / 32);
+  args.group_sums += range.offset(args.columns / kFp4Block);
   args.rows = range.count();
   return args;
 }

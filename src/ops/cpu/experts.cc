@@ -132,7 +132,7 @@ class Bf16Form {
  private:
   void multiply(const Product& product, const Bf16Rows& x, const int32_t* row_index) const {
     const size_t columns = as_size(product.weight.in_features);
-    micro_.bf16_dot({.format = RowFormat::kFp4,
+    micro_.bf16_dot({.format = WeightFormat::kFp4,
                      .weights = product.weights(),
                      .weight_stride = columns / 2,
                      .scales = product.scales(),

@@ -18,8 +18,7 @@ namespace hadal::cpu {
 namespace {
 
 constexpr int kDim = 128;
-constexpr int kGroup = 32;
-constexpr int kGroups = kDim / kGroup;
+constexpr int kGroups = kDim / kIndexKeyBlock;
 constexpr int kKeysPerTask = 1024;   // of one row
 constexpr size_t kScores = 4 << 20;  // kept at a time
 
@@ -52,16 +51,16 @@ class IntegerQueries {
   void encode(const float* q, size_t index) {
     int8_t* codes = codes_ + index * kDim;
     for (size_t g = 0; g < kGroups; ++g) {
-      uint8_t packed[kGroup / 2];
-      const uint8_t scale = q4_encode_group(q + g * kGroup, packed, kGroup);
+      uint8_t packed[kIndexKeyBlock / 2];
+      const uint8_t scale = q4_encode_group(q + g * kIndexKeyBlock, packed, kIndexKeyBlock);
       // Codes of queries and of keys stand for twice their value.
       scales_[index * kGroups + g] = 0.25F * e8m0_decode(scale);
       int32_t sum = 0;
-      for (size_t i = 0; i < kGroup / 2; ++i) {
+      for (size_t i = 0; i < kIndexKeyBlock / 2; ++i) {
         const auto even = static_cast<int8_t>(2 * e2m1_decode(packed[i] & 15));
         const auto odd = static_cast<int8_t>(2 * e2m1_decode(packed[i] >> 4));
-        codes[g * kGroup / 2 + i] = even;
-        codes[kDim / 2 + g * kGroup / 2 + i] = odd;
+        codes[g * kIndexKeyBlock / 2 + i] = even;
+        codes[kDim / 2 + g * kIndexKeyBlock / 2 + i] = odd;
         sum += even + odd;
       }
       sums_[index * kGroups + g] = sum;
@@ -162,7 +161,7 @@ void choose_best(float* scores, int count, int topk, float* scratch, int32_t* ch
 
 void hadamard(OpContext& context, const HadamardArgs& args) {
   HADAL_CHECK(args.dim > 0 && (args.dim & (args.dim - 1)) == 0);
-  if (args.dim < kGroup) return ref::hadamard(context, args);
+  if (args.dim < kIndexKeyBlock) return ref::hadamard(context, args);
   const MicroKernels& micro = *context.kernels().micro;
   const float factor = 1.0F / std::sqrt(static_cast<float>(args.dim));
   context.threads().parallel_for(args.rows, 16, [&](int begin, int end, int) {

@@ -10,8 +10,6 @@
 namespace hadal::cpu {
 namespace {
 
-constexpr int kFp8Block = 128;
-constexpr int kFp4Block = 32;
 // Features of a task with several rows, where there are enough for all threads.
 constexpr int kTaskFeatures = 32;
 constexpr int kLeastTaskFeatures = 4;
@@ -22,37 +20,9 @@ constexpr int kLeastSingleRowFeatures = 4;
 // Rows of a task: as many as share a decoded panel.
 constexpr int kRowBlock = 96;
 
-RowFormat row_format(WeightFormat format) {
-  switch (format) {
-    case WeightFormat::kF32:
-      return RowFormat::kF32;
-    case WeightFormat::kBf16:
-      return RowFormat::kBf16;
-    case WeightFormat::kFp8:
-      return RowFormat::kFp8;
-    case WeightFormat::kFp4:
-      return RowFormat::kFp4;
-  }
-  return RowFormat::kF32;
-}
-
-size_t row_bytes(const WeightMatrix& weight) {
-  const size_t columns = as_size(weight.in_features);
-  switch (weight.format) {
-    case WeightFormat::kF32:
-      return columns * 4;
-    case WeightFormat::kBf16:
-      return columns * 2;
-    case WeightFormat::kFp8:
-      return columns;
-    case WeightFormat::kFp4:
-      return columns / 2;
-  }
-  return 0;
-}
-
 size_t element_offset(const WeightMatrix& weight, int column) {
-  return as_size(column) * row_bytes(weight) / as_size(weight.in_features);
+  return as_size(column) * row_bytes(weight.format, weight.in_features) /
+         as_size(weight.in_features);
 }
 
 // Features [feature, feature + count), rows [row, row + rows), all of whose FP8 scales lie in one
@@ -61,8 +31,8 @@ void float_tile(const LinearArgs& args, const MicroKernels& micro, int feature, 
                 int rows, float* scratch) {
   const WeightMatrix& weight = args.weight;
   const int segment = weight.in_features / args.segments;
-  FloatDotArgs dot{.format = row_format(weight.format),
-                   .weight_stride = row_bytes(weight),
+  FloatDotArgs dot{.format = weight.format,
+                   .weight_stride = row_bytes(weight.format, weight.in_features),
                    .features = count,
                    .columns = segment,
                    .x_stride = args.x_stride,
@@ -185,8 +155,9 @@ void linear_int8_fp4(OpContext& context, const LinearArgs& args) {
 // The part of an FP8 or FP4 weight that features [feature, feature + count) and the columns from
 // `column` on are; the caller sets inputs, outputs and the number of columns.
 Bf16DotArgs bf16_part(const WeightMatrix& weight, int feature, int count, int column) {
-  Bf16DotArgs dot{
-      .format = row_format(weight.format), .weight_stride = row_bytes(weight), .features = count};
+  Bf16DotArgs dot{.format = weight.format,
+                  .weight_stride = row_bytes(weight.format, weight.in_features),
+                  .features = count};
   dot.weights = weight.data + as_size(feature) * dot.weight_stride + element_offset(weight, column);
   if (weight.format == WeightFormat::kFp8) {
     const size_t blocks = as_size(weight.in_features / kFp8Block);

@@ -7,17 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "numeric/weight_format.h"
 #include "ops/bf16_rows.h"
 #include "ops/int8_rows.h"
 
 namespace hadal::cpu {
 
-enum class RowFormat { kF32, kBf16, kFp8, kFp4 };
-
 // out[r, f] = Σ_i weight[f, i] · x[r, i] in float32. Sums run over lanes i % 16 with i ascending,
 // fused multiply-adds, and the lanes are joined in pairs: one order for all shapes.
 struct FloatDotArgs {
-  RowFormat format = RowFormat::kF32;
+  WeightFormat format = WeightFormat::kF32;
   const std::byte* weights = nullptr;  // [features] rows, `weight_stride` bytes apart
   size_t weight_stride = 0;
   const std::byte* scales = nullptr;  // e8m0: per 128 columns (kFp8, the same for all features) or
@@ -89,8 +88,8 @@ struct Int8DotArgs {
 // the four runs of Bf16Rows, ascending, of the pairs of the lane, each addition rounded; then the
 // sum of the sixteen lanes.
 struct Bf16DotArgs {
-  RowFormat format = RowFormat::kFp8;  // or kFp4
-  const std::byte* weights = nullptr;  // [features] rows, `weight_stride` bytes apart
+  WeightFormat format = WeightFormat::kFp8;  // or kFp4
+  const std::byte* weights = nullptr;        // [features] rows, `weight_stride` bytes apart
   size_t weight_stride = 0;
   const std::byte* scales = nullptr;  // e8m0: per 128 columns (kFp8, the same for all features) or
   size_t scale_stride = 0;            // per 32 columns (kFp4, rows `scale_stride` apart)

@@ -12,8 +12,6 @@
 namespace hadal::ref {
 namespace {
 
-constexpr int kFp4Group = 32;
-
 // The first two steps of the butterfly at once, then loops that are whole vectors.
 void hadamard_row(float* x, int dim, float factor) {
   int half = 1;
@@ -64,7 +62,7 @@ void hadamard(OpContext& context, const HadamardArgs& args) {
     for (int row = begin; row < end; ++row) {
       float* x = args.x + static_cast<size_t>(row) * static_cast<size_t>(args.dim);
       hadamard_row(x, args.dim, factor);
-      if (args.round_to_fp4) q4_round(x, x, args.dim, kFp4Group);
+      if (args.round_to_fp4) q4_round(x, x, args.dim, kIndexKeyBlock);
     }
   });
 }

@@ -12,9 +12,6 @@
 namespace hadal::ref {
 namespace {
 
-constexpr int kKvGroup = 64;
-constexpr int kKeyGroup = 32;
-
 uint8_t code_at(const std::byte* codes, int index) {
   return std::to_integer<uint8_t>(codes[index]);
 }
@@ -48,9 +45,9 @@ void encode_kv(OpContext& context, const EncodeKvArgs& args) {
       std::byte* data = args.data + index * format.data_bytes();
       std::byte* scales = args.scales + index * format.scale_bytes();
       std::fill_n(scales, format.scale_bytes(), std::byte{0});
-      for (int group = 0; group < format.nope_dim / kKvGroup; ++group) {
-        auto* codes = reinterpret_cast<uint8_t*>(data + group * kKvGroup);
-        scales[group] = std::byte{q8_encode_group(x + group * kKvGroup, codes, kKvGroup)};
+      for (int group = 0; group < format.nope_dim / kKvScaleBlock; ++group) {
+        auto* codes = reinterpret_cast<uint8_t*>(data + group * kKvScaleBlock);
+        scales[group] = std::byte{q8_encode_group(x + group * kKvScaleBlock, codes, kKvScaleBlock)};
       }
       store_rope(format, x + format.nope_dim, data + format.nope_dim);
     }
@@ -65,18 +62,19 @@ void encode_index_key(OpContext& context, const EncodeIndexKeyArgs& args) {
       const float* x = args.x + index * static_cast<size_t>(format.dim);
       std::byte* data = args.data + index * format.data_bytes();
       std::byte* scales = args.scales + index * format.scale_bytes();
-      for (int group = 0; group < format.dim / kKeyGroup; ++group) {
-        auto* codes = reinterpret_cast<uint8_t*>(data + group * kKeyGroup / 2);
-        scales[group] = std::byte{q4_encode_group(x + group * kKeyGroup, codes, kKeyGroup)};
+      for (int group = 0; group < format.dim / kIndexKeyBlock; ++group) {
+        auto* codes = reinterpret_cast<uint8_t*>(data + group * kIndexKeyBlock / 2);
+        scales[group] =
+            std::byte{q4_encode_group(x + group * kIndexKeyBlock, codes, kIndexKeyBlock)};
       }
     }
   });
 }
 
 void decode_kv(const KvEntryFormat& format, const KvEntry& entry, float* out) {
-  for (int group = 0; group < format.nope_dim / kKvGroup; ++group) {
+  for (int group = 0; group < format.nope_dim / kKvScaleBlock; ++group) {
     const float scale = e8m0_decode(code_at(entry.scales, group));
-    for (int i = group * kKvGroup; i < (group + 1) * kKvGroup; ++i) {
+    for (int i = group * kKvScaleBlock; i < (group + 1) * kKvScaleBlock; ++i) {
       out[i] = scale * e4m3_decode(code_at(entry.data, i));
     }
   }
@@ -85,7 +83,7 @@ void decode_kv(const KvEntryFormat& format, const KvEntry& entry, float* out) {
 
 void decode_index_key(const IndexKeyFormat& format, const KvEntry& key, float* out) {
   for (int i = 0; i < format.dim; i += 2) {
-    const float scale = e8m0_decode(code_at(key.scales, i / kKeyGroup));
+    const float scale = e8m0_decode(code_at(key.scales, i / kIndexKeyBlock));
     const uint8_t pair = code_at(key.data, i / 2);
     out[i] = scale * e2m1_decode(pair & 15);
     out[i + 1] = scale * e2m1_decode(pair >> 4);

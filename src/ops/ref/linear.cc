@@ -16,10 +16,6 @@
 namespace hadal::ref {
 namespace {
 
-constexpr int kFp8Block = 128;
-constexpr int kFp4Block = 32;
-constexpr int kActivationGroup = 128;
-
 const std::byte* row_address(const WeightMatrix& weight, int row, size_t row_bytes) {
   return weight.data + static_cast<size_t>(row) * row_bytes;
 }
@@ -192,7 +188,7 @@ void round_activations(OpContext& context, const RoundActivationsArgs& args) {
       const float* x = args.x + static_cast<size_t>(row) * columns;
       float* out = args.out + static_cast<size_t>(row) * columns;
       if (args.policy == ActivationPolicy::kFp8) {
-        q8_round(x, out, args.columns, kActivationGroup);
+        q8_round(x, out, args.columns, kActivationBlock);
       } else if (out != x) {
         std::copy_n(x, columns, out);
       }
