@@ -86,12 +86,24 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
     executor.commit(commits);
     for (SequenceRows& sequence : message.sequences) sequence.cache.length += rows;
   };
+  const auto go_to = [&](int length) {
+    for (SequenceRows& sequence : message.sequences) sequence.cache.length = length;
+  };
   const size_t buffers = executor.step_buffer_bytes();
-  // Long enough for groups of 128 and for more entries than are chosen; both ways to share work.
-  for (int i = 0; i < 12; ++i) step(kChunk, 0);
-  for (int i = 0; i < 12; ++i) step(1, kDrafts);
+  // Scratch grows with the context. So it begins with the longest, whatever lies in the cache there,
+  // and as often as it takes to try both ways of sharing the work.
+  for (int i = 0; i < 12; ++i) {
+    go_to(1024 - kChunk);
+    step(kChunk, 0);
+  }
+  for (int i = 0; i < 12; ++i) {
+    go_to(1024 - kChunk);
+    step(1, kDrafts);
+  }
+  go_to(0);
   const int64_t before = allocations;
-  for (int i = 0; i < 6; ++i) step(kChunk, 0);
+  // Long enough for groups of 128 and for more entries than are chosen.
+  for (int i = 0; i < 16; ++i) step(kChunk, 0);
   for (int i = 0; i < 140; ++i) step(1, kDrafts);
   EXPECT_EQ(allocations - before, 0);
   EXPECT_EQ(executor.step_buffer_bytes(), buffers) << "buffers grew beyond what was taken at first";

@@ -1,6 +1,7 @@
 #include "model/batch.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/as_size.h"
 #include "base/check.h"
@@ -108,7 +109,8 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
     measure.take<int32_t>(batch.size() + 1);
     measure.take<int32_t>(groups);
   }
-  MemoryCutter cutter(block_.at_least(measure.used()));
+  // A step of as many rows may complete a group more.
+  MemoryCutter cutter(block_.at_least(std::bit_ceil(measure.used())));
   const PlanArrays arrays = cut_arrays(cutter, sizes, args.ratios.size());
 
   StepPlan plan;
