@@ -3,19 +3,20 @@
 #   make run          set up, build, serve the built-in model and ask it a question
 #                     MODEL=dir another model, PORT=n another port, ONCE=1 stop after the answer
 #   make build        set up and build everything into build/release
+#   make check        before a commit: format, hygiene, a build and the unit tests of what changed
 #   make test         unit, golden, integration and client tests, then all but the last under ASan
 #                     and UBSan
 #   make check-deep   ThreadSanitizer, clang-tidy over everything, fuzzing
-#   make lint         format, layers, clang-tidy over changed files
+#   make lint         format, hygiene, clang-tidy over changed files
 #   make fuzz         each fuzz target for FUZZ_SECONDS (30)
 #   make docs         rewrite docs/cli.md from the table of options
 #   make check-fresh  the whole CI on a fresh clone
 #   make clean        remove what was built
-.PHONY: all build run test test-release test-asan test-tsan check-deep lint fuzz docs setup setup-deep \
-        check-fresh clean help
+.PHONY: all build build-tsan build-bench run test test-release test-asan test-tsan check check-deep \
+        lint fuzz docs setup setup-deep check-fresh clean help
 
 FUZZ_SECONDS ?= 30
-JOBS ?= $(shell nproc)
+export JOBS ?= $(shell nproc)
 
 all: build
 
@@ -24,6 +25,7 @@ help:
 
 setup:
 	@tools/setup-debian.sh
+	@tools/setup-npm.sh
 
 setup-deep:
 	@tools/setup-debian.sh --deep
@@ -38,12 +40,24 @@ run: setup
 test: test-release test-asan
 
 test-release: build
-	ctest --preset release --parallel $(JOBS)
+	tools/run-tests.sh release
 
 test-asan test-tsan: test-%: setup
 	cmake --preset $*
 	cmake --build --preset $*
-	ctest --preset $* --parallel $(JOBS)
+	tools/run-tests.sh $*
+
+# What has threads, built but not run: minutes under the sanitizer.
+build-tsan: setup
+	cmake --preset tsan
+	cmake --build --preset tsan
+
+build-bench: setup
+	cmake --preset release -DHADAL_BENCHMARKS=ON
+	cmake --build --preset release
+
+check: setup
+	@tools/check.sh
 
 check-deep: setup-deep
 	$(MAKE) test-tsan

@@ -1,18 +1,21 @@
-# hadal_module(NAME SOURCES ... [TESTS ...] [BENCHES ...] [DEPS ...] [PRIVATE_DEPS ...])
-# A folder of src/: the static library hadal_NAME, its unit tests (one executable, NAME_test) and
-# its micro-benchmarks (NAME_bench). DEPS are seen by users of the library, PRIVATE_DEPS are not.
+# hadal_module(NAME SOURCES ... [TESTS ...] [TEST_SHARDS n] [TEST_COST n] [BENCHES ...] [DEPS ...]
+#              [PRIVATE_DEPS ...])
+# A folder of src/: the static library hadal_NAME, its unit tests (one executable, NAME_test, labelled
+# unit) and its micro-benchmarks (NAME_bench). DEPS are seen by users of the library, PRIVATE_DEPS
+# are not.
 function(hadal_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;TESTS;BENCHES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TEST_SHARDS;TEST_COST" "SOURCES;TESTS;BENCHES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(hadal_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hadal_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(hadal_${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
-  if(HADAL_TESTS AND ARG_TESTS)
+  set(threaded base ops model cache engine chat server)
+  if(HADAL_TESTS AND ARG_TESTS AND (NOT HADAL_THREADED_TESTS_ONLY OR name IN_LIST threaded))
     add_executable(${name}_test ${ARG_TESTS})
     target_link_libraries(${name}_test PRIVATE hadal_${name} ${ARG_PRIVATE_DEPS} GTest::gtest_main)
     target_include_directories(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_compile_definitions(${name}_test PRIVATE HADAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    add_test(NAME ${name}_test COMMAND ${name}_test)
-    set_tests_properties(${name}_test PROPERTIES TIMEOUT 900)
+    hadal_add_test(${name}_test LABELS unit SHARDS ${ARG_TEST_SHARDS} COST ${ARG_TEST_COST}
+                   TIMEOUT 1800)
   endif()
   if(HADAL_BENCHMARKS AND ARG_BENCHES)
     add_executable(${name}_bench ${ARG_BENCHES})

