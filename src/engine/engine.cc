@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <fmt/format.h>
 #include <mutex>
 #include <new>
 #include <string>
@@ -24,7 +25,7 @@
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_cycle.h"
-#include "model/numerics_digest.h"
+#include "model/v4/known_answer.h"
 #include "model/v4/v4_model.h"
 
 namespace hadal {
@@ -72,11 +73,36 @@ StepLimits step_limits(const EngineOptions& options, const Drafter& drafter) {
   return {.rows = rows,
           .sequences = options.max_running,
           .logit_rows = options.max_running + drafts,
-          .droppable_rows = std::min(rows, drafts + options.max_running * Scheduler::kStagedRows)};
+          .droppable_rows = std::min(rows, drafts + Scheduler::kMostStagedRows)};
+}
+
+// Whether threads compute sequences of their own: weights that stay in the processor's cache are
+// read again for less than it costs that threads meet at every operation.
+bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
+  const auto cache_bytes = static_cast<int64_t>(system_topology().cache_bytes);
+  return options.deal_sequences.value_or(catalogue_totals(config).bytes <= cache_bytes);
+}
+
+int threads_of(const EngineOptions& options) {
+  return options.threads == 0 ? available_processors() : options.threads;
+}
+
+// What the executor will take for the buffers of steps.
+int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& config,
+                          const Drafter& drafter) {
+  const StepLimits limits = step_limits(options, drafter);
+  size_t bytes = pass_memory_bytes(config, options.model, limits);
+  if (deals_sequences(options, config)) {
+    const int threads = threads_of(options);
+    bytes += static_cast<size_t>(threads) *
+             pass_memory_bytes(config, options.model, dealt_limits(limits, threads));
+  }
+  return static_cast<int64_t>(bytes);
 }
 
 // Before the model is bound: whether there is room for it shows before its weights are made ready.
-KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config) {
+KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
+                        const Drafter& drafter) {
   // Beside what runs, as much for prefixes of requests to come.
   constexpr int64_t kShare = 2;
   // The engine's own thread, and those of a server around it.
@@ -88,30 +114,22 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config)
       options.model.activations == ActivationPolicy::kInt8 ? int8_weight_bytes(totals) : int64_t{0};
   const bool int8_in_memory =
       int8_bytes < static_cast<int64_t>(options.model.int8_weights.least_file_bytes);
-  const int64_t rows = int64_t{options.prefill_chunk} + options.max_running;
   const int64_t longest = blocks_for_sequence(layout, wanted_context(options, config));
   return plan_kv_memory({.geometry = layout,
                          .requested_bytes = options.kv_memory,
                          .bounds = memory_bounds(),
                          .weight_bytes = totals.bytes,
-                         .private_bytes = working_memory_bytes(config, rows) +
+                         .private_bytes = program_memory_bytes(config, options.prefill_chunk) +
+                                          step_buffer_bytes(options, config, drafter) +
                                           (int8_in_memory ? int8_bytes : int64_t{0}),
                          .unmapped_bytes = int8_in_memory ? int64_t{0} : int8_bytes,
                          .stack_bytes = kThreadsToCome * thread_stack_bytes(),
                          .useful_blocks = kShare * longest * options.max_running});
 }
 
-// Whether threads compute sequences of their own: weights that stay in the processor's cache are
-// read again for less than it costs that threads meet at every operation.
-bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
-  const auto cache_bytes = static_cast<int64_t>(system_topology().cache_bytes);
-  return options.deal_sequences.value_or(catalogue_totals(config).bytes <= cache_bytes);
-}
-
 std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
                                              const EngineOptions& options, const Drafter& drafter) {
-  auto threads =
-      std::make_unique<ThreadPool>(options.threads == 0 ? available_processors() : options.threads);
+  auto threads = std::make_unique<ThreadPool>(threads_of(options));
   auto model = std::make_unique<V4Model>(checkpoint, *threads, options.model);
   return std::make_unique<LocalExecutor>(
       std::move(threads), std::move(model),
@@ -125,21 +143,21 @@ std::string numerics_name(const ModelOptions& options) {
   name += ' ';
   name += isa_name(options.isa);
   name += ' ';
-  name += numerics_digest();
+  name += known_answer_digest(options);
   return name;
 }
 
 SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
                                      const CacheGeometry& geometry, int blocks) {
-  SequenceMemoryOptions memory{.blocks = blocks,
-                               .reuse = options.reuse_prefixes,
-                               .identity = {.model = checkpoint.fingerprint(),
-                                            .layout = geometry.digest,
-                                            .numerics = numerics_name(options.model)},
-                               .spill_bytes = options.kv_spill};
+  SequenceMemoryOptions memory{
+      .blocks = blocks,
+      .reuse = options.reuse_prefixes,
+      .identity = {.model = checkpoint.fingerprint(), .layout = geometry.digest, .numerics = {}},
+      .spill_bytes = options.kv_spill};
   if (!options.kv_disk.empty()) {
     memory.disk = {
         .directory = options.kv_disk, .max_bytes = options.kv_disk_size, .log = options.log};
+    memory.identity.numerics = numerics_name(options.model);
     memory.spill_directory = options.kv_disk;
   } else {
     std::error_code unknown;
@@ -203,8 +221,8 @@ struct Engine::Impl {
 
   const EngineOptions options;
   const ModelConfig model_config;
-  const KvMemoryPlan cache_plan;
   const std::unique_ptr<Drafter> drafter;
+  const KvMemoryPlan cache_plan;
   const std::unique_ptr<LocalExecutor> executor;
   SequenceMemory memory;
   Scheduler scheduler;
@@ -229,8 +247,8 @@ struct Engine::Impl {
 Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
     : options(checked(engine_options)),
       model_config(checkpoint.config()),
-      cache_plan(plan_cache(options, model_config)),
       drafter(make_drafter(options)),
+      cache_plan(plan_cache(options, model_config, *drafter)),
       executor(make_executor(checkpoint, options, *drafter)),
       memory(executor->geometry(),
              memory_options(options, checkpoint, executor->geometry(), cache_plan.blocks)),
@@ -563,7 +581,10 @@ const ModelConfig& Engine::config() const { return impl_->model_config; }
 int Engine::max_context() const { return impl_->max_context; }
 
 std::string Engine::describe_cache() const {
-  return describe(impl_->cache_plan, impl_->executor->geometry());
+  constexpr double kMiB = 1 << 20;
+  return fmt::format("{}; buffers of a step {:.0f} MiB",
+                     describe(impl_->cache_plan, impl_->executor->geometry()),
+                     static_cast<double>(impl_->executor->step_buffer_bytes()) / kMiB);
 }
 
 EngineStatistics Engine::statistics() const {

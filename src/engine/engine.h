@@ -133,7 +133,7 @@ class Engine {
   const ModelConfig& config() const;
   // Tokens that prompt and answer of one request may have together.
   int max_context() const;
-  // The cache in one line, for the start of a program.
+  // The cache and the buffers of a step in one line, for the start of a program.
   std::string describe_cache() const;
   EngineStatistics statistics() const;
 

@@ -18,11 +18,6 @@ constexpr double kMostImbalance = 1.25;
 
 int rows_of(const SequenceRows& rows) { return static_cast<int>(rows.tokens.size()); }
 
-// A thread never has more rows of a step that is dealt.
-int most_dealt_rows(const StepLimits& limits, int threads) {
-  return static_cast<int>(kMostImbalance * ((limits.rows + threads - 1) / threads)) + 1;
-}
-
 }  // namespace
 
 void deal_sequences(std::span<const int> rows, int threads, std::vector<SequenceRange>& dealt) {
@@ -59,6 +54,16 @@ void deal_sequences(std::span<const int> rows, int threads, std::vector<Sequence
   }
 }
 
+StepLimits dealt_limits(const StepLimits& limits, int threads) {
+  // A thread never has more rows of a step that is dealt.
+  const int share = (limits.rows + threads - 1) / threads;
+  const int rows = std::min(limits.rows, static_cast<int>(kMostImbalance * share) + 1);
+  return {.rows = rows,
+          .sequences = std::min(limits.sequences, rows),
+          .logit_rows = std::min(limits.logit_rows, rows),
+          .droppable_rows = std::min(limits.droppable_rows, rows)};
+}
+
 LocalExecutor::LocalExecutor(std::unique_ptr<ThreadPool> threads,
                              std::unique_ptr<const Model> model,
                              const LocalExecutorOptions& options)
@@ -66,11 +71,7 @@ LocalExecutor::LocalExecutor(std::unique_ptr<ThreadPool> threads,
   together_.pass = model_->make_pass(*threads_);
   together_.pass->reserve(options.limits);
   if (!options.deals) return;
-  StepLimits limits = options.limits;
-  limits.rows = std::min(limits.rows, most_dealt_rows(limits, threads_->threads()));
-  limits.sequences = std::min(limits.sequences, limits.rows);
-  limits.logit_rows = std::min(limits.logit_rows, limits.rows);
-  limits.droppable_rows = std::min(limits.droppable_rows, limits.rows);
+  const StepLimits limits = dealt_limits(options.limits, threads_->threads());
   for (int thread = 0; thread < threads_->threads(); ++thread) {
     alone_.push_back(std::make_unique<ThreadPool>(1));
     dealt_.push_back({.pass = model_->make_pass(*alone_.back())});
@@ -88,7 +89,7 @@ void LocalExecutor::deal() {
   ranges_.clear();
   if (!options_.deals) return;
   deal_sequences(rows_, threads_->threads(), ranges_);
-  const int most = most_dealt_rows(options_.limits, threads_->threads());
+  const int most = dealt_limits(options_.limits, threads_->threads()).rows;
   for (const SequenceRange& range : ranges_) {
     const auto first = rows_.begin();
     if (std::accumulate(first + range.begin, first + range.end, 0) > most) return ranges_.clear();

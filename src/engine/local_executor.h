@@ -32,6 +32,10 @@ struct SequenceRange {
 // has many. `rows`: of each sequence.
 void deal_sequences(std::span<const int> rows, int threads, std::vector<SequenceRange>& dealt);
 
+// The largest step that one of `threads` threads computes alone where steps within `limits` are
+// dealt.
+StepLimits dealt_limits(const StepLimits& limits, int threads);
+
 struct LocalExecutorOptions {
   StepLimits limits = {};  // of the largest step, whose buffers are taken at once
   bool deals = false;      // threads may take sequences of their own

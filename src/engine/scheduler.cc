@@ -137,10 +137,11 @@ std::vector<ScheduledRows> Scheduler::pick_rows() const {
   std::vector<ScheduledRows> step;
   step.reserve(running_.size());
   size_t next = 0;
+  int staged_left = kMostStagedRows;
   for (const auto& sequence : running_) {
     const int rows = sequence->decodes() ? 1 : shares[next++];
     if (rows == 0) continue;
-    step.push_back(cut(*sequence, rows));
+    step.push_back(cut(*sequence, rows, staged_left));
     add_drafts(step.back());
   }
   return step;
@@ -182,13 +183,14 @@ std::vector<int> Scheduler::share_prefill(const std::vector<const Sequence*>& pr
   return shares;
 }
 
-// As many of the rows as the places of images allow.
-ScheduledRows Scheduler::cut(Sequence& sequence, int rows) const {
+// As many of the rows as the places of images allow; `staged_left`: what the step may still commit
+// in stages.
+ScheduledRows Scheduler::cut(Sequence& sequence, int rows, int& staged_left) const {
   const int begin = sequence.cache.length;
   int end = begin + rows;
   for (const int stop : sequence.image_stops) {
     if (stop >= end) break;
-    if (end - stop <= kStagedRows) break;
+    if (end - stop <= std::min(kStagedRows, staged_left)) break;
     end = stop;
   }
   ScheduledRows scheduled{.sequence = &sequence, .rows = end - begin};
@@ -196,6 +198,7 @@ ScheduledRows Scheduler::cut(Sequence& sequence, int rows) const {
   for (const int stop : sequence.image_stops) {
     if (stop > begin && stop <= end) scheduled.image_rows.push_back(stop - begin);
   }
+  staged_left -= scheduled.droppable_rows();
   return scheduled;
 }
 

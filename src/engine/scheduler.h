@@ -55,6 +55,8 @@ class Scheduler {
   // Images within so many rows before the end of a chunk are taken by committing it in stages: the
   // rows from there on are held beside the step. Others end their chunk.
   static constexpr int kStagedRows = 32;
+  // Of all sequences of a step together, so that its buffers need no more.
+  static constexpr int kMostStagedRows = 2 * kStagedRows;
 
   // Both must outlive the scheduler.
   Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOptions& options);
@@ -103,7 +105,7 @@ class Scheduler {
   std::vector<ScheduledRows> pick_rows() const;
   std::vector<int> share_prefill(const std::vector<const Sequence*>& prefills,
                                  double seconds) const;
-  ScheduledRows cut(Sequence& sequence, int rows) const;
+  ScheduledRows cut(Sequence& sequence, int rows, int& staged_left) const;
   void add_drafts(ScheduledRows& rows) const;
   void make_room(std::vector<ScheduledRows>& step);
   void settle_all();

@@ -90,8 +90,8 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
     for (SequenceRows& sequence : message.sequences) sequence.cache.length = length;
   };
   const size_t buffers = executor.step_buffer_bytes();
-  // Scratch grows with the context. So it begins with the longest, whatever lies in the cache there,
-  // and as often as it takes to try both ways of sharing the work.
+  // Scratch grows with the context. So it begins with the longest, whatever lies in the cache
+  // there, and as often as it takes to try both ways of sharing the work.
   for (int i = 0; i < 12; ++i) {
     go_to(1024 - kChunk);
     step(kChunk, 0);

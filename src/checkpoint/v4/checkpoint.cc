@@ -8,10 +8,12 @@
 
 #include "base/downloads.h"
 #include "base/error.h"
+#include "base/memory_cutter.h"
 #include "checkpoint/model_directory.h"
 #include "checkpoint/nan_scan.h"
 #include "checkpoint/shard_index.h"
 #include "checkpoint/v4/catalogue.h"
+#include "checkpoint/v4/synth_weights.h"
 
 namespace hadal {
 namespace {
@@ -322,6 +324,24 @@ std::vector<std::string> notes_on(const std::string& drafter_note, const ShardIn
 }
 
 }  // namespace
+
+Checkpoint Checkpoint::synthetic(const ModelConfig& config, uint64_t seed) {
+  Checkpoint checkpoint;
+  checkpoint.config_ = config;
+  const std::vector<TensorSpec> specs = catalogue(config);
+  const auto place_all = [&](std::byte* block) {
+    MemoryCutter cutter(block);
+    for (const TensorSpec& spec : specs) {
+      auto* const data = cutter.take<std::byte>(static_cast<size_t>(byte_count(spec)));
+      if (block == nullptr) continue;
+      SynthTensor(config, spec, seed).generate(0, {data, static_cast<size_t>(byte_count(spec))});
+      checkpoint.tensors_[spec.name] = {.data = data, .dtype = spec.dtype, .shape = spec.shape};
+    }
+    return cutter.used();
+  };
+  place_all(checkpoint.memory_.at_least(place_all(nullptr)));
+  return checkpoint;
+}
 
 Checkpoint Checkpoint::open(const std::filesystem::path& path) {
   const std::filesystem::path model_dir = resolve_model_directory(path);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/tensor.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/v4/config.h"
@@ -25,6 +26,9 @@ class Checkpoint {
   // as well; verify() does that for any size.
   static Checkpoint open(const std::filesystem::path& model_dir);
   static constexpr uint64_t kMaxEagerScaleBytes = 256 << 20;
+
+  // A checkpoint in memory with made-up weights (synth_weights.h). `config` has passed its checks.
+  static Checkpoint synthetic(const ModelConfig& config, uint64_t seed);
 
   // The config, with the drafter that the tensors show.
   const ModelConfig& config() const { return config_; }
@@ -56,6 +60,7 @@ class Checkpoint {
   std::filesystem::path directory_;
   ModelConfig config_;
   std::vector<SafetensorsFile> shards_;
+  AlignedBuffer<std::byte> memory_;  // of a checkpoint without files
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::vector<std::string> unused_;
   std::vector<std::string> notes_;

@@ -52,29 +52,38 @@ int64_t sequence_bytes(const ModelConfig& config, int64_t tokens) {
   return kv_bytes(config, tokens) + compressor_state_bytes(config) + mtp_window_bytes(config);
 }
 
-int64_t working_memory_bytes(const ModelConfig& config, int64_t rows) {
+int64_t program_memory_bytes(const ModelConfig& config, int64_t rows) {
   constexpr int64_t kProgram = int64_t{24} << 20;
   // Of index scores at once (ops/cpu/indexer.cc).
   constexpr int64_t kMaxScores = int64_t{4} << 20;
-  const int64_t hidden = config.hidden_size;
-  const int64_t queries = int64_t{config.heads} * config.head_dim;
-  const int64_t index_queries = int64_t{config.index_heads} * config.index_head_dim;
-  const int64_t chosen = config.experts_per_token + config.shared_experts;
-  const int64_t floats =
-      std::max(queries, config.experts_per_token * hidden) + std::max(index_queries, queries) +
-      (2 * int64_t{config.hc_mult} + 4) * hidden + 3 * chosen * config.expert_width +
-      config.routed_experts + config.index_topk + config.q_lora_rank + 4 * config.head_dim +
-      int64_t{config.o_groups} * config.o_lora_rank;
-  // Inputs rounded for the kernels: as wide as the widest of the above.
-  const int64_t rounded = 2 * std::max({queries, chosen * config.expert_width, hidden});
-  const int64_t keys = (config.layers + 1) * kv_entry_bytes(config);
   constexpr int64_t kFloat = sizeof(float);
   const int64_t scores =
       config.count(LayerKind::kCsa) == 0
           ? 0
           : std::min(kMaxScores, rows * (int64_t{config.max_positions} / kCsaRatio));
-  return kProgram + rows * (kFloat * floats + rounded + keys) +
-         kFloat * (scores + config.vocab_size);
+  const int64_t gated = 2 * rows * config.experts_per_token * config.expert_width;
+  return kProgram + gated + kFloat * (scores + config.vocab_size);
+}
+
+int64_t working_memory_bytes(const ModelConfig& config, int64_t rows) {
+  const int64_t hidden = config.hidden_size;
+  const int64_t queries = int64_t{config.heads} * config.head_dim;
+  const int64_t index_queries = int64_t{config.index_heads} * config.index_head_dim;
+  const int64_t floats = std::max(queries, config.experts_per_token * hidden) +
+                         std::max(index_queries, queries) +
+                         (2 * int64_t{config.hc_mult} + 4) * hidden +
+                         3 * int64_t{config.shared_experts} * config.expert_width +
+                         config.routed_experts + config.index_topk + config.q_lora_rank +
+                         10 * config.head_dim + int64_t{config.o_groups} * config.o_lora_rank;
+  // Inputs rounded for the kernels: as wide as the widest of the above.
+  const int64_t rounded =
+      6 * std::max({queries, int64_t{config.shared_experts} * config.expert_width, hidden});
+  const int64_t keys = (config.layers + 1) * kv_entry_bytes(config);
+  // What commit may need of the compressors: as much as their state, for some sequences.
+  constexpr int64_t kSequences = 16;
+  constexpr int64_t kFloat = sizeof(float);
+  return program_memory_bytes(config, rows) + rows * (kFloat * floats + rounded + keys) +
+         kSequences * compressor_state_bytes(config) + kSequences * kFloat * config.vocab_size;
 }
 
 int64_t int8_weight_bytes(const CatalogueTotals& totals) {

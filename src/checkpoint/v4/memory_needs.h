@@ -35,10 +35,13 @@ int64_t mtp_window_bytes(const ModelConfig& config);
 // kv_bytes() and the two above: what one sequence really takes.
 int64_t sequence_bytes(const ModelConfig& config, int64_t tokens);
 
-// What the program needs of its own beside weights and cache: the scratch memory of a step of
-// `rows` tokens, and what requests, tokenizer, prefix index and the program's own pages take. A
-// little more than was measured: pico with eight requests of 20,000 tokens took 39 MiB, and is
-// granted 58.
+// What requests, tokenizer, prefix index, the scratch of kernels and the program's own pages take.
+int64_t program_memory_bytes(const ModelConfig& config, int64_t rows);
+
+// What the program needs of its own beside weights and cache: the buffers of a step of `rows`
+// tokens, estimated (model/v4/v4_model.h has them exactly), and what requests, tokenizer, prefix
+// index and the program's own pages take. A little more than was measured: pico with eight requests
+// of 20,000 tokens took 39 MiB, and is granted 58.
 int64_t working_memory_bytes(const ModelConfig& config, int64_t rows);
 
 // At most what the int8 form of the FP8 weights takes beside them (model/v4/int8_weights.h).

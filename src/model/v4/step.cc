@@ -13,6 +13,15 @@ void Step::place(const ModelConfig& config, const CacheLayout& layout, const Ste
   cut(cutter, config, layout, size, range);
 }
 
+size_t Step::bytes_for(const ModelConfig& config, const CacheLayout& layout, const StepSize& size,
+                       LayerRange range) {
+  Step step;
+  step.layers.resize(as_size(config.layers) + 1);
+  MemoryCutter measure(nullptr);
+  step.cut(measure, config, layout, size, range);
+  return measure.used();
+}
+
 void Step::cut(MemoryCutter& cutter, const ModelConfig& config, const CacheLayout& layout,
                const StepSize& size, LayerRange range) {
   const size_t rows = as_size(size.rows);

@@ -47,6 +47,9 @@ class Step {
   std::vector<LayerStep> layers;  // [layers + 1], the last for the MTP block
 
   size_t memory_bytes() const { return memory_.size(); }
+  // What place() would take.
+  static size_t bytes_for(const ModelConfig& config, const CacheLayout& layout,
+                          const StepSize& size, LayerRange range);
 
  private:
   void cut(MemoryCutter& cutter, const ModelConfig& config, const CacheLayout& layout,

@@ -82,6 +82,16 @@ StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometr
   return StepPlanner(batch, {.geometry = geometry, .ratios = kRatios, .kind = kind});
 }
 
+size_t pass_memory_bytes(const ModelConfig& config, const ModelOptions& options,
+                         const StepLimits& limits) {
+  ThreadPool caller(1);
+  const OpContext ops(caller, kernels_for(options.isa));
+  const StepSize size = largest_size(limits);
+  const CacheLayout layout = make_cache_layout(config, options.page_tokens, options.rope_storage);
+  return WorkBuffers::bytes_for(config, ops, options.activations, size) +
+         Step::bytes_for(config, layout, size, {.end = config.layers});
+}
+
 struct V4Model::Impl {
   Impl(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options)
       : parts{.config = checkpoint.config(),

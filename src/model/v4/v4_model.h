@@ -44,6 +44,11 @@ struct LayerObserver {
 StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry,
                            StepKind kind = StepKind::kMain);
 
+// Bytes of the buffers of one pass of a model, reserved for steps within `limits`: before there is
+// a model.
+size_t pass_memory_bytes(const ModelConfig& config, const ModelOptions& options,
+                         const StepLimits& limits);
+
 class V4Model final : public Model {
  public:
   // `checkpoint` and `threads` must outlive the model.

@@ -28,8 +28,10 @@ enum Stage : int {
   kHead,
 };
 
+}  // namespace
+
 // Collects the buffers, and gives them their places when all are known.
-class Layout {
+class WorkBuffers::Layout {
  public:
   explicit Layout(BufferPlan& plan) : plan_(plan) {}
 
@@ -67,14 +69,28 @@ class Layout {
   std::vector<Place> places_;
 };
 
-}  // namespace
-
 void WorkBuffers::reserve(const ModelConfig& config, const OpContext& ops, ActivationPolicy policy,
                           const StepSize& size) {
   if (room_.holds(size)) return;
   const StepSize room = larger_of(room_, size);
   plan_ = {};
   Layout layout(plan_);
+  lay_out(layout, config, ops, policy, room);
+  layout.place(memory_);
+  room_ = room;
+}
+
+size_t WorkBuffers::bytes_for(const ModelConfig& config, const OpContext& ops,
+                              ActivationPolicy policy, const StepSize& size) {
+  WorkBuffers buffers;
+  Layout layout(buffers.plan_);
+  buffers.lay_out(layout, config, ops, policy, size);
+  buffers.plan_.place();
+  return buffers.plan_.bytes();
+}
+
+void WorkBuffers::lay_out(Layout& layout, const ModelConfig& config, const OpContext& ops,
+                          ActivationPolicy policy, const StepSize& room) {
   const size_t rows = as_size(room.rows);
   const size_t hidden = as_size(config.hidden_size);
   const size_t streams = as_size(config.hc_mult);
@@ -148,8 +164,6 @@ void WorkBuffers::reserve(const ModelConfig& config, const OpContext& ops, Activ
   layout.add("shared input", shared_input, input_bytes(policy, room.rows, shared_width), kShared,
              kShared);
   layout.add("shared out", shared_out, rows * hidden, kShared, kCombine);
-  layout.place(memory_);
-  room_ = room;
 }
 
 }  // namespace hadal

@@ -59,10 +59,17 @@ class WorkBuffers {
                const StepSize& size);
 
   size_t memory_bytes() const { return memory_.size(); }
+  // What reserve() would take.
+  static size_t bytes_for(const ModelConfig& config, const OpContext& ops, ActivationPolicy policy,
+                          const StepSize& size);
   // As it was laid out last.
   const BufferPlan& plan() const { return plan_; }
 
  private:
+  class Layout;
+  void lay_out(Layout& layout, const ModelConfig& config, const OpContext& ops,
+               ActivationPolicy policy, const StepSize& room);
+
   StepSize room_;
   BufferPlan plan_;
   AlignedBuffer<std::byte> memory_;
