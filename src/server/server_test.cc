@@ -444,7 +444,7 @@ TEST_F(ServerTest, ATimeoutEndsARequestAndPriorityIsTaken) {
   ordered_json hurried = chat("hello");
   hurried["timeout"] = 1e-6;
   const ClientResponse response = ask(hurried);
-  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.status, 504);
   EXPECT_NE(response.body.find("deadline passed"), std::string::npos) << response.body;
   ordered_json patient = chat("hello");
   patient["timeout"] = 3600;
