@@ -35,14 +35,10 @@ std::string api_error_body(const ApiError& error) {
 }
 
 HttpResponse api_error_response(const ApiError& error) {
-  HttpResponse response{
-      .status = error.status, .body = api_error_body(error), .error = error.message};
-  if (error.status == 429 || error.status == 503) response.headers = {{"Retry-After", "5"}};
-  // OpenAI's clients ask again after every 5xx: after a time that the caller set itself this would
-  // compute the same for nothing, and as often as they try.
-  if (error.status == 504) response.headers = {{"X-Should-Retry", "false"}};
-  if (error.status == 415) response.headers = {{"Accept-Encoding", "identity"}};
-  return response;
+  return {.status = error.status,
+          .headers = error_headers(error.status),
+          .body = api_error_body(error),
+          .error = error.message};
 }
 
 ApiError api_error_of(const Error& error) {
