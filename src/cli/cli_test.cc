@@ -252,6 +252,7 @@ TEST(OptionTableTest, DefaultsOfServeAreThoseOfServerAndEngine) {
   EXPECT_EQ(server.other_names, plain.other_names);
   EXPECT_EQ(server.strict, plain.strict);
   EXPECT_EQ(server.allowed_hosts, plain.allowed_hosts);
+  EXPECT_EQ(server.allowed_origins, plain.allowed_origins);
   EXPECT_EQ(server.max_body_bytes, plain.max_body_bytes);
   EXPECT_EQ(server.max_header_bytes, plain.max_header_bytes);
   EXPECT_EQ(server.max_connections, plain.max_connections);

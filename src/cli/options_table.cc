@@ -120,6 +120,12 @@ const std::vector<OptionSpec>& options() {
        .help = "Host names that requests may carry besides, such as that of a reverse proxy; "
                "*.NAME is all below NAME, * is any. Can be repeated",
        .commands = Command::kServe},
+      {.key = option::kAllowedOrigin,
+       .value_name = "ORIGIN[,ORIGIN...]",
+       .fallback_note = "none but this server's own",
+       .help = "Web pages that may send requests from a browser, such as https://chat.example.org; "
+               "* is any. Can be repeated",
+       .commands = Command::kServe},
       {.key = option::kMaxBody,
        .value_name = "SIZE",
        .fallback_note = "8 MiB and 128 bytes for each token of the context",

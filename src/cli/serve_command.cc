@@ -21,6 +21,7 @@
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "server/host_guard.h"
+#include "server/origin_guard.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
 
@@ -87,7 +88,8 @@ int serve_command(const ParsedLine& line) {
   const BackgroundErrors errors;
   ServerOptions options = server_options(line);
   // What is wrong here is told before minutes go into loading a model.
-  const HostGuard checked(options.allowed_hosts);
+  const HostGuard hosts(options.allowed_hosts);
+  const OriginGuard origins(options.allowed_origins, options.allowed_hosts);
   check_model_names(line.list(option::kName));
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());

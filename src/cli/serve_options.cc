@@ -17,6 +17,7 @@ ServerOptions server_options(const ParsedLine& line) {
   }
   options.strict = line.has(option::kStrict);
   options.allowed_hosts = line.list(option::kAllowedHost);
+  options.allowed_origins = line.list(option::kAllowedOrigin);
   options.max_body_bytes = line.get(option::kMaxBody).value_or(options.max_body_bytes);
   options.max_header_bytes = line.value(option::kMaxHeaders);
   options.max_connections = line.value(option::kMaxConnections);
