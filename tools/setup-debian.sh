@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   make cmake ninja-build g++ ccache pkg-config
-  libboost1.81-dev nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
+  libboost1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   libpcre2-dev libedit-dev libxxhash-dev libgtest-dev curl ca-certificates qemu-user
 )
 deep_packages=(

@@ -16,6 +16,7 @@ enum class ErrorCode {
   kPermissionDenied,   // the system refused access
   kResourceExhausted,  // memory, disk, queue or context length
   kUnavailable,        // busy, shutting down, or a port in use
+  kDeadlineExceeded,   // the time that the caller gave it has passed
   kCancelled,          // given up on request of the caller
   kInternal,           // a fault of hadal's own
 };

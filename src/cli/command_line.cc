@@ -5,8 +5,8 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -15,17 +15,21 @@
 namespace hadal {
 namespace {
 
-[[noreturn]] void refuse(std::string where, std::string what, std::string remedy) {
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = std::move(where),
-               .what = std::move(what),
-               .remedy = std::move(remedy)});
+Error refusal(std::string where, std::string what, std::string remedy) {
+  return Error({.code = ErrorCode::kInvalidArgument,
+                .where = std::move(where),
+                .what = std::move(what),
+                .remedy = std::move(remedy)});
 }
 
-std::string joined(const std::vector<std::string_view>& words) {
+[[noreturn]] void refuse(std::string where, std::string what, std::string remedy) {
+  throw refusal(std::move(where), std::move(what), std::move(remedy));
+}
+
+std::string joined(const std::vector<std::string_view>& words, std::string_view last = " or ") {
   std::string text;
   for (size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+    if (i > 0) text += i + 1 == words.size() ? last : ", ";
     text += words[i];
   }
   return text;
@@ -68,8 +72,8 @@ std::optional<uint64_t> parse_size(std::string_view value) {
 }
 
 void check_option(const OptionSpec& spec, const std::string& value) {
-  const std::string where = "--" + std::string(spec.name);
-  switch (spec.type) {
+  const std::string where = "--" + std::string(spec.key.name);
+  switch (spec.key.type) {
     case OptionType::kInteger: {
       int64_t number = 0;
       const bool parsed = parses_whole(value, number);
@@ -96,6 +100,10 @@ void check_option(const OptionSpec& spec, const std::string& value) {
         refuse(where, "cannot be '" + printable(value) + "'",
                "give a number of bytes with K, M, G or T behind it, such as 16G");
       }
+      if (spec.maximum > 0 && static_cast<double>(*bytes) > spec.maximum) {
+        refuse(where, "cannot be '" + printable(value) + "'",
+               fmt::format("give at most {:.0f} bytes", spec.maximum));
+      }
       break;
     }
     case OptionType::kChoice:
@@ -106,7 +114,8 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       break;
     case OptionType::kName:
     case OptionType::kList:
-      if (value.find_first_not_of(spec.type == OptionType::kList ? ", " : "") == std::string::npos)
+      if (value.find_first_not_of(spec.key.type == OptionType::kList ? ", " : "") ==
+          std::string::npos)
         refuse(where, "is empty", "write " + where + " " + std::string(spec.value_name));
       if (printable(value, value.size() + 1) != value) {
         refuse(where, "cannot be '" + printable(value) + "'",
@@ -119,46 +128,122 @@ void check_option(const OptionSpec& spec, const std::string& value) {
   }
 }
 
-[[noreturn]] void refuse_leftover(const CommandSpec& command, const std::string& word) {
-  const std::string name = "hadal " + std::string(command.name);
-  if (word.size() > 1 && word.front() == '-') {
-    std::vector<std::string> known = {"--help"};
-    for (const OptionSpec* spec : options_of(command.id)) {
-      known.push_back("--" + std::string(spec->name));
-    }
-    const std::string given = word.substr(0, word.find('='));
-    const std::string meant = nearest(given, known);
-    refuse(printable(given), "is no option of " + name,
-           meant.empty() ? name + " --help lists them" : "did you mean " + meant + "?");
+std::string option_name(const OptionSpec& spec) { return "--" + std::string(spec.key.name); }
+
+// "hadal bench decode"
+std::string typed_name(const CommandSpec& command) { return "hadal " + command.full_name(); }
+
+// One word that begins with a dash, taken apart.
+struct OptionWord {
+  const OptionSpec* spec = nullptr;  // nullptr: none of the options
+  std::string name;                  // as it was given, without "=value"
+  std::optional<std::string> value;  // that stands in the same word
+
+  bool takes_next() const {
+    return spec != nullptr && spec->key.type != OptionType::kFlag && !value.has_value();
   }
-  refuse(printable(word), "is one argument more than " + name + " takes",
-         "quote values that contain spaces; see " + name + " --help");
+};
+
+bool begins_option(std::string_view word) { return word.size() > 1 && word.front() == '-'; }
+
+OptionWord take_apart(const std::string& word, const std::vector<const OptionSpec*>& options) {
+  OptionWord found;
+  if (word.starts_with("--")) {
+    const size_t equals = word.find('=');
+    found.name = word.substr(0, equals);
+    if (equals != std::string::npos) found.value = word.substr(equals + 1);
+    for (const OptionSpec* spec : options) {
+      if (found.name == option_name(*spec)) found.spec = spec;
+    }
+    return found;
+  }
+  for (const OptionSpec* spec : options) {
+    const bool is_flag = spec->key.type == OptionType::kFlag;
+    if (spec->letter != word[1] || (is_flag && word.size() > 2)) continue;
+    found.spec = spec;
+    found.name = word.substr(0, 2);
+    if (word.size() > 2) found.value = word.substr(2);
+    return found;
+  }
+  found.name = word.substr(0, word.find('='));
+  return found;
 }
 
-// CLI11 takes the next word as the value of "--name=", and any word as that of "--switch=word".
-void refuse_wrong_assignments(const std::vector<const OptionSpec*>& options,
-                              std::span<const std::string> words) {
-  for (const std::string& word : words) {
-    if (word == "--") return;
-    for (const OptionSpec* spec : options) {
-      const std::string name = "--" + std::string(spec->name);
-      if (spec->type == OptionType::kFlag) {
-        if (word.starts_with(name + "=")) refuse(name, "takes no value", "write " + name);
-      } else if (word == name + "=") {
-        refuse(name, "has no value after =", "write " + name + " " + std::string(spec->value_name));
-      }
+// The words of one command, sorted.
+struct SortedWords {
+  bool help = false;
+  bool version = false;
+  std::vector<std::pair<const OptionSpec*, std::string>> options = {};  // as often as they came
+  std::vector<std::string> arguments = {};
+  std::vector<std::string> unknown = {};      // options that the command does not have
+  std::optional<Error> fault = std::nullopt;  // the first of a known option without a usable value
+};
+
+SortedWords sort_words(const CommandSpec& command, const std::vector<const OptionSpec*>& options,
+                       std::span<const std::string> words) {
+  SortedWords sorted;
+  const auto note = [&](Error error) {
+    if (!sorted.fault) sorted.fault = std::move(error);
+  };
+  bool options_ended = false;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (options_ended || !begins_option(word)) {
+      sorted.arguments.push_back(word);
+      continue;
+    }
+    if (word == "--") {
+      options_ended = true;
+      continue;
+    }
+    if (word == "--help" || word == "-h") sorted.help = true;
+    if (word == "--version" || word == "-V") sorted.version = true;
+    if (word == "--help" || word == "-h" || word == "--version" || word == "-V") continue;
+    OptionWord option = take_apart(word, options);
+    if (option.spec == nullptr) {
+      sorted.unknown.push_back(option.name);
+    } else if (option.spec->key.type == OptionType::kFlag) {
+      if (option.value) note(refusal(option.name, "takes no value", "write " + option.name));
+      sorted.options.emplace_back(option.spec, "1");
+    } else if (option.value == "") {
+      note(refusal(option.name, "has no value after =",
+                   "write " + option.name + " " + std::string(option.spec->value_name)));
+    } else if (option.value) {
+      sorted.options.emplace_back(option.spec, *std::move(option.value));
+    } else if (i + 1 < words.size()) {
+      // Whatever it looks like: a prompt may begin with a dash.
+      sorted.options.emplace_back(option.spec, words[++i]);
+    } else {
+      note(refusal(printable(word), "needs a value", "see " + typed_name(command) + " --help"));
     }
   }
+  return sorted;
+}
+
+[[noreturn]] void refuse_unknown_option(const CommandSpec& command, const std::string& given) {
+  std::vector<std::string> owners;
+  for (const CommandSpec& other : command_table()) {
+    for (const OptionSpec* spec : options_of(other.id)) {
+      if (option_name(*spec) == given) owners.push_back(typed_name(other));
+    }
+  }
+  const std::string name = typed_name(command);
+  if (!owners.empty()) {
+    const std::vector<std::string_view> views(owners.begin(), owners.end());
+    refuse(given, "is no option of " + name, "it belongs to " + joined(views, " and "));
+  }
+  std::vector<std::string> known = {"--help"};
+  for (const OptionSpec* spec : options_of(command.id)) known.push_back(option_name(*spec));
+  const std::string meant = nearest(given, known);
+  refuse(printable(given), "is no option of " + name,
+         meant.empty() ? name + " --help lists them" : "did you mean " + meant + "?");
 }
 
 // The first command that has the option "--threads", "--threads=2" or "-t"; nullptr: none has.
-const CommandSpec* command_with_option(std::string_view word) {
-  const std::string_view given = word.substr(0, word.find('='));
+const CommandSpec* command_with_option(const std::string& word) {
+  if (!begins_option(word) || word == "--") return nullptr;
   for (const CommandSpec& command : command_table()) {
-    for (const OptionSpec* spec : options_of(command.id)) {
-      const bool short_form = spec->letter != 0 && given == std::string{'-', spec->letter};
-      if (short_form || given == "--" + std::string(spec->name)) return &command;
-    }
+    if (take_apart(word, options_of(command.id)).spec != nullptr) return &command;
   }
   return nullptr;
 }
@@ -167,191 +252,202 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   ParsedLine line;
   line.command = command.id;
   const std::vector<const OptionSpec*> options = options_of(command.id);
-  refuse_wrong_assignments(options, words);
-
-  CLI::App app;
-  app.set_help_flag();
-  app.allow_extras();
-  bool help = false;
-  app.add_flag("-h,--help", help);
-  bool version = false;
-  app.add_flag("-V,--version", version);
-
-  std::vector<std::string> option_values(options.size());
-  std::vector<CLI::Option*> parsed_options;
-  for (size_t i = 0; i < options.size(); ++i) {
-    const OptionSpec& spec = *options[i];
-    std::string names = "--" + std::string(spec.name);
-    if (spec.letter != 0) names = std::string("-") + spec.letter + "," + names;
-    CLI::Option* option = spec.type == OptionType::kFlag ? app.add_flag(names)
-                                                         : app.add_option(names, option_values[i]);
-    if (spec.type != OptionType::kFlag) {
-      option->multi_option_policy(spec.type == OptionType::kList
-                                      ? CLI::MultiOptionPolicy::Join
-                                      : CLI::MultiOptionPolicy::TakeLast);
-      // CLI11 would take the text "[a,b]" for a list and keep one part of it.
-      option->allow_extra_args(false);
-    }
-    parsed_options.push_back(option);
-  }
-  std::vector<std::string> argument_values(command.arguments.size());
-  std::vector<CLI::Option*> parsed_arguments;
-  for (size_t i = 0; i < command.arguments.size(); ++i) {
-    parsed_arguments.push_back(
-        app.add_option(std::string(command.arguments[i].name), argument_values[i]));
-    parsed_arguments.back()->allow_extra_args(false);
-  }
-
-  try {
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
-  } catch (const CLI::ArgumentMismatch& error) {
-    // The last word is an option without its value: every other mismatch is found in the table.
-    refuse(printable(words.back()), "needs a value",
-           "see hadal " + std::string(command.name) + " --help");
-  } catch (const CLI::ParseError& error) {
-    refuse("hadal " + std::string(command.name), error.what(),
-           "see hadal " + std::string(command.name) + " --help");
-  }
-  if (help || version) {
-    line.request = help ? Request::kHelp : Request::kVersion;
+  const SortedWords sorted = sort_words(command, options, words);
+  if (sorted.help || sorted.version) {
+    line.request = sorted.help ? Request::kHelp : Request::kVersion;
     return line;
   }
-  for (size_t i = 0; i < options.size(); ++i) {
-    if (options[i]->type == OptionType::kList && parsed_options[i]->count() > 0) {
-      option_values[i] = fmt::format("{}", fmt::join(parsed_options[i]->results(), ","));
-    }
+  if (sorted.fault) throw *sorted.fault;
+
+  std::map<const OptionSpec*, std::string> given;
+  for (const auto& [spec, value] : sorted.options) {
+    const auto [place, first] = given.try_emplace(spec, value);
+    if (first) continue;
+    place->second = spec->key.type == OptionType::kList ? place->second + "," + value : value;
   }
   // Before the words left over: a number that an option's name was taken for leaves one behind.
-  for (size_t i = 0; i < options.size(); ++i) {
-    if (options[i]->type != OptionType::kFlag && parsed_options[i]->count() > 0) {
-      check_option(*options[i], option_values[i]);
+  for (const OptionSpec* spec : options) {
+    if (const auto found = given.find(spec); found != given.end()) {
+      check_option(*spec, found->second);
+      line.set(*spec, found->second);
+    } else if (!spec->fallback.empty()) {
+      line.set(*spec, spec->fallback);
     }
   }
-  std::vector<std::string> rest = app.remaining();
-  std::erase(rest, "--");
-  if (!rest.empty()) {
-    const auto option = std::find_if(rest.begin(), rest.end(),
-                                     [](const std::string& word) { return word.starts_with('-'); });
-    refuse_leftover(command, option == rest.end() ? rest.front() : *option);
+  if (!sorted.unknown.empty()) refuse_unknown_option(command, sorted.unknown.front());
+  if (sorted.arguments.size() > command.arguments.size()) {
+    refuse(printable(sorted.arguments[command.arguments.size()]),
+           "is one argument more than " + typed_name(command) + " takes",
+           "quote values that contain spaces; see " + typed_name(command) + " --help");
   }
 
   for (size_t i = 0; i < command.arguments.size(); ++i) {
     const ArgumentSpec& spec = command.arguments[i];
-    const std::string name(spec.name);
-    if (parsed_arguments[i]->count() == 0 || argument_values[i].empty()) {
-      refuse("hadal " + std::string(command.name), "needs " + name,
-             spec.choices.empty() ? "see hadal " + std::string(command.name) + " --help"
+    const std::string name(spec.key.name);
+    if (i >= sorted.arguments.size() || sorted.arguments[i].empty()) {
+      refuse(typed_name(command), "needs " + name,
+             spec.choices.empty() ? "see " + typed_name(command) + " --help"
                                   : "give " + joined(spec.choices));
     }
-    if (!spec.choices.empty()) check_choice(name, argument_values[i], spec.choices);
-    line.set(name, argument_values[i]);
+    if (!spec.choices.empty()) check_choice(name, sorted.arguments[i], spec.choices);
+    line.set(spec, sorted.arguments[i]);
   }
-  for (size_t i = 0; i < options.size(); ++i) {
-    const OptionSpec& spec = *options[i];
-    if (parsed_options[i]->count() > 0) {
-      line.set(spec.name, spec.type == OptionType::kFlag ? "1" : option_values[i]);
-    } else if (!spec.fallback.empty()) {
-      line.set(spec.name, std::string(spec.fallback));
+  return line;
+}
+
+// The member's name is the first word that is neither an option nor the value of one.
+ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> words) {
+  std::vector<const OptionSpec*> options;
+  std::vector<std::string_view> names;
+  for (const CommandSpec* member : members_of(group)) {
+    names.push_back(member->name);
+    const auto of_member = options_of(member->id);
+    options.insert(options.end(), of_member.begin(), of_member.end());
+  }
+  ParsedLine line;
+  line.group = &group;
+  const std::string typed = "hadal " + std::string(group.name);
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word == "--help" || word == "-h" || word == "--version" || word == "-V") {
+      line.request = word == "--help" || word == "-h" ? Request::kHelp : Request::kVersion;
+    } else if (begins_option(word)) {
+      if (take_apart(word, options).takes_next()) ++i;
+    } else if (const auto* found = find_command(std::string(group.name) + " " + word)) {
+      std::vector<std::string> rest(words.begin(), words.end());
+      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+      return parse_command(*found, rest);
+    } else if (line.request == Request::kCommand) {
+      check_choice(std::string(group.what), word, names);
     }
   }
+  if (line.request == Request::kCommand) {
+    refuse(typed, "needs " + std::string(group.what), "give " + joined(names));
+  }
+  return line;
+}
+
+[[noreturn]] void refuse_command(const std::string& word) {
+  if (const CommandSpec* command = command_with_option(word)) {
+    refuse(printable(word), "stands where a command is expected",
+           "write it after the command, as in " + typed_name(*command) + " " + printable(word));
+  }
+  std::vector<std::string> known = {"help", "--help", "--version"};
+  for (const CommandSpec& command : command_table()) {
+    known.emplace_back(command.group.empty() ? command.name : command.group);
+  }
+  const std::string meant = nearest(word, known);
+  refuse(printable(word), "is no command of hadal",
+         meant.empty() ? "hadal --help lists them" : "did you mean " + meant + "?");
+}
+
+ParsedLine parse_help(std::span<const std::string> words) {
+  ParsedLine line;
+  line.request = Request::kHelp;
+  if (words.empty()) return line;
+  if (words.front() == "--markdown") {
+    line.request = Request::kMarkdown;
+    return line;
+  }
+  line.group = find_group(words.front());
+  const CommandSpec* command = line.group != nullptr && words.size() > 1
+                                   ? find_command(words[0] + " " + words[1])
+                                   : find_command(words.front());
+  if (command != nullptr) line.command = command->id;
+  if (command == nullptr && line.group == nullptr) refuse_command(words.front());
   return line;
 }
 
 }  // namespace
 
-void ParsedLine::set(std::string_view name, std::string value) {
-  values_.insert_or_assign(std::string(name), std::move(value));
+template <>
+std::string read_value(const OptionKey& /*key*/, const std::string& text) {
+  return text;
 }
 
-std::optional<std::string> ParsedLine::text(std::string_view name) const {
-  const auto found = values_.find(name);
-  if (found == values_.end()) return std::nullopt;
-  return found->second;
-}
-
-std::optional<int64_t> ParsedLine::integer(std::string_view name) const {
-  const std::optional<std::string> value = text(name);
-  if (!value) return std::nullopt;
-  int64_t number = 0;
-  HADAL_CHECK(parses_whole(*value, number));
+template <>
+int read_value(const OptionKey& /*key*/, const std::string& text) {
+  int number = 0;
+  HADAL_CHECK(parses_whole(text, number));
   return number;
 }
 
-std::optional<double> ParsedLine::number(std::string_view name) const {
-  const std::optional<std::string> value = text(name);
-  if (!value) return std::nullopt;
+template <>
+double read_value(const OptionKey& /*key*/, const std::string& text) {
   double number = 0;
-  HADAL_CHECK(parses_whole(*value, number));
+  HADAL_CHECK(parses_whole(text, number));
   return number;
 }
 
-std::optional<uint64_t> ParsedLine::size(std::string_view name) const {
-  const std::optional<std::string> value = text(name);
-  if (!value) return std::nullopt;
-  const std::optional<uint64_t> bytes = parse_size(*value);
-  HADAL_CHECK(bytes.has_value());
-  return bytes;
+template <>
+uint64_t read_value(const OptionKey& key, const std::string& text) {
+  if (key.type == OptionType::kSize) {
+    const std::optional<uint64_t> bytes = parse_size(text);
+    HADAL_CHECK(bytes.has_value());
+    return *bytes;
+  }
+  uint64_t number = 0;
+  HADAL_CHECK(parses_whole(text, number));
+  return number;
 }
 
-std::vector<std::string> ParsedLine::list(std::string_view name) const {
-  const std::string value = text(name).value_or("");
+template <>
+std::vector<std::string> read_value(const OptionKey& /*key*/, const std::string& text) {
   std::vector<std::string> members;
-  for (size_t begin = 0; begin < value.size();) {
-    const size_t end = std::min(value.find(',', begin), value.size());
-    if (end > begin) members.push_back(value.substr(begin, end - begin));
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) members.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }
   return members;
 }
 
-bool ParsedLine::flag(std::string_view name) const { return values_.contains(name); }
+void ParsedLine::set(const OptionSpec& spec, std::string value) {
+  values_.insert_or_assign(std::string(spec.key.name), std::move(value));
+}
 
-std::string ParsedLine::required_text(std::string_view name) const {
-  std::optional<std::string> value = text(name);
-  if (!value) {
-    const std::string owner(command_spec(command.value()).name);
-    refuse("--" + std::string(name), "is missing", "see hadal " + owner + " --help");
+void ParsedLine::set(const ArgumentSpec& spec, std::string value) {
+  arguments_.insert_or_assign(std::string(spec.key.name), std::move(value));
+}
+
+const std::string* ParsedLine::find(const OptionKey& key) const {
+  const std::vector<const OptionSpec*> options = options_of(command.value());
+  HADAL_CHECK(std::any_of(options.begin(), options.end(), [&](const OptionSpec* spec) {
+    return spec->key.name == key.name && spec->key.type == key.type;
+  }));
+  const auto found = values_.find(key.name);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+const std::string& ParsedLine::required(const OptionKey& key) const {
+  const std::string* value = find(key);
+  if (value == nullptr) {
+    refuse("--" + std::string(key.name), "is missing",
+           "see " + typed_name(command_spec(command.value())) + " --help");
   }
-  return *std::move(value);
+  return *value;
+}
+
+const std::string& ParsedLine::argument(const ArgumentKey& key) const {
+  const auto found = arguments_.find(key.name);
+  HADAL_CHECK(found != arguments_.end());
+  return found->second;
 }
 
 ParsedLine parse_command_line(std::span<const std::string> words) {
-  ParsedLine line;
-  if (words.empty()) {
-    line.request = Request::kHelp;
-    return line;
-  }
+  if (words.empty()) return parse_help({});
   const std::string& first = words.front();
   const std::span<const std::string> rest = words.subspan(1);
   if (first == "--version" || first == "-V" || first == "version") {
+    ParsedLine line;
     line.request = Request::kVersion;
     return line;
   }
-  if (first == "--help" || first == "-h" || first == "help") {
-    line.request = Request::kHelp;
-    if (rest.empty()) return line;
-    if (rest.front() == "--markdown") {
-      line.request = Request::kMarkdown;
-      return line;
-    }
-    if (const CommandSpec* command = find_command(rest.front())) {
-      line.command = command->id;
-      return line;
-    }
-  }
-  if (const CommandSpec* command = find_command(first)) return parse_command(*command, rest);
-
-  const std::string& unknown = line.request == Request::kHelp ? rest.front() : first;
-  if (const CommandSpec* command = command_with_option(unknown)) {
-    refuse(printable(unknown), "stands where a command is expected",
-           "write it after the command, as in hadal " + std::string(command->name) + " " +
-               printable(unknown));
-  }
-  std::vector<std::string> known = {"help", "--help", "--version"};
-  for (const CommandSpec& command : command_table()) known.emplace_back(command.name);
-  const std::string meant = nearest(unknown, known);
-  refuse(printable(unknown), "is no command of hadal",
-         meant.empty() ? "hadal --help lists them" : "did you mean " + meant + "?");
+  if (first == "--help" || first == "-h" || first == "help") return parse_help(rest);
+  if (const GroupSpec* group = find_group(first)) return parse_member(*group, rest);
+  const CommandSpec* command = find_command(first);
+  if (command != nullptr && command->group.empty()) return parse_command(*command, rest);
+  refuse_command(first);
 }
 
 }  // namespace hadal

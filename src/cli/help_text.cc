@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
+#include <vector>
+
+#include "cli/options_table.h"
 
 namespace hadal {
 namespace {
@@ -30,8 +34,9 @@ std::string wrapped(std::string_view text, size_t indent) {
 }
 
 std::string usage(const CommandSpec& command) {
-  std::string line = fmt::format("hadal {}", command.name);
-  for (const ArgumentSpec& argument : command.arguments) line += fmt::format(" {}", argument.name);
+  std::string line = "hadal " + command.full_name();
+  for (const ArgumentSpec& argument : command.arguments)
+    line += fmt::format(" {}", argument.key.name);
   return line + " [options]";
 }
 
@@ -42,13 +47,13 @@ std::string choices_text(const std::vector<std::string_view>& choices) {
 // "--think MODE" with its letter, as written on a command line.
 std::string form(const OptionSpec& option) {
   std::string text = option.letter != 0 ? fmt::format("-{}, ", option.letter) : "";
-  text += fmt::format("--{}", option.name);
+  text += fmt::format("--{}", option.key.name);
   if (!option.value_name.empty()) text += fmt::format(" {}", option.value_name);
   return text;
 }
 
 std::string default_text(const OptionSpec& option) {
-  return std::string(option.fallback.empty() ? option.fallback_note : option.fallback);
+  return option.fallback.empty() ? std::string(option.fallback_note) : option.fallback;
 }
 
 std::string option_explanation(const OptionSpec& option) {
@@ -61,7 +66,7 @@ std::string option_explanation(const OptionSpec& option) {
 }
 
 std::string type_text(const OptionSpec& option) {
-  switch (option.type) {
+  switch (option.key.type) {
     case OptionType::kText:
     case OptionType::kName:
       return "text";
@@ -93,14 +98,56 @@ std::string rows(const std::vector<std::pair<std::string, std::string>>& entries
   return out;
 }
 
+// What docs/cli.md says of a command.
+std::string command_section(const CommandSpec& command) {
+  std::string out =
+      fmt::format("\n{} hadal {}\n\n{}.\n\n    {}\n\n{}\n", command.group.empty() ? "##" : "###",
+                  command.full_name(), command.summary, usage(command), command.description);
+  if (!command.arguments.empty()) {
+    out += "\n| argument | meaning |\n|---|---|\n";
+    for (const ArgumentSpec& argument : command.arguments) {
+      out += fmt::format(
+          "| `{}` | {}{} |\n", argument.key.name, argument.help,
+          argument.choices.empty() ? "" : fmt::format(" ({})", choices_text(argument.choices)));
+    }
+  }
+  if (const auto options = options_of(command.id); !options.empty()) {
+    out += "\n| option | value | default | meaning |\n|---|---|---|---|\n";
+    for (const OptionSpec* option : options) {
+      out += fmt::format("| `{}` | {} | {} | {} |\n", form(*option), type_text(*option),
+                         default_text(*option), option->help);
+    }
+  }
+  if (!command.examples.empty()) {
+    out += "\n";
+    for (const std::string_view example : command.examples) {
+      out += fmt::format("    {}\n", example);
+    }
+  }
+  return out;
+}
+
+// With what its group says of all members.
+std::string description(const CommandSpec& command) {
+  std::string text(command.description);
+  if (!command.group.empty()) text += " " + std::string(find_group(command.group)->description);
+  return text;
+}
+
 }  // namespace
 
 std::string version_text() { return "hadal " HADAL_VERSION "\n"; }
 
 std::string overview_help() {
   std::vector<std::pair<std::string, std::string>> entries;
+  std::string_view group;
   for (const CommandSpec& command : command_table()) {
-    entries.emplace_back(command.name, command.summary);
+    if (command.group.empty()) {
+      entries.emplace_back(command.name, command.summary);
+    } else if (command.group != group) {
+      entries.emplace_back(command.group, find_group(command.group)->summary);
+    }
+    group = command.group;
   }
   return "hadal serves DeepSeek V4 on machines of your own.\n\n"
          "Usage: hadal COMMAND [options]\n\nCommands:\n" +
@@ -108,15 +155,27 @@ std::string overview_help() {
          "\nhadal COMMAND --help explains a command; hadal --version prints the version.\n";
 }
 
+std::string group_help(const GroupSpec& group) {
+  std::vector<std::pair<std::string, std::string>> entries;
+  for (const CommandSpec* member : members_of(group)) {
+    entries.emplace_back(member->name, member->summary);
+  }
+  return fmt::format(
+      "{}.\n\nUsage: hadal {} {} [options]\n\n{}\n\n{}:\n{}\nhadal {} {} --help explains one of "
+      "them.\n",
+      group.summary, group.name, group.what, wrapped(group.description, 0), group.what,
+      rows(entries), group.name, group.what);
+}
+
 std::string command_help(const CommandSpec& command) {
   std::string out = fmt::format("{}.\n\nUsage: {}\n\n{}\n", command.summary, usage(command),
-                                wrapped(command.description, 0));
+                                wrapped(description(command), 0));
   if (!command.arguments.empty()) {
     std::vector<std::pair<std::string, std::string>> entries;
     for (const ArgumentSpec& argument : command.arguments) {
       std::string text(argument.help);
       if (!argument.choices.empty()) text += fmt::format(" ({})", choices_text(argument.choices));
-      entries.emplace_back(argument.name, text);
+      entries.emplace_back(argument.key.name, text);
     }
     out += "\nArguments:\n" + rows(entries);
   }
@@ -141,28 +200,15 @@ std::string markdown_reference() {
       "`hadal: error: where: what; remedy`. Exit status: 0 success, 2 something that you can mend "
       "(an option, a file, a port), 1 a fault of hadal's own, 130 interrupted, 141 "
       "nobody reads the output any more.\n";
+  std::string_view group;
   for (const CommandSpec& command : command_table()) {
-    out += fmt::format("\n## hadal {}\n\n{}.\n\n    {}\n\n{}\n", command.name, command.summary,
-                       usage(command), command.description);
-    if (!command.arguments.empty()) {
-      out += "\n| argument | meaning |\n|---|---|\n";
-      for (const ArgumentSpec& argument : command.arguments) {
-        out += fmt::format(
-            "| `{}` | {}{} |\n", argument.name, argument.help,
-            argument.choices.empty() ? "" : fmt::format(" ({})", choices_text(argument.choices)));
-      }
+    if (!command.group.empty() && command.group != group) {
+      const GroupSpec& spec = *find_group(command.group);
+      out += fmt::format("\n## hadal {}\n\n{}.\n\n    hadal {} {} [options]\n\n{}\n", spec.name,
+                         spec.summary, spec.name, spec.what, spec.description);
     }
-    out += "\n| option | value | default | meaning |\n|---|---|---|---|\n";
-    for (const OptionSpec* option : options_of(command.id)) {
-      out += fmt::format("| `{}` | {} | {} | {} |\n", form(*option), type_text(*option),
-                         default_text(*option), option->help);
-    }
-    if (!command.examples.empty()) {
-      out += "\n";
-      for (const std::string_view example : command.examples) {
-        out += fmt::format("    {}\n", example);
-      }
-    }
+    group = command.group;
+    out += command_section(command);
   }
   return out;
 }

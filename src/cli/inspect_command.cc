@@ -34,16 +34,16 @@ int inspect_command(const ParsedLine& line) {
   constexpr std::chrono::milliseconds kQuiet(500);
   Progress progress("verifying", "B", kQuiet);
   InspectOptions options;
-  options.verify = line.flag("verify");
+  options.verify = line.has(option::kVerify);
   options.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
-  InspectReport report = inspect_model(line.required_text("DIR"), options);
+  InspectReport report = inspect_model(line.argument(argument::kDirectory), options);
   progress.finish();
   const std::filesystem::path directory(report.directory);
   // A config.json alone tells what a model is; with weights beside it, it is meant to be run.
   if (report.has_weights || has_entry(directory / "tokenizer.json")) {
     report.tokenizer = inspect_tokenizer(directory);
   }
-  write_out(line.flag("json") ? inspect_json(report) : inspect_text(report));
+  write_out(line.has(option::kJson) ? inspect_json(report) : inspect_text(report));
   if (!report.tokenizer || report.tokenizer->fault.empty()) return 0;
   write_err("hadal: error: " + report.tokenizer->fault + "\n");
   return kUserError;

@@ -21,7 +21,7 @@ namespace hadal {
 namespace fs = std::filesystem;
 
 ModelDirectory model_directory(const ParsedLine& line) {
-  const std::optional<std::string> given = line.text("model");
+  const std::optional<std::string> given = line.get(option::kModel);
   if (!given) return ModelDirectory::built_in();
   return ModelDirectory(resolve_model_directory(*given));
 }
@@ -46,12 +46,12 @@ void show_notes(const Checkpoint& checkpoint) {
 }
 
 int thread_count(const ParsedLine& line) {
-  return static_cast<int>(line.integer("threads").value_or(available_processors()));
+  return line.get(option::kThreads).value_or(available_processors());
 }
 
 std::string describe_thread_count(const ParsedLine& line) {
   const CpuLimits& limits = cpu_limits();
-  if (!line.integer("threads")) return describe_threads(system_topology(), limits);
+  if (!line.has(option::kThreads)) return describe_threads(system_topology(), limits);
   const int threads = thread_count(line);
   std::string text = fmt::format("{} thread{}: --threads", threads, threads == 1 ? "" : "s");
   if (limits.quota > 0 && threads > limits.quota) {
@@ -85,15 +85,15 @@ std::function<void(const char*, uint64_t, uint64_t)> repack_progress() {
 
 ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory) {
   ModelOptions options;
-  if (const std::optional<std::string> isa = line.text("isa")) {
+  if (const std::optional<std::string> isa = line.get(option::kIsa)) {
     options.isa = isa_from_name(*isa).value();
   }
-  const std::optional<std::string> cache = line.text("repack-cache");
+  const std::optional<std::string> cache = line.get(option::kRepackCache);
   options.int8_weights = {
       .cache_directory = cache ? fs::path(*cache) : directory.path() / ".hadal",
       .progress = repack_progress(),
       .notice = [](const std::string& message) { write_err("hadal: " + message + "\n"); }};
-  const std::string policy = line.required_text("activations");
+  const std::string policy = line.value(option::kActivations);
   if (policy == "none") options.activations = ActivationPolicy::kNone;
   if (policy == "int8") options.activations = ActivationPolicy::kInt8;
   return options;

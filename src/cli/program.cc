@@ -32,9 +32,16 @@ int dispatch(const ParsedLine& line) {
       return synth_command(line);
     case Command::kScore:
       return score_command(line);
-    case Command::kText:
+    case Command::kTextTokenize:
+    case Command::kTextDetokenize:
+    case Command::kTextEncodeChat:
+    case Command::kTextParseChat:
       return text_command(line);
-    case Command::kBench:
+    case Command::kBenchKernels:
+    case Command::kBenchDecode:
+    case Command::kBenchPrefill:
+    case Command::kBenchEngine:
+    case Command::kBenchCache:
       return bench_command(line);
   }
   return kOwnFault;
@@ -45,7 +52,9 @@ int answer(const ParsedLine& line) {
     case Request::kCommand:
       return dispatch(line);
     case Request::kHelp:
-      write_out(line.command ? command_help(command_spec(*line.command)) : overview_help());
+      write_out(line.command            ? command_help(command_spec(*line.command))
+                : line.group != nullptr ? group_help(*line.group)
+                                        : overview_help());
       return 0;
     case Request::kMarkdown:
       write_out(markdown_reference());

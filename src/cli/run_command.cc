@@ -63,18 +63,18 @@ std::string read_prompt(const std::string& option) {
 
 ConversationOptions conversation_options(const ParsedLine& line, const SamplingDefaults& defaults) {
   ConversationOptions options;
-  const std::string think = line.required_text("think");
+  const std::string think = line.value(option::kThink);
   if (think != "off") {
     options.chat.thinking_mode = ThinkingMode::kThinking;
     options.chat.reasoning_effort = think == "max" ? ReasoningEffort::kMax : ReasoningEffort::kHigh;
   }
   options.sampling.temperature =
-      static_cast<float>(line.number("temperature").value_or(defaults.temperature));
-  options.sampling.top_p = static_cast<float>(line.number("top-p").value_or(defaults.top_p));
-  const std::optional<int64_t> seed = line.integer("seed");
-  options.sampling.seed = seed ? static_cast<uint64_t>(*seed) : std::random_device()();
-  options.max_tokens = static_cast<int>(line.integer("max-tokens").value_or(0));
-  options.system = line.text("system").value_or("");
+      static_cast<float>(line.get(option::kTemperature).value_or(defaults.temperature));
+  options.sampling.top_p = static_cast<float>(line.get(option::kTopP).value_or(defaults.top_p));
+  const std::optional<uint64_t> seed = line.get(option::kSeed);
+  options.sampling.seed = seed ? *seed : std::random_device()();
+  options.max_tokens = line.get(option::kMaxTokens).value_or(0);
+  options.system = line.get(option::kSystem).value_or("");
   check_text(options.system, "--system");
   return options;
 }
@@ -92,7 +92,7 @@ int answer_once(Conversation& conversation, const std::string& prompt) {
 
 int run_command(const ParsedLine& line) {
   // The cheap refusals come before the model is read.
-  std::optional<std::string> prompt = line.text("prompt");
+  std::optional<std::string> prompt = line.get(option::kPrompt);
   if (prompt) prompt = read_prompt(*prompt);
   conversation_options(line, {});
 
@@ -104,9 +104,9 @@ int run_command(const ParsedLine& line) {
       conversation_options(line, sampling_defaults(directory.path()));
   Engine engine(checkpoint, {.threads = thread_count(line),
                              .model = model_options(line, directory),
-                             .max_context = static_cast<int>(line.integer("context").value_or(0)),
+                             .max_context = line.get(option::kContext).value_or(0),
                              .max_running = 1,
-                             .kv_memory = line.size("kv-memory").value_or(0)});
+                             .kv_memory = line.get(option::kKvMemory).value_or(0)});
   Conversation conversation(engine, tokenizer, options);
   if (prompt) return answer_once(conversation, *prompt);
   return chat_loop(conversation, fmt::format("{}, {} tokens of context; /help lists the commands\n",

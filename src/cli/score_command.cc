@@ -122,7 +122,7 @@ bool is_empty_file(const std::string& path) {
 // --output. Throws Error where a file is there that hadal score did not write, such as a shard of a
 // model.
 std::string output_path(const ParsedLine& line) {
-  std::string output = line.required_text("output");
+  std::string output = line.value(option::kOutput);
   if (has_entry(output) && !is_empty_file(output) && !is_own_output(output)) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = output,
@@ -135,15 +135,15 @@ std::string output_path(const ParsedLine& line) {
 // Logits of every row, written as they are computed.
 void score_rows(V4Model& model, const ParsedLine& line, const std::string& output) {
   const ModelConfig& config = model.config();
-  const EvaluateOptions options = {.chunk = static_cast<int>(line.integer("chunk").value_or(0)),
-                                   .mtp = line.flag("mtp")};
+  const EvaluateOptions options = {.chunk = line.get(option::kChunk).value_or(0),
+                                   .mtp = line.has(option::kMtp)};
   if (options.mtp && !model.has_mtp()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "--mtp",
                  .what = "asks for an MTP block, and this checkpoint has none",
                  .remedy = "leave --mtp out"});
   }
-  const std::vector<Ids> rows = read_rows(line.required_text("input"), config);
+  const std::vector<Ids> rows = read_rows(line.value(option::kInput), config);
 
   std::vector<SafetensorsWriter::Declaration> tensors;
   uint64_t total_ids = 0;
@@ -244,17 +244,17 @@ void score_layers(V4Model& model, const std::string& path, const std::string& ou
 
 int score_command(const ParsedLine& line) {
   const std::string output = output_path(line);
-  const std::optional<std::string> layers = line.text("layers");
-  if (layers.has_value() == line.text("input").has_value()) {
+  const std::optional<std::string> layers = line.get(option::kLayersFile);
+  if (layers.has_value() == line.has(option::kInput)) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "hadal score",
                  .what = "needs --input or --layers, and not both",
                  .remedy = "see hadal score --help"});
   }
-  for (const char* name : {"mtp", "chunk"}) {
-    if (layers && line.flag(name)) {
+  for (const OptionKey& key : {OptionKey(option::kMtp), OptionKey(option::kChunk)}) {
+    if (layers && line.has(key)) {
       throw Error({.code = ErrorCode::kInvalidArgument,
-                   .where = std::string("--") + name,
+                   .where = "--" + std::string(key.name),
                    .what = "has no meaning with --layers",
                    .remedy = "leave it out"});
     }

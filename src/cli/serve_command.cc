@@ -14,12 +14,14 @@
 #include "base/machine.h"
 #include "cli/background_errors.h"
 #include "cli/model_setup.h"
+#include "cli/serve_options.h"
 #include "cli/status_line.h"
 #include "cli/stop_signals.h"
 #include "cli/surroundings.h"
 #include "cli/terminal.h"
 #include "engine/engine.h"
 #include "server/host_guard.h"
+#include "server/origin_guard.h"
 #include "server/server.h"
 #include "text/tokenizer.h"
 
@@ -61,23 +63,6 @@ void log_request(spdlog::logger& log, const RequestLog& request) {
           printable(request.error));
 }
 
-EngineOptions engine_options(const ParsedLine& line, const ModelDirectory& directory,
-                             const std::shared_ptr<spdlog::logger>& log) {
-  EngineOptions options;
-  options.threads = thread_count(line);
-  options.model = model_options(line, directory);
-  options.max_context = static_cast<int>(line.integer("context").value_or(0));
-  options.max_running = static_cast<int>(line.integer("max-running").value());
-  options.max_queue = static_cast<int>(line.integer("max-queue").value());
-  options.step_budget_ms = static_cast<int>(line.integer("step-budget").value());
-  options.kv_memory = line.size("kv-memory").value_or(0);
-  options.kv_disk = line.text("kv-disk").value_or("");
-  options.kv_disk_size = line.size("kv-disk-size").value();
-  options.kv_spill = line.size("kv-spill").value();
-  options.log = [log](const std::string& message) { log->warn(printable(message, 1000)); };
-  return options;
-}
-
 void check_model_names(const std::vector<std::string>& names) {
   constexpr size_t kLongestName = 256;
   for (const std::string& name : names) {
@@ -101,34 +86,30 @@ int64_t connections_within_limits() {
 int serve_command(const ParsedLine& line) {
   outlive_terminal();
   const BackgroundErrors errors;
-  ServerOptions options;
-  options.allowed_hosts = line.list("allowed-host");
+  ServerOptions options = server_options(line);
   // What is wrong here is told before minutes go into loading a model.
-  const HostGuard checked(options.allowed_hosts);
-  check_model_names(line.list("name"));
+  const HostGuard hosts(options.allowed_hosts);
+  const OriginGuard origins(options.allowed_origins, options.allowed_hosts);
+  check_model_names(line.list(option::kName));
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = load_tokenizer(directory.path());
   const auto log = std::make_shared<spdlog::logger>("hadal", std::make_shared<ErrorSink>());
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
-  Engine engine(checkpoint, engine_options(line, directory, log));
+  EngineOptions engine_settings = engine_options(line);
+  engine_settings.threads = thread_count(line);
+  engine_settings.model = model_options(line, directory);
+  engine_settings.log = [log](const std::string& message) { log->warn(printable(message, 1000)); };
+  Engine engine(checkpoint, engine_settings);
   log->info(describe_thread_count(line));
   log->info(engine.describe_cache());
 
-  options.host = line.required_text("host");
-  options.port = static_cast<uint16_t>(line.integer("port").value());
-  options.model_name = directory.name();
-  if (const std::vector<std::string> names = line.list("name"); !names.empty()) {
-    options.model_name = names.front();
-    options.other_names.assign(names.begin() + 1, names.end());
-  }
-  options.strict = line.flag("strict");
+  if (!line.has(option::kName)) options.model_name = directory.name();
   options.on_unknown_field = [log](const std::string& name) {
     log->warn("requests have a field \"{}\", which is not known here and has no effect", name);
   };
-  options.shutdown_timeout = std::chrono::seconds(line.integer("shutdown-timeout").value());
-  options.max_body_bytes = line.size("max-body").value_or(default_max_body(engine.max_context()));
+  if (!line.has(option::kMaxBody)) options.max_body_bytes = default_max_body(engine.max_context());
   if (const int64_t most = connections_within_limits(); most < options.max_connections) {
     options.max_connections = static_cast<int>(most);
     log->info("{} connections at once: ulimit -n is {}", most, open_files_limit());

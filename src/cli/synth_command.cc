@@ -9,16 +9,15 @@
 namespace hadal {
 
 int synth_command(const ParsedLine& line) {
-  const std::string directory = line.required_text("DIR");
+  const std::string directory = line.argument(argument::kDirectory);
   Progress progress("writing", "B", std::chrono::milliseconds(0));
   SynthOptions options;
-  options.preset = line.required_text("PRESET");
-  options.layers = static_cast<int>(line.integer("layers").value_or(options.layers));
-  options.experts = static_cast<int>(line.integer("experts").value_or(options.experts));
-  options.vocab = static_cast<int>(line.integer("vocab").value_or(options.vocab));
-  options.seed =
-      static_cast<uint64_t>(line.integer("seed").value_or(static_cast<int64_t>(options.seed)));
-  options.tokenizer = line.text("tokenizer").value_or("");
+  options.preset = line.argument(argument::kPreset);
+  options.layers = line.get(option::kLayers).value_or(options.layers);
+  options.experts = line.get(option::kExperts).value_or(options.experts);
+  options.vocab = line.get(option::kVocab).value_or(options.vocab);
+  options.seed = line.value(option::kSeed);
+  options.tokenizer = line.get(option::kTokenizer).value_or("");
   options.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
   write_synthetic_checkpoint(options, directory);
   progress.finish();

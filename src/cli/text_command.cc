@@ -11,15 +11,15 @@
 namespace hadal {
 
 int text_command(const ParsedLine& line) {
-  const std::string action = line.required_text("ACTION");
+  const Command action = line.command.value();
   std::optional<Tokenizer> tokenizer;
-  if (action == "tokenize" || action == "detokenize") {
+  if (action == Command::kTextTokenize || action == Command::kTextDetokenize) {
     tokenizer = load_tokenizer(model_directory(line).path());
   }
   const auto convert = [&](const std::string& text, size_t number) {
-    if (action == "tokenize") return tokenize_line(*tokenizer, text, number);
-    if (action == "detokenize") return detokenize_line(*tokenizer, text, number);
-    if (action == "encode-chat") return encode_chat_line(text, number);
+    if (action == Command::kTextTokenize) return tokenize_line(*tokenizer, text, number);
+    if (action == Command::kTextDetokenize) return detokenize_line(*tokenizer, text, number);
+    if (action == Command::kTextEncodeChat) return encode_chat_line(text, number);
     return parse_chat_line(text, number);
   };
   std::string text;

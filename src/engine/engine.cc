@@ -191,11 +191,15 @@ Error current_error() {
   }
 }
 
+// How far it came tells whether more time would help or the prompt alone is too long for it.
 Error expired_error(const Sequence& sequence) {
-  return Error({.code = ErrorCode::kUnavailable,
+  const int computed = std::min(sequence.computed_length, sequence.prompt_tokens);
+  return Error({.code = ErrorCode::kDeadlineExceeded,
                 .where = "the request",
-                .what = "its deadline passed after " + std::to_string(sequence.generated_tokens()) +
-                        " tokens of the answer",
+                .what = "its deadline passed with " + std::to_string(computed) + " of the " +
+                        std::to_string(sequence.prompt_tokens) +
+                        " tokens of the prompt computed and " +
+                        std::to_string(sequence.generated_tokens()) + " of the answer made",
                 .remedy = "give it more time, or ask for less"});
 }
 

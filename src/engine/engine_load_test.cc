@@ -441,7 +441,7 @@ TEST(EngineLoad, ADeadlineEndsARequestWithinAStep) {
   gate.release();
   const Outcome outcome = waiting.wait();
   EXPECT_EQ(outcome.finish.reason, FinishReason::kError);
-  EXPECT_EQ(outcome.finish.error->code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(outcome.finish.error->code(), ErrorCode::kDeadlineExceeded);
   EXPECT_TRUE(outcome.tokens.empty());
   patient.handle.cancel();
   EXPECT_EQ(patient.wait().finish.reason, FinishReason::kCancelled);

@@ -13,6 +13,8 @@ const char* error_type(int status) {
       return "rate_limit_error";
     case 503:
       return "overloaded_error";
+    case 504:
+      return "timeout_error";
     default:
       return status >= 500 ? "server_error" : "invalid_request_error";
   }
@@ -33,11 +35,10 @@ std::string api_error_body(const ApiError& error) {
 }
 
 HttpResponse api_error_response(const ApiError& error) {
-  HttpResponse response{
-      .status = error.status, .body = api_error_body(error), .error = error.message};
-  if (error.status == 429 || error.status == 503) response.headers = {{"Retry-After", "5"}};
-  if (error.status == 415) response.headers = {{"Accept-Encoding", "identity"}};
-  return response;
+  return {.status = error.status,
+          .headers = error_headers(error.status),
+          .body = api_error_body(error),
+          .error = error.message};
 }
 
 ApiError api_error_of(const Error& error) {
@@ -53,6 +54,10 @@ ApiError api_error_of(const Error& error) {
     case ErrorCode::kUnavailable:
     case ErrorCode::kCancelled:
       api.status = 503;
+      break;
+    case ErrorCode::kDeadlineExceeded:
+      api.status = 504;
+      api.code = "request_timeout";
       break;
     case ErrorCode::kResourceExhausted:
     case ErrorCode::kInvalidFile:

@@ -5,27 +5,13 @@
 #include <string>
 
 #include "base/error.h"
+#include "server/http/http_error.h"
 #include "server/http/http_types.h"
 
 namespace hadal {
 
-struct ApiError {
-  int status = 400;
-  std::string message;
-  std::string param = {};  // the request's field; empty: null
-  std::string code = {};   // empty: null
-};
-
-// Thrown by request parsing for what hadal::Error cannot carry (field and code).
-class ApiException : public std::exception {
- public:
-  explicit ApiException(ApiError error) : error_(std::move(error)) {}
-  const char* what() const noexcept override { return error_.message.c_str(); }
-  const ApiError& error() const { return error_; }
-
- private:
-  ApiError error_;
-};
+using ApiError = HttpError;          // `param`: the request's field; empty: null
+using ApiException = HttpException;  // for what hadal::Error cannot carry (field and code)
 
 // The body alone: one line of JSON.
 std::string api_error_body(const ApiError& error);

@@ -47,8 +47,11 @@ bool HostGuard::accepts(std::string_view host) const {
   if (!parsed.has_value()) return false;
   const std::string& name = parsed->name;
   return name.empty() || parsed->is_address || name == "localhost" ||
-         name.ends_with(".localhost") ||
-         std::find(names_.begin(), names_.end(), name) != names_.end() ||
+         name.ends_with(".localhost") || lists(name);
+}
+
+bool HostGuard::lists(std::string_view name) const {
+  return any_ || std::find(names_.begin(), names_.end(), name) != names_.end() ||
          std::any_of(suffixes_.begin(), suffixes_.end(),
                      [&](const std::string& suffix) { return name.ends_with(suffix); });
 }

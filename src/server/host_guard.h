@@ -21,6 +21,9 @@ class HostGuard {
   // browser does.
   bool accepts(std::string_view host) const;
 
+  // Whether `name`, in lower case and without a port, is among the names given.
+  bool lists(std::string_view name) const;
+
   // Why a host is refused and what to do.
   static std::string refusal(std::string_view host);
 

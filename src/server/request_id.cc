@@ -1,9 +1,9 @@
 #include "server/request_id.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
+#include "server/answer_headers.h"
 #include "server/random_id.h"
 
 namespace hadal {
@@ -21,38 +21,6 @@ bool is_sane(std::string_view id) {
   return !id.empty() && id.size() <= kLongest && std::all_of(id.begin(), id.end(), may_stand);
 }
 
-class NamedExchange final : public Exchange {
- public:
-  explicit NamedExchange(std::shared_ptr<Exchange> inner)
-      : inner_(std::move(inner)), id_(request_id(inner_->request().header(kHeader))) {
-    inner_->set_request_id(id_);
-  }
-
-  const HttpRequest& request() const override { return inner_->request(); }
-  void release_body() override { inner_->release_body(); }
-  void respond(HttpResponse response) override { inner_->respond(named(std::move(response))); }
-  void begin_stream(HttpResponse head) override { inner_->begin_stream(named(std::move(head))); }
-  void write(std::string part) override { inner_->write(std::move(part)); }
-  void end() override { inner_->end(); }
-  void on_abandoned(std::function<void()> callback) override {
-    inner_->on_abandoned(std::move(callback));
-  }
-  void post(std::function<void()> task) override { inner_->post(std::move(task)); }
-  void set_usage(int prompt_tokens, int completion_tokens) override {
-    inner_->set_usage(prompt_tokens, completion_tokens);
-  }
-  void set_request_id(const std::string& id) override { inner_->set_request_id(id); }
-
- private:
-  HttpResponse named(HttpResponse response) const {
-    response.headers.emplace_back(kHeader, id_);
-    return response;
-  }
-
-  const std::shared_ptr<Exchange> inner_;
-  const std::string id_;
-};
-
 }  // namespace
 
 std::string request_id(std::string_view sent) {
@@ -60,7 +28,15 @@ std::string request_id(std::string_view sent) {
 }
 
 std::shared_ptr<Exchange> with_request_id(std::shared_ptr<Exchange> exchange) {
-  return std::make_shared<NamedExchange>(std::move(exchange));
+  const std::string id = request_id(exchange->request().header(kHeader));
+  exchange->set_request_id(id);
+  return with_answer_headers(std::move(exchange), {{kHeader, id}});
+}
+
+HttpResponse with_request_id(HttpResponse response, const HttpRequest& request) {
+  response.request_id = request_id(request.header(kHeader));
+  response.headers.emplace_back(kHeader, response.request_id);
+  return response;
 }
 
 }  // namespace hadal

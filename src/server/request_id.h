@@ -18,4 +18,7 @@ std::string request_id(std::string_view sent);
 // The exchange with the name of its request in every answer and in the log.
 std::shared_ptr<Exchange> with_request_id(std::shared_ptr<Exchange> exchange);
 
+// The answer to a request that no exchange was made of, with the request's name.
+HttpResponse with_request_id(HttpResponse response, const HttpRequest& request);
+
 }  // namespace hadal

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "server/api_error.h"
+#include "server/host_guard.h"
 
 namespace hadal {
 namespace {
@@ -26,7 +27,9 @@ class RecordedExchange final : public Exchange {
   void on_abandoned(std::function<void()>) override {}
   void post(std::function<void()> task) override { task(); }
   void set_usage(int, int) override {}
+  void set_style(AnswerStyle given) override { style = std::move(given); }
 
+  AnswerStyle style;
   std::optional<HttpResponse> response;
 
  private:
@@ -42,19 +45,23 @@ HttpResponse ask(const Router& router, const std::string& method, const std::str
 }
 
 Router make_router() {
-  Router router;
+  Router router(api_error_response);
   const auto echo = [](const std::shared_ptr<Exchange>& exchange, std::string_view rest) {
     exchange->respond({.body = exchange->request().path + "|" + std::string(rest)});
   };
-  router.add("GET", "/things", echo);
-  router.add("GET", "/things/", echo);
-  router.add("POST", "/make", echo);
-  router.add("GET", "/api",
-             [](const auto&, auto) { throw ApiException({.status = 418, .message = "teapot"}); });
-  router.add("GET", "/error", [](const auto&, auto) {
-    throw Error({.code = ErrorCode::kInvalidArgument, .where = "field", .what = "is wrong"});
-  });
-  router.add("GET", "/fault", [](const auto&, auto) { throw std::runtime_error("oops"); });
+  router.add({.method = "GET", .path = "/things", .handler = echo});
+  router.add({.method = "GET", .path = "/things/", .handler = echo});
+  router.add({.method = "POST", .path = "/make", .handler = echo});
+  router.add({.method = "GET", .path = "/api", .handler = [](const auto&, auto) {
+                throw ApiException({.status = 418, .message = "teapot"});
+              }});
+  router.add({.method = "GET", .path = "/error", .handler = [](const auto&, auto) {
+                throw Error(
+                    {.code = ErrorCode::kInvalidArgument, .where = "field", .what = "is wrong"});
+              }});
+  router.add({.method = "GET", .path = "/fault", .handler = [](const auto&, auto) {
+                throw std::runtime_error("oops");
+              }});
   return router;
 }
 
@@ -70,8 +77,8 @@ TEST(RouterTest, PathsAreFoundInManySpellings) {
   const auto echo = [](const std::shared_ptr<Exchange>& exchange, std::string_view rest) {
     exchange->respond({.body = std::string(rest)});
   };
-  router.add("GET", "/v1/list", echo);
-  router.add("GET", "/v1/list/", echo);
+  router.add({.method = "GET", .path = "/v1/list", .handler = echo});
+  router.add({.method = "GET", .path = "/v1/list/", .handler = echo});
   for (const char* path : {"/v1/list", "/list", "/v1/v1/list", "//v1///list//", "/list/"}) {
     EXPECT_EQ(ask(router, "GET", path).status, 200) << path;
   }
@@ -120,17 +127,54 @@ TEST(RouterTest, ErrorsOfHandlersBecomeAnswers) {
   EXPECT_EQ(ask(router, "GET", "/fault").status, 500);
 }
 
-TEST(RouterTest, ForeignHostsAreRefused) {
+TEST(RouterTest, GuardsStandBeforeAllRoutes) {
   Router router = make_router();
   EXPECT_EQ(ask(router, "GET", "/things", "evil.example").status, 200) << "without a guard";
-  router.set_guard(HostGuard({"llm.example"}));
-  EXPECT_EQ(ask(router, "GET", "/things", "LocalHost:99").status, 200);
-  EXPECT_EQ(ask(router, "GET", "/things", "[::1]:8000").status, 200);
-  EXPECT_EQ(ask(router, "GET", "/things", "llm.example.:443").status, 200);
-  EXPECT_EQ(ask(router, "GET", "/things", "localhost.evil.example:8000").status, 403);
-  const HttpResponse refused = ask(router, "OPTIONS", "*", "evil.example");
-  EXPECT_EQ(refused.status, 403);
-  EXPECT_NE(refused.body.find("--allowed-host evil.example"), std::string::npos);
+  std::vector<int> asked;
+  router.add_guard(
+      [&](const HttpRequest& request, const ErrorWriter& write) -> std::optional<HttpResponse> {
+        asked.push_back(1);
+        if (request.header("Host") != "evil.example") return std::nullopt;
+        return write({.status = 403, .message = "no"});
+      });
+  router.add_guard([&](const HttpRequest& request, const ErrorWriter&) {
+    asked.push_back(2);
+    return request.method == "BREW" ? std::optional<HttpResponse>({.status = 299}) : std::nullopt;
+  });
+  EXPECT_EQ(ask(router, "GET", "/things").status, 200);
+  EXPECT_EQ(asked, (std::vector<int>{1, 2}));
+  EXPECT_EQ(ask(router, "BREW", "/nothing").status, 299);
+  asked.clear();
+  EXPECT_EQ(ask(router, "OPTIONS", "*", "evil.example").status, 403);
+  EXPECT_EQ(asked, (std::vector<int>{1}));
+}
+
+TEST(RouterTest, ARouteHasItsOwnWords) {
+  Router router = make_router();
+  router.add({.method = "POST",
+              .path = "/v1/other",
+              .handler = [](const auto&, auto) { throw std::runtime_error("oops"); },
+              .keep_alive_text = "ping",
+              .write_error =
+                  [](const HttpError& error) {
+                    return HttpResponse{.status = error.status, .body = "other: " + error.message};
+                  }});
+  EXPECT_EQ(ask(router, "POST", "/other").body, "other: internal fault: oops");
+  EXPECT_EQ(ask(router, "GET", "/v1/other").body, "other: /v1/other takes POST, not GET");
+  EXPECT_EQ(router.error_writer("//other/")({.message = "m"}).body, "other: m");
+  EXPECT_NE(router.error_writer("/nothing")({.message = "m"}).body.find("\"error\""),
+            std::string::npos);
+  const auto exchange = std::make_shared<RecordedExchange>(
+      HttpRequest{.method = "POST", .path = "/other", .headers = {}, .body = {}});
+  router.dispatch(exchange);
+  EXPECT_EQ(exchange->style.keep_alive_text, "ping");
+}
+
+TEST(RouterTest, WhatIsThereIsListedFromTheTable) {
+  EXPECT_NE(ask(make_router(), "GET", "/nothing")
+                .body.find("this server answers GET /things, POST /make, GET /api, GET /error and "
+                           "GET /fault"),
+            std::string::npos);
 }
 
 TEST(RouterTest, OptionsOfTheWholeServer) {
@@ -138,6 +182,7 @@ TEST(RouterTest, OptionsOfTheWholeServer) {
   EXPECT_EQ(response.status, 200);
   ASSERT_EQ(response.headers.size(), 1U);
   EXPECT_EQ(response.headers[0].first, "Allow");
+  EXPECT_EQ(response.headers[0].second, "GET, HEAD, POST, OPTIONS");
 }
 
 }  // namespace

@@ -12,12 +12,15 @@
 
 #include "checkpoint/v4/config.h"
 #include "engine/engine.h"
+#include "server/answer_headers.h"
 #include "server/api_error.h"
 #include "server/chat_handler.h"
 #include "server/chat_request.h"
+#include "server/host_guard.h"
 #include "server/http/http_server.h"
 #include "server/http/uri_host.h"
 #include "server/metrics.h"
+#include "server/origin_guard.h"
 #include "server/request_id.h"
 #include "server/router.h"
 #include "server/told_names.h"
@@ -27,8 +30,6 @@ namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::string_view kModels = "/v1/models/";
 
 // The most that one token of DeepSeek's vocabulary takes of a body: 128 spaces as they are, or up
 // to 20 characters as \uXXXX (6 bytes each; 12, in two halves, beyond U+FFFF).
@@ -56,36 +57,75 @@ struct Server::Impl {
         options(server_options),
         unknown_fields(server_options.on_unknown_field),
         chats(chat_service()),
-        http(counting(server_options), [this](const std::shared_ptr<Exchange>& exchange) {
-          router.dispatch(with_request_id(exchange));
-        }) {
-    router.set_guard(host_guard(options, http.on_loopback()));
-    router.add("POST", "/v1/chat/completions",
-               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-                 handle_chat_completion(exchange, chats);
-               });
-    router.add("GET", "/v1/models",
-               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-                 ordered_json body = {{"object", "list"}, {"data", ordered_json::array()}};
-                 for (const std::string& name : chats.model_names) {
-                   body["data"].push_back(model_json(name));
-                 }
-                 exchange->respond({.body = body.dump() + "\n"});
-               });
-    router.add("GET", std::string(kModels),
-               [this](const std::shared_ptr<Exchange>& exchange, std::string_view name) {
-                 get_model(*exchange, name);
-               });
-    router.add("GET", "/health",
-               [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-                 get_health(*exchange);
-               });
-    router.add(
-        "GET", "/metrics", [this](const std::shared_ptr<Exchange>& exchange, std::string_view) {
-          exchange->respond(
-              {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-               .body = metrics_text(engine.statistics(), options.model_name, answers.counts())});
+        origins(options.allowed_origins, options.allowed_hosts),
+        router(api_error_response),
+        http(
+            counting(server_options),
+            [this](const std::shared_ptr<Exchange>& exchange) { answer(exchange); },
+            [this](const HttpRequest& request, const HttpError& error) {
+              return with_request_id(router.error_writer(request.path)(error), request);
+            }) {
+    add_guards();
+    add_routes();
+  }
+
+  void answer(std::shared_ptr<Exchange> exchange) {
+    const HttpHeaders headers = cors_headers(origins, exchange->request());
+    exchange = with_request_id(std::move(exchange));
+    if (!headers.empty()) exchange = with_answer_headers(std::move(exchange), headers);
+    router.dispatch(exchange);
+  }
+
+  void add_guards() {
+    router.add_guard(
+        [hosts = host_guard(options, http.on_loopback())](
+            const HttpRequest& request, const ErrorWriter& write) -> std::optional<HttpResponse> {
+          const std::string_view host = request.header("Host");
+          if (hosts.accepts(host)) return std::nullopt;
+          return write(
+              {.status = 403, .message = HostGuard::refusal(host), .code = "host_not_allowed"});
         });
+    router.add_guard([this](const HttpRequest& request,
+                            const ErrorWriter& write) -> std::optional<HttpResponse> {
+      const std::string_view origin = request.header("Origin");
+      if (origins.accepts(origin, request.header("Host"))) {
+        return preflight_answer(origins, request);
+      }
+      return write(
+          {.status = 403, .message = OriginGuard::refusal(origin), .code = "origin_not_allowed"});
+    });
+  }
+
+  void add_routes() {
+    using ExchangePtr = std::shared_ptr<Exchange>;
+    router.add({.method = "POST",
+                .path = "/v1/chat/completions",
+                .handler = [this](const ExchangePtr& exchange,
+                                  std::string_view) { handle_chat_completion(exchange, chats); },
+                // A comment of server-sent events, which clients pass over.
+                .keep_alive_text = ": still working\n\n"});
+    router.add({.method = "GET",
+                .path = "/v1/models",
+                .handler = [this](const ExchangePtr& exchange, std::string_view) {
+                  get_models(*exchange);
+                }});
+    router.add({.method = "GET",
+                .path = "/v1/models/",
+                .handler = [this](const ExchangePtr& exchange, std::string_view name) {
+                  get_model(*exchange, name);
+                }});
+    router.add({.method = "GET",
+                .path = "/health",
+                .handler = [this](const ExchangePtr& exchange, std::string_view) {
+                  get_health(*exchange);
+                }});
+    router.add({.method = "GET",
+                .path = "/metrics",
+                .handler = [this](const ExchangePtr& exchange, std::string_view) {
+                  exchange->respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                     .body = metrics_text(engine.statistics(), options.model_name,
+                                                          answers.counts())});
+                }});
   }
 
   ChatService chat_service() {
@@ -119,6 +159,12 @@ struct Server::Impl {
             {"context_length", engine.max_context()}};
   }
 
+  void get_models(Exchange& exchange) const {
+    ordered_json body = {{"object", "list"}, {"data", ordered_json::array()}};
+    for (const std::string& name : chats.model_names) body["data"].push_back(model_json(name));
+    exchange.respond({.body = body.dump() + "\n"});
+  }
+
   void get_model(Exchange& exchange, std::string_view name) const {
     const std::vector<std::string>& names = chats.model_names;
     if (std::find(names.begin(), names.end(), name) == names.end()) {
@@ -145,6 +191,7 @@ struct Server::Impl {
   ToldNames unknown_fields;
   const ChatService chats;
   AnswerCounts answers;
+  const OriginGuard origins;
   Router router;
   HttpServer http;
 };

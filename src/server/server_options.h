@@ -33,6 +33,10 @@ struct ServerOptions {
   // any, all are accepted unless the server listens on loopback, see HostGuard.
   std::vector<std::string> allowed_hosts = {};
 
+  // Web pages that may ask from a browser, besides those of this server's own host, of this machine
+  // and of allowed_hosts: SCHEME://HOST[:PORT], null or *, see OriginGuard.
+  std::vector<std::string> allowed_origins = {};
+
   size_t max_body_bytes = size_t{8} << 20;  // of one request, see default_max_body in server.h
   // Of the bodies of all requests together; no less than four of the largest.
   size_t max_all_bodies_bytes = size_t{256} << 20;

@@ -444,12 +444,77 @@ TEST_F(ServerTest, ATimeoutEndsARequestAndPriorityIsTaken) {
   ordered_json hurried = chat("hello");
   hurried["timeout"] = 1e-6;
   const ClientResponse response = ask(hurried);
-  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.status, 504);
   EXPECT_NE(response.body.find("deadline passed"), std::string::npos) << response.body;
   ordered_json patient = chat("hello");
   patient["timeout"] = 3600;
   patient["priority"] = 5;
   EXPECT_FALSE(answer(patient)["choices"].empty());
+}
+
+TEST_F(ServerTest, WebPagesOfElsewhereCannotAsk) {
+  start({}, {.allowed_origins = {"https://chat.example"}});
+  const std::string body = chat("hello").dump();
+  const auto post = [&](const std::string& headers) {
+    TestClient client(server_->port());
+    client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n" + headers +
+                "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n\r\n" + body);
+    return client.read_response();
+  };
+  const ClientResponse refused = post("Origin: https://evil.example\r\n");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("origin_not_allowed"), std::string::npos);
+  EXPECT_NE(refused.body.find("--allowed-origin https://evil.example"), std::string::npos);
+  EXPECT_EQ(refused.head.find("Access-Control"), std::string::npos);
+  const ClientResponse allowed = post("Origin: https://chat.example\r\n");
+  EXPECT_EQ(allowed.status, 200);
+  EXPECT_NE(allowed.head.find("Access-Control-Allow-Origin: https://chat.example\r\n"),
+            std::string::npos);
+  EXPECT_EQ(post("Origin: http://localhost:3000\r\n").status, 200);
+  EXPECT_EQ(post("").head.find("Access-Control"), std::string::npos);
+  TestClient client(server_->port());
+  client.send(
+      "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: https://chat.example\r\n"
+      "Access-Control-Request-Method: POST\r\n"
+      "Access-Control-Request-Headers: authorization,content-type\r\n\r\n");
+  const ClientResponse preflight = client.read_response();
+  EXPECT_EQ(preflight.status, 200);
+  EXPECT_NE(preflight.head.find("Access-Control-Allow-Headers: authorization,content-type\r\n"),
+            std::string::npos)
+      << preflight.head;
+  EXPECT_NE(preflight.head.find("Access-Control-Allow-Origin: https://chat.example\r\n"),
+            std::string::npos);
+}
+
+TEST_F(ServerTest, ForeignHostsAreRefused) {
+  start({}, {.allowed_hosts = {"llm.example"}});
+  const auto get = [&](const std::string& host) {
+    TestClient client(server_->port());
+    client.send("GET /health HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return client.read_response();
+  };
+  EXPECT_EQ(get("LocalHost:99").status, 200);
+  EXPECT_EQ(get("[::1]:8000").status, 200);
+  EXPECT_EQ(get("llm.example.:443").status, 200);
+  EXPECT_EQ(get("localhost.evil.example:8000").status, 403);
+  const ClientResponse refused = get("evil.example");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(refused.body.find("--allowed-host evil.example"), std::string::npos);
+}
+
+TEST_F(ServerTest, RequestsThatCannotBeReadHaveANameToo) {
+  start();
+  TestClient client(server_->port());
+  client.send("GET /health HTTP/1.1\r\nX-Request-Id: trace-5\r\n\r\n");
+  const ClientResponse response = client.read_response();
+  EXPECT_EQ(response.status, 400);
+  EXPECT_NE(response.head.find("X-Request-Id: trace-5\r\n"), std::string::npos) << response.head;
+  EXPECT_NE(response.body.find("\"invalid_request_error\""), std::string::npos) << response.body;
+  EXPECT_EQ(wait_for_log().request_id, "trace-5");
+  TestClient other(server_->port());
+  other.send("nonsense\r\n\r\n");
+  EXPECT_NE(other.read_response().head.find("X-Request-Id: req_"), std::string::npos);
 }
 
 TEST_F(ServerTest, HostileBodiesAreRefusedAndTheServerLives) {

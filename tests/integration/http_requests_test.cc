@@ -108,6 +108,17 @@ TEST_F(HttpRequestsTest, AllowedHostThatIsNone) {
   }
 }
 
+TEST_F(HttpRequestsTest, AWebPageOfElsewhereCannotPost) {
+  const std::string refused = post(kChat, "Origin: https://evil.example\r\n");
+  EXPECT_EQ(status(refused), 403);
+  EXPECT_NE(refused.find("--allowed-origin https://evil.example"), std::string::npos) << refused;
+  EXPECT_EQ(status(post(kChat, "Origin: https://llm.example.org\r\n")), 200);
+  const Outcome outcome =
+      run_hadal({.words = {"serve", "--port", "0", "--allowed-origin", "chat.example.org"}});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.err.find("--allowed-origin"), std::string::npos) << outcome.err;
+}
+
 TEST_F(HttpRequestsTest, HostIsADutyOfHttp11) {
   EXPECT_EQ(status(ask("GET /health HTTP/1.0\r\n\r\n")), 200);
   EXPECT_EQ(status(ask("GET /health HTTP/1.1\r\n\r\n")), 400);

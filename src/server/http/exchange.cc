@@ -6,8 +6,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
-#include "server/api_error.h"
-
 namespace hadal {
 namespace {
 
@@ -30,7 +28,8 @@ class HttpExchange final : public Exchange {
     asio::post(io_, [answer = answer_] {
       if (answer->ended) return;
       if (!answer->streaming) {
-        answer->head = api_error_response({.status = 500, .message = "the request was dropped"});
+        answer->head =
+            answer->style.write_error({.status = 500, .message = "the request was dropped"});
       }
       answer->ended = true;
       answer->on_abandoned = nullptr;
@@ -100,6 +99,13 @@ class HttpExchange final : public Exchange {
     asio::dispatch(io_, [answer = answer_, prompt_tokens, completion_tokens] {
       answer->prompt_tokens = prompt_tokens;
       answer->completion_tokens = completion_tokens;
+    });
+  }
+
+  void set_style(AnswerStyle style) override {
+    asio::post(io_, [answer = answer_, style = std::move(style)]() mutable {
+      if (!style.write_error) style.write_error = std::move(answer->style.write_error);
+      answer->style = std::move(style);
     });
   }
 

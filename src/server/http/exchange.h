@@ -18,7 +18,8 @@ namespace hadal {
 
 // What one request's exchange and its connection share. Touched on the server's thread only.
 struct Answer {
-  explicit Answer(boost::asio::io_context& io) : changed(io) {}
+  Answer(boost::asio::io_context& io, ErrorWriter write_error)
+      : changed(io), style{.write_error = std::move(write_error)} {}
 
   boost::asio::steady_timer changed;  // cancelled whenever something below changes
   std::optional<HttpResponse> head;
@@ -30,6 +31,7 @@ struct Answer {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   std::string request_id;
+  AnswerStyle style;
 
   void wake() { changed.cancel(); }
 
@@ -40,11 +42,20 @@ struct Answer {
     wake();
   }
 
-  // An answer that has not begun becomes this one, and its handler hears that nobody waits for its
-  // own any more.
-  void answer_instead(HttpResponse response) {
+  // The handler has failed before its answer began.
+  void fail(const HttpError& error) {
+    if (ended || streaming) return;
+    head = style.write_error(error);
+    ended = true;
+    on_abandoned = nullptr;
+    wake();
+  }
+
+  // An answer that has not begun becomes this error, and its handler hears that nobody waits for
+  // its own any more.
+  void answer_instead(const HttpError& error) {
     if (abandoned || ended || streaming) return;
-    head = std::move(response);
+    head = style.write_error(error);
     ended = true;
     if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
     wake();

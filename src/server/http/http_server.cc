@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "server/http/connection.h"
+#include "server/http/http_error.h"
 #include "server/http/uri_host.h"
 
 namespace hadal {
@@ -34,7 +35,8 @@ constexpr std::chrono::milliseconds kLastWords{500};
 }  // namespace
 
 struct HttpServer::Impl {
-  Impl(const ServerOptions& server_options, HttpHandler http_handler);
+  Impl(const ServerOptions& server_options, HttpHandler http_handler,
+       RequestErrorWriter error_writer);
   ~Impl();
 
   void listen();
@@ -76,8 +78,9 @@ std::string address_text(const ServerOptions& options) {
 
 }  // namespace
 
-HttpServer::Impl::Impl(const ServerOptions& server_options, HttpHandler http_handler)
-    : context(server_options, std::move(http_handler)) {
+HttpServer::Impl::Impl(const ServerOptions& server_options, HttpHandler http_handler,
+                       RequestErrorWriter error_writer)
+    : context(server_options, std::move(http_handler), std::move(error_writer)) {
   context.on_last_closed = [this] { patience.cancel(); };
   listen();
 }
@@ -128,9 +131,14 @@ void HttpServer::Impl::add(Tcp::socket socket) {
   socket.set_option(Tcp::no_delay(true), ignored);
   const bool full =
       context.open.size() >= static_cast<size_t>(std::max(1, context.options.max_connections));
-  const auto connection = std::make_shared<Connection>(context, std::move(socket));
-  asio::co_spawn(context.io, full ? Connection::refuse(connection) : Connection::serve(connection),
-                 asio::detached);
+  // Whoever has nothing to ask makes way for one who may.
+  Connection* idle = full ? longest_idle(context) : nullptr;
+  if (idle != nullptr) idle->close();
+  const auto connection = make_tcp_connection(context, std::move(socket));
+  asio::co_spawn(
+      context.io,
+      full && idle == nullptr ? Connection::refuse(connection) : Connection::serve(connection),
+      asio::detached);
 }
 
 asio::awaitable<void> HttpServer::Impl::enforce_shutdown() {
@@ -172,8 +180,13 @@ void HttpServer::Impl::begin_stop() {
   asio::co_spawn(context.io, enforce_shutdown(), asio::detached);
 }
 
-HttpServer::HttpServer(const ServerOptions& options, HttpHandler handler)
-    : impl_(std::make_unique<Impl>(options, std::move(handler))) {}
+HttpServer::HttpServer(const ServerOptions& options, HttpHandler handler,
+                       RequestErrorWriter write_error)
+    : impl_(std::make_unique<Impl>(options, std::move(handler), std::move(write_error))) {}
+
+HttpResponse HttpServer::plain_error(const HttpRequest& /*request*/, const HttpError& error) {
+  return plain_error_response(error);
+}
 
 HttpServer::~HttpServer() = default;
 

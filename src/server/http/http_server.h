@@ -14,7 +14,8 @@ class HttpServer {
  public:
   // Binds and listens. Throws Error kUnavailable (port in use), kPermissionDenied (privileged
   // port), kInvalidArgument (no such address).
-  HttpServer(const ServerOptions& options, HttpHandler handler);
+  HttpServer(const ServerOptions& options, HttpHandler handler,
+             RequestErrorWriter write_error = plain_error);
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
@@ -29,6 +30,9 @@ class HttpServer {
   // running exchanges end within ServerOptions::shutdown_timeout, and abandons the rest; a second
   // call abandons them at once. From any thread.
   void stop();
+
+  // The message alone, as text.
+  static HttpResponse plain_error(const HttpRequest& request, const HttpError& error);
 
   struct Impl;  // known to http_server.cc alone
 

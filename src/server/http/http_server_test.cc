@@ -46,6 +46,8 @@ class HttpServerTest : public testing::Test {
     const std::string& path = exchange->request().path;
     if (path == "/echo") {
       exchange->respond({.content_type = "text/plain", .body = exchange->request().body});
+    } else if (path == "/query") {
+      exchange->respond({.body = exchange->request().query});
     } else if (path == "/throw") {
       throw std::runtime_error("thrown by the handler");
     } else if (path == "/held") {
@@ -165,13 +167,53 @@ TEST_F(HttpServerTest, StreamsPartsAsTheyAreWritten) {
   EXPECT_EQ(client.read_response().body, "after");
 }
 
-TEST_F(HttpServerTest, SilentStreamsAreKeptAlive) {
+TEST_F(HttpServerTest, SilentStreamsAreKeptAliveAsTheirRouteHasIt) {
   start({.keep_alive = milliseconds(20)});
   TestClient client(port());
   client.send(get_request("/held"));
   auto exchange = take_held();
+  exchange->set_style({.keep_alive_text = ": patience\n\n"});
   exchange->begin_stream({.content_type = "text/event-stream"});
-  EXPECT_TRUE(client.wait_for(": still working\n\n"));
+  EXPECT_TRUE(client.wait_for(": patience\n\n"));
+  // Without a text nothing comes between the parts.
+  TestClient silent(port());
+  silent.send(get_request("/held"));
+  auto plain = take_held();
+  plain->begin_stream({.content_type = "text/plain"});
+  EXPECT_TRUE(client.wait_for("patience\n\n\r\nc\r\n: patience"));
+  plain->write("all");
+  plain->end();
+  EXPECT_EQ(silent.read_response().body, "all");
+}
+
+TEST_F(HttpServerTest, TheQueryIsKeptApartFromThePath) {
+  start();
+  TestClient client(port());
+  for (const auto& [target, query] :
+       std::vector<std::pair<std::string, std::string>>{{"/query", ""},
+                                                        {"/query?", ""},
+                                                        {"/query?a=%20b&c?d", "a=%20b&c?d"},
+                                                        {"http://localhost/query?x", "x"}}) {
+    client.send(get_request(target));
+    EXPECT_EQ(client.read_response().body, query) << target;
+  }
+}
+
+TEST_F(HttpServerTest, ErrorsAreWrittenInTheWordsOfTheirRoute) {
+  start({.shutdown_timeout = milliseconds(50)});
+  TestClient client(port());
+  client.send("nonsense\r\n\r\n");
+  const auto malformed = client.read_response();
+  EXPECT_EQ(malformed.status, 400);
+  EXPECT_NE(malformed.head.find("text/plain"), std::string::npos) << "no API has been asked";
+  TestClient dropped(port());
+  dropped.send(get_request("/held"));
+  auto exchange = take_held();
+  exchange->set_style({.write_error = [](const HttpError& error) {
+    return HttpResponse{.status = error.status, .body = "in other words"};
+  }});
+  exchange.reset();
+  EXPECT_EQ(dropped.read_response().body, "in other words");
 }
 
 TEST_F(HttpServerTest, DepartureOfTheClientIsNoticed) {
@@ -290,9 +332,10 @@ TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreRefused) {
   start({.max_connections = 2});
   TestClient first(port());
   TestClient second(port());
+  std::vector<std::shared_ptr<Exchange>> exchanges;
   for (TestClient* client : {&first, &second}) {
-    client->send(post_request("/echo", "in"));
-    EXPECT_EQ(client->read_response().status, 200);
+    client->send(get_request("/held"));
+    exchanges.push_back(take_held());
   }
   TestClient third(port());
   const auto response = third.read_response();

@@ -7,14 +7,14 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "server/api_error.h"
+#include "server/http/http_error.h"
 #include "server/http/uri_host.h"
 
 namespace hadal {
 namespace {
 
 [[noreturn]] void refuse(int status, std::string message) {
-  throw ApiException({.status = status, .message = std::move(message)});
+  throw HttpException({.status = status, .message = std::move(message)});
 }
 
 bool is_token_char(char c) {
@@ -134,7 +134,7 @@ void check_content_encoding(const HttpHeaders& headers) {
   std::erase_if(codings,
                 [](std::string_view coding) { return equal_ignoring_case(coding, "identity"); });
   if (codings.empty()) return;
-  throw ApiException(
+  throw HttpException(
       {.status = 415,
        .message = "a body in the Content-Encoding \"" + joined(codings) +
                   "\" is not supported; send it uncompressed, without Content-Encoding",
@@ -208,7 +208,9 @@ RequestTarget parse_request_target(std::string_view method, std::string_view tar
       refuse(400, "the target's \"" + printable(result.authority, 100) + "\" is no host and port");
     }
   }
-  const std::string_view path = target.substr(0, target.find('?'));
+  const size_t question = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, question);
+  result.query = target.substr(std::min(question + 1, target.size()));
   // An empty path is possible in the absolute form; OPTIONS then asks for the server as a whole.
   if (path.empty()) {
     result.path = method == "OPTIONS" && target.empty() ? "*" : "/";

@@ -11,7 +11,7 @@ template <typename Check>
 int status_of(const Check& check) {
   try {
     check();
-  } catch (const ApiException& error) {
+  } catch (const HttpException& error) {
     return error.error().status;
   }
   return 200;
@@ -176,7 +176,7 @@ TEST(RequestHeadTest, ContentEncodings) {
     read_request_head({.has_body = true},
                       {{"Host", "a"}, {"content-encoding", "ZSTD"}, {"Content-Encoding", "gzip"}});
     FAIL();
-  } catch (const ApiException& error) {
+  } catch (const HttpException& error) {
     EXPECT_NE(error.error().message.find("\"ZSTD, gzip\""), std::string::npos);
     const HttpResponse response = api_error_response(error.error());
     ASSERT_EQ(response.headers.size(), 1U);
