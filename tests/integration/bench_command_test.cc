@@ -51,8 +51,8 @@ TEST(BenchTest, SimulatesADayOfTraffic) {
   EXPECT_EQ(json.at("sound"), true);
   ASSERT_EQ(json.at("models").size(), 2U);
   for (const nlohmann::json& model : json.at("models")) {
-    EXPECT_EQ(model.at("hadal").at("requests"), 50);
-    EXPECT_LT(model.at("hadal").at("wasted_share").at("mean"), 0.03);
+    EXPECT_EQ(model.at("cache").at("requests"), 50);
+    EXPECT_LT(model.at("cache").at("wasted_share").at("mean"), 0.03);
     EXPECT_LT(model.at("contexts").back().at("over_formula"), 0.01);
   }
   const Outcome text = run_hadal(
