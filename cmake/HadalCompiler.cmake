@@ -26,7 +26,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_compile_options(-march=x86-64-v2)
 endif()
 
-# What nothing calls stays out of the program, and tools/check-unused.sh can tell what that is.
+# What nothing calls stays out of the program, and tools/check-objects.sh can tell what that is.
 add_compile_options(-ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
 

@@ -13,19 +13,13 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/machine.h"
-#include "base/thread_pool.h"
-#include "base/topology.h"
 #include "cache/block_pool.h"
-#include "cache/cache_file.h"
-#include "checkpoint/v4/catalogue.h"
 #include "checkpoint/v4/checkpoint.h"
-#include "checkpoint/v4/memory_needs.h"
+#include "engine/engine_setup.h"
 #include "engine/local_executor.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_cycle.h"
-#include "model/v4/known_answer.h"
 #include "model/v4/v4_model.h"
 
 namespace hadal {
@@ -37,134 +31,6 @@ constexpr double kMillisecondsPerSecond = 1000;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-void require_positive(int value, const char* name) {
-  if (value > 0) return;
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = name,
-               .what = "is " + std::to_string(value),
-               .remedy = "give a number of at least 1"});
-}
-
-const EngineOptions& checked(const EngineOptions& options) {
-  require_positive(options.max_running, "max_running");
-  require_positive(options.max_queue, "max_queue");
-  require_positive(options.prefill_chunk, "prefill_chunk");
-  require_positive(options.step_budget_ms, "step_budget_ms");
-  if (options.threads != 0) require_positive(options.threads, "threads");
-  if (options.max_context != 0) require_positive(options.max_context, "max_context");
-  return options;
-}
-
-// Longest context wanted, before the cache has its say.
-int wanted_context(const EngineOptions& options, const ModelConfig& config) {
-  const int limit = config.max_positions;
-  return options.max_context == 0 ? limit : std::min(limit, options.max_context);
-}
-
-std::unique_ptr<Drafter> make_drafter(const EngineOptions& options) {
-  return options.make_drafter ? options.make_drafter() : std::make_unique<NoDrafter>();
-}
-
-StepLimits step_limits(const EngineOptions& options, const Drafter& drafter) {
-  const int drafts = options.max_running * drafter.most_drafts();
-  const int rows = options.prefill_chunk + options.max_running + drafts;
-  return {.rows = rows,
-          .sequences = options.max_running,
-          .logit_rows = options.max_running + drafts,
-          .droppable_rows = std::min(rows, drafts + Scheduler::kMostStagedRows)};
-}
-
-// Whether threads compute sequences of their own: weights that stay in the processor's cache are
-// read again for less than it costs that threads meet at every operation.
-bool deals_sequences(const EngineOptions& options, const ModelConfig& config) {
-  const auto cache_bytes = static_cast<int64_t>(system_topology().cache_bytes);
-  return options.deal_sequences.value_or(catalogue_totals(config).bytes <= cache_bytes);
-}
-
-int threads_of(const EngineOptions& options) {
-  return options.threads == 0 ? available_processors() : options.threads;
-}
-
-// What the executor will take for the buffers of steps.
-int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& config,
-                          const Drafter& drafter) {
-  const StepLimits limits = step_limits(options, drafter);
-  size_t bytes = pass_memory_bytes(config, options.model, limits);
-  if (deals_sequences(options, config)) {
-    const int threads = threads_of(options);
-    bytes += static_cast<size_t>(threads) *
-             pass_memory_bytes(config, options.model, dealt_limits(limits, threads));
-  }
-  return static_cast<int64_t>(bytes);
-}
-
-// Before the model is bound: whether there is room for it shows before its weights are made ready.
-KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
-                        const Drafter& drafter) {
-  // Beside what runs, as much for prefixes of requests to come.
-  constexpr int64_t kShare = 2;
-  // The engine's own thread, and those of a server around it.
-  constexpr int64_t kThreadsToCome = 6;
-  const CacheLayout layout =
-      make_cache_layout(config, options.model.page_tokens, options.model.rope_storage);
-  const CatalogueTotals totals = catalogue_totals(config);
-  const int64_t int8_bytes =
-      options.model.activations == ActivationPolicy::kInt8 ? int8_weight_bytes(totals) : int64_t{0};
-  const bool int8_in_memory =
-      int8_bytes < static_cast<int64_t>(options.model.int8_weights.least_file_bytes);
-  const int64_t longest = blocks_for_sequence(layout, wanted_context(options, config));
-  return plan_kv_memory({.geometry = layout,
-                         .requested_bytes = options.kv_memory,
-                         .bounds = memory_bounds(),
-                         .weight_bytes = totals.bytes,
-                         .private_bytes = program_memory_bytes(config, options.prefill_chunk) +
-                                          step_buffer_bytes(options, config, drafter) +
-                                          (int8_in_memory ? int8_bytes : int64_t{0}),
-                         .unmapped_bytes = int8_in_memory ? int64_t{0} : int8_bytes,
-                         .stack_bytes = kThreadsToCome * thread_stack_bytes(),
-                         .useful_blocks = kShare * longest * options.max_running});
-}
-
-std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
-                                             const EngineOptions& options, const Drafter& drafter) {
-  auto threads = std::make_unique<ThreadPool>(threads_of(options));
-  auto model = std::make_unique<V4Model>(checkpoint, *threads, options.model);
-  return std::make_unique<LocalExecutor>(
-      std::move(threads), std::move(model),
-      LocalExecutorOptions{.limits = step_limits(options, drafter),
-                           .deals = deals_sequences(options, checkpoint.config())});
-}
-
-// Everything that decides a bit of a cached key beside the weights and the layout.
-std::string numerics_name(const ModelOptions& options) {
-  std::string name(policy_name(options.activations));
-  name += ' ';
-  name += isa_name(options.isa);
-  name += ' ';
-  name += known_answer_digest(options);
-  return name;
-}
-
-SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
-                                     const CacheGeometry& geometry, int blocks) {
-  SequenceMemoryOptions memory{
-      .blocks = blocks,
-      .reuse = options.reuse_prefixes,
-      .identity = {.model = checkpoint.fingerprint(), .layout = geometry.digest, .numerics = {}},
-      .spill_bytes = options.kv_spill};
-  if (!options.kv_disk.empty()) {
-    memory.disk = {
-        .directory = options.kv_disk, .max_bytes = options.kv_disk_size, .log = options.log};
-    memory.identity.numerics = numerics_name(options.model);
-    memory.spill_directory = options.kv_disk;
-  } else {
-    std::error_code unknown;
-    memory.spill_directory = std::filesystem::temp_directory_path(unknown);
-    if (unknown) memory.spill_directory = "/tmp";
-  }
-  return memory;
 }
 
 // The error of whatever is being handled, for a FinishEvent.

@@ -1,0 +1,36 @@
+// What an engine is made of, from its options and the checkpoint: limits, the plan of its memory,
+// the drafter, the executor and the memory of sequences. Runs nothing.
+#pragma once
+
+#include <memory>
+
+#include "cache/kv_memory.h"
+#include "checkpoint/v4/config.h"
+#include "engine/drafter.h"
+#include "engine/engine.h"
+#include "engine/local_executor.h"
+#include "engine/sequence_memory.h"
+
+namespace hadal {
+
+// The options themselves. Throws Error kInvalidArgument for one out of range.
+const EngineOptions& checked(const EngineOptions& options);
+
+// Longest context wanted, before the cache has its say.
+int wanted_context(const EngineOptions& options, const ModelConfig& config);
+
+std::unique_ptr<Drafter> make_drafter(const EngineOptions& options);
+
+// Before the model is bound: whether there is room for it shows before its weights are made ready.
+// Throws what plan_kv_memory throws.
+KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
+                        const Drafter& drafter);
+
+// `checkpoint` must outlive the executor.
+std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
+                                             const EngineOptions& options, const Drafter& drafter);
+
+SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
+                                     const CacheGeometry& geometry, int blocks);
+
+}  // namespace hadal
