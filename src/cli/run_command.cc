@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "chat/sampling_defaults.h"
 #include "cli/answer_printer.h"
 #include "cli/chat_loop.h"
 #include "cli/commands.h"
@@ -68,9 +69,13 @@ ConversationOptions conversation_options(const ParsedLine& line, const SamplingD
     options.chat.thinking_mode = ThinkingMode::kThinking;
     options.chat.reasoning_effort = think == "max" ? ReasoningEffort::kMax : ReasoningEffort::kHigh;
   }
-  options.sampling.temperature =
-      static_cast<float>(line.number("temperature").value_or(defaults.temperature));
-  options.sampling.top_p = static_cast<float>(line.number("top-p").value_or(defaults.top_p));
+  options.sampling = defaults.options();
+  if (const auto value = line.number("temperature")) {
+    options.sampling.temperature = static_cast<float>(*value);
+  }
+  if (const auto value = line.number("top-p")) {
+    options.sampling.top_p = static_cast<float>(*value);
+  }
   const std::optional<int64_t> seed = line.integer("seed");
   options.sampling.seed = seed ? static_cast<uint64_t>(*seed) : std::random_device()();
   options.max_tokens = static_cast<int>(line.integer("max-tokens").value_or(0));

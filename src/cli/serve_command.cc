@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/machine.h"
+#include "chat/sampling_defaults.h"
 #include "cli/background_errors.h"
 #include "cli/model_setup.h"
 #include "cli/status_line.h"
@@ -109,12 +110,14 @@ int serve_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = load_tokenizer(directory.path());
+  const SamplingDefaults sampling = sampling_defaults(directory.path());
   const auto log = std::make_shared<spdlog::logger>("hadal", std::make_shared<ErrorSink>());
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
   Engine engine(checkpoint, engine_options(line, directory, log));
   log->info(describe_thread_count(line));
   log->info(engine.describe_cache());
+  log->info("requests that do not say are sampled with {}", describe_sampling(sampling));
 
   options.host = line.required_text("host");
   options.port = static_cast<uint16_t>(line.integer("port").value());
@@ -123,6 +126,7 @@ int serve_command(const ParsedLine& line) {
     options.model_name = names.front();
     options.other_names.assign(names.begin() + 1, names.end());
   }
+  options.sampling = sampling;
   options.strict = line.flag("strict");
   options.on_unknown_field = [log](const std::string& name) {
     log->warn("requests have a field \"{}\", which is not known here and has no effect", name);

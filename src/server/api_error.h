@@ -16,7 +16,7 @@ struct ApiError {
   std::string code = {};   // empty: null
 };
 
-// Thrown by request parsing for what hadal::Error cannot carry (field and code).
+// Thrown by request parsing for what hadal::Error cannot carry: a status or code of its own.
 class ApiException : public std::exception {
  public:
   explicit ApiException(ApiError error) : error_(std::move(error)) {}
@@ -31,7 +31,7 @@ class ApiException : public std::exception {
 std::string api_error_body(const ApiError& error);
 HttpResponse api_error_response(const ApiError& error);
 
-// The API's view of an engine or text error.
+// The API's view of an engine or text error; a FieldError names its field as param.
 ApiError api_error_of(const Error& error);
 
 }  // namespace hadal

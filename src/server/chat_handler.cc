@@ -227,6 +227,7 @@ class ChatCompletion : public std::enable_shared_from_this<ChatCompletion> {
 void handle_chat_completion(const std::shared_ptr<Exchange>& exchange, const ChatService& service) {
   const ChatRequestRules rules{.model_names = service.model_names,
                                .vocab_size = service.engine.config().vocab_size,
+                               .sampling = service.sampling,
                                .strict = wants_strict(exchange->request(), service.strict)};
   ChatCompletionRequest request =
       read_chat_completion_request(exchange->request().body, rules, service.tokenizer);

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "json/unknown_fields.h"
 #include "server/api_error.h"
-#include "server/request_fields.h"
 
 namespace hadal {
 namespace {
@@ -306,7 +306,6 @@ TEST(ChatRequestTest, TextThatIsNoJsonIsRefusedWithItsPlace) {
   EXPECT_EQ(refusal("null").first, 400);
   EXPECT_EQ(refusal(std::string(100000, '[')).first, 400);
   EXPECT_EQ(refusal(std::string(kHello)).first, 400);
-  EXPECT_EQ(refusal(R"({"messages": [{"role": "user", "content": "\ud800"}]})").first, 400);
   try {
     read("{\"messages\": \"\xff\"}");
     FAIL();

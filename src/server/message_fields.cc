@@ -48,10 +48,10 @@ class MessageReader {
       : messages_(messages), unknown_(unknown) {}
 
   std::vector<ChatMessage> read() {
-    if (!messages_.is_array()) refuse_field_type("messages", messages_, "an array");
+    if (!messages_.is_array()) refuse_type("messages", messages_, "must be an array");
     if (messages_.empty()) refuse_field("messages", "is empty; send at least one message");
     for (size_t i = 0; i < messages_.size(); ++i) {
-      roles_.push_back(RequestFields(messages_[i], name(i)).string("role").value_or(std::string()));
+      roles_.push_back(Fields(messages_[i], name(i)).string("role").value_or(std::string()));
     }
     std::vector<ChatMessage> read;
     read.reserve(messages_.size());
@@ -67,7 +67,7 @@ class MessageReader {
 
   ChatMessage read_message(size_t index) {
     ordered_json& message = messages_[index];
-    const RequestFields fields(message, name(index));
+    const Fields fields(message, name(index));
     unknown_.check(fields, kMessageFields);
     convert_role(message, index);
     const std::string reasoning = read_reasoning(fields);
@@ -125,15 +125,15 @@ class MessageReader {
 
   // The first of these that holds any: reasoning_content (DeepSeek), reasoning and
   // reasoning_details (OpenRouter).
-  static std::string read_reasoning(const RequestFields& fields) {
+  static std::string read_reasoning(const Fields& fields) {
     std::string text = fields.string("reasoning_content").value_or("");
     if (text.empty()) text = fields.string("reasoning").value_or("");
     const ordered_json* details = fields.find("reasoning_details");
     if (!text.empty() || details == nullptr) return text;
     const std::string path = fields.path("reasoning_details");
-    if (!details->is_array()) refuse_field_type(path, *details, "an array");
+    if (!details->is_array()) refuse_type(path, *details, "must be an array");
     for (size_t i = 0; i < details->size(); ++i) {
-      const RequestFields detail((*details)[i], element_path(path, i));
+      const Fields detail((*details)[i], element_path(path, i));
       std::optional<std::string> part = detail.string("text");
       if (!part.has_value()) part = detail.string("summary");
       text += part.value_or("");
@@ -142,14 +142,14 @@ class MessageReader {
   }
 
   // A refusal is what the assistant said.
-  static void convert_refusal(ordered_json& message, const RequestFields& fields) {
+  static void convert_refusal(ordered_json& message, const Fields& fields) {
     const std::optional<std::string> refusal = fields.string("refusal");
     const std::optional<std::string> content = fields.string("content");
     if (refusal.has_value() && content.value_or("").empty()) message["content"] = *refusal;
   }
 
   // {"name", "arguments"} of before there were tools.
-  void convert_function_call(ordered_json& message, const RequestFields& fields) {
+  void convert_function_call(ordered_json& message, const Fields& fields) {
     const ordered_json* call = fields.find("function_call");
     if (call == nullptr) return;
     const std::string path = fields.path("function_call");
@@ -168,7 +168,7 @@ class MessageReader {
     const std::string path = name(index) + ".tool_calls";
     for (size_t i = 0; i < calls->size(); ++i) {
       ordered_json& call = (*calls)[i];
-      const RequestFields fields(call, element_path(path, i));
+      const Fields fields(call, element_path(path, i));
       unknown_.check(fields, kToolCallFields);
       const auto function = call.find("function");
       if (function != call.end() && function->is_object()) {
@@ -179,14 +179,14 @@ class MessageReader {
 
   // A call without arguments is one with none.
   void check_call(ordered_json& function, const std::string& path) {
-    const RequestFields fields(function, path);
+    const Fields fields(function, path);
     unknown_.check(fields, kCallFields);
     if (!fields.string("name").has_value()) refuse_field(fields.path("name"), "is missing");
     const ordered_json* arguments = fields.find("arguments");
     if (arguments == nullptr || is_blank(*arguments)) {
       function["arguments"] = "{}";
     } else if (!arguments->is_string() && !arguments->is_object()) {
-      refuse_field_type(fields.path("arguments"), *arguments, "a string with JSON text");
+      refuse_type(fields.path("arguments"), *arguments, "must be a string with JSON text");
     }
   }
 
@@ -211,12 +211,12 @@ void check_tool_name(const std::string& name, const std::string& path) {
 // A function's description as the prompt has it.
 std::string read_function(const ordered_json& function, const std::string& path,
                           UnknownFields& unknown) {
-  const RequestFields fields(function, path);
+  const Fields fields(function, path);
   check_tool_name(fields.string("name").value_or(""), fields.path("name"));
   static_cast<void>(fields.string("description"));
   if (const ordered_json* parameters = fields.find("parameters");
       parameters != nullptr && !parameters->is_object()) {
-    refuse_field_type(fields.path("parameters"), *parameters, "an object with a JSON schema");
+    refuse_type(fields.path("parameters"), *parameters, "must be an object with a JSON schema");
   }
   // The arguments of calls are not held to the schema.
   if (fields.boolean("strict").value_or(false)) unknown.add(fields.path("strict"));
@@ -224,10 +224,10 @@ std::string read_function(const ordered_json& function, const std::string& path,
 }
 
 std::vector<std::string> read_tools(const ordered_json& tools, UnknownFields& unknown) {
-  if (!tools.is_array()) refuse_field_type("tools", tools, "an array");
+  if (!tools.is_array()) refuse_type("tools", tools, "must be an array");
   std::vector<std::string> functions;
   for (size_t i = 0; i < tools.size(); ++i) {
-    const RequestFields tool(tools[i], element_path("tools", i));
+    const Fields tool(tools[i], element_path("tools", i));
     if (tool.string("type").value_or("function") != "function") {
       refuse_unsupported(tool.path("type"), "only tools of type function are supported");
     }
@@ -244,7 +244,7 @@ std::vector<std::string> read_tools(const ordered_json& tools, UnknownFields& un
 }
 
 std::vector<std::string> read_functions(const ordered_json& functions, UnknownFields& unknown) {
-  if (!functions.is_array()) refuse_field_type("functions", functions, "an array");
+  if (!functions.is_array()) refuse_type("functions", functions, "must be an array");
   std::vector<std::string> read;
   for (size_t i = 0; i < functions.size(); ++i) {
     read.push_back(read_function(functions[i], element_path("functions", i), unknown));
@@ -253,14 +253,14 @@ std::vector<std::string> read_functions(const ordered_json& functions, UnknownFi
 }
 
 // Whether the model is offered the tools: "auto" and nothing, not "none".
-bool offers_tools(const RequestFields& body, const char* key) {
+bool offers_tools(const Fields& body, const char* key) {
   const ordered_json* choice = body.find(key);
   if (choice == nullptr || *choice == "auto") return true;
   if (*choice == "none") return false;
   refuse_unsupported(key, "only \"auto\" and \"none\" are supported");
 }
 
-std::vector<std::string> read_offered_tools(const RequestFields& body, Conversation& conversation,
+std::vector<std::string> read_offered_tools(const Fields& body, Conversation& conversation,
                                             UnknownFields& unknown) {
   const bool by_tool_choice = offers_tools(body, "tool_choice");
   const bool offers = offers_tools(body, "function_call") && by_tool_choice;
@@ -294,7 +294,7 @@ void add_tools(std::vector<ChatMessage>& messages, std::vector<std::string> tool
 
 // The fields by which the last message may ask to be continued: DeepSeek's on the message, and
 // vLLM's on the request.
-bool asks_to_continue(const RequestFields& body, const ordered_json& messages) {
+bool asks_to_continue(const Fields& body, const ordered_json& messages) {
   const bool continues = body.boolean("continue_final_message").value_or(false);
   const std::optional<bool> begins = body.boolean("add_generation_prompt");
   if (continues && begins.value_or(false)) {
@@ -307,7 +307,7 @@ bool asks_to_continue(const RequestFields& body, const ordered_json& messages) {
   }
   bool is_prefix = false;
   for (size_t i = 0; i < messages.size(); ++i) {
-    const RequestFields message(messages[i], element_path("messages", i));
+    const Fields message(messages[i], element_path("messages", i));
     if (!message.boolean("prefix").value_or(false)) continue;
     if (i + 1 < messages.size() || message.string("role") != "assistant") {
       refuse_field(message.path("prefix"), "only the last message, of an assistant, can be one");
@@ -367,9 +367,9 @@ void check_end(const std::vector<std::string>& roles, bool continues) {
 
 Conversation read_conversation(ordered_json& json, const ChatOptions& options,
                                UnknownFields& unknown) {
-  const RequestFields body(json, "");
+  const Fields body(json, "");
   if (body.find("messages") == nullptr) {
-    refuse_field("messages", "is missing", "missing_required_parameter");
+    refuse_field("messages", "is missing", FieldFault::kMissing);
   }
   Conversation conversation;
   std::vector<std::string> tools = read_offered_tools(body, conversation, unknown);

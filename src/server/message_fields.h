@@ -8,7 +8,7 @@
 
 #include "chat/chat_encoding.h"
 #include "chat/chat_messages.h"
-#include "server/request_fields.h"
+#include "json/unknown_fields.h"
 
 namespace hadal {
 

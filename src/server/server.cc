@@ -96,6 +96,7 @@ struct Server::Impl {
     return {.engine = engine,
             .tokenizer = tokenizer,
             .model_names = std::move(names),
+            .sampling = options.sampling,
             .strict = options.strict,
             .on_unknown_fields = [this](const std::vector<std::string>& fields) {
               unknown_fields.add(fields);
