@@ -157,7 +157,7 @@ void Connection::refuse_incomplete() {
 void Connection::refuse_unanswered() {
   if (answer_ == nullptr) return;
   if (answer_->head.has_value()) {
-    close();
+    if (!answer_->break_off()) close();
   } else {
     answer_->answer_instead(api_error_response(shutting_down()));
   }
@@ -490,7 +490,7 @@ asio::awaitable<bool> Connection::send(Answer& answer, bool keep_open, bool chun
     answer.changed.expires_after(server_.options.keep_alive);
     const auto [error] = co_await answer.changed.async_wait(kResult);
     if (!error && head_sent && !answer.ended && answer.unsent.empty()) {
-      answer.unsent = ": still working\n\n";
+      answer.unsent = answer.head->keep_alive;
     }
   }
 }

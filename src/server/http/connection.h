@@ -61,7 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // state it names.
   void close_if_idle();      // between requests, and none has come
   void refuse_incomplete();  // a request that is still arriving
-  void refuse_unanswered();  // an answer that has not begun hears 503, one that has breaks off
+  void refuse_unanswered();  // an answer that has not begun hears 503, one that has is cut
   void close();              // whatever is under way
 
  private:

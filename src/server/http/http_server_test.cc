@@ -170,7 +170,8 @@ TEST_F(HttpServerTest, SilentStreamsAreKeptAlive) {
   TestClient client(port());
   client.send(get_request("/held"));
   auto exchange = take_held();
-  exchange->begin_stream({.content_type = "text/event-stream"});
+  exchange->begin_stream(
+      {.content_type = "text/event-stream", .keep_alive = ": still working\n\n"});
   EXPECT_TRUE(client.wait_for(": still working\n\n"));
 }
 

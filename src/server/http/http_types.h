@@ -32,7 +32,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   HttpHeaders headers = {};  // besides Content-Type, Content-Length and Connection
   std::string body = {};
-  std::string error = {};  // for the log
+  std::string error = {};       // for the log
+  std::string keep_alive = {};  // of a stream: sent while nothing happens; may be empty
 };
 
 std::string_view http_status_text(int status);
@@ -58,7 +59,7 @@ class Exchange {
   virtual void respond(HttpResponse response) = 0;
 
   // An answer in parts: the head (its body is sent as the first part), then parts, then end().
-  // Parts are sent as they come. The stream is kept alive by server-sent-event comments.
+  // Parts are sent as they come, and the head's keep_alive where none does for long.
   virtual void begin_stream(HttpResponse head) = 0;
   virtual void write(std::string part) = 0;
   virtual void end() = 0;
@@ -66,6 +67,10 @@ class Exchange {
   // `callback` is called once on the server's thread when nobody waits for the answer any more: the
   // client has gone, or the server's patience at shutdown has ended. At once if that has happened.
   virtual void on_abandoned(std::function<void()> callback) = 0;
+  // `callback` is called on the server's thread when the server's patience at shutdown has ended
+  // and the stream is still under way: it may write last words and must end the stream. Without one
+  // the stream breaks off.
+  virtual void on_break_off(std::function<void()> /*callback*/) {}
   // Runs `task` on the server's thread, in the order of the calls.
   virtual void post(std::function<void()> task) = 0;
   // Token counts for the log.

@@ -20,7 +20,8 @@ TEST(HalfEmojiRefusedTest, AlsoInTheArgumentsOfACall) {
       {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f",
           "arguments": "{\"say\": \"x\\ud83d\"}"}}]},
       {"role": "tool", "tool_call_id": "c", "content": "done"}]})");
-  EXPECT_NE(prompt.find("name=\"say\" string=\"true\">x\xEF\xBF\xBD<"), std::string::npos) << prompt;
+  EXPECT_NE(prompt.find("name=\"say\" string=\"true\">x\xEF\xBF\xBD<"), std::string::npos)
+      << prompt;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "server/content_text.h"
+#include "chat/openai_content.h"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/fields.h"
 #include "json/python_json.h"
-#include "json/unknown_fields.h"
 
 namespace hadal {
 namespace {

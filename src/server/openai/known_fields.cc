@@ -1,4 +1,4 @@
-#include "server/known_fields.h"
+#include "server/openai/known_fields.h"
 
 #include <algorithm>
 #include <array>

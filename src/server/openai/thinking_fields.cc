@@ -1,4 +1,4 @@
-#include "server/thinking_fields.h"
+#include "server/openai/thinking_fields.h"
 
 #include <array>
 #include <optional>

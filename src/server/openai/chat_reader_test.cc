@@ -1,4 +1,4 @@
-#include "server/chat_request.h"
+#include "server/openai/chat_reader.h"
 
 #include <filesystem>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "server/chat_request.h"
+#include "server/openai/chat_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -17,9 +17,9 @@
 #include "json/unknown_fields.h"
 #include "server/api_error.h"
 #include "server/json_body.h"
-#include "server/known_fields.h"
-#include "server/message_fields.h"
-#include "server/thinking_fields.h"
+#include "server/openai/conversation_fields.h"
+#include "server/openai/known_fields.h"
+#include "server/openai/thinking_fields.h"
 
 namespace hadal {
 namespace {
@@ -242,7 +242,9 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
   request.turn.thinking_mode =
       conversation.continues_last ? ThinkingMode::kChat : thinking.options.thinking_mode;
   for (const ChatMessage& message : conversation.messages) {
-    for (const std::string& tool : message.tools) request.turn.tools.add(parse_json(tool, "tools"));
+    for (const ChatTool& tool : message.tools) {
+      if (tool.parameters) request.turn.tools.add(tool.name, *tool.parameters);
+    }
   }
   request.turn.prompt = tokenize_prompt(
       tokenizer, encode_chat_pieces(std::move(conversation.messages), thinking.options));

@@ -1,4 +1,5 @@
-// POST /v1/chat/completions: from an exchange through the engine to its answer, whole or streamed.
+// POST /v1/chat/completions: reads the request and has its
+// answer delivered, whole or streamed.
 #pragma once
 
 #include <functional>
