@@ -37,7 +37,9 @@ template <typename Answer>
 std::string answer_line(std::string_view line, size_t line_number, Answer answer) {
   const std::string name = "line " + std::to_string(line_number);
   try {
-    return dump_json(answer(parse_json(line, "")));
+    const ordered_json request = parse_json(line, "");
+    if (!request.is_object()) refuse_type("", request, "must be a JSON object");
+    return dump_json(answer(request));
   } catch (const Error& error) {
     ErrorParts parts = error.parts();
     parts.where = parts.where.empty() ? name : name + ": " + parts.where;

@@ -140,11 +140,12 @@ std::vector<int32_t> read_stop_tokens(const Fields& body, int64_t vocab_size) {
   std::vector<int32_t> tokens;
   for (size_t i = 0; i < stop->size(); ++i) {
     const ordered_json& value = (*stop)[i];
+    const std::string path = element_path("stop_token_ids", i);
+    if (!value.is_number_integer()) refuse_type(path, value, "must be the id of a token");
     // A negative one is a very large unsigned one.
-    if (!value.is_number_integer() || value.get<uint64_t>() >= static_cast<uint64_t>(vocab_size)) {
-      refuse_field(element_path("stop_token_ids", i),
-                   "is not the id of a token; they are whole numbers from 0 to " +
-                       std::to_string(vocab_size - 1));
+    if (value.get<uint64_t>() >= static_cast<uint64_t>(vocab_size)) {
+      refuse_field(path, "is not the id of a token; they are whole numbers from 0 to " +
+                             std::to_string(vocab_size - 1));
     }
     tokens.push_back(value.get<int32_t>());
   }

@@ -331,6 +331,25 @@ TEST(ChatRequestTest, OffsetsInJsonErrorsAreThoseOfTheBodyAsSent) {
   EXPECT_NE(message("\xEF\xBB").find("byte 0"), std::string::npos);
 }
 
+TEST(ChatRequestTest, AnIntegerBeyond64BitsIsToldByItsDigits) {
+  const auto message = [](const std::string& fields) {
+    try {
+      read_with(fields);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string big = "123456789012345678901234567890";
+  EXPECT_EQ(message("\"stop_token_ids\": [" + big + "]"),
+            "stop_token_ids[0]: must be the id of a token, not an integer of 30 digits");
+  EXPECT_EQ(message("\"user\": 1, \"stop\": " + big),
+            "stop: must be a string or an array of strings, not an integer of 30 digits");
+  EXPECT_EQ(message("\"seed\": " + big), "seed: must fit 64 bits and is an integer of 30 digits");
+  EXPECT_EQ(message("\"logit_bias\": {\"1\": " + big + "}"),
+            "logit_bias[\"1\"]: must be a number, not an integer of 30 digits");
+}
+
 TEST(ChatRequestTest, EdgesOfSampling) {
   const auto sampling = [](const std::string& fields) { return read_with(fields).turn.sampling; };
   EXPECT_EQ(sampling(R"("temperature": 0)").temperature, 0);
