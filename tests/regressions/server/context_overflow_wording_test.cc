@@ -11,7 +11,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "read_request.h"
-#include "server/chat_handler.h"
+#include "server/openai/chat_handler.h"
 
 namespace hadal::regressions {
 namespace {
