@@ -121,7 +121,7 @@ class MessageReader {
       const Fields tool(element, tool_path);
       const ordered_json* function = tool.object(
           "function", "must be an object: {\"type\": \"function\", \"function\": {...}}");
-      if (function == nullptr) tool.at("function");
+      if (function == nullptr) tool.refuse("function", "is missing", FieldFault::kMissing);
       message.tools.push_back(make_chat_tool(*function));
     });
     if (const ordered_json* format = fields.find("response_format"); format && !format->empty()) {
@@ -155,7 +155,7 @@ class MessageReader {
     for (const auto& [known, role] : kRoles) {
       if (known == name) return role;
     }
-    if (!fields.has("role")) fields.at("role");
+    if (!fields.has("role")) fields.refuse("role", "is missing", FieldFault::kMissing);
     std::array<std::string_view, kRoles.size()> names;
     std::transform(kRoles.begin(), kRoles.end(), names.begin(),
                    [](const auto& entry) { return entry.first; });
@@ -237,7 +237,7 @@ class MessageReader {
   std::vector<ChatArgument> read_arguments(const Fields& fields) const {
     const ordered_json* value = fields.find("arguments");
     if (is_from_agent() && (value == nullptr || is_blank(*value))) return {};
-    if (value == nullptr) fields.at("arguments");
+    if (value == nullptr) fields.refuse("arguments", "is missing", FieldFault::kMissing);
     if (value->is_object()) return chat_arguments(*value);
     if (!value->is_string()) {
       refuse_type(fields.path("arguments"), *value, "must be a string with JSON text");
