@@ -2,16 +2,12 @@
 
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "chat/chat_markup.h"
-#include "chat/chat_messages.h"
+#include "json/fields.h"
 
 namespace hadal {
 namespace {
-
-using nlohmann::ordered_json;
 
 constexpr std::string_view kToolsBefore =
     "## Tools\n\nYou have access to a set of tools to help answer the user's question. You can "
@@ -93,7 +89,7 @@ void PromptWriter::write_instructions(const ChatMessage& message) {
     literal(kToolsBefore);
     for (size_t i = 0; i < message.tools.size(); ++i) {
       if (i > 0) literal("\n");
-      plain(message.tools[i]);
+      plain(message.tools[i].text);
     }
     literal(kToolsAfter);
   }
@@ -202,17 +198,19 @@ void PromptWriter::write_message(size_t index) {
   write_transition(index);
 }
 
-std::string join(const std::vector<PromptPiece>& pieces) {
-  std::string text;
-  for (const PromptPiece& piece : pieces) text += piece.text;
-  return text;
+}  // namespace
+
+ThinkingMode parse_thinking_mode(std::string_view name, const std::string& where) {
+  if (name == "chat") return ThinkingMode::kChat;
+  if (name == "thinking") return ThinkingMode::kThinking;
+  refuse_field(where, "unknown mode \"" + printable(name, 40) + "\"; use chat or thinking");
 }
 
-// `context` and `messages` are read already: nothing from here on may fail, because messages that
-// are joined or dropped no longer stand where the caller put them.
-std::vector<PromptPiece> encode_read_messages(std::vector<ChatMessage> context,
-                                              std::vector<ChatMessage> messages,
-                                              const ChatOptions& options) {
+// Nothing from here on may fail, because messages that are joined or dropped no longer stand where
+// the caller put them.
+std::vector<PromptPiece> encode_chat_pieces(std::vector<ChatMessage> messages,
+                                            const ChatOptions& options,
+                                            std::vector<ChatMessage> context) {
   std::vector<ChatMessage> all = merge_user_messages(std::move(context));
   size_t first = all.size();
   for (ChatMessage& message : merge_user_messages(std::move(messages))) {
@@ -229,78 +227,6 @@ std::vector<PromptPiece> encode_read_messages(std::vector<ChatMessage> context,
   if (options.add_bos && !has_context) writer.literal(markup::kBos);
   for (size_t i = first; i < all.size(); ++i) writer.write_message(i);
   return writer.take();
-}
-
-[[noreturn]] void refuse(const std::string& where, const std::string& what,
-                         const std::string& remedy) {
-  throw Error(
-      {.code = ErrorCode::kInvalidArgument, .where = where, .what = what, .remedy = remedy});
-}
-
-const ordered_json* member(const ordered_json& request, const char* key) {
-  if (!request.is_object()) refuse("request", "it is not an object", "send a JSON object");
-  const auto found = request.find(key);
-  return found == request.end() || found->is_null() ? nullptr : &*found;
-}
-
-bool flag(const ordered_json& request, const char* key, bool fallback) {
-  const ordered_json* value = member(request, key);
-  if (value == nullptr) return fallback;
-  if (!value->is_boolean()) refuse(key, "it is not true or false", "send true or false");
-  return value->get<bool>();
-}
-
-}  // namespace
-
-ThinkingMode parse_thinking_mode(std::string_view name, const std::string& where) {
-  if (name == "chat") return ThinkingMode::kChat;
-  if (name == "thinking") return ThinkingMode::kThinking;
-  refuse(where, "unknown mode \"" + printable(name, 40) + "\"", "use chat or thinking");
-}
-
-ChatOptions parse_chat_options(const nlohmann::ordered_json& request) {
-  ChatOptions options;
-  const ordered_json* mode = member(request, "thinking_mode");
-  if (mode == nullptr || !mode->is_string()) {
-    refuse("thinking_mode", "it is missing or not a string", "use chat or thinking");
-  }
-  options.thinking_mode = parse_thinking_mode(mode->get<std::string>(), "thinking_mode");
-  if (const ordered_json* effort = member(request, "reasoning_effort")) {
-    if (*effort == "high") {
-      options.reasoning_effort = ReasoningEffort::kHigh;
-    } else if (*effort == "max") {
-      options.reasoning_effort = ReasoningEffort::kMax;
-    } else {
-      refuse("reasoning_effort", "it is neither null, \"high\" nor \"max\"", "use one of these");
-    }
-  }
-  options.drop_thinking = flag(request, "drop_thinking", true);
-  options.add_bos = flag(request, "add_bos", true);
-  return options;
-}
-
-std::vector<PromptPiece> encode_chat_pieces(const nlohmann::ordered_json& messages,
-                                            const ChatOptions& options,
-                                            const nlohmann::ordered_json* context) {
-  std::vector<ChatMessage> before;
-  if (context != nullptr) before = read_chat_messages(*context, "context");
-  return encode_read_messages(std::move(before), read_chat_messages(messages, "messages"), options);
-}
-
-std::vector<PromptPiece> encode_chat_pieces(std::vector<ChatMessage> messages,
-                                            const ChatOptions& options) {
-  return encode_read_messages({}, std::move(messages), options);
-}
-
-std::string encode_chat(const nlohmann::ordered_json& messages, const ChatOptions& options) {
-  return join(encode_chat_pieces(messages, options));
-}
-
-std::string encode_chat(const nlohmann::ordered_json& request) {
-  const ordered_json* messages = member(request, "messages");
-  if (messages == nullptr) refuse("messages", "it is missing", "send the messages as an array");
-  return join(
-      encode_chat_pieces(*messages, parse_chat_options(request), member(request, "context")));
 }
 
 std::vector<int32_t> tokenize_prompt(const Tokenizer& tokenizer,

@@ -1,16 +1,19 @@
-// A conversation as the prompt encoder sees it: request messages read and checked, tool results
-// merged into user messages and put in the order of their calls, old reasoning dropped (rules 2, 3
-// and 5 of docs/text.md). chat_encoding.h turns the result into text.
+// A conversation as types, whatever API it came through: roles, blocks of text and tool results,
+// reasoning, calls, tools. Tool results are merged into user messages and put in the order of their
+// calls, old reasoning is dropped (rules 2, 3 and 5 of docs/text.md). The APIs' forms have readers
+// of their own (openai_messages.h); chat_encoding.h turns the result into text.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
+
+#include "chat/tool_schemas.h"
+#include "json/json_reader.h"
 
 namespace hadal {
 
@@ -36,25 +39,35 @@ struct ChatBlock {
   std::string tool_call_id = {};
 };
 
+// A function that the model may call.
+struct ChatTool {
+  std::string text;                          // its description as the prompt has it, JSON
+  std::string name;                          // may be empty
+  std::optional<ToolParameters> parameters;  // none where it declares no properties
+};
+
 struct ChatMessage {
   ChatRole role = ChatRole::kUser;
   std::string content;            // of every role but user and tool
   std::vector<ChatBlock> blocks;  // of user messages
   std::string reasoning;
   std::vector<ChatToolCall> tool_calls;
-  std::vector<std::string> tools;              // the JSON text of each function
+  std::vector<ChatTool> tools;
   std::optional<std::string> response_format;  // JSON text
   std::optional<std::string> task;             // one of action, query, authority ...
   bool without_eos = false;
 };
 
-// Reads one message in the OpenAI form, which errors call `name`. Throws Error (kInvalidArgument)
-// that names the message and the field, for example "messages[3].content".
-ChatMessage read_chat_message(const nlohmann::ordered_json& message, const std::string& name);
+// The arguments of a call as a JSON object, or as JSON text; text that is no JSON object is kept as
+// one string named "arguments": the model wrote it and is shown it again as it was.
+std::vector<ChatArgument> chat_arguments(const nlohmann::ordered_json& object);
+std::vector<ChatArgument> chat_arguments(std::string_view text, JsonRules rules = {});
 
-// Reads an array of them.
-std::vector<ChatMessage> read_chat_messages(const nlohmann::ordered_json& messages,
-                                            std::string_view name);
+// From {"name", "description", "parameters"}, as the prompt and the reading of calls need it.
+ChatTool make_chat_tool(const nlohmann::ordered_json& function);
+
+ChatMessage system_message(std::string text);
+ChatMessage user_message(std::string text);
 
 // Turns tool messages into blocks of user messages and joins consecutive user messages.
 std::vector<ChatMessage> merge_user_messages(std::vector<ChatMessage> messages);

@@ -1,6 +1,8 @@
 // The strict reading of a completion, the inverse of chat_encoding.h: reasoning, content and tool
 // calls, or the reason why the text is malformed. It accepts and refuses what the released
-// reference parser does. Servers, which must make the best of any text, use completion_stream.h.
+// reference parser does, which is more than a mode of completion_stream.h could: that reader
+// repairs what the reference refuses, and refuses calls that the reference takes (docs/text.md).
+// Servers, which must make the best of any text, use it.
 #pragma once
 
 #include <optional>

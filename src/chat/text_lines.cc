@@ -8,8 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "chat/chat_encoding.h"
 #include "chat/completion_parser.h"
+#include "chat/encode_request.h"
+#include "json/fields.h"
 #include "json/python_json.h"
 
 namespace hadal {
@@ -17,39 +18,17 @@ namespace {
 
 using nlohmann::ordered_json;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what,
-                         const std::string& remedy) {
-  throw Error(
-      {.code = ErrorCode::kInvalidArgument, .where = where, .what = what, .remedy = remedy});
-}
-
-const ordered_json& member(const ordered_json& object, const char* key) {
-  if (!object.is_object()) refuse("", "it is not an object", "give one JSON object per line");
-  const auto found = object.find(key);
-  if (found == object.end()) refuse(key, "it is missing", "see the documentation of hadal text");
-  return *found;
-}
-
-const std::string& string_member(const ordered_json& object, const char* key) {
-  const ordered_json& value = member(object, key);
-  if (!value.is_string()) refuse(key, "it is not a string", "give a string");
-  return value.get_ref<const std::string&>();
-}
-
-std::vector<int32_t> ids_member(const ordered_json& object, const char* key) {
-  const ordered_json& value = member(object, key);
-  if (!value.is_array()) refuse(key, "it is not an array", "give an array of token ids");
+std::vector<int32_t> token_ids(const Fields& request, const char* key) {
   std::vector<int32_t> ids;
-  ids.reserve(value.size());
-  for (size_t i = 0; i < value.size(); ++i) {
-    const std::string where = std::string(key) + "[" + std::to_string(i) + "]";
-    if (!value[i].is_number_integer()) refuse(where, "it is not an integer", "give token ids");
-    const auto id = value[i].get<int64_t>();
+  request.at(key);
+  request.each(key, [&](const ordered_json& value, const std::string& path) {
+    if (!value.is_number_integer()) refuse_type(path, value, "must be a token id");
+    const auto id = value.get<int64_t>();
     if (id < 0 || id > std::numeric_limits<int32_t>::max()) {
-      refuse(where, "it is out of range", "give token ids of this tokenizer");
+      refuse_field(path, "is out of range; give token ids of this tokenizer");
     }
     ids.push_back(static_cast<int32_t>(id));
-  }
+  });
   return ids;
 }
 
@@ -58,7 +37,9 @@ template <typename Answer>
 std::string answer_line(std::string_view line, size_t line_number, Answer answer) {
   const std::string name = "line " + std::to_string(line_number);
   try {
-    return dump_json(answer(parse_json(line, "")));
+    const ordered_json request = parse_json(line, "");
+    if (!request.is_object()) refuse_type("", request, "must be a JSON object");
+    return dump_json(answer(request));
   } catch (const Error& error) {
     ErrorParts parts = error.parts();
     parts.where = parts.where.empty() ? name : name + ": " + parts.where;
@@ -70,13 +51,13 @@ std::string answer_line(std::string_view line, size_t line_number, Answer answer
 
 std::string tokenize_line(const Tokenizer& tokenizer, std::string_view line, size_t line_number) {
   return answer_line(line, line_number, [&](const ordered_json& request) -> ordered_json {
-    return {{"ids", tokenizer.encode(string_member(request, "text"))}};
+    return {{"ids", tokenizer.encode(Fields(request, "").required_string("text"))}};
   });
 }
 
 std::string detokenize_line(const Tokenizer& tokenizer, std::string_view line, size_t line_number) {
   return answer_line(line, line_number, [&](const ordered_json& request) -> ordered_json {
-    return {{"text", tokenizer.decode(ids_member(request, "ids"))}};
+    return {{"text", tokenizer.decode(token_ids(Fields(request, ""), "ids"))}};
   });
 }
 
@@ -88,9 +69,10 @@ std::string encode_chat_line(std::string_view line, size_t line_number) {
 
 std::string parse_chat_line(std::string_view line, size_t line_number) {
   return answer_line(line, line_number, [](const ordered_json& request) -> ordered_json {
+    const Fields fields(request, "");
     const ThinkingMode mode =
-        parse_thinking_mode(string_member(request, "thinking_mode"), "thinking_mode");
-    const ParsedCompletion parsed = parse_completion(string_member(request, "completion"), mode);
+        parse_thinking_mode(fields.required_string("thinking_mode"), "thinking_mode");
+    const ParsedCompletion parsed = parse_completion(fields.required_string("completion"), mode);
     if (parsed.malformed) return {{"malformed", true}, {"reason", *parsed.malformed}};
     return {{"parsed", completion_message(parsed)}};
   });

@@ -17,7 +17,7 @@ std::string tokenize_line(const Tokenizer& tokenizer, std::string_view line, siz
 // {"ids": [...]} -> {"text": "..."}
 std::string detokenize_line(const Tokenizer& tokenizer, std::string_view line, size_t line_number);
 
-// {"messages": [...], "thinking_mode": ..., ...} -> {"prompt": "..."}; see chat_encoding.h.
+// {"messages": [...], "thinking_mode": ..., ...} -> {"prompt": "..."}; see encode_request.h.
 std::string encode_chat_line(std::string_view line, size_t line_number);
 
 // {"completion": "...", "thinking_mode": "chat"|"thinking"} -> {"parsed": {...}} or

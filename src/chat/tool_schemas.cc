@@ -45,16 +45,25 @@ ToolParameterTypes types_of(const ordered_json& property) {
 
 }  // namespace
 
-void ToolSchemas::add(const ordered_json& function) {
-  const ordered_json* name = member(function, "name");
+std::optional<ToolParameters> declared_parameters(const ordered_json& function) {
   const ordered_json* parameters = member(function, "parameters");
   const ordered_json* properties =
       parameters == nullptr ? nullptr : member(*parameters, "properties");
-  if (name == nullptr || !name->is_string() || properties == nullptr) return;
-  if (!properties->is_object()) return;
+  if (properties == nullptr || !properties->is_object()) return std::nullopt;
   ToolParameters declared;
   for (const auto& [key, property] : properties->items()) declared[key] = types_of(property);
-  tools_[name->get<std::string>()] = std::move(declared);
+  return declared;
+}
+
+void ToolSchemas::add(const ordered_json& function) {
+  const ordered_json* name = member(function, "name");
+  std::optional<ToolParameters> parameters = declared_parameters(function);
+  if (name == nullptr || !name->is_string() || !parameters) return;
+  add(name->get<std::string>(), std::move(*parameters));
+}
+
+void ToolSchemas::add(std::string name, ToolParameters parameters) {
+  tools_[std::move(name)] = std::move(parameters);
 }
 
 const ToolParameters* ToolSchemas::find(std::string_view tool) const {

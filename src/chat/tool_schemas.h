@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,11 +20,16 @@ struct ToolParameterTypes {
 
 using ToolParameters = std::map<std::string, ToolParameterTypes, std::less<>>;
 
+// Of a function {"name", "parameters": {"properties": {...}}}; nothing where it is not of that
+// form.
+std::optional<ToolParameters> declared_parameters(const nlohmann::ordered_json& function);
+
 class ToolSchemas {
  public:
   // `function` is {"name", "parameters": {"properties": {...}}}; what is not of that form is
   // ignored.
   void add(const nlohmann::ordered_json& function);
+  void add(std::string name, ToolParameters parameters);
 
   // nullptr for a tool that is not declared, or declares no properties.
   const ToolParameters* find(std::string_view tool) const;

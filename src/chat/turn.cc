@@ -46,6 +46,18 @@ void ChatAnswer::add(const CompletionEvent& event) {
   }
 }
 
+ChatMessage answer_message(const ChatAnswer& answer) {
+  ChatMessage message;
+  message.role = ChatRole::kAssistant;
+  message.content = answer.content;
+  message.reasoning = answer.reasoning;
+  for (const ParsedToolCall& call : answer.tool_calls) {
+    message.tool_calls.push_back(
+        {.id = {}, .name = call.name, .arguments = chat_arguments(call.arguments)});
+  }
+  return message;
+}
+
 AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ChatTurn& turn)
     : tokenizer_(tokenizer),
       eos_(tokenizer.find(markup::kEos)),

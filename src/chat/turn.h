@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "chat/chat_encoding.h"
+#include "chat/chat_messages.h"
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
 #include "chat/tool_schemas.h"
@@ -53,6 +54,9 @@ struct ChatAnswer {
 
   void add(const CompletionEvent& event);
 };
+
+// The answer as a message of the conversation that goes on after it.
+ChatMessage answer_message(const ChatAnswer& answer);
 
 // The tokens of one answer, as events. No events come after kFinish. A control token in the middle
 // of an answer (a role, the begin of a sentence) is left out; <think> and </think> mean what they

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "chat/openai_messages.h"
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "json/python_json.h"
@@ -37,7 +38,7 @@ class ChatTest : public testing::Test {
       : checkpoint_(Checkpoint::open(nano_directory())), engine_(checkpoint_, options) {}
 
   static ChatTurn turn(const nlohmann::ordered_json& messages, ThinkingMode mode) {
-    const auto pieces = encode_chat_pieces(messages, {.thinking_mode = mode});
+    const auto pieces = encode_chat_pieces(read_openai_messages(messages), {.thinking_mode = mode});
     return {.prompt = tokenize_prompt(tokenizer(), pieces),
             .thinking_mode = mode,
             .sampling = {.temperature = 0},

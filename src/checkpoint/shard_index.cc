@@ -12,7 +12,7 @@
 #include "base/downloads.h"
 #include "base/error.h"
 #include "base/input_file.h"
-#include "json/json_text.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {
@@ -198,7 +198,8 @@ ShardIndex index_of_files(const fs::path& directory, const std::vector<std::stri
 }
 
 ShardIndex read_index(const fs::path& path) {
-  const nlohmann::json json = parse_json_text(read_json_file(path, kMaxIndexBytes), path.string());
+  const nlohmann::ordered_json json =
+      parse_json_file_text(read_json_file(path, kMaxIndexBytes), path.string());
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (!json.is_object() || map == json.end() || !map->is_object() || map->empty()) {
     refuse(path.string(), "has no weight_map");

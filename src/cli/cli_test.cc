@@ -349,35 +349,5 @@ TEST(HelpTextTest, TheReferenceInDocsIsCurrent) {
   EXPECT_TRUE(page == markdown_reference()) << "docs/cli.md is out of date; run make docs";
 }
 
-class SamplingDefaultsTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "hadal-sampling-defaults-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  SamplingDefaults with(const std::string& text) {
-    std::ofstream(directory_ / "generation_config.json") << text;
-    return sampling_defaults(directory_);
-  }
-  std::filesystem::path directory_;
-};
-
-TEST_F(SamplingDefaultsTest, FollowsTheModel) {
-  EXPECT_EQ(sampling_defaults(directory_).temperature, 1.0F);
-  EXPECT_EQ(with(R"({"do_sample": false, "temperature": 0.5})").temperature, 0.0F);
-  EXPECT_EQ(with(R"({"do_sample": true, "temperature": 0.5, "top_p": 0.9})").temperature, 0.5F);
-  EXPECT_EQ(with(R"({"top_p": 0.25})").top_p, 0.25F);
-}
-
-TEST_F(SamplingDefaultsTest, RefusesNonsense) {
-  EXPECT_THROW(with(R"({"temperature": "hot"})"), Error);
-  EXPECT_THROW(with(R"({"temperature": -1})"), Error);
-  EXPECT_THROW(with(R"({"top_p": 2})"), Error);
-  EXPECT_THROW(with("{"), Error);
-  EXPECT_EQ(with("[]").temperature, 1.0F);
-}
-
 }  // namespace
 }  // namespace hadal

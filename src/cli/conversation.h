@@ -4,9 +4,10 @@
 
 #include <atomic>
 #include <functional>
-#include <memory>
 #include <string>
+#include <vector>
 
+#include "chat/chat_messages.h"
 #include "chat/turn.h"
 
 namespace hadal {
@@ -22,7 +23,6 @@ class Conversation {
  public:
   // Both must outlive the conversation.
   Conversation(Engine& engine, const Tokenizer& tokenizer, ConversationOptions options);
-  ~Conversation();
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
 
@@ -36,11 +36,10 @@ class Conversation {
   void reset();
 
  private:
-  struct Messages;
   Engine& engine_;
   const Tokenizer& tokenizer_;
   ConversationOptions options_;
-  std::unique_ptr<Messages> messages_;
+  std::vector<ChatMessage> messages_;
 };
 
 }  // namespace hadal

@@ -1,11 +1,8 @@
 #include "cli/model_setup.h"
 
 #include <chrono>
-#include <cmath>
 #include <fmt/format.h>
 #include <memory>
-
-#include <nlohmann/json.hpp>
 
 #include "base/downloads.h"
 #include "base/error.h"
@@ -14,7 +11,6 @@
 #include "base/topology.h"
 #include "checkpoint/model_directory.h"
 #include "cli/terminal.h"
-#include "json/python_json.h"
 
 namespace hadal {
 
@@ -97,35 +93,6 @@ ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directo
   if (policy == "none") options.activations = ActivationPolicy::kNone;
   if (policy == "int8") options.activations = ActivationPolicy::kInt8;
   return options;
-}
-
-SamplingDefaults sampling_defaults(const fs::path& model_directory) {
-  constexpr size_t kMaxBytes = 1 << 20;
-  const fs::path path = model_directory / "generation_config.json";
-  if (!has_entry(path)) return {};
-  const nlohmann::ordered_json config =
-      parse_json(read_json_file(path, kMaxBytes), path.string(), ErrorCode::kInvalidFile);
-  const auto number = [&](const char* name, double fallback, double least, double greatest) {
-    if (!config.is_object() || !config.contains(name) || config[name].is_null()) return fallback;
-    const auto& value = config[name];
-    if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= greatest)) {
-      throw Error({.code = ErrorCode::kInvalidFile,
-                   .where = path.string(),
-                   .what = std::string(name) + " is out of its range",
-                   .remedy = "mend or delete the file"});
-    }
-    return value.get<double>();
-  };
-  constexpr double kGreatestTemperature = 100;
-  SamplingDefaults defaults;
-  defaults.temperature =
-      static_cast<float>(number("temperature", defaults.temperature, 0, kGreatestTemperature));
-  defaults.top_p = static_cast<float>(number("top_p", defaults.top_p, 0, 1));
-  if (config.is_object() && config.contains("do_sample") && config["do_sample"].is_boolean() &&
-      !config["do_sample"].get<bool>()) {
-    defaults.temperature = 0;
-  }
-  return defaults;
 }
 
 }  // namespace hadal

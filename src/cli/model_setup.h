@@ -1,5 +1,5 @@
 // What every command that computes needs first: the directory of the model, the checkpoint in it,
-// threads, the rounding policy, and how the model likes to be sampled.
+// threads and the rounding policy.
 #pragma once
 
 #include <filesystem>
@@ -33,14 +33,5 @@ std::string describe_thread_count(const ParsedLine& line);
 
 // --isa, --activations and --repack-cache, with progress and notices on standard error.
 ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory);
-
-struct SamplingDefaults {
-  float temperature = 1;
-  float top_p = 1;
-};
-
-// generation_config.json of a model directory: temperature 0 where do_sample is false; 1 and 1, as
-// the makers of V4 advise, where the file or a field is missing. Throws Error for a malformed file.
-SamplingDefaults sampling_defaults(const std::filesystem::path& model_directory);
 
 }  // namespace hadal

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "chat/sampling_defaults.h"
 #include "cli/answer_printer.h"
 #include "cli/chat_loop.h"
 #include "cli/commands.h"
@@ -68,9 +69,13 @@ ConversationOptions conversation_options(const ParsedLine& line, const SamplingD
     options.chat.thinking_mode = ThinkingMode::kThinking;
     options.chat.reasoning_effort = think == "max" ? ReasoningEffort::kMax : ReasoningEffort::kHigh;
   }
-  options.sampling.temperature =
-      static_cast<float>(line.get(option::kTemperature).value_or(defaults.temperature));
-  options.sampling.top_p = static_cast<float>(line.get(option::kTopP).value_or(defaults.top_p));
+  options.sampling = defaults.options();
+  if (const auto value = line.get(option::kTemperature)) {
+    options.sampling.temperature = static_cast<float>(*value);
+  }
+  if (const auto value = line.get(option::kTopP)) {
+    options.sampling.top_p = static_cast<float>(*value);
+  }
   const std::optional<uint64_t> seed = line.get(option::kSeed);
   options.sampling.seed = seed ? *seed : std::random_device()();
   options.max_tokens = line.get(option::kMaxTokens).value_or(0);

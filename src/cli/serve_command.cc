@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/machine.h"
+#include "chat/sampling_defaults.h"
 #include "cli/background_errors.h"
 #include "cli/model_setup.h"
 #include "cli/serve_options.h"
@@ -94,6 +95,7 @@ int serve_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   const Tokenizer tokenizer = load_tokenizer(directory.path());
+  const SamplingDefaults sampling = sampling_defaults(directory.path());
   const auto log = std::make_shared<spdlog::logger>("hadal", std::make_shared<ErrorSink>());
   log->set_pattern(std::string(StatusLine::eraser()) + "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
   for (const std::string& note : checkpoint.notes()) log->warn(printable(note, 1000));
@@ -104,8 +106,10 @@ int serve_command(const ParsedLine& line) {
   Engine engine(checkpoint, engine_settings);
   log->info(describe_thread_count(line));
   log->info(engine.describe_cache());
+  log->info("requests that do not say are sampled with {}", describe_sampling(sampling));
 
   if (!line.has(option::kName)) options.model_name = directory.name();
+  options.sampling = sampling;
   options.on_unknown_field = [log](const std::string& name) {
     log->warn("requests have a field \"{}\", which is not known here and has no effect", name);
   };

@@ -31,8 +31,8 @@ void append_utf8(std::string& out, uint32_t code_point) {
 
 }  // namespace
 
-JsonReader::JsonReader(std::string_view text, std::string where, ErrorCode code)
-    : text_(text), where_(std::move(where)), code_(code) {
+JsonReader::JsonReader(std::string_view text, std::string where, ErrorCode code, JsonRules rules)
+    : text_(text), where_(std::move(where)), code_(code), rules_(rules) {
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_sequence_length(text.substr(i));
     if (length == 0) {
@@ -44,10 +44,20 @@ JsonReader::JsonReader(std::string_view text, std::string where, ErrorCode code)
 }
 
 void JsonReader::fail(const std::string& what) const {
+  const bool is_file = code_ == ErrorCode::kInvalidFile;
+  throw Error(
+      {.code = code_,
+       .where = where_,
+       .what = (is_file ? "is not valid JSON: " : "") + what + " (byte " +
+               std::to_string(position_) + ")",
+       .remedy = is_file ? "fetch the file again" : "give well-formed JSON of the expected form"});
+}
+
+void JsonReader::fail_repeated(const std::string& name) const {
   throw Error({.code = code_,
                .where = where_,
-               .what = what + " (byte " + std::to_string(position_) + ")",
-               .remedy = "give well-formed JSON of the expected form"});
+               .what = "gives " + printable(name) + " twice",
+               .remedy = "leave one of the two"});
 }
 
 void JsonReader::skip_space() {
@@ -105,7 +115,8 @@ std::string_view JsonReader::read_number() {
   skip_space();
   const size_t begin = position_;
   const auto token = [&] { return text_.substr(begin, position_ - begin); };
-  if (allows_non_finite_ && (take_word("NaN") || take_word("Infinity") || take_word("-Infinity"))) {
+  if (rules_.allows_non_finite &&
+      (take_word("NaN") || take_word("Infinity") || take_word("-Infinity"))) {
     return token();
   }
   if (current() == '-') ++position_;
@@ -151,6 +162,18 @@ uint32_t JsonReader::read_hex4() {
   return value;
 }
 
+uint32_t JsonReader::read_low_half(uint32_t high) {
+  const size_t end = position_;
+  if (high < 0xDC00 && take_word("\\u")) {
+    const uint32_t low = read_hex4();
+    if (low >= 0xDC00 && low < 0xE000) return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+    if (rules_.replaces_lone_surrogates) position_ = end;  // what follows stands for itself
+  }
+  constexpr uint32_t kReplacement = 0xFFFD;
+  if (rules_.replaces_lone_surrogates) return kReplacement;
+  fail("a lone surrogate is no character");
+}
+
 void JsonReader::append_escape(std::string& out) {
   const char c = current();
   ++position_;
@@ -182,13 +205,7 @@ void JsonReader::append_escape(std::string& out) {
       fail("unknown escape in a string");
   }
   uint32_t unit = read_hex4();
-  if (unit >= 0xD800 && unit < 0xDC00 && take_word("\\u")) {
-    const uint32_t low = read_hex4();
-    if (low < 0xDC00 || low >= 0xE000) fail("a lone surrogate is no character");
-    unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-  } else if (unit >= 0xD800 && unit < 0xE000) {
-    fail("a lone surrogate is no character");
-  }
+  if (unit >= 0xD800 && unit < 0xE000) unit = read_low_half(unit);
   append_utf8(out, unit);
 }
 

@@ -1,7 +1,7 @@
 // A pull parser for JSON: the caller asks for the next key, string or number and builds what it
 // needs, so that a vocabulary of 128,000 entries becomes no tree first. Numbers come as they are
-// written. It accepts what Python's json.loads accepts (NaN, Infinity and -Infinity included), save
-// that lone surrogates are refused. It builds no document; python_json.h does.
+// written. It accepts what Python's json.loads accepts, as far as JsonRules let it. It builds no
+// document; python_json.h does.
 #pragma once
 
 #include <cstddef>
@@ -14,20 +14,26 @@
 
 namespace hadal {
 
+// What texts of different origin may hold.
+struct JsonRules {
+  bool allows_non_finite = true;  // NaN, Infinity, -Infinity; and numbers beyond a double's range
+  bool refuses_repeated_names = false;    // within one object: one of the values would be ignored
+  bool replaces_lone_surrogates = false;  // by U+FFFD; otherwise they are refused
+};
+
 class JsonReader {
  public:
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
 
-  // Deeper nesting is refused (Python itself gives up near 1,000).
+  // Deeper nesting is refused wherever JSON is read (Python itself gives up near 1,000).
   static constexpr size_t kMaxDepth = 512;
 
   // `text` must outlive the reader. Every Error has this code and begins with `where`. Throws at
   // once when `text` is not UTF-8.
-  JsonReader(std::string_view text, std::string where,
-             ErrorCode code = ErrorCode::kInvalidArgument);
+  JsonReader(std::string_view text, std::string where, ErrorCode code = ErrorCode::kInvalidArgument,
+             JsonRules rules = {});
 
-  // Makes NaN and Infinity errors, as the JSON standard has them.
-  void refuse_non_finite() { allows_non_finite_ = false; }
+  const JsonRules& rules() const { return rules_; }
 
   // What the next value is. The value stays unread.
   Kind peek();
@@ -55,6 +61,8 @@ class JsonReader {
 
   // Throws an Error that tells the byte offset reached.
   [[noreturn]] void fail(const std::string& what) const;
+  // Throws for a name that its object has already.
+  [[noreturn]] void fail_repeated(const std::string& name) const;
 
  private:
   void skip_space();
@@ -63,12 +71,14 @@ class JsonReader {
   void enter(char open, const char* what);
   bool next(char close);
   uint32_t read_hex4();
+  // The character that begins with the surrogate `high`, after which the reader stands.
+  uint32_t read_low_half(uint32_t high);
   void append_escape(std::string& out);
 
   std::string_view text_;
   std::string where_;
   ErrorCode code_;
-  bool allows_non_finite_ = true;
+  JsonRules rules_;
   size_t position_ = 0;
   std::vector<bool> has_items_;  // for each open array or object: an item was read already
 };

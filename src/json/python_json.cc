@@ -32,7 +32,13 @@ ordered_json number_value(JsonReader& reader) {
   if (token == "NaN") return std::nan("");
   if (token == "Infinity") return HUGE_VAL;
   if (token == "-Infinity") return -HUGE_VAL;
-  if (token.find_first_of(".eE") != std::string_view::npos) return parse_double(token);
+  if (token.find_first_of(".eE") != std::string_view::npos) {
+    const double value = parse_double(token);
+    if (!reader.rules().allows_non_finite && !std::isfinite(value)) {
+      reader.fail("a number is out of range");
+    }
+    return value;
+  }
   const char* end = token.data() + token.size();
   int64_t integer = 0;
   if (std::from_chars(token.data(), end, integer).ec == std::errc()) return integer;
@@ -66,6 +72,7 @@ ordered_json object_value(JsonReader& reader) {
       }
       place = places.emplace(key, members.size()).first->second;
     }
+    if (place < members.size() && reader.rules().refuses_repeated_names) reader.fail_repeated(key);
     ordered_json member = read_value(reader);
     if (place == members.size()) {
       members.emplace_back(std::move(key), std::move(member));
@@ -165,8 +172,9 @@ void append_value(std::string& out, const ordered_json& value, size_t depth = 0)
 
 }  // namespace
 
-nlohmann::ordered_json parse_json(std::string_view text, const std::string& where, ErrorCode code) {
-  JsonReader reader(text, where, code);
+nlohmann::ordered_json parse_json(std::string_view text, const std::string& where, ErrorCode code,
+                                  JsonRules rules) {
+  JsonReader reader(text, where, code, rules);
   ordered_json value = read_value(reader);
   reader.finish();
   return value;
@@ -174,14 +182,18 @@ nlohmann::ordered_json parse_json(std::string_view text, const std::string& wher
 
 bool is_json(std::string_view text) {
   try {
-    JsonReader reader(text, "");
-    reader.refuse_non_finite();
+    JsonReader reader(text, "", ErrorCode::kInvalidArgument, {.allows_non_finite = false});
     reader.skip_value();
     reader.finish();
     return true;
   } catch (const Error&) {
     return false;
   }
+}
+
+nlohmann::ordered_json parse_json_file_text(std::string_view text, const std::string& where) {
+  return parse_json(text, where, ErrorCode::kInvalidFile,
+                    {.allows_non_finite = false, .refuses_repeated_names = true});
 }
 
 std::string dump_json(const nlohmann::ordered_json& value) {

@@ -11,16 +11,24 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/error.h"
+#include "json/json_reader.h"
 
 namespace hadal {
 
 // Reads what json.loads reads. Of equal keys the last value wins, in the place of the first. Throws
 // Error with `code` and `where` for malformed text, text that is not UTF-8, lone surrogates,
-// integers of more than 4,300 digits and nesting deeper than 512.
+// integers of more than 4,300 digits, nesting deeper than JsonReader::kMaxDepth, and what `rules`
+// forbid.
 nlohmann::ordered_json parse_json(std::string_view text, const std::string& where,
-                                  ErrorCode code = ErrorCode::kInvalidArgument);
+                                  ErrorCode code = ErrorCode::kInvalidArgument,
+                                  JsonRules rules = {});
 
-// Whether `text` is one JSON value by the standard (no NaN), nested at most 512 deep.
+// Of a file that came with a model: errors are kInvalidFile and name `where`; NaN, numbers out of
+// range and names given twice in one object are refused.
+nlohmann::ordered_json parse_json_file_text(std::string_view text, const std::string& where);
+
+// Whether `text` is one JSON value by the standard (no NaN), nested at most JsonReader::kMaxDepth
+// deep.
 bool is_json(std::string_view text);
 
 // json.dumps(value, ensure_ascii=False). Strings that are not UTF-8 throw Error (kInvalidArgument).

@@ -30,6 +30,9 @@ class HeadedExchange final : public Exchange {
   void on_abandoned(std::function<void()> callback) override {
     inner_->on_abandoned(std::move(callback));
   }
+  void on_break_off(std::function<void()> callback) override {
+    inner_->on_break_off(std::move(callback));
+  }
   void post(std::function<void()> task) override { inner_->post(std::move(task)); }
   void set_usage(int prompt_tokens, int completion_tokens) override {
     inner_->set_usage(prompt_tokens, completion_tokens);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
+#include "json/fields.h"
 
 namespace hadal {
 namespace {
@@ -18,6 +19,22 @@ const char* error_type(int status) {
     default:
       return status >= 500 ? "server_error" : "invalid_request_error";
   }
+}
+
+const char* fault_code(FieldFault fault) {
+  switch (fault) {
+    case FieldFault::kValue:
+      return "invalid_value";
+    case FieldFault::kType:
+      return "invalid_type";
+    case FieldFault::kMissing:
+      return "missing_required_parameter";
+    case FieldFault::kUnknown:
+      return "unknown_parameter";
+    case FieldFault::kUnsupported:
+      return "unsupported_value";
+  }
+  return "invalid_value";
 }
 
 }  // namespace
@@ -43,6 +60,9 @@ HttpResponse api_error_response(const ApiError& error) {
 
 ApiError api_error_of(const Error& error) {
   ApiError api{.message = error.what(), .code = std::string(error_code_name(error.code()))};
+  if (const auto* field = dynamic_cast<const FieldError*>(&error)) {
+    api.code = fault_code(field->fault());
+  }
   switch (error.code()) {
     case ErrorCode::kInvalidArgument:
       api.status = 400;

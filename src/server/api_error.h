@@ -17,7 +17,7 @@ using ApiException = HttpException;  // for what hadal::Error cannot carry (fiel
 std::string api_error_body(const ApiError& error);
 HttpResponse api_error_response(const ApiError& error);
 
-// The API's view of an engine or text error.
+// The API's view of an engine or text error; a FieldError names its field as param.
 ApiError api_error_of(const Error& error);
 
 }  // namespace hadal

@@ -81,7 +81,8 @@ nlohmann::ordered_json parse_json_body(std::string_view body) {
     body = unmarked;
   }
   try {
-    return parse_json(body, "request body");
+    return parse_json(body, "request body", ErrorCode::kInvalidArgument,
+                      {.replaces_lone_surrogates = true});
   } catch (const Error& error) {
     refuse(error.what());
   }

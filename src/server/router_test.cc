@@ -25,6 +25,7 @@ class RecordedExchange final : public Exchange {
   void write(std::string) override {}
   void end() override {}
   void on_abandoned(std::function<void()>) override {}
+  void on_break_off(std::function<void()>) override {}
   void post(std::function<void()> task) override { task(); }
   void set_usage(int, int) override {}
   void set_style(AnswerStyle given) override { style = std::move(given); }

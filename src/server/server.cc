@@ -14,12 +14,12 @@
 #include "engine/engine.h"
 #include "server/answer_headers.h"
 #include "server/api_error.h"
-#include "server/chat_handler.h"
-#include "server/chat_request.h"
 #include "server/host_guard.h"
 #include "server/http/http_server.h"
 #include "server/http/uri_host.h"
 #include "server/metrics.h"
+#include "server/openai/chat_handler.h"
+#include "server/openai/chat_reader.h"
 #include "server/origin_guard.h"
 #include "server/request_id.h"
 #include "server/router.h"
@@ -136,6 +136,7 @@ struct Server::Impl {
     return {.engine = engine,
             .tokenizer = tokenizer,
             .model_names = std::move(names),
+            .sampling = options.sampling,
             .strict = options.strict,
             .on_unknown_fields = [this](const std::vector<std::string>& fields) {
               unknown_fields.add(fields);

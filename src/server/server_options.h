@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "chat/sampling_defaults.h"
+
 namespace hadal {
 
 // One finished request, for the log. Never holds prompts or answers.
@@ -28,6 +30,7 @@ struct ServerOptions {
   uint16_t port = 8000;            // 0: any free one, see Server::port
   std::string model_name = "hadal";
   std::vector<std::string> other_names = {};  // by which requests may call the model as well
+  SamplingDefaults sampling = {};  // where a request does not say, see chat/sampling_defaults.h
   bool strict = false;  // refuse fields that are not known, unless a request says otherwise
   // Names that a Host header may carry besides addresses and localhost: NAME, *.NAME or *. Without
   // any, all are accepted unless the server listens on loopback, see HostGuard.

@@ -606,7 +606,7 @@ TEST_F(ServerTest, StopLetsAStreamEnd) {
   thread_.join();
 }
 
-TEST_F(ServerTest, StopCutsAStreamThatTakesTooLong) {
+TEST_F(ServerTest, StopEndsAStreamThatTakesTooLongWithAnError) {
   start({}, {.shutdown_timeout = std::chrono::milliseconds(50)});
   gate_.hold_before_decoding();
   ordered_json request = chat(kNotes);
@@ -615,7 +615,12 @@ TEST_F(ServerTest, StopCutsAStreamThatTakesTooLong) {
   client.send(post_request(kPath, request.dump()));
   gate_.wait_until_held();
   server_->stop();
-  EXPECT_FALSE(client.read_response().whole);
+  const ClientResponse response = client.read_response();
+  EXPECT_TRUE(response.whole);
+  EXPECT_NE(response.body.find("data: {\"error\":{\"message\":\"the server is shutting down"),
+            std::string::npos)
+      << response.body;
+  EXPECT_EQ(response.body.find("[DONE]"), std::string::npos);
   gate_.release();
   thread_.join();
   EXPECT_EQ(engine_->statistics().cancelled, 1);

@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "cache/block_pool.h"
 #include "chat/chat_encoding.h"
+#include "chat/openai_messages.h"
 #include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/v4/v4_model.h"
@@ -43,7 +44,8 @@ class Nano : public testing::TestWithParam<ActivationPolicy> {
   Answer answer(const std::string& question, ThinkingMode mode) {
     const nlohmann::ordered_json messages = {{{"role", "user"}, {"content", question}}};
     Answer answer;
-    answer.ids = tokenize_prompt(tokenizer_, encode_chat_pieces(messages, {.thinking_mode = mode}));
+    answer.ids = tokenize_prompt(
+        tokenizer_, encode_chat_pieces(read_openai_messages(messages), {.thinking_mode = mode}));
     answer.prompt_tokens = answer.ids.size();
     constexpr size_t kMostTokens = 120;
     const CacheLayout& layout = model_.cache_layout();

@@ -252,7 +252,10 @@ TEST(ShutdownTest, UnansweredRequestsHearThatTheServerEnds) {
   const std::string& bytes = waiting.read_to_end();
   EXPECT_EQ(judge(bytes), Got::kRefused) << bytes;
   EXPECT_TRUE(bytes.starts_with("HTTP/1.1 503 ")) << bytes;
-  EXPECT_EQ(judge(first.read_to_end()), Got::kCut);
+  const std::string& cut = first.read_to_end();
+  EXPECT_EQ(judge(cut), Got::kCut) << cut;
+  EXPECT_NE(cut.find("data: {\"error\":"), std::string::npos) << cut;
+  EXPECT_TRUE(cut.ends_with("\r\n0\r\n\r\n")) << cut;
   EXPECT_EQ(server.end(), 0) << server.log();
 }
 

@@ -14,12 +14,12 @@
 #include "checkpoint/v4/config_fields.h"
 #include "checkpoint/v4/config_known.h"
 #include "checkpoint/v4/config_rope.h"
-#include "json/json_text.h"
+#include "json/python_json.h"
 
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
@@ -77,7 +77,7 @@ void check_compress_rates(const ConfigFields& fields) {
   if (!fields.has("compress_rates")) return;
   const Json& value = fields.at("compress_rates");
   if (!value.is_object()) fields.refuse("compress_rates", value, "must be an object");
-  const ConfigFields rates(value, "compress_rates.", fields.where());
+  const ConfigFields rates(value, "compress_rates", fields.source());
   rates.only("compressed_sparse_attention", kCsaRatio);
   rates.only("heavily_compressed_attention", kHcaRatio);
 }
@@ -221,14 +221,9 @@ int compress_ratio(LayerKind kind) {
 }
 
 ModelConfig parse_config(std::string_view json_text, const std::string& where) {
-  const Json json = parse_json_text(json_text, where);
-  if (!json.is_object()) {
-    throw Error({.code = ErrorCode::kInvalidFile,
-                 .where = where,
-                 .what = "is not a JSON object",
-                 .remedy = "use the config.json that came with the weights"});
-  }
-  const ConfigFields fields(json, "", where);
+  const Json json = parse_json_file_text(json_text, where);
+  const FieldsSource source = config_source(where);
+  const ConfigFields fields(json, "", source);
   check_architecture(fields, json, where);
   check_settings(fields);
 

@@ -8,30 +8,17 @@
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
-constexpr char kRemedy[] = "use the config.json that came with the weights";
 constexpr size_t kMaxEntries = 4096;  // of a list
 
 }  // namespace
 
-std::string value_text(const Json& value) {
-  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
-}
-
-bool ConfigFields::has(const std::string& name) const {
-  const auto found = json_.find(name);
-  return found != json_.end() && !found->is_null();
-}
-
-const Json& ConfigFields::at(const std::string& name) const {
-  if (!has(name)) {
-    throw Error({.code = ErrorCode::kInvalidFile,
-                 .where = where_,
-                 .what = "has no " + prefix_ + name,
-                 .remedy = kRemedy});
-  }
-  return json_[name];
+FieldsSource config_source(const std::string& where) {
+  return {.code = ErrorCode::kInvalidFile,
+          .file = where,
+          .remedy = "use the config.json that came with the weights",
+          .tells_values = true};
 }
 
 int ConfigFields::first_integer(const std::string& name) const {
@@ -41,10 +28,9 @@ int ConfigFields::first_integer(const std::string& name) const {
 }
 
 float ConfigFields::number(const std::string& name) const {
-  const Json& value = at(name);
-  if (!value.is_number()) refuse(name, value, "must be a number");
-  const auto result = static_cast<float>(value.get<double>());
-  if (!std::isfinite(result)) refuse(name, value, "must be a finite number");
+  at(name);
+  const auto result = static_cast<float>(*Fields::number(name));
+  if (!std::isfinite(result)) refuse(name, at(name), "must be a finite number");
   return result;
 }
 
@@ -72,25 +58,21 @@ std::vector<std::string> ConfigFields::strings(const std::string& name) const {
 }
 
 void ConfigFields::only(const std::string& name, const Json& expected) const {
-  if (has(name) && json_[name] != expected) {
-    refuse(name, json_[name], "must be " + value_text(expected) + " (hadal serves nothing else)");
+  const Json* value = find(name);
+  if (value != nullptr && *value != expected) {
+    refuse(name, *value, "must be " + value_text(expected) + " (hadal serves nothing else)");
   }
 }
 
 void ConfigFields::refuse(const std::string& name, const Json& value,
                           const std::string& rule) const {
-  throw Error({.code = ErrorCode::kInvalidFile,
-               .where = where_,
-               .what = prefix_ + printable(name, 80) + " is " + value_text(value) + ", but " + rule,
-               .remedy = kRemedy});
+  refuse_type(path(printable(name, 80)), value, rule, source());
 }
 
 void ConfigFields::contradict(const std::string& first, const std::string& second) const {
-  throw Error(
-      {.code = ErrorCode::kInvalidFile,
-       .where = where_,
-       .what = printable(first, 200) + " and " + printable(second, 200) + " contradict each other",
-       .remedy = kRemedy});
+  refuse_field("",
+               printable(first, 200) + " and " + printable(second, 200) + " contradict each other",
+               FieldFault::kValue, source());
 }
 
 int ConfigFields::to_integer(const std::string& name, const Json& value) const {

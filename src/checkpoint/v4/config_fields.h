@@ -1,5 +1,6 @@
-// Reading the fields of an untrusted config with errors that name the field, its value and what it
-// must be. Says nothing of which fields there are.
+// The fields of a model's config.json: json/fields.h with what a config needs besides, fields that
+// must be there, numbers as the engine takes them, settings of one value, and fields that
+// contradict each other. Says nothing of which fields there are.
 #pragma once
 
 #include <string>
@@ -7,26 +8,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "json/fields.h"
+
 namespace hadal {
 
-// A value as it stands in the file, short enough for a message.
-std::string value_text(const nlohmann::json& value);
+// How errors speak of the config in the file `where`.
+FieldsSource config_source(const std::string& where);
 
-class ConfigFields {
+class ConfigFields : public Fields {
  public:
-  // `json` is an object; `prefix` (such as "quantization_config.") goes before names in errors, and
-  // `where` names the file. Both `json` and `where` must outlive this.
-  ConfigFields(const nlohmann::json& json, std::string prefix, const std::string& where)
-      : json_(json), prefix_(std::move(prefix)), where_(where) {}
-
-  const nlohmann::json& json() const { return json_; }
-  const std::string& prefix() const { return prefix_; }
-  const std::string& where() const { return where_; }
-
-  // Whether the field is there and not null.
-  bool has(const std::string& name) const;
-  // The field's value. Throws Error when there is none.
-  const nlohmann::json& at(const std::string& name) const;
+  using Fields::Fields;
 
   // An integer below 2^31; 1e6 and 4.0 count as integers.
   int integer(const std::string& name) const { return to_integer(name, at(name)); }
@@ -40,19 +31,16 @@ class ConfigFields {
   std::vector<std::string> strings(const std::string& name) const;
 
   // Refuses any value but `expected`; an absent field passes.
-  void only(const std::string& name, const nlohmann::json& expected) const;
+  void only(const std::string& name, const nlohmann::ordered_json& expected) const;
 
-  [[noreturn]] void refuse(const std::string& name, const nlohmann::json& value,
+  // `rule`: what the value must be, or why it cannot be.
+  [[noreturn]] void refuse(const std::string& name, const nlohmann::ordered_json& value,
                            const std::string& rule) const;
   // Two fields that say different things.
   [[noreturn]] void contradict(const std::string& first, const std::string& second) const;
 
  private:
-  int to_integer(const std::string& name, const nlohmann::json& value) const;
-
-  const nlohmann::json& json_;
-  std::string prefix_;
-  const std::string& where_;
+  int to_integer(const std::string& name, const nlohmann::ordered_json& value) const;
 };
 
 }  // namespace hadal

@@ -10,7 +10,7 @@
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 using namespace std::string_view_literals;
 
 struct Setting {
@@ -270,7 +270,7 @@ void check_quantization(const ConfigFields& fields) {
   if (!fields.has("quantization_config")) return;
   const Json& value = fields.at("quantization_config");
   if (!value.is_object()) fields.refuse("quantization_config", value, "must be an object");
-  const ConfigFields quantization(value, "quantization_config.", fields.where());
+  const ConfigFields quantization(value, "quantization_config", fields.source());
   quantization.only("activation_scheme", "dynamic");
   quantization.only("fmt", "e4m3");
   quantization.only("quant_method", "fp8");

@@ -11,7 +11,7 @@
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr char kNewName[] = "rope_parameters";
 constexpr char kOldName[] = "rope_scaling";
@@ -62,8 +62,8 @@ std::string rope_type(const ConfigFields& object) {
   const bool has_new = object.has("rope_type");
   const bool has_old = object.has("type");
   if (has_new && has_old && object.at("rope_type") != object.at("type")) {
-    object.contradict(object.prefix() + "rope_type (" + value_text(object.at("rope_type")) + ")",
-                      object.prefix() + "type (" + value_text(object.at("type")) + ")");
+    object.contradict(object.path("rope_type") + " (" + value_text(object.at("rope_type")) + ")",
+                      object.path("type") + " (" + value_text(object.at("type")) + ")");
   }
   if (!has_new && !has_old) {
     if (object.has("factor") && object.number("factor") != 1) {
@@ -118,7 +118,7 @@ void check_other_fields(const ConfigFields& object, double rope_share) {
 void gather(const ConfigFields& object, Layers layers, double rope_share, Gathered& out) {
   check_other_fields(object, rope_share);
   const auto give = [&](const char* name, Agreed& value) {
-    if (object.has(name)) value.give(object.number(name), object.prefix() + name, object);
+    if (object.has(name)) value.give(object.number(name), object.path(name), object);
   };
   give("rope_theta", layers == Layers::kCompressed ? out.compress_theta : out.theta);
   const bool is_yarn = rope_type(object) == "yarn";
@@ -130,15 +130,15 @@ void gather(const ConfigFields& object, Layers layers, double rope_share, Gather
                       "rope_type is \"default\", which scales nothing");
       }
     }
-    if (layers != Layers::kPlain) out.factor.give(1, object.prefix() + "rope_type default", object);
+    if (layers != Layers::kPlain) out.factor.give(1, object.path("rope_type default"), object);
     return;
   }
   if (layers == Layers::kPlain) {
     object.refuse(object.has("rope_type") ? "rope_type" : "type", "yarn",
                   "layers without compression are not scaled");
   }
-  out.factor.give(object.number("factor"), object.prefix() + "factor", object);
-  out.original_positions.give(object.integer(kPositions), object.prefix() + kPositions, object);
+  out.factor.give(object.number("factor"), object.path("factor"), object);
+  out.original_positions.give(object.integer(kPositions), object.path(kPositions), object);
   give("beta_fast", out.beta_fast);
   give("beta_slow", out.beta_slow);
 }
@@ -172,16 +172,15 @@ void gather_field(const ConfigFields& fields, const std::string& name, double ro
     if (!entry.is_object()) {
       fields.refuse(name + "." + key, entry, "must be an object or null");
     }
-    const std::string prefix = fields.prefix() + name + "." + key + ".";
-    gather(ConfigFields(entry, prefix, fields.where()), *layers, rope_share, out);
+    const std::string path = fields.path(name) + "." + key;
+    gather(ConfigFields(entry, path, fields.source()), *layers, rope_share, out);
   }
   if (is_nested && is_flat) {
     fields.refuse(name, value,
                   "must hold either parameters or an object for each kind of layers, not both");
   }
   if (is_flat) {
-    gather(ConfigFields(value, fields.prefix() + name + ".", fields.where()), Layers::kAll,
-           rope_share, out);
+    gather(ConfigFields(value, fields.path(name), fields.source()), Layers::kAll, rope_share, out);
   }
 }
 

@@ -217,7 +217,7 @@ TEST_F(RopeTest, AScalingWithoutATypeIsRefused) {
   json_["rope_scaling"] = {{"type", "default"}, {"factor", 4}};
   expect_refused("rope_scaling.factor is 4, but rope_type is \"default\", which scales nothing");
   json_["rope_scaling"] = {{"type", "yarn"}, {"factor", 16}};
-  expect_refused("has no rope_scaling.original_max_position_embeddings");
+  expect_refused("rope_scaling.original_max_position_embeddings is missing");
 }
 
 TEST_F(RopeTest, NoScalingIsNoScaling) {

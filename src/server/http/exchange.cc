@@ -33,6 +33,7 @@ class HttpExchange final : public Exchange {
       }
       answer->ended = true;
       answer->on_abandoned = nullptr;
+      answer->on_break_off = nullptr;
       answer->wake();
     });
   }
@@ -50,6 +51,7 @@ class HttpExchange final : public Exchange {
       answer->head = std::move(response);
       answer->ended = true;
       answer->on_abandoned = nullptr;
+      answer->on_break_off = nullptr;
       answer->wake();
     });
   }
@@ -78,6 +80,7 @@ class HttpExchange final : public Exchange {
       if (!answer->streaming) return;
       answer->ended = true;
       answer->on_abandoned = nullptr;
+      answer->on_break_off = nullptr;
       answer->wake();
     });
   }
@@ -89,6 +92,12 @@ class HttpExchange final : public Exchange {
       } else if (!answer->ended) {
         answer->on_abandoned = callback;
       }
+    });
+  }
+
+  void on_break_off(std::function<void()> callback) override {
+    asio::dispatch(io_, [answer = answer_, callback = std::move(callback)] {
+      if (!answer->ended && !answer->abandoned) answer->on_break_off = callback;
     });
   }
 

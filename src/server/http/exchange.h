@@ -28,6 +28,7 @@ struct Answer {
   bool abandoned = false;
   std::string unsent;
   std::function<void()> on_abandoned;
+  std::function<void()> on_break_off;
   int prompt_tokens = 0;
   int completion_tokens = 0;
   std::string request_id;
@@ -35,9 +36,17 @@ struct Answer {
 
   void wake() { changed.cancel(); }
 
+  // Lets the handler of a stream end it with last words; false where there is nobody to do so.
+  bool break_off() {
+    if (abandoned || ended || !streaming || !on_break_off) return false;
+    std::exchange(on_break_off, nullptr)();
+    return true;
+  }
+
   void abandon() {
     if (abandoned || ended) return;
     abandoned = true;
+    on_break_off = nullptr;
     if (auto callback = std::exchange(on_abandoned, nullptr)) callback();
     wake();
   }

@@ -87,6 +87,10 @@ class Exchange {
   // `callback` is called once on the server's thread when nobody waits for the answer any more: the
   // client has gone, or the server's patience at shutdown has ended. At once if that has happened.
   virtual void on_abandoned(std::function<void()> callback) = 0;
+  // `callback` is called on the server's thread when the server's patience at shutdown has ended
+  // and the stream is still under way: it may write last words and must end the stream. Without one
+  // the stream breaks off.
+  virtual void on_break_off(std::function<void()> callback) = 0;
   // Runs `task` on the server's thread, in the order of the calls.
   virtual void post(std::function<void()> task) = 0;
   // Token counts for the log.

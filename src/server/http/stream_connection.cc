@@ -126,7 +126,7 @@ template <class Stream>
 void StreamConnection<Stream>::refuse_unanswered() {
   if (answer_ == nullptr) return;
   if (answer_->head.has_value()) {
-    close();
+    if (!answer_->break_off()) close();
   } else {
     answer_->answer_instead(shutting_down());
   }

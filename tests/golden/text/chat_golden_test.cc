@@ -5,10 +5,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "chat/chat_encoding.h"
 #include "chat/chat_markup.h"
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
+#include "chat/encode_request.h"
+#include "chat/openai_messages.h"
 #include "chat/text_lines.h"
 #include "golden_lines.h"
 #include "text/tokenizer.h"
@@ -40,7 +41,8 @@ TEST(ChatGoldenTest, ToolsBlockIsTheReleasedText) {
 TEST(ChatGoldenTest, PiecesTokeniseAsTheWholePrompt) {
   const Tokenizer nano = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
   for (const auto& line : read_golden_lines("chat/encode.jsonl")) {
-    const auto pieces = encode_chat_pieces(line["messages"], parse_chat_options(line));
+    const auto pieces =
+        encode_chat_pieces(read_openai_messages(line["messages"]), parse_chat_options(line));
     EXPECT_EQ(tokenize_prompt(nano, pieces), nano.encode(line["prompt"].get<std::string>()));
   }
 }

@@ -11,7 +11,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "read_request.h"
-#include "server/chat_handler.h"
+#include "server/openai/chat_handler.h"
 
 namespace hadal::regressions {
 namespace {
@@ -26,6 +26,7 @@ class IdleExchange final : public Exchange {
   void write(std::string) override {}
   void end() override {}
   void on_abandoned(std::function<void()>) override {}
+  void on_break_off(std::function<void()>) override {}
   void post(std::function<void()>) override {}
   void set_usage(int, int) override {}
 

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "server/api_error.h"
-#include "server/chat_request.h"
+#include "server/openai/chat_reader.h"
 #include "text/tokenizer.h"
 
 namespace hadal::regressions {

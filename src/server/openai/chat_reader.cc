@@ -1,4 +1,4 @@
-#include "server/chat_request.h"
+#include "server/openai/chat_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -14,12 +14,12 @@
 
 #include "base/error.h"
 #include "json/python_json.h"
+#include "json/unknown_fields.h"
 #include "server/api_error.h"
 #include "server/json_body.h"
-#include "server/known_fields.h"
-#include "server/message_fields.h"
-#include "server/request_fields.h"
-#include "server/thinking_fields.h"
+#include "server/openai/conversation_fields.h"
+#include "server/openai/known_fields.h"
+#include "server/openai/thinking_fields.h"
 
 namespace hadal {
 namespace {
@@ -42,11 +42,11 @@ std::optional<int32_t> token_id(std::string_view text, int64_t end) {
 }
 
 // {"TOKEN ID": BIAS}.
-std::vector<LogitBias> read_logit_bias(const RequestFields& body, int64_t vocab_size) {
+std::vector<LogitBias> read_logit_bias(const Fields& body, int64_t vocab_size) {
   const ordered_json* bias = body.find("logit_bias");
   if (bias == nullptr) return {};
   if (!bias->is_object()) {
-    refuse_field_type("logit_bias", *bias, "an object from token ids to numbers");
+    refuse_type("logit_bias", *bias, "must be an object from token ids to numbers");
   }
   if (bias->size() > kMostLogitBiases) {
     refuse_field("logit_bias", "names more than " + std::to_string(kMostLogitBiases) + " tokens");
@@ -59,7 +59,7 @@ std::vector<LogitBias> read_logit_bias(const RequestFields& body, int64_t vocab_
       refuse_field(path, "is not the id of a token; they are whole numbers from 0 to " +
                              std::to_string(vocab_size - 1));
     }
-    if (!value.is_number()) refuse_field_type(path, value, "a number");
+    if (!value.is_number()) refuse_type(path, value, "must be a number");
     const double number = value.get<double>();
     // NaN is in no range.
     if (!(number >= -kGreatestBias && number <= kGreatestBias)) {
@@ -73,7 +73,7 @@ std::vector<LogitBias> read_logit_bias(const RequestFields& body, int64_t vocab_
   return entries;
 }
 
-std::optional<int> read_top_logprobs(const RequestFields& body) {
+std::optional<int> read_top_logprobs(const Fields& body) {
   const bool wanted = body.boolean("logprobs").value_or(false);
   const std::optional<int> top = body.count("top_logprobs", 0);
   if (top.value_or(0) > 0 && !wanted) refuse_field("top_logprobs", "needs \"logprobs\": true");
@@ -81,8 +81,8 @@ std::optional<int> read_top_logprobs(const RequestFields& body) {
   return top.value_or(0);
 }
 
-SamplingOptions read_sampling(const RequestFields& body, int64_t vocab_size) {
-  SamplingOptions sampling;
+SamplingOptions read_sampling(const Fields& body, const ChatRequestRules& rules) {
+  SamplingOptions sampling = rules.sampling.options();
   const auto read = [&](const char* key, float& value) {
     if (const auto number = body.number(key)) value = static_cast<float>(*number);
   };
@@ -92,10 +92,10 @@ SamplingOptions read_sampling(const RequestFields& body, int64_t vocab_size) {
   read("repetition_penalty", sampling.repetition_penalty);
   read("presence_penalty", sampling.presence_penalty);
   read("frequency_penalty", sampling.frequency_penalty);
-  sampling.logit_bias = read_logit_bias(body, vocab_size);
+  sampling.logit_bias = read_logit_bias(body, rules.vocab_size);
   sampling.top_logprobs = read_top_logprobs(body);
   // Some clients spell "no limit" -1.
-  sampling.top_k = std::max(0, body.count("top_k", -1).value_or(0));
+  if (const auto top_k = body.count("top_k", -1)) sampling.top_k = std::max(0, *top_k);
   if (const auto seed = body.integer("seed")) {
     sampling.seed = *seed;
   } else {
@@ -106,12 +106,12 @@ SamplingOptions read_sampling(const RequestFields& body, int64_t vocab_size) {
   return sampling;
 }
 
-std::vector<std::string> read_stop(const RequestFields& body) {
+std::vector<std::string> read_stop(const Fields& body) {
   const ordered_json* stop = body.find("stop");
   if (stop == nullptr) return {};
   std::vector<std::string> strings;
   const auto add = [&](const ordered_json& value, const std::string& path) {
-    if (!value.is_string()) refuse_field_type(path, value, "a string");
+    if (!value.is_string()) refuse_type(path, value, "must be a string");
     strings.push_back(value.get<std::string>());
     if (strings.back().empty()) refuse_field(path, "is an empty string");
     if (strings.back().size() > kMaxStopBytes) {
@@ -119,7 +119,7 @@ std::vector<std::string> read_stop(const RequestFields& body) {
     }
   };
   if (!stop->is_array()) {
-    if (!stop->is_string()) refuse_field_type("stop", *stop, "a string or an array of strings");
+    if (!stop->is_string()) refuse_type("stop", *stop, "must be a string or an array of strings");
     add(*stop, "stop");
     return strings;
   }
@@ -130,21 +130,22 @@ std::vector<std::string> read_stop(const RequestFields& body) {
   return strings;
 }
 
-std::vector<int32_t> read_stop_tokens(const RequestFields& body, int64_t vocab_size) {
+std::vector<int32_t> read_stop_tokens(const Fields& body, int64_t vocab_size) {
   const ordered_json* stop = body.find("stop_token_ids");
   if (stop == nullptr) return {};
-  if (!stop->is_array()) refuse_field_type("stop_token_ids", *stop, "an array of token ids");
+  if (!stop->is_array()) refuse_type("stop_token_ids", *stop, "must be an array of token ids");
   if (stop->size() > kMaxStopTokens) {
     refuse_field("stop_token_ids", "holds more than " + std::to_string(kMaxStopTokens) + " tokens");
   }
   std::vector<int32_t> tokens;
   for (size_t i = 0; i < stop->size(); ++i) {
     const ordered_json& value = (*stop)[i];
+    const std::string path = element_path("stop_token_ids", i);
+    if (!value.is_number_integer()) refuse_type(path, value, "must be the id of a token");
     // A negative one is a very large unsigned one.
-    if (!value.is_number_integer() || value.get<uint64_t>() >= static_cast<uint64_t>(vocab_size)) {
-      refuse_field(element_path("stop_token_ids", i),
-                   "is not the id of a token; they are whole numbers from 0 to " +
-                       std::to_string(vocab_size - 1));
+    if (value.get<uint64_t>() >= static_cast<uint64_t>(vocab_size)) {
+      refuse_field(path, "is not the id of a token; they are whole numbers from 0 to " +
+                             std::to_string(vocab_size - 1));
     }
     tokens.push_back(value.get<int32_t>());
   }
@@ -152,7 +153,7 @@ std::vector<int32_t> read_stop_tokens(const RequestFields& body, int64_t vocab_s
 }
 
 // How long the answer may and must be.
-void read_lengths(const RequestFields& body, ChatTurn& turn) {
+void read_lengths(const Fields& body, ChatTurn& turn) {
   const std::optional<int> limit = body.count("max_tokens", 1);
   turn.max_tokens = body.count("max_completion_tokens", 1).value_or(limit.value_or(0));
   turn.min_tokens = body.count("min_tokens", 0).value_or(0);
@@ -164,7 +165,7 @@ void read_lengths(const RequestFields& body, ChatTurn& turn) {
 }
 
 // When the request is served, and with whom it shares its prompt.
-void read_service(const RequestFields& body, ChatTurn& turn) {
+void read_service(const Fields& body, ChatTurn& turn) {
   turn.cache_salt = body.string("cache_salt").value_or("");
   if (turn.cache_salt.size() > kMaxSaltBytes) {
     refuse_field("cache_salt", "is longer than " + std::to_string(kMaxSaltBytes) + " bytes");
@@ -182,12 +183,11 @@ void read_service(const RequestFields& body, ChatTurn& turn) {
   }
 }
 
-void read_stream(const RequestFields& body, ChatCompletionRequest& request,
-                 UnknownFields& unknown) {
+void read_stream(const Fields& body, ChatCompletionRequest& request, UnknownFields& unknown) {
   request.stream = body.boolean("stream").value_or(false);
   const ordered_json* options = body.find("stream_options");
   if (options == nullptr) return;
-  const RequestFields fields(*options, "stream_options");
+  const Fields fields(*options, "stream_options");
   request.include_usage = fields.boolean("include_usage").value_or(false);
   if (fields.boolean("continuous_usage_stats").value_or(false)) {
     refuse_unsupported(fields.path("continuous_usage_stats"),
@@ -198,7 +198,7 @@ void read_stream(const RequestFields& body, ChatCompletionRequest& request,
   unknown.check(fields, kOptions);
 }
 
-std::string read_model(const RequestFields& body, const std::vector<std::string>& served) {
+std::string read_model(const Fields& body, const std::vector<std::string>& served) {
   std::string model = body.string("model").value_or(served.front());
   if (std::find(served.begin(), served.end(), model) != served.end()) return model;
   throw ApiException(model_not_found(model, served));
@@ -220,13 +220,13 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
                                                    const ChatRequestRules& rules,
                                                    const Tokenizer& tokenizer) {
   ordered_json json = parse_json_body(body);
-  const RequestFields fields(json, "");
+  const Fields fields(json, "");
   UnknownFields unknown(rules.strict);
   ChatCompletionRequest request;
   request.model = read_model(fields, rules.model_names);
   check_body_fields(fields, unknown);
   read_stream(fields, request, unknown);
-  request.turn.sampling = read_sampling(fields, rules.vocab_size);
+  request.turn.sampling = read_sampling(fields, rules);
   request.turn.stop = read_stop(fields);
   request.turn.stop_tokens = read_stop_tokens(fields, rules.vocab_size);
   read_service(fields, request.turn);
@@ -243,7 +243,9 @@ ChatCompletionRequest read_chat_completion_request(std::string_view body,
   request.turn.thinking_mode =
       conversation.continues_last ? ThinkingMode::kChat : thinking.options.thinking_mode;
   for (const ChatMessage& message : conversation.messages) {
-    for (const std::string& tool : message.tools) request.turn.tools.add(parse_json(tool, "tools"));
+    for (const ChatTool& tool : message.tools) {
+      if (tool.parameters) request.turn.tools.add(tool.name, *tool.parameters);
+    }
   }
   request.turn.prompt = tokenize_prompt(
       tokenizer, encode_chat_pieces(std::move(conversation.messages), thinking.options));

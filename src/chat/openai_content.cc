@@ -1,4 +1,4 @@
-#include "server/content_text.h"
+#include "chat/openai_content.h"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "json/fields.h"
 #include "json/python_json.h"
-#include "server/request_fields.h"
 
 namespace hadal {
 namespace {
@@ -33,7 +33,7 @@ class ContentReader {
     } else if (content.is_object() && content.contains("type")) {
       read_part(content, path);
     } else {
-      refuse_field_type(path, content, "a string or an array of parts");
+      refuse_type(path, content, "must be a string or an array of parts");
     }
     return std::move(result_);
   }
@@ -49,7 +49,7 @@ class ContentReader {
       add(dump_json(part));
       return;
     }
-    const RequestFields fields(part, path);
+    const Fields fields(part, path);
     const std::string type = fields.string("type").value_or("");
     if (type == "text" || type == "input_text" || type == "output_text") {
       add_member(part, fields, "text");
@@ -80,16 +80,16 @@ class ContentReader {
                kTypes.end();
   }
 
-  void add_member(ordered_json& part, const RequestFields& fields, const char* key) {
+  void add_member(ordered_json& part, const Fields& fields, const char* key) {
     const ordered_json* value = fields.find(key);
     if (value == nullptr && !form_.is_tool_result) refuse_field(fields.path(key), "is missing");
     if (value != nullptr && !value->is_string()) {
-      refuse_field_type(fields.path(key), *value, "a string");
+      refuse_type(fields.path(key), *value, "must be a string");
     }
     add(value == nullptr ? std::string() : take_string(part[key]));
   }
 
-  void add_reasoning(const RequestFields& fields, const std::string& type) {
+  void add_reasoning(const Fields& fields, const std::string& type) {
     std::optional<std::string> text = fields.string(type);
     if (!text.has_value()) text = fields.string("text");
     result_.reasoning += text.value_or("");

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "server/api_error.h"
-#include "server/chat_request.h"
+#include "server/openai/chat_reader.h"
 
 namespace hadal {
 namespace {

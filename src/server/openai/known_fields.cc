@@ -1,4 +1,4 @@
-#include "server/known_fields.h"
+#include "server/openai/known_fields.h"
 
 #include <algorithm>
 #include <array>
@@ -81,12 +81,12 @@ constexpr std::array<std::string_view, 53> kKnown = {
     "add_special_tokens", "guided_decoding_backend", "detokenize"};
 
 // Fields whose default this server already fulfils, and nothing else.
-void check_unsupported(const RequestFields& body) {
+void check_unsupported(const Fields& body) {
   if (body.count("n", 1).value_or(1) != 1) {
     refuse_unsupported("n", "only one answer a request is supported");
   }
   if (const ordered_json* format = body.find("response_format"); format != nullptr) {
-    const RequestFields fields(*format, "response_format");
+    const Fields fields(*format, "response_format");
     if (fields.string("type").value_or("") != "text") {
       refuse_unsupported("response_format", "only {\"type\": \"text\"} is supported");
     }
@@ -105,7 +105,7 @@ void check_unsupported(const RequestFields& body) {
 
 }  // namespace
 
-void check_body_fields(const RequestFields& body, UnknownFields& unknown) {
+void check_body_fields(const Fields& body, UnknownFields& unknown) {
   static const std::vector<std::string_view> known = [] {
     std::vector<std::string_view> names(kKnown.begin(), kKnown.end());
     for (const UnsupportedField& field : kUnsupported) names.push_back(field.name);

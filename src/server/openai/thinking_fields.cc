@@ -1,4 +1,4 @@
-#include "server/thinking_fields.h"
+#include "server/openai/thinking_fields.h"
 
 #include <array>
 #include <optional>
@@ -29,8 +29,7 @@ struct Said {
 
 class ThinkingReader {
  public:
-  ThinkingReader(const RequestFields& body, UnknownFields& unknown)
-      : body_(body), unknown_(unknown) {}
+  ThinkingReader(const Fields& body, UnknownFields& unknown) : body_(body), unknown_(unknown) {}
 
   ThinkingRequest read() {
     read_thinking_field();
@@ -56,7 +55,7 @@ class ThinkingReader {
       on_.add(value->get<bool>(), "thinking");
       return;
     }
-    const RequestFields fields(*value, "thinking");
+    const Fields fields(*value, "thinking");
     const std::string type = fields.string("type").value_or("");
     if (type != "enabled" && type != "disabled") {
       refuse_field("thinking.type", "must be \"enabled\" or \"disabled\"");
@@ -72,7 +71,7 @@ class ThinkingReader {
   void read_reasoning() {
     const ordered_json* value = body_.find("reasoning");
     if (value == nullptr) return;
-    const RequestFields fields(*value, "reasoning");
+    const Fields fields(*value, "reasoning");
     on_.add(fields.boolean("enabled"), "reasoning.enabled");
     effort_.add(fields.string("effort"), "reasoning.effort");
     hidden_.add(fields.boolean("exclude"), "reasoning.exclude");
@@ -86,7 +85,7 @@ class ThinkingReader {
   void read_template_arguments() {
     const ordered_json* value = body_.find("chat_template_kwargs");
     if (value == nullptr) return;
-    const RequestFields fields(*value, "chat_template_kwargs");
+    const Fields fields(*value, "chat_template_kwargs");
     for (const char* key : {"thinking", "enable_thinking"}) {
       on_.add(fields.boolean(key), fields.path(key));
     }
@@ -101,7 +100,7 @@ class ThinkingReader {
     unknown_.check(fields, kKnown);
   }
 
-  static void refuse_budget(const RequestFields& fields, const char* key) {
+  static void refuse_budget(const Fields& fields, const char* key) {
     if (fields.find(key) == nullptr) return;
     refuse_unsupported(fields.path(key),
                        "a limit of the reasoning alone is not supported; use reasoning_effort, or "
@@ -130,7 +129,7 @@ class ThinkingReader {
     return *on_.value;
   }
 
-  const RequestFields& body_;
+  const Fields& body_;
   UnknownFields& unknown_;
   ThinkingRequest request_;
   Said<bool> on_;
@@ -140,7 +139,7 @@ class ThinkingReader {
 
 }  // namespace
 
-ThinkingRequest read_thinking(const RequestFields& body, UnknownFields& unknown) {
+ThinkingRequest read_thinking(const Fields& body, UnknownFields& unknown) {
   return ThinkingReader(body, unknown).read();
 }
 

@@ -1,6 +1,6 @@
-// The conversation of a request: its messages and tools, from OpenAI's form and its neighbours'
-// (functions of before the tools, OpenRouter's reasoning, content of agents in many shapes) to the
-// encoder's. Every refusal names the message or tool as the caller sent it.
+// The conversation of a request in OpenAI's form: its messages (chat/openai_messages.h), the tools
+// it offers, functions of before there were tools, and whether the answer continues the last
+// message. Every refusal names the message or tool as the caller sent it.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 #include "chat/chat_encoding.h"
 #include "chat/chat_messages.h"
-#include "server/request_fields.h"
+#include "json/unknown_fields.h"
 
 namespace hadal {
 

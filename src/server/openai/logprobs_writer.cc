@@ -1,4 +1,4 @@
-#include "server/logprobs_writer.h"
+#include "server/openai/logprobs_writer.h"
 
 #include <string_view>
 

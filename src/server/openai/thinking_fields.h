@@ -3,7 +3,7 @@
 #pragma once
 
 #include "chat/chat_encoding.h"
-#include "server/request_fields.h"
+#include "json/unknown_fields.h"
 
 namespace hadal {
 
@@ -14,6 +14,6 @@ struct ThinkingRequest {
 
 // Of thinking, enable_thinking, reasoning, reasoning_effort, include_reasoning and
 // chat_template_kwargs. Without any of them the model answers at once.
-ThinkingRequest read_thinking(const RequestFields& body, UnknownFields& unknown);
+ThinkingRequest read_thinking(const Fields& body, UnknownFields& unknown);
 
 }  // namespace hadal

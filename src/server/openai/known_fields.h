@@ -2,11 +2,11 @@
 // nothing here, and those that ask for what this server does not do (docs/api.md lists them all).
 #pragma once
 
-#include "server/request_fields.h"
+#include "json/unknown_fields.h"
 
 namespace hadal {
 
 // Refuses by name what is asked for and cannot be done, and adds to `unknown` what is not known.
-void check_body_fields(const RequestFields& body, UnknownFields& unknown);
+void check_body_fields(const Fields& body, UnknownFields& unknown);
 
 }  // namespace hadal

@@ -1,9 +1,11 @@
-#include "server/chat_response.h"
+#include "server/openai/chat_writer.h"
 
 #include <chrono>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "server/api_error.h"
 #include "server/random_id.h"
 
 namespace hadal {
@@ -16,14 +18,7 @@ std::string dump(const ordered_json& value) {
   return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-ordered_json head(const CompletionIdentity& identity, const char* object) {
-  return {{"id", identity.id},
-          {"object", object},
-          {"created", identity.created},
-          {"model", identity.model}};
-}
-
-ordered_json usage_json(const CompletionUsage& usage) {
+ordered_json usage_json(const GenerationUsage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},
           {"completion_tokens", usage.completion_tokens},
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
@@ -33,63 +28,78 @@ ordered_json usage_json(const CompletionUsage& usage) {
 
 std::string event(const ordered_json& value) { return "data: " + dump(value) + "\n\n"; }
 
+int64_t seconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
 }  // namespace
 
-CompletionIdentity make_completion_identity(const std::string& model) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {.id = make_random_id("chatcmpl-"),
-          .created = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
-          .model = model};
+ChatWriter::ChatWriter(ChatAnswerForm form, const Tokenizer& tokenizer)
+    : form_(std::move(form)),
+      id_(make_random_id("chatcmpl-")),
+      created_(seconds_now()),
+      logprobs_(tokenizer, form_.logprobs) {}
+
+void ChatWriter::add_token(const GeneratedToken& token) {
+  if (form_.hides_reasoning && token.is_reasoning) return;
+  logprobs_.add(token.token, token.logprobs);
 }
 
-const char* finish_reason_name(FinishReason reason, int tool_calls, const AnswerForm& form) {
-  if (reason == FinishReason::kLength) return "length";
-  if (tool_calls == 0) return "stop";
-  return form.legacy_functions ? "function_call" : "tool_calls";
+ordered_json ChatWriter::head(const char* object) const {
+  return {{"id", id_}, {"object", object}, {"created", created_}, {"model", form_.model}};
 }
 
-std::string completion_body(const CompletionIdentity& identity, const ChatAnswer& answer,
-                            LogprobsWriter& logprobs, const char* finish_reason,
-                            const CompletionUsage& usage, const AnswerForm& form) {
+const char* ChatWriter::finish_reason(const GenerationEnd& end) const {
+  if (end.reason == FinishReason::kLength) return "length";
+  if (end.tool_calls == 0) return "stop";
+  return form_.legacy_functions ? "function_call" : "tool_calls";
+}
+
+HttpResponse ChatWriter::whole(const ChatAnswer& answer, const GenerationEnd& end) {
   ordered_json message = {{"role", "assistant"}, {"content", answer.content}};
   if (answer.content.empty() && !answer.tool_calls.empty()) message["content"] = nullptr;
-  if (!answer.reasoning.empty() && !form.hides_reasoning) {
+  if (!answer.reasoning.empty() && !form_.hides_reasoning) {
     message["reasoning_content"] = answer.reasoning;
   }
   for (const ParsedToolCall& call : answer.tool_calls) {
     ordered_json function = {{"name", call.name}, {"arguments", call.arguments}};
-    if (form.legacy_functions) {
+    if (form_.legacy_functions) {
       message["function_call"] = std::move(function);
       break;
     }
     message["tool_calls"].push_back(
         {{"id", make_random_id("call_")}, {"type", "function"}, {"function", std::move(function)}});
   }
-  ordered_json value = head(identity, "chat.completion");
+  ordered_json value = head("chat.completion");
   ordered_json choice = {{"index", 0}, {"message", std::move(message)}};
-  if (logprobs.wanted()) choice["logprobs"] = logprobs.take();
-  choice["finish_reason"] = finish_reason;
+  if (logprobs_.wanted()) choice["logprobs"] = logprobs_.take();
+  choice["finish_reason"] = finish_reason(end);
   value["choices"] = ordered_json::array({std::move(choice)});
-  value["usage"] = usage_json(usage);
-  return dump(value) + "\n";
+  value["usage"] = usage_json(end.usage);
+  return {.body = dump(value) + "\n"};
 }
 
-std::string ChunkWriter::chunk(ordered_json delta, const char* finish_reason) const {
+HttpResponse ChatWriter::refusal(const ApiError& error) { return api_error_response(error); }
+
+std::string ChatWriter::chunk(ordered_json delta, const char* finish_reason) {
   ordered_json choice = {{"index", 0}, {"delta", std::move(delta)}};
   if (logprobs_.wanted()) choice["logprobs"] = logprobs_.take();
   choice["finish_reason"] =
       finish_reason == nullptr ? ordered_json(nullptr) : ordered_json(finish_reason);
-  ordered_json value = head(identity_, "chat.completion.chunk");
+  ordered_json value = head("chat.completion.chunk");
   value["choices"] = ordered_json::array({std::move(choice)});
   if (form_.usage_event) value["usage"] = nullptr;
   return event(value);
 }
 
-std::string ChunkWriter::begin() const {
-  return chunk({{"role", "assistant"}, {"content", ""}}, nullptr);
+HttpResponse ChatWriter::begin() {
+  return {.content_type = "text/event-stream",
+          .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
+          .body = chunk({{"role", "assistant"}, {"content", ""}}, nullptr)};
 }
 
-ordered_json ChunkWriter::call_delta(const CompletionEvent& completion_event) const {
+ordered_json ChatWriter::call_delta(const CompletionEvent& completion_event) const {
   ordered_json function = {{"name", completion_event.name}, {"arguments", completion_event.text}};
   if (form_.legacy_functions) return {{"function_call", std::move(function)}};
   ordered_json call = {{"index", completion_event.tool_call},
@@ -99,7 +109,7 @@ ordered_json ChunkWriter::call_delta(const CompletionEvent& completion_event) co
   return {{"tool_calls", ordered_json::array({std::move(call)})}};
 }
 
-std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
+std::string ChatWriter::delta(const CompletionEvent& completion_event) {
   using Kind = CompletionEvent::Kind;
   ordered_json delta;
   switch (completion_event.kind) {
@@ -119,18 +129,19 @@ std::string ChunkWriter::delta(const CompletionEvent& completion_event) const {
   return chunk(std::move(delta), nullptr);
 }
 
-std::string ChunkWriter::end(const char* finish_reason, const CompletionUsage& usage) const {
-  std::string text = chunk(ordered_json::object(), finish_reason);
+std::string ChatWriter::end(const GenerationEnd& end) {
+  std::string text = chunk(ordered_json::object(), finish_reason(end));
   if (form_.usage_event) {
-    ordered_json last = head(identity_, "chat.completion.chunk");
+    ordered_json last = head("chat.completion.chunk");
     last["choices"] = ordered_json::array();
-    last["usage"] = usage_json(usage);
+    last["usage"] = usage_json(end.usage);
     text += event(last);
   }
   return text + "data: [DONE]\n\n";
 }
 
-std::string error_event(const std::string& body) {
+std::string ChatWriter::error(const ApiError& error) {
+  const std::string body = api_error_body(error);
   return "data: " + body.substr(0, body.find('\n')) + "\n\n";
 }
 

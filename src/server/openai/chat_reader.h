@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/sampling_defaults.h"
 #include "chat/turn.h"
 #include "server/api_error.h"
 #include "text/tokenizer.h"
@@ -18,6 +19,7 @@ namespace hadal {
 struct ChatRequestRules {
   std::vector<std::string> model_names;  // those served; the first is the default
   int64_t vocab_size = 0;                // of the model
+  SamplingDefaults sampling = {};        // of a request that does not say
   bool strict = false;                   // refuse fields that this server does not know
 };
 

@@ -1,4 +1,5 @@
-// POST /v1/chat/completions: from an exchange through the engine to its answer, whole or streamed.
+// POST /v1/chat/completions: reads the request and has its
+// answer delivered, whole or streamed.
 #pragma once
 
 #include <functional>
@@ -6,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/sampling_defaults.h"
 #include "server/http/http_types.h"
 #include "text/tokenizer.h"
 
@@ -18,6 +20,7 @@ struct ChatService {
   Engine& engine;
   const Tokenizer& tokenizer;
   std::vector<std::string> model_names = {};  // the first is the default
+  SamplingDefaults sampling = {};             // as ServerOptions::sampling
   bool strict = false;                        // as ServerOptions::strict
   // Hears the names of fields that a request had and this server does not know.
   std::function<void(const std::vector<std::string>&)> on_unknown_fields = {};

@@ -1,0 +1,99 @@
+#include "server/generation.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace hadal {
+
+Generation::Generation(Engine& engine, const Tokenizer& tokenizer, GenerationRequest request,
+                       Post post)
+    : engine_(engine),
+      tokenizer_(tokenizer),
+      request_(std::move(request)),
+      post_(std::move(post)),
+      reader_(tokenizer, request_.turn) {}
+
+void Generation::submit(const std::shared_ptr<GenerationListener>& listener) {
+  handle_ = engine_.submit(make_generate_request(engine_, tokenizer_, request_.turn),
+                           [this, listener](const GenerateEvent& event) {
+                             post_([this, listener, event] { receive(*listener, event); });
+                           });
+}
+
+void Generation::cancel() {
+  over_ = true;
+  handle_.cancel();
+}
+
+GenerationUsage Generation::usage() const {
+  return {.prompt_tokens = static_cast<int>(request_.turn.prompt.size()),
+          .completion_tokens = reader_.tokens(),
+          .reasoning_tokens = reader_.reasoning_tokens(),
+          .cached_tokens = cached_tokens_};
+}
+
+void Generation::receive(GenerationListener& listener, const GenerateEvent& event) {
+  if (over_) return;
+  try {
+    if (const auto* token = std::get_if<TokenEvent>(&event)) {
+      cached_tokens_ = token->cached_tokens;
+      receive_token(listener, *token);
+      return;
+    }
+    const FinishEvent& finish = std::get<FinishEvent>(event);
+    if (finish.error.has_value()) {
+      over_ = true;
+      listener.on_error(*finish.error);
+    } else if (finish.reason == FinishReason::kCancelled) {
+      over_ = true;
+      listener.on_error(
+          Error({.code = ErrorCode::kUnavailable, .what = "the server is shutting down"}));
+    } else {
+      cached_tokens_ = finish.cached_tokens;
+      deliver(listener, reader_.finish(finish.reason != FinishReason::kStop));
+      end(listener, finish.reason, finish.completion_tokens);
+    }
+  } catch (const std::exception& error) {
+    cancel();
+    listener.on_error(Error(
+        {.code = ErrorCode::kInternal, .what = std::string("internal fault: ") + error.what()}));
+  }
+}
+
+void Generation::receive_token(GenerationListener& listener, const TokenEvent& token) {
+  const int reasoning = reader_.reasoning_tokens();
+  std::vector<CompletionEvent> events = reader_.push(token.token);
+  if (token.logprobs.has_value()) {
+    listener.on_token({.token = token.token,
+                       .logprobs = *token.logprobs,
+                       .is_reasoning = reader_.reasoning_tokens() > reasoning});
+  }
+  deliver(listener, std::move(events));
+  if (reader_.done() || (request_.one_call && tool_calls_ > 0)) {
+    handle_.cancel();
+    end(listener, FinishReason::kStop, reader_.tokens());
+  }
+}
+
+// Up to the end of the call that shall be the only one.
+void Generation::deliver(GenerationListener& listener, std::vector<CompletionEvent> events) {
+  if (request_.one_call && tool_calls_ > 0) return;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events[i].kind != CompletionEvent::Kind::kToolCall) continue;
+    ++tool_calls_;
+    if (request_.one_call) events.resize(i + 1);
+  }
+  if (!events.empty()) listener.on_delta(events);
+}
+
+void Generation::end(GenerationListener& listener, FinishReason reason, int completion_tokens) {
+  over_ = true;
+  GenerationEnd end{.reason = reason, .tool_calls = tool_calls_, .usage = usage()};
+  end.usage.completion_tokens = completion_tokens;
+  listener.on_end(end);
+}
+
+}  // namespace hadal

@@ -1,0 +1,52 @@
+// The answers of POST /v1/chat/completions: one chat.completion, or the chunks of a stream as
+// server-sent events, each "data: {...}\n\n".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "server/answer_writer.h"
+#include "server/openai/logprobs_writer.h"
+
+namespace hadal {
+
+// How a request wants its answer told.
+struct ChatAnswerForm {
+  std::string model;              // that the answer names
+  bool legacy_functions = false;  // a call as function_call; there is one at most
+  bool hides_reasoning = false;
+  // Of a stream: chunks carry "usage": null, and a last one before [DONE] the numbers.
+  bool usage_event = false;
+  bool logprobs = false;
+};
+
+class ChatWriter final : public AnswerWriter {
+ public:
+  // `tokenizer` must outlive the writer.
+  ChatWriter(ChatAnswerForm form, const Tokenizer& tokenizer);
+
+  void add_token(const GeneratedToken& token) override;
+  HttpResponse whole(const ChatAnswer& answer, const GenerationEnd& end) override;
+  HttpResponse refusal(const ApiError& error) override;
+  HttpResponse begin() override;
+  std::string delta(const CompletionEvent& event) override;
+  // The finish reason, the usage if asked for, and [DONE].
+  std::string end(const GenerationEnd& end) override;
+  std::string error(const ApiError& error) override;
+
+ private:
+  nlohmann::ordered_json head(const char* object) const;
+  nlohmann::ordered_json call_delta(const CompletionEvent& event) const;
+  std::string chunk(nlohmann::ordered_json delta, const char* finish_reason);
+  // stop, length, tool_calls or function_call.
+  const char* finish_reason(const GenerationEnd& end) const;
+
+  const ChatAnswerForm form_;
+  const std::string id_;   // "chatcmpl-..."
+  const int64_t created_;  // seconds since 1970
+  LogprobsWriter logprobs_;
+};
+
+}  // namespace hadal
