@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/error.h"
 #include "cache/disk_directory.h"
 
@@ -284,9 +285,7 @@ void DiskTier::Impl::run_write(WriteJob& job) {
     ++statistics.dropped_writes;
     return;
   }
-  PayloadChecksum checksum;
-  checksum.add(job.payload);
-  job.info.checksum = checksum.finish();
+  job.info.checksum = checksum(job.payload);
   const CacheFileName name{.kind = job.info.kind, .key = job.info.key};
   const int error = directory.write(name, encode_header(job.info), job.payload);
   {
@@ -368,10 +367,10 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
   std::vector<int32_t> tokens(info.tokens);
   item.streams.resize(info.streams);
   uint64_t offset = kCacheFileHeaderBytes;
-  PayloadChecksum checksum;
+  Checksum payload;
   const auto load = [&](std::span<std::byte> bytes) {
     if (!read_exactly(fd, bytes, offset)) return false;
-    checksum.add(bytes);
+    payload.update(bytes);
     offset += bytes.size();
     return true;
   };
@@ -379,7 +378,7 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
                load(std::as_writable_bytes(std::span(item.streams)));
   for (std::byte* block : item.blocks) whole = whole && load({block, block_bytes});
   if (!whole) return discard(item.name, "cannot be read");
-  if (checksum.finish() != info.checksum) return discard(item.name, "its checksum is wrong");
+  if (payload.value() != info.checksum) return discard(item.name, "its checksum is wrong");
   item.length = static_cast<int>(info.length);
   item.drafter_length = static_cast<int>(info.drafter_length);
   return tokens == item.tokens;

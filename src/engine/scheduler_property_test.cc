@@ -119,7 +119,7 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
   SequenceMemoryOptions memory_options() const {
     const auto room = static_cast<int>(course_.room * blocks_for_sequence(layout_, kLongest));
     SequenceMemoryOptions options{.blocks = room, .reuse = course_.reuse};
-    options.identity = {.model = 1, .layout = layout_.digest, .numerics = "test"};
+    options.identity = {.model = {.low = 1}, .layout = layout_.digest, .numerics = "test"};
     if (course_.disk) {
       options.disk = {.directory = directory_.path(), .max_bytes = uint64_t{256} << 20};
     }

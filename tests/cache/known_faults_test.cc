@@ -74,7 +74,7 @@ TEST_F(KnownFaults, ReloadedStateKeepsItsPositions) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   {
     DiskTier disk({.directory = directory, .max_bytes = uint64_t{64} << 20},
-                  {.model = 1, .layout = 2, .numerics = "fp8"}, layout_);
+                  {.model = {.low = 1}, .layout = 2, .numerics = "fp8"}, layout_);
     PrefixCache cache(pool_, layout_, &disk);
     PrefixHandle handle = cache.handle("");
     SequenceCache sequence = fresh();

@@ -40,7 +40,7 @@ class TwoTiers {
     disk.emplace(DiskOptions{.directory = directory_,
                              .max_bytes = uint64_t{256} << 20,
                              .log = [this](const std::string&) { ++log_lines; }},
-                 CacheIdentity{.model = 1, .layout = layout.digest, .numerics = "fp8"}, layout);
+                 CacheIdentity{.model = {.low = 1}, .layout = layout.digest, .numerics = "fp8"}, layout);
     cache.emplace(*pool, layout, &*disk);
   }
   void close() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash128.h"
 #include "base/tensor.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/v4/config.h"
@@ -50,7 +51,7 @@ class Checkpoint {
 
   // A hash over the config's text, the tensors' names, types, shapes and places, the shards' sizes
   // and samples of the contents (docs/formats.md).
-  uint64_t fingerprint() const { return fingerprint_; }
+  Hash128 fingerprint() const { return fingerprint_; }
 
  private:
   std::filesystem::path directory_;
@@ -59,7 +60,7 @@ class Checkpoint {
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::vector<std::string> unused_;
   std::vector<std::string> notes_;
-  uint64_t fingerprint_ = 0;
+  Hash128 fingerprint_;
 };
 
 }  // namespace hadal
