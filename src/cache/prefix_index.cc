@@ -87,7 +87,10 @@ PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const
 
 PrefixMatch PrefixIndex::find(const PrefixChain& chain, std::span<const int32_t> tokens,
                               int limit) const {
-  const Place place = locate(chain, tokens, limit);
+  return match_at(locate(chain, tokens, limit));
+}
+
+PrefixMatch PrefixIndex::match_at(const Place& place) const {
   PrefixMatch match;
   if (place.image != nullptr) match.length = place.image->state.length;
   if (place.deepest != nullptr) match.known_length = place.deepest->pages * geometry_.page_tokens;
@@ -99,7 +102,7 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
                                                        SequenceCache& cache) {
   HADAL_CHECK(cache.pages.empty() && cache.state_units.empty());
   const Place place = locate(args.chain, args.tokens, args.limit);
-  Started started{.match = find(args.chain, args.tokens, args.limit)};
+  Started started{.match = match_at(place)};
   Image* image = place.image;
   const int length = started.match.length;
   const int reserve = std::max(args.reserve_tokens, length);
