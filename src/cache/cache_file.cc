@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/unaligned.h"
 
 namespace hadal {
@@ -12,11 +13,11 @@ namespace {
 // No page or image comes near these; they keep sums of sizes far from overflow.
 constexpr uint32_t kMaxCount = 1U << 26;
 constexpr uint64_t kMaxBlockBytes = uint64_t{1} << 34;
-constexpr size_t kKeyOffset = 88;
+constexpr size_t kKeyOffset = 96;
 constexpr size_t kHeaderChecksumOffset = kCacheFileHeaderBytes - sizeof(Hash128);
 
 Hash128 header_checksum(std::span<const std::byte> header) {
-  return siphash({.low = 1, .high = 2}, header.first(kHeaderChecksumOffset));
+  return checksum(header.first(kHeaderChecksumOffset));
 }
 
 // Puts values of a header one after the other, or takes them.
@@ -74,8 +75,8 @@ CacheFileHeader encode_header(const CacheFileInfo& info) {
   out.put(uint32_t{0});
   out.put(info.block_bytes);
   out.put(info.checksum);
-  const Hash128 checksum = header_checksum(header);
-  std::memcpy(header.data() + kHeaderChecksumOffset, &checksum, sizeof(checksum));
+  const Hash128 own_checksum = header_checksum(header);
+  std::memcpy(header.data() + kHeaderChecksumOffset, &own_checksum, sizeof(own_checksum));
   return header;
 }
 
@@ -98,7 +99,7 @@ DecodedHeader decode_header(std::span<const std::byte> bytes) {
   CacheFileInfo& info = decoded.info;
   const auto kind = in.get<uint32_t>();
   info.kind = static_cast<CacheFileKind>(kind);
-  info.identity.model = in.get<uint64_t>();
+  info.identity.model = in.get<Hash128>();
   info.identity.layout = in.get<uint64_t>();
   const auto numerics = in.take(CacheIdentity::kMaxNumericsBytes);
   for (const std::byte character : numerics) {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/siphash.h"
+#include "base/hash128.h"
 
 namespace hadal {
 
@@ -21,7 +21,7 @@ enum class CacheFileKind : uint32_t { kPage = 1, kImage = 2 };
 // What the bytes of a cached block depend on beside the tokens: blocks move only between programs
 // that agree in all of it.
 struct CacheIdentity {
-  uint64_t model = 0;    // Checkpoint::fingerprint()
+  Hash128 model;         // Checkpoint::fingerprint()
   uint64_t layout = 0;   // CacheGeometry::digest
   std::string numerics;  // everything that decides a bit of a key: policy and instruction set, such
                          // as "fp8 avx512"; at most kMaxNumericsBytes
@@ -42,7 +42,7 @@ struct CacheFileInfo {
   uint32_t streams = 0;  // float32 in the payload
   uint32_t blocks = 0;
   uint64_t block_bytes = 0;
-  Hash128 checksum;  // of the payload
+  Hash128 checksum;  // of the payload (base/checksum.h)
 
   uint64_t payload_bytes() const;
   uint64_t file_bytes() const;
@@ -53,7 +53,7 @@ struct CacheFileInfo {
 constexpr std::string_view kCacheFileMagic = "hadal-kv";
 
 constexpr size_t kCacheFileHeaderBytes = 256;
-constexpr uint32_t kCacheFileVersion = 1;
+constexpr uint32_t kCacheFileVersion = 2;
 using CacheFileHeader = std::array<std::byte, kCacheFileHeaderBytes>;
 
 CacheFileHeader encode_header(const CacheFileInfo& info);
@@ -84,16 +84,6 @@ std::optional<CacheFileName> parse_file_name(std::string_view text);  // nothing
 // them do, or ends before that could be told; or it holds the key that it is named by. `head`: all
 // of the file, or a header's length.
 bool is_own_file(std::span<const std::byte> head, const std::optional<CacheFileName>& name);
-
-// The checksum of a payload given in pieces.
-class PayloadChecksum {
- public:
-  void add(std::span<const std::byte> bytes) { hash_.update(bytes); }
-  Hash128 finish() { return hash_.finish(); }
-
- private:
-  SipHash hash_{SipKey{.low = 0x6861'6461'6c20'6b76, .high = 0x7061'796c'6f61'6473}};
-};
 
 }  // namespace hadal
 

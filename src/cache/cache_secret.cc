@@ -4,19 +4,19 @@
 #include <optional>
 #include <string_view>
 
+#include "base/checksum.h"
 #include "base/unaligned.h"
 
 namespace hadal {
 namespace {
 
 constexpr std::string_view kName = "hadal-kv secret ";
-constexpr std::string_view kVersion = "1 ";
+constexpr std::string_view kVersion = "2 ";
+constexpr std::string_view kOlderVersion = "1 ";
 constexpr size_t kDigits = 32;  // of 128 bits
 
 // Tells a secret of which a digit changed.
-Hash128 check_of(std::string_view line) {
-  return siphash({.low = 3, .high = 4}, std::as_bytes(std::span(line)));
-}
+Hash128 check_of(std::string_view line) { return checksum(std::as_bytes(std::span(line))); }
 
 std::optional<uint64_t> hex_word(std::string_view digits) {
   uint64_t word = 0;
@@ -61,8 +61,9 @@ DecodedSecret decode_secret(std::span<const std::byte> bytes) {
   std::string_view rest = text;
   rest.remove_prefix(kName.size());
   if (!rest.starts_with(kVersion)) {
-    const bool is_newer = rest.size() >= 2 && rest[0] >= '2' && rest[0] <= '9' && rest[1] == ' ';
+    const bool is_newer = rest.size() >= 2 && rest[0] >= '3' && rest[0] <= '9' && rest[1] == ' ';
     if (is_newer) decoded.state = SecretState::kNewer;
+    if (rest.starts_with(kOlderVersion)) decoded.state = SecretState::kOlder;
     return decoded;
   }
   rest.remove_prefix(kVersion.size());

@@ -11,12 +11,13 @@
 
 namespace hadal {
 
-// "hadal-kv secret 1 KEY CHECK" and a line feed, the numbers hexadecimal.
+// "hadal-kv secret 2 KEY CHECK" and a line feed, the numbers hexadecimal.
 std::string encode_secret(const SipKey& secret);
 
 enum class SecretState {
   kGood,
   kDamaged,  // hadal's own, but not whole
+  kOlder,    // of an older version: so are all cache files made under it, and of no use
   kNewer,    // of a newer version of hadal
   kForeign,  // not hadal's
 };

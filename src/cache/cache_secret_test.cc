@@ -14,14 +14,20 @@ SecretState state_of(const std::string& text) { return decoded(text).state; }
 TEST(CacheSecret, IsReadBack) {
   const SipKey secret = {.low = 0x0123456789abcdef, .high = 0xfedcba9876543210};
   const std::string text = encode_secret(secret);
-  EXPECT_TRUE(text.starts_with("hadal-kv secret 1 efcdab8967452301")) << text;
+  EXPECT_TRUE(text.starts_with("hadal-kv secret 2 efcdab8967452301")) << text;
   EXPECT_LE(text.size(), kMaxSecretBytes);
   EXPECT_EQ(decoded(text).state, SecretState::kGood);
   EXPECT_EQ(decoded(text).secret.low, secret.low);
   EXPECT_EQ(decoded(text).secret.high, secret.high);
 }
 
-TEST(CacheSecret, TheFormOfEarlierVersionsIsRead) {
+TEST(CacheSecret, OneOfTheVersionBeforeIsKnown) {
+  EXPECT_EQ(state_of("hadal-kv secret 1 efcdab89674523011032547698badcfe "
+                     "0d5bfed2e5e8d9eb377cfa3d90d8a844\n"),
+            SecretState::kOlder);
+}
+
+TEST(CacheSecret, TheFormOfTheFirstVersionIsRead) {
   const std::string bytes = "0123456789abcde\x80";
   EXPECT_EQ(decoded(bytes).state, SecretState::kGood);
   EXPECT_EQ(decoded(bytes).secret.low, 0x3736353433323130U);
@@ -43,7 +49,7 @@ TEST(CacheSecret, OnesOwnIsKnownWhenItIsDamaged) {
 TEST(CacheSecret, AForeignFileIsNeverTakenForOne) {
   for (const char* text :
        {"", "x", "hat", "my own notes, please keep\n", "16 bytes of text", "hadal\n", "secret",
-        "HADAL-KV secret 1 ", "hadal-kv: my notes", "hadal-kv secrets are kept in the safe"}) {
+        "HADAL-KV secret 2 ", "hadal-kv: my notes", "hadal-kv secrets are kept in the safe"}) {
     EXPECT_EQ(state_of(text), SecretState::kForeign) << text;
   }
   EXPECT_EQ(state_of(encode_secret({}) + std::string(kMaxSecretBytes, 'x')), SecretState::kForeign);
@@ -52,7 +58,7 @@ TEST(CacheSecret, AForeignFileIsNeverTakenForOne) {
 }
 
 TEST(CacheSecret, ANewerFormIsTold) {
-  EXPECT_EQ(state_of("hadal-kv secret 2 whatever comes then\n"), SecretState::kNewer);
+  EXPECT_EQ(state_of("hadal-kv secret 3 whatever comes then\n"), SecretState::kNewer);
 }
 
 }  // namespace

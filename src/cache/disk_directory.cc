@@ -123,6 +123,9 @@ void DiskDirectory::load_secret() {
       lost_secret_ = true;
       make_secret();
       return;
+    case SecretState::kOlder:
+      make_secret();
+      return;
     case SecretState::kNewer:
       throw Error({.code = ErrorCode::kInvalidFile,
                    .where = path.string(),

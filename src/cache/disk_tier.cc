@@ -1,25 +1,23 @@
 #include "cache/disk_tier.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <map>
 #include <mutex>
-#include <set>
 #include <sys/stat.h>
 #include <system_error>
 #include <thread>
-#include <tuple>
 #include <unistd.h>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/error.h"
+#include "cache/disk_catalogue.h"
 #include "cache/disk_directory.h"
+#include "cache/disk_scan.h"
 
 namespace hadal {
 namespace {
@@ -44,40 +42,9 @@ Hash128 check_of(const SipKey& secret) {
   return siphash(secret, std::as_bytes(std::span(kText)));
 }
 
-// Counts what a scan removes or leaves, for one line of log per reason.
-class Reasons {
- public:
-  void add(const std::string& reason, const CacheFileName& name) {
-    auto& [count, example] = counts_[reason];
-    if (count++ == 0) example = file_name(name);
-  }
-  void log(const std::filesystem::path& directory,
-           const std::function<void(const std::string&)>& line) const {
-    if (!line) return;
-    for (const auto& [reason, entry] : counts_) {
-      line(directory.string() + ": " + reason + ": " + std::to_string(entry.first) +
-           (entry.first == 1 ? " cache file, " : " cache files, the first ") + entry.second);
-    }
-  }
-
- private:
-  std::map<std::string, std::pair<int64_t, std::string>> counts_;
-};
-
 }  // namespace
 
 struct DiskTier::Impl {
-  struct Entry {
-    uint64_t bytes = 0;
-    uint64_t used = 0;
-    uint32_t length = 0;
-    uint32_t tail = 0;
-    uint32_t blocks = 0;
-    Hash128 parent;
-  };
-  // The first is the next to be deleted: of those used together, the longest.
-  using Age = std::tuple<uint64_t, uint32_t, CacheFileName>;
-
   Impl(const DiskOptions& disk_options, const CacheIdentity& cache_identity,
        const CacheGeometry& geometry)
       : options(disk_options),
@@ -98,52 +65,10 @@ struct DiskTier::Impl {
     thread.join();
   }
 
-  static Age age_of(const CacheFileName& name, const Entry& entry) {
-    return {entry.used, ~entry.length, name};
-  }
   void log(const std::string& what) const {
     if (options.log) options.log(options.directory.string() + ": " + what);
   }
 
-  // The following need the mutex, or are called before there is a thread.
-  void add_entry(const CacheFileInfo& info) {
-    const CacheFileName name{.kind = info.kind, .key = info.key};
-    forget(name);
-    const Entry entry{.bytes = info.file_bytes(),
-                      .used = ++clock,
-                      .length = info.length,
-                      .tail = info.tokens,
-                      .blocks = info.blocks,
-                      .parent = info.parent};
-    entries.emplace(name, entry);
-    ages.insert(age_of(name, entry));
-    if (name.kind == CacheFileKind::kImage) images.emplace(info.parent, name);
-    statistics.bytes += entry.bytes;
-  }
-  bool forget(const CacheFileName& name) {
-    const auto found = entries.find(name);
-    if (found == entries.end()) return false;
-    ages.erase(age_of(name, found->second));
-    if (name.kind == CacheFileKind::kImage) {
-      const auto [first, last] = images.equal_range(found->second.parent);
-      for (auto image = first; image != last; ++image) {
-        if (image->second == name) {
-          images.erase(image);
-          break;
-        }
-      }
-    }
-    statistics.bytes -= found->second.bytes;
-    entries.erase(found);
-    return true;
-  }
-  void refresh(const CacheFileName& name, uint64_t used) {
-    const auto found = entries.find(name);
-    if (found == entries.end()) return;
-    ages.erase(age_of(name, found->second));
-    found->second.used = used;
-    ages.insert(age_of(name, found->second));
-  }
   bool idle() const { return writes.empty() && reads.empty() && touches.empty() && !busy; }
 
   void scan();
@@ -164,10 +89,7 @@ struct DiskTier::Impl {
   mutable std::mutex mutex;
   std::condition_variable work;
   mutable std::condition_variable became_idle;
-  std::unordered_map<CacheFileName, Entry> entries;
-  std::unordered_multimap<Hash128, CacheFileName> images;  // by their parent
-  std::set<Age> ages;
-  uint64_t clock = 0;
+  DiskCatalogue catalogue;
   std::deque<WriteJob> writes;
   std::unordered_set<CacheFileName> writing;  // queued or under way
   size_t queued_bytes = 0;
@@ -180,51 +102,17 @@ struct DiskTier::Impl {
 };
 
 void DiskTier::Impl::scan() {
-  Reasons reasons;
   if (directory.lost_secret()) {
     log("its secret is damaged and has been made anew; the cache files that were made under it are "
         "of no use any more");
   }
-  std::vector<std::pair<int64_t, CacheFileInfo>> good;
-  directory.scan([&](const DiskDirectory::Found& found) {
-    const CacheFileInfo& info = found.header.info;
-    std::string unusable;
-    if (!found.is_own) {
-      reasons.add("left alone, not written by hadal", found.name);
-      ++statistics.foreign;
-      return;
-    }
-    if (found.header.state == HeaderState::kNewer) {
-      reasons.add("left alone, of a newer version", found.name);
-      ++statistics.foreign;
-      return;
-    }
-    if (found.header.state == HeaderState::kOlder) {
-      unusable = "removed, of an older version";
-    } else if (found.header.state == HeaderState::kDamaged ||
-               CacheFileName{.kind = info.kind, .key = info.key} != found.name ||
-               info.file_bytes() != found.bytes) {
-      unusable = "removed, damaged";
-    } else if (info.identity != identity) {
-      reasons.add("left alone, of another model or other settings", found.name);
-      ++statistics.foreign;
-      return;
-    } else if (info.secret_check != secret_check || info.block_bytes != block_bytes) {
-      unusable = "removed, of a secret that is gone";
-    }
-    if (!unusable.empty()) {
-      reasons.add(unusable, found.name);
-      directory.remove(found.name);
-      ++statistics.damaged;
-      return;
-    }
-    good.emplace_back(found.modified_ns, info);
-  });
-  std::sort(good.begin(), good.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.first, b.second.length) < std::pair(b.first, a.second.length);
-  });
-  for (const auto& [modified, info] : good) add_entry(info);
-  reasons.log(options.directory, options.log);
+  const DiskScan found = scan_directory(directory, {.identity = identity,
+                                                    .secret_check = secret_check,
+                                                    .block_bytes = block_bytes,
+                                                    .log = options.log});
+  for (const CacheFileInfo& info : found.usable) catalogue.add(info);
+  statistics.damaged = found.removed;
+  statistics.foreign = found.left;
   make_room(0);
 }
 
@@ -268,10 +156,9 @@ bool DiskTier::Impl::make_room(uint64_t bytes) {
     CacheFileName oldest;
     {
       const std::lock_guard lock(mutex);
-      if (statistics.bytes + bytes <= options.max_bytes) return true;
-      HADAL_CHECK(!ages.empty());
-      oldest = std::get<CacheFileName>(*ages.begin());
-      forget(oldest);
+      if (catalogue.bytes() + bytes <= options.max_bytes) return true;
+      oldest = catalogue.oldest();
+      catalogue.forget(oldest);
       ++statistics.deleted;
     }
     directory.remove(oldest);
@@ -284,15 +171,13 @@ void DiskTier::Impl::run_write(WriteJob& job) {
     ++statistics.dropped_writes;
     return;
   }
-  PayloadChecksum checksum;
-  checksum.add(job.payload);
-  job.info.checksum = checksum.finish();
+  job.info.checksum = checksum(job.payload);
   const CacheFileName name{.kind = job.info.kind, .key = job.info.key};
   const int error = directory.write(name, encode_header(job.info), job.payload);
   {
     const std::lock_guard lock(mutex);
     if (error == 0) {
-      add_entry(job.info);
+      catalogue.add(job.info);
       ++statistics.written;
     } else if (error == EEXIST) {
       ++statistics.dropped_writes;
@@ -314,7 +199,7 @@ void DiskTier::Impl::run_read(DiskRead& read) {
     if (!item.good) continue;
     directory.mark_used(item.name);
     const std::lock_guard lock(mutex);
-    refresh(item.name, ++clock);
+    catalogue.refresh(item.name, catalogue.next_use());
     ++statistics.read;
   }
   read.done_.store(true, std::memory_order_release);
@@ -325,7 +210,7 @@ bool DiskTier::Impl::discard(const CacheFileName& name, const std::string& why) 
   const bool removed = directory.remove(name);
   {
     const std::lock_guard lock(mutex);
-    forget(name);
+    catalogue.forget(name);
     ++(removed ? statistics.damaged : statistics.foreign);
   }
   log(removed ? "removed, " + why + ": cache file " + file_name(name)
@@ -337,7 +222,7 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
   const int fd = directory.open(item.name);
   if (fd < 0) {
     const std::lock_guard lock(mutex);
-    forget(item.name);
+    catalogue.forget(item.name);
     return false;
   }
   struct Closer {
@@ -368,10 +253,10 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
   std::vector<int32_t> tokens(info.tokens);
   item.streams.resize(info.streams);
   uint64_t offset = kCacheFileHeaderBytes;
-  PayloadChecksum checksum;
+  Checksum payload;
   const auto load = [&](std::span<std::byte> bytes) {
     if (!read_exactly(fd, bytes, offset)) return false;
-    checksum.add(bytes);
+    payload.update(bytes);
     offset += bytes.size();
     return true;
   };
@@ -379,7 +264,7 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
                load(std::as_writable_bytes(std::span(item.streams)));
   for (std::byte* block : item.blocks) whole = whole && load({block, block_bytes});
   if (!whole) return discard(item.name, "cannot be read");
-  if (checksum.finish() != info.checksum) return discard(item.name, "its checksum is wrong");
+  if (payload.value() != info.checksum) return discard(item.name, "its checksum is wrong");
   item.length = static_cast<int>(info.length);
   item.drafter_length = static_cast<int>(info.drafter_length);
   return tokens == item.tokens;
@@ -411,7 +296,7 @@ bool DiskTier::store(const StoreArgs& args) {
   const uint64_t bytes = job.info.payload_bytes();
   enum class Verdict { kQueue, kThere, kDrop };
   const auto verdict = [&] {
-    if (impl.entries.contains(args.name) || impl.writing.contains(args.name)) {
+    if (impl.catalogue.has(args.name) || impl.writing.contains(args.name)) {
       return Verdict::kThere;
     }
     const bool room = impl.statistics.writing && bytes <= impl.options.queue_bytes &&
@@ -445,25 +330,12 @@ bool DiskTier::store(const StoreArgs& args) {
 
 bool DiskTier::has(const CacheFileName& name) const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->entries.contains(name);
+  return impl_->catalogue.has(name);
 }
 
-std::vector<DiskTier::ImageEntry> DiskTier::images_on(const Hash128& parent) const {
-  std::vector<ImageEntry> found;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    const auto [first, last] = impl_->images.equal_range(parent);
-    for (auto image = first; image != last; ++image) {
-      const Impl::Entry& entry = impl_->entries.at(image->second);
-      found.push_back({.name = image->second,
-                       .length = static_cast<int>(entry.length),
-                       .tail = static_cast<int>(entry.tail),
-                       .blocks = static_cast<int>(entry.blocks)});
-    }
-  }
-  std::sort(found.begin(), found.end(),
-            [](const auto& a, const auto& b) { return a.length > b.length; });
-  return found;
+std::vector<DiskCatalogue::Image> DiskTier::images_on(const Hash128& parent) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->catalogue.images_on(parent);
 }
 
 std::shared_ptr<DiskRead> DiskTier::read(std::vector<DiskReadItem> items) {
@@ -479,9 +351,10 @@ std::shared_ptr<DiskRead> DiskTier::read(std::vector<DiskReadItem> items) {
 void DiskTier::touch(std::vector<CacheFileName> names) {
   {
     const std::lock_guard lock(impl_->mutex);
-    const uint64_t used = ++impl_->clock;
-    std::erase_if(names, [&](const CacheFileName& name) { return !impl_->entries.contains(name); });
-    for (const CacheFileName& name : names) impl_->refresh(name, used);
+    DiskCatalogue& catalogue = impl_->catalogue;
+    const uint64_t used = catalogue.next_use();
+    std::erase_if(names, [&](const CacheFileName& name) { return !catalogue.has(name); });
+    for (const CacheFileName& name : names) catalogue.refresh(name, used);
     impl_->touches.push_back(std::move(names));
   }
   impl_->work.notify_one();
@@ -495,7 +368,8 @@ void DiskTier::wait_idle() const {
 DiskStatistics DiskTier::statistics() const {
   const std::lock_guard lock(impl_->mutex);
   DiskStatistics statistics = impl_->statistics;
-  statistics.files = static_cast<int64_t>(impl_->entries.size());
+  statistics.files = static_cast<int64_t>(impl_->catalogue.files());
+  statistics.bytes = impl_->catalogue.bytes();
   return statistics;
 }
 

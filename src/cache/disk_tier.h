@@ -18,6 +18,7 @@
 
 #include "cache/cache_file.h"
 #include "cache/cache_geometry.h"
+#include "cache/disk_catalogue.h"
 #include "cache/siphash.h"
 
 namespace hadal {
@@ -100,14 +101,8 @@ class DiskTier {
 
   bool has(const CacheFileName& name) const;
 
-  struct ImageEntry {
-    CacheFileName name;
-    int length = 0;
-    int tail = 0;  // tokens
-    int blocks = 0;
-  };
   // The images that build on the pages of key `parent`, longest first.
-  std::vector<ImageEntry> images_on(const Hash128& parent) const;
+  std::vector<DiskCatalogue::Image> images_on(const Hash128& parent) const;
 
   // Starts reading; the result must be kept until it is done().
   std::shared_ptr<DiskRead> read(std::vector<DiskReadItem> items);

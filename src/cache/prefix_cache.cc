@@ -39,7 +39,7 @@ std::optional<PrefixCache::DiskFind> PrefixCache::find_on_disk(const PrefixChain
   int pages = match.known_length / page;
   while (pages < limit / page && disk_->has(page_name(chain, pages))) ++pages;
   for (; pages >= 0 && (pages + 1) * page > match.length; --pages) {
-    for (const DiskTier::ImageEntry& image : disk_->images_on(chain.key(pages))) {
+    for (const DiskCatalogue::Image& image : disk_->images_on(chain.key(pages))) {
       if (image.length <= match.length || image.length > limit) continue;
       if (image.length != pages * page + image.tail || image.tail >= page) continue;
       if (image.blocks != blocks_for_image(geometry_, image.length)) continue;

@@ -80,7 +80,7 @@ class PrefixCache {
  private:
   struct DiskFind {
     int pages = 0;  // full pages before the image
-    DiskTier::ImageEntry image;
+    DiskCatalogue::Image image;
   };
   std::optional<DiskFind> find_on_disk(const PrefixChain& chain, std::span<const int32_t> tokens,
                                        const PrefixMatch& match) const;

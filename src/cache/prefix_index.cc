@@ -87,7 +87,10 @@ PrefixIndex::Place PrefixIndex::locate(const PrefixChain& chain, std::span<const
 
 PrefixMatch PrefixIndex::find(const PrefixChain& chain, std::span<const int32_t> tokens,
                               int limit) const {
-  const Place place = locate(chain, tokens, limit);
+  return match_at(locate(chain, tokens, limit));
+}
+
+PrefixMatch PrefixIndex::match_at(const Place& place) const {
   PrefixMatch match;
   if (place.image != nullptr) match.length = place.image->state.length;
   if (place.deepest != nullptr) match.known_length = place.deepest->pages * geometry_.page_tokens;
@@ -99,7 +102,7 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
                                                        SequenceCache& cache) {
   HADAL_CHECK(cache.pages.empty() && cache.state_units.empty());
   const Place place = locate(args.chain, args.tokens, args.limit);
-  Started started{.match = find(args.chain, args.tokens, args.limit)};
+  Started started{.match = match_at(place)};
   Image* image = place.image;
   const int length = started.match.length;
   const int reserve = std::max(args.reserve_tokens, length);
@@ -295,134 +298,6 @@ bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> token
   node->images.push_back(std::move(entry));
   touch(*node->images.back());
   return true;
-}
-
-// Tokens that would have to be computed again without the image, over the blocks that would be
-// free: its own, and the pages that then lead nowhere; times kScale.
-int64_t PrefixIndex::value_of(const Image& image) const {
-  constexpr int64_t kScale = 1024;
-  int freed = image.state.blocks();
-  int saved = image.state.length;
-  bool alone = true;
-  const std::vector<int32_t>* below = &image.state.tail;  // the tokens that follow `node`
-  for (const Node* node = image.node; node != nullptr; node = node->parent) {
-    int resume = 0;
-    for (const auto& other : node->images) {
-      if (other.get() == &image) continue;
-      alone = false;
-      const std::vector<int32_t>& tail = other->state.tail;
-      if (tail.size() <= below->size() && std::equal(tail.begin(), tail.end(), below->begin())) {
-        resume = std::max(resume, other->state.length);
-      }
-    }
-    below = &node->tokens;
-    alone = alone && node->children <= (node == image.node ? 0 : 1);
-    if (alone && node->block >= 0) ++freed;
-    if (resume > 0) {
-      saved -= resume;
-      break;
-    }
-  }
-  return saved * kScale / freed;
-}
-
-void PrefixIndex::touch(Image& image) {
-  by_priority_.erase({image.priority, image.used, &image});
-  image.used = ++clock_;
-  image.age = age_;
-  image.priority = age_ + value_of(image);
-  by_priority_.emplace(image.priority, image.used, &image);
-}
-
-void PrefixIndex::unlist_bare(Node& node) { bare_.erase({node.used, &node}); }
-
-void PrefixIndex::list_if_bare(Node& node) {
-  if (node.block >= 0 && node.bare()) bare_.emplace(node.used, &node);
-}
-
-void PrefixIndex::drop_node(Node& node) {
-  HADAL_CHECK(node.bare());
-  unlist_bare(node);
-  if (node.block >= 0) {
-    pool_.set_indexed(node.block, false);
-    pool_.release(node.block);
-    --statistics_.pages;
-  }
-  Node* parent = node.parent;
-  nodes_.erase(Hash128(node.key));
-  if (parent == nullptr) return;
-  --parent->children;
-  if (parent->parent != nullptr) {
-    list_if_bare(*parent);
-  } else if (parent->bare()) {
-    drop_node(*parent);
-  }
-}
-
-void PrefixIndex::drop_image(Image& image) {
-  Node& node = *image.node;
-  by_priority_.erase({image.priority, image.used, &image});
-  --statistics_.images;
-  statistics_.image_blocks -= image.state.blocks();
-  for (const auto* blocks : {&image.state.state_units, &image.state.partial_page}) {
-    for (const int32_t id : *blocks) pool_.set_indexed(id, false);
-  }
-  release_image(pool_, image.state);
-  std::erase_if(node.images, [&](const auto& entry) { return entry.get() == &image; });
-  if (node.parent != nullptr) {
-    list_if_bare(node);
-  } else if (node.bare()) {
-    drop_node(node);
-  }
-}
-
-bool PrefixIndex::evict_bare_page() {
-  // Those in use are at most as many as there are running sequences.
-  for (const auto& [used, node] : bare_) {
-    if (pool_.references(node->block) > 1) continue;
-    drop_node(*node);
-    ++statistics_.evicted_pages;
-    return true;
-  }
-  return false;
-}
-
-bool PrefixIndex::evict_image() {
-  auto next = by_priority_.begin();
-  while (next != by_priority_.end()) {
-    Image& image = *std::get<Image*>(*next);
-    if (image.pinned) {
-      ++next;
-      continue;
-    }
-    // Its value has changed if images above it came or went.
-    const int64_t priority = image.age + value_of(image);
-    if (priority > image.priority) {
-      by_priority_.erase(next);
-      image.priority = priority;
-      by_priority_.emplace(priority, image.used, &image);
-      next = by_priority_.begin();
-      continue;
-    }
-    age_ = std::max(age_, image.priority);
-    drop_image(image);
-    ++statistics_.evicted_images;
-    return true;
-  }
-  return false;
-}
-
-bool PrefixIndex::make_room(int blocks) {
-  if (blocks > pool_.free_blocks() + pool_.statistics().idle - pinned_blocks_) return false;
-  while (pool_.free_blocks() < blocks) {
-    if (!evict_bare_page() && !evict_image()) return false;
-  }
-  return true;
-}
-
-void PrefixIndex::clear() {
-  while (evict_bare_page() || evict_image()) {
-  }
 }
 
 }  // namespace hadal

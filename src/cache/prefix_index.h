@@ -65,7 +65,7 @@ class PrefixIndex {
   };
   struct Started {
     PrefixMatch match;
-    std::vector<float> streams = {};  // StateImage::streams of the image used
+    std::span<const float> streams = {};  // of the image used; valid until the index changes
   };
   // Gives the empty `cache` a slot and pages, the longest usable prefix already in them; evicts
   // what it must. Returns nothing, and changes nothing but what it evicted, when the pool is short.
@@ -132,6 +132,7 @@ class PrefixIndex {
     Image* image = nullptr;
   };
 
+  PrefixMatch match_at(const Place& place) const;
   Place locate(const PrefixChain& chain, std::span<const int32_t> tokens, int limit) const;
   Node* root(const PrefixChain& chain) const;
   Node* child(Node* parent, const PrefixChain& chain, std::span<const int32_t> tokens) const;

@@ -6,128 +6,321 @@
 #include <ranges>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "cache/disk_directory.h"
 
 namespace hadal {
+
 namespace {
 
-Hash128 checksum_of(std::span<const std::byte> bytes) {
-  return siphash({.low = 0x7370, .high = 0x696c6c}, bytes);
-}
-
-}  // namespace
-
-SpillFile::SpillFile(const std::filesystem::path& directory, uint64_t max_bytes, size_t block_bytes)
-    : directory_(directory), block_bytes_(block_bytes) {
-  HADAL_CHECK(block_bytes > 0);
-  std::string name = (directory / "hadal-spill-XXXXXX").string();
-  fd_ = ::mkstemp(name.data());
-  if (fd_ < 0) throw_system_error(directory, "cannot be used for the spill file", errno);
-  ::unlink(name.c_str());
-  const auto blocks =
-      std::min<uint64_t>(max_bytes / block_bytes, std::numeric_limits<int32_t>::max());
-  statistics_.capacity = static_cast<int>(blocks);
-  free_.resize(blocks);
-  for (size_t i = 0; i < free_.size(); ++i) {
-    free_[i] = static_cast<int32_t>(free_.size() - 1 - i);
-  }
-}
-
-SpillFile::~SpillFile() { ::close(fd_); }
-
-bool SpillFile::write(const BlockPool& pool, int32_t block,
-                      std::vector<SpilledSequence::Block>& out) {
-  std::span<const std::byte> bytes(pool.view().block(block), block_bytes_);
-  const int32_t place = free_.back();
-  free_.pop_back();
-  out.push_back({.place = place, .checksum = checksum_of(bytes)});
-  auto offset = static_cast<off_t>(static_cast<uint64_t>(place) * block_bytes_);
+bool write_exactly(int fd, std::span<const std::byte> bytes, uint64_t offset) {
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), offset);
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     bytes = bytes.subspan(static_cast<size_t>(n));
-    offset += n;
+    offset += static_cast<uint64_t>(n);
   }
   return true;
 }
 
-std::optional<SpilledSequence> SpillFile::spill(const BlockPool& pool,
-                                                const CacheGeometry& geometry,
-                                                const SequenceCache& cache, int first_page) {
-  HADAL_CHECK(pool.view().block_bytes == block_bytes_);
-  const int end_page = geometry.pages_for(cache.length);
+}  // namespace
+
+struct SpillTransfer {
+  bool writes = false;
+  std::vector<int32_t> ids;   // in the pool
+  std::vector<int32_t> held;  // pages before them that must not be evicted before they are
+  size_t returned = 0;        // of `ids`, to the pool; the engine thread's
+  // Checksums of a write are the I/O thread's until it is done; the rest is constant.
+  std::vector<SpilledSequence::Block> blocks;
+  // Guarded.
+  size_t moved = 0;  // of `ids`: the I/O thread has no more to do with them
+  bool abandoned = false;
+  bool failed = false;
+  bool done = false;
+};
+
+SpillFile::SpillFile(const SpillOptions& options, BlockPool& pool, const CacheGeometry& geometry)
+    : options_(options), pool_(pool), geometry_(geometry), memory_(pool.view()) {
+  std::string name = (options.directory / "hadal-spill-XXXXXX").string();
+  fd_ = ::mkstemp(name.data());
+  if (fd_ < 0) throw_system_error(options.directory, "cannot be used for the spill file", errno);
+  ::unlink(name.c_str());
+  capacity_ = static_cast<int>(std::min<uint64_t>(options.max_bytes / memory_.block_bytes,
+                                                  std::numeric_limits<int32_t>::max()));
+  for (int place = capacity_ - 1; place >= 0; --place) free_.push_back(place);
+  thread_ = std::thread([this] { run(); });
+}
+
+SpillFile::~SpillFile() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+  for (const auto& transfer : leaving_) transfer->done = true;
+  collect();
+  ::close(fd_);
+}
+
+std::optional<SpilledSequence> SpillFile::spill(SequenceCache& cache, int first_page) {
+  const int end_page = geometry_.pages_for(cache.length);
   HADAL_CHECK(first_page >= 0 && first_page <= end_page);
   HADAL_CHECK(end_page <= static_cast<int>(cache.pages.size()));
   const size_t needed = cache.state_units.size() + static_cast<size_t>(end_page - first_page);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!writing_ || needed > free_.size()) {
+      ++statistics_.refused;
+      return std::nullopt;
+    }
+  }
   SpilledSequence spilled{
       .first_page = first_page, .length = cache.length, .drafter_length = cache.drafter_length};
-  bool whole = needed <= free_.size();
-  for (size_t i = 0; whole && i < cache.state_units.size(); ++i) {
-    whole = write(pool, cache.state_units[i], spilled.state_units);
+  auto transfer = std::make_shared<SpillTransfer>();
+  transfer->writes = true;
+  transfer->ids = std::move(cache.state_units);
+  // The last page first, and those before first_page last of all: the prefix index evicts from the
+  // leaves up.
+  for (int page = end_page - 1; page >= first_page; --page) {
+    transfer->ids.push_back(cache.pages[static_cast<size_t>(page)]);
   }
-  for (int page = first_page; whole && page < end_page; ++page) {
-    whole = write(pool, cache.pages[static_cast<size_t>(page)], spilled.pages);
+  transfer->held.assign(cache.pages.begin(), cache.pages.begin() + first_page);
+  cache.pages.erase(cache.pages.begin(), cache.pages.begin() + end_page);
+  cache.state_units.clear();
+  release_sequence(pool_, cache);
+  for (size_t i = 0; i < needed; ++i) {
+    spilled.blocks.push_back({.place = free_.back(), .checksum = {}});
+    free_.pop_back();
   }
-  if (!whole) {
-    discard(spilled);
-    ++statistics_.refused;
-    return std::nullopt;
-  }
-  ++statistics_.spilled_sequences;
+  transfer->blocks = spilled.blocks;
+  leaving_.push_back(transfer);
+  spilled.state = SpillState::kWriting;
+  start(spilled, transfer);
   return spilled;
 }
 
-bool SpillFile::read(const SpilledSequence::Block& from, const BlockPool& pool,
-                     int32_t block) const {
-  const std::span<std::byte> bytes(pool.view().block(block), block_bytes_);
-  return read_exactly(fd_, bytes, static_cast<uint64_t>(from.place) * block_bytes_) &&
-         checksum_of(bytes) == from.checksum;
+void SpillFile::start(SpilledSequence& spilled, const std::shared_ptr<SpillTransfer>& transfer) {
+  spilled.transfer = transfer;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(transfer);
+  }
+  work_.notify_one();
 }
 
-SpillFile::Outcome SpillFile::restore(const SpilledSequence& spilled, const CacheGeometry& geometry,
-                                      BlockPool& pool, SequenceCache& cache) {
-  HADAL_CHECK(cache.state_units.empty());
-  const size_t kept = cache.pages.size();
-  const auto first_page = static_cast<size_t>(spilled.first_page);
-  HADAL_CHECK(kept >= first_page && kept - first_page <= spilled.pages.size());
-  HADAL_CHECK(static_cast<int>(spilled.state_units.size()) == geometry.state_units);
-  if (!reserve_sequence(pool, geometry, spilled.length, cache)) return Outcome::kNoRoom;
-  bool whole = true;
-  for (size_t i = 0; whole && i < spilled.state_units.size(); ++i) {
-    whole = read(spilled.state_units[i], pool, cache.state_units[i]);
+SpillState SpillFile::state(SpilledSequence& spilled) {
+  if (spilled.transfer == nullptr) return spilled.state;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spilled.transfer->done) return spilled.state;
   }
-  for (size_t i = kept - first_page; whole && i < spilled.pages.size(); ++i) {
-    whole = read(spilled.pages[i], pool, cache.pages[first_page + i]);
+  const std::shared_ptr<SpillTransfer> transfer = std::move(spilled.transfer);
+  spilled.transfer = nullptr;
+  if (transfer->writes) {
+    spilled.blocks = std::move(transfer->blocks);
+    spilled.state = transfer->failed ? SpillState::kLost : SpillState::kStored;
+  } else if (transfer->failed) {
+    spilled.state = SpillState::kLost;
+    release_sequence(pool_, spilled.cache);
+  } else {
+    spilled.state = SpillState::kRead;
   }
-  discard(spilled);
-  if (!whole) {
-    release_sequence(pool, cache);
-    return Outcome::kLost;
+  return spilled.state;
+}
+
+SpillState SpillFile::wait(SpilledSequence& spilled) {
+  if (spilled.transfer != nullptr) {
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, [&] { return spilled.transfer->done; });
   }
+  return state(spilled);
+}
+
+bool SpillFile::load(SpilledSequence& spilled, std::vector<int32_t>& known_pages) {
+  HADAL_CHECK(spilled.state == SpillState::kStored && spilled.cache.pages.empty());
+  const int end_page = geometry_.pages_for(spilled.length);
+  const auto known = static_cast<int>(known_pages.size());
+  HADAL_CHECK(known >= spilled.first_page && known <= end_page);
+  spilled.cache.pages.swap(known_pages);
+  if (!reserve_sequence(pool_, geometry_, spilled.length, spilled.cache)) {
+    spilled.cache.pages.swap(known_pages);
+    return false;
+  }
+  auto transfer = std::make_shared<SpillTransfer>();
+  transfer->ids = spilled.cache.state_units;
+  for (int page = end_page - 1; page >= known; --page) {
+    transfer->ids.push_back(spilled.cache.pages[static_cast<size_t>(page)]);
+  }
+  HADAL_CHECK(transfer->ids.size() <= spilled.blocks.size());
+  transfer->blocks.assign(
+      spilled.blocks.begin(),
+      spilled.blocks.begin() + static_cast<std::ptrdiff_t>(transfer->ids.size()));
+  spilled.state = SpillState::kReading;
+  start(spilled, transfer);
+  return true;
+}
+
+void SpillFile::take(SpilledSequence& spilled, SequenceCache& cache) {
+  HADAL_CHECK(spilled.state == SpillState::kRead);
+  HADAL_CHECK(cache.pages.empty() && cache.state_units.empty());
+  cache = std::exchange(spilled.cache, {});
   cache.length = spilled.length;
   cache.drafter_length = spilled.drafter_length;
-  ++statistics_.restored_sequences;
-  return Outcome::kRestored;
+  {
+    const std::lock_guard lock(mutex_);
+    ++statistics_.restored_sequences;
+  }
+  discard(spilled);
 }
 
-void SpillFile::discard(const SpilledSequence& spilled) {
-  for (const auto* blocks : {&spilled.pages, &spilled.state_units}) {
-    for (const SpilledSequence::Block& block : std::views::reverse(*blocks)) {
-      free_.push_back(block.place);
-    }
+// The I/O thread is to let go of the transfer's blocks as soon as it can, and whatever it has of
+// them then goes back to the pool.
+void SpillFile::leave(const std::shared_ptr<SpillTransfer>& transfer) {
+  {
+    const std::lock_guard lock(mutex_);
+    transfer->abandoned = true;
+    if (std::erase(queue_, transfer) > 0) transfer->done = true;
   }
-  HADAL_CHECK(static_cast<int>(free_.size()) <= statistics_.capacity);
+  if (!transfer->writes) leaving_.push_back(transfer);
+  collect();
+}
+
+void SpillFile::unload(SpilledSequence& spilled) {
+  HADAL_CHECK(spilled.state == SpillState::kReading || spilled.state == SpillState::kRead);
+  if (const auto transfer = std::exchange(spilled.transfer, nullptr)) {
+    // The pages that were in memory before are only read by anyone; the others are being written.
+    const auto fresh = static_cast<std::ptrdiff_t>(transfer->ids.size()) -
+                       static_cast<std::ptrdiff_t>(spilled.cache.state_units.size());
+    spilled.cache.pages.erase(spilled.cache.pages.end() - fresh, spilled.cache.pages.end());
+    spilled.cache.state_units.clear();
+    leave(transfer);
+  }
+  release_sequence(pool_, spilled.cache);
+  spilled.state = SpillState::kStored;
+}
+
+void SpillFile::discard(SpilledSequence& spilled) {
+  if (state(spilled) == SpillState::kReading || spilled.state == SpillState::kRead) {
+    unload(spilled);
+  }
+  if (const auto transfer = std::exchange(spilled.transfer, nullptr)) leave(transfer);
+  // Transfers go one after the other: what is still under way here is over before another begins to
+  // use these places.
+  for (const SpilledSequence::Block& block : std::views::reverse(spilled.blocks)) {
+    free_.push_back(block.place);
+  }
+  HADAL_CHECK(static_cast<int>(free_.size()) <= capacity_);
+  spilled = {};
+}
+
+int SpillFile::coming_blocks() const {
+  size_t blocks = 0;
+  for (const auto& transfer : leaving_) blocks += transfer->ids.size() - transfer->returned;
+  return static_cast<int>(blocks);
+}
+
+int SpillFile::references(int32_t id) const {
+  std::ptrdiff_t count = 0;
+  for (const auto& transfer : leaving_) {
+    count += std::ranges::count(transfer->ids | std::views::drop(transfer->returned), id);
+    count += std::ranges::count(transfer->held, id);
+  }
+  return static_cast<int>(count);
+}
+
+void SpillFile::collect() {
+  if (leaving_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(leaving_, [&](const std::shared_ptr<SpillTransfer>& transfer) {
+    const size_t over = transfer->done ? transfer->ids.size() : transfer->moved;
+    for (; transfer->returned < over; ++transfer->returned) {
+      pool_.release(transfer->ids[transfer->returned]);
+    }
+    if (!transfer->done) return false;
+    pool_.release(transfer->held);
+    return true;
+  });
+}
+
+bool SpillFile::wait_for_blocks() {
+  if (leaving_.empty()) return false;
+  {
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, [&] {
+      return std::ranges::any_of(leaving_, [](const std::shared_ptr<SpillTransfer>& transfer) {
+        return transfer->done || transfer->moved > transfer->returned;
+      });
+    });
+  }
+  collect();
+  return true;
+}
+
+void SpillFile::wait_idle() {
+  {
+    std::unique_lock lock(mutex_);
+    progress_.wait(lock, [&] { return queue_.empty() && !busy_; });
+  }
+  collect();
 }
 
 SpillStatistics SpillFile::statistics() const {
+  const std::lock_guard lock(mutex_);
   SpillStatistics statistics = statistics_;
-  statistics.used = statistics.capacity - static_cast<int>(free_.size());
+  statistics.capacity = capacity_;
+  statistics.used = capacity_ - static_cast<int>(free_.size());
   return statistics;
+}
+
+void SpillFile::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    const std::shared_ptr<SpillTransfer> transfer = std::move(queue_.front());
+    queue_.pop_front();
+    busy_ = true;
+    bool good = true;
+    while (good && transfer->moved < transfer->ids.size() && !transfer->abandoned && !stopping_) {
+      const size_t index = transfer->moved;
+      lock.unlock();
+      good = move_block(*transfer, index);
+      lock.lock();
+      if (good) ++transfer->moved;
+      progress_.notify_all();
+    }
+    transfer->failed = transfer->moved < transfer->ids.size();
+    transfer->done = true;
+    if (transfer->writes && !good) {
+      writing_ = false;
+      ++statistics_.refused;
+    } else if (transfer->writes && !transfer->failed) {
+      ++statistics_.spilled_sequences;
+    }
+    busy_ = false;
+    progress_.notify_all();
+  }
+}
+
+// On the I/O thread.
+bool SpillFile::move_block(SpillTransfer& transfer, size_t index) {
+  const std::span<std::byte> bytes(memory_.block(transfer.ids[index]), memory_.block_bytes);
+  SpilledSequence::Block& block = transfer.blocks[index];
+  const uint64_t offset = static_cast<uint64_t>(block.place) * memory_.block_bytes;
+  if (transfer.writes) {
+    if (options_.before_write) options_.before_write();
+    block.checksum = checksum(bytes);
+    return write_exactly(fd_, bytes, offset);
+  }
+  if (options_.before_read) options_.before_read();
+  return read_exactly(fd_, bytes, offset) && checksum(bytes) == block.checksum;
 }
 
 }  // namespace hadal

@@ -135,16 +135,16 @@ SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpo
       .blocks = blocks,
       .reuse = options.reuse_prefixes,
       .identity = {.model = checkpoint.fingerprint(), .layout = geometry.digest, .numerics = {}},
-      .spill_bytes = options.kv_spill};
+      .spill = {.max_bytes = options.kv_spill}};
   if (!options.kv_disk.empty()) {
+    memory.identity.numerics = numerics_name(options.model);
     memory.disk = {
         .directory = options.kv_disk, .max_bytes = options.kv_disk_size, .log = options.log};
-    memory.identity.numerics = numerics_name(options.model);
-    memory.spill_directory = options.kv_disk;
+    memory.spill.directory = options.kv_disk;
   } else {
     std::error_code unknown;
-    memory.spill_directory = std::filesystem::temp_directory_path(unknown);
-    if (unknown) memory.spill_directory = "/tmp";
+    memory.spill.directory = std::filesystem::temp_directory_path(unknown);
+    if (unknown) memory.spill.directory = "/tmp";
   }
   return memory;
 }

@@ -40,11 +40,14 @@ void Scheduler::add(std::unique_ptr<Sequence> sequence) {
 }
 
 std::vector<ScheduledRows> Scheduler::next_step() {
-  start_waiting();
-  if (running_.empty() && !waiting_.empty()) start_alone();
-  std::vector<ScheduledRows> step = pick_rows();
-  make_room(step);
-  return step;
+  while (true) {
+    start_waiting();
+    if (running_.empty() && !waiting_.empty()) start_alone();
+    std::vector<ScheduledRows> step = pick_rows();
+    make_room(step);
+    if (!step.empty() || running_.empty()) return step;
+    memory_.wait_for_room();  // all that run need what is on its way to the disk
+  }
 }
 
 void Scheduler::start(size_t waiting_index) {
@@ -62,14 +65,18 @@ void Scheduler::start_waiting() {
   int loading = 0;
   for (size_t i = 0; i < waiting_.size();) {
     Sequence& next = *waiting_[i];
-    const Admission admission = running() + loading < options_.max_running
-                                    ? memory_.admit(next, claimed_blocks(), false)
-                                    : Admission::kNoRoom;
+    const bool may_run = running() + loading < options_.max_running;
+    const Admission admission =
+        may_run ? memory_.admit(next, claimed_blocks(), false) : Admission::kNoRoom;
     if (admission == Admission::kReady) {
       start(i);
     } else if (admission == Admission::kLoading) {
       ++loading;
       ++i;
+    } else if (admission == Admission::kRoomToCome) {
+      break;
+    } else if (may_run && unload_behind(next)) {
+      continue;
     } else if (!running_.empty() && running_.back()->request.priority < next.request.priority) {
       preempt_last();
       i = 0;
@@ -94,8 +101,14 @@ int Scheduler::claimed_blocks() const {
 // Nothing runs: whatever it takes, the first that waits must start.
 void Scheduler::start_alone() {
   using Admission = SequenceMemory::Admission;
-  if (memory_.admit(*waiting_.front(), 0, true) != Admission::kReady) {
+  Admission admission = memory_.admit(*waiting_.front(), 0, true);
+  while (admission == Admission::kRoomToCome && memory_.wait_for_room()) {
+    admission = memory_.admit(*waiting_.front(), 0, true);
+  }
+  if (admission != Admission::kReady) {
     settle_all();
+    while (memory_.wait_for_room()) {
+    }
     if (memory_.admit(*waiting_.front(), 0, true) != Admission::kReady) {
       memory_.evict_all();
       const Admission last = memory_.admit(*waiting_.front(), 0, true);
@@ -214,26 +227,52 @@ void Scheduler::add_drafts(ScheduledRows& rows) const {
   HADAL_CHECK(rows.draft_rows() <= most);
 }
 
-// Pages for every row of the step; those that come last make way until there are.
+// Pages for every row of the step; those that come last make way until there are, and those whose
+// pages are yet to come leave the step.
 void Scheduler::make_room(std::vector<ScheduledRows>& step) {
-  for (size_t i = 0; i < step.size(); ++i) {
+  int promised = 0;
+  for (size_t i = 0; i < step.size();) {
     Sequence& sequence = *step[i].sequence;
-    while (!memory_.grow(sequence, sequence.cache.length + step[i].all_rows())) {
-      if (running_.size() == 1) {
-        settle_all();
-        const bool grown = memory_.grow(sequence, sequence.cache.length + step[i].all_rows());
-        HADAL_CHECK(grown);
-        break;
-      }
+    const int tokens = sequence.cache.length + step[i].all_rows();
+    SequenceMemory::Growth growth = find_room(sequence, tokens, promised);
+    while (growth == SequenceMemory::Growth::kNoRoom) {
       const Sequence* const last = running_.back().get();
       preempt_last();
-      const auto scheduled = std::find_if(step.begin(), step.end(), [&](const ScheduledRows& rows) {
-        return rows.sequence == last;
-      });
-      if (scheduled != step.end()) step.erase(scheduled);
+      std::erase_if(step, [&](const ScheduledRows& rows) { return rows.sequence == last; });
       if (last == &sequence) return;  // it was the last of the step as well
+      growth = find_room(sequence, tokens, promised);
+    }
+    if (growth == SequenceMemory::Growth::kDone) {
+      ++i;
+    } else {
+      step.erase(step.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
+}
+
+// The same for one of them, with what others behind it have no use for yet. kNoRoom only if another
+// runs that can make way.
+SequenceMemory::Growth Scheduler::find_room(Sequence& sequence, int tokens, int& promised) {
+  using Growth = SequenceMemory::Growth;
+  Growth growth = memory_.grow(sequence, tokens, promised);
+  while (growth == Growth::kNoRoom && unload_behind(sequence)) {
+    growth = memory_.grow(sequence, tokens, promised);
+  }
+  if (growth == Growth::kNoRoom && running_.size() == 1) {
+    settle_all();
+    growth = memory_.grow(sequence, tokens, promised);
+    HADAL_CHECK(growth != Growth::kNoRoom);
+  }
+  return growth;
+}
+
+// Takes the memory of the last sequence that waits behind this one and whose state has come back
+// from disk, or is on its way: it goes out again, as those that run would.
+bool Scheduler::unload_behind(const Sequence& sequence) {
+  for (size_t i = waiting_.size(); i-- > 0 && outranks(sequence, *waiting_[i]);) {
+    if (memory_.unload(*waiting_[i])) return true;
+  }
+  return false;
 }
 
 bool Scheduler::preempt_last() {

@@ -1,11 +1,12 @@
 // Which rows of which sequences the next step computes. Owns the sequences that wait and those that
 // run; knows nothing of models, sampling or threads. Belongs to the engine thread.
 //
-// Every running sequence that decodes is in every step, with drafts if it has a drafter; prefills
-// fill the rest of the step up to a budget of predicted milliseconds, the oldest at least half of
-// it and the shortest the other half, so that neither waits for the other. Sequences start in the
-// order of priority and arrival. When memory runs out the last in that order makes way and starts
-// again before any that comes after it.
+// Every running sequence that decodes is in every step that has memory for it, with drafts if it
+// has a drafter; prefills fill the rest of the step up to a budget of predicted milliseconds, the
+// oldest at least half of it and the shortest the other half, so that neither waits for the other.
+// Sequences start in the order of priority and arrival. When memory runs out the last in that order
+// makes way and starts again before any that comes after it. Its memory comes free as its state
+// reaches the disk; who needs it sits out steps until then, and the others go on.
 #pragma once
 
 #include <chrono>
@@ -108,6 +109,8 @@ class Scheduler {
   ScheduledRows cut(Sequence& sequence, int rows, int& staged_left) const;
   void add_drafts(ScheduledRows& rows) const;
   void make_room(std::vector<ScheduledRows>& step);
+  SequenceMemory::Growth find_room(Sequence& sequence, int tokens, int& promised);
+  bool unload_behind(const Sequence& sequence);
   void settle_all();
   std::unique_ptr<Sequence> take(Sequences& from, size_t index, bool keep);
   template <typename Predicate>

@@ -119,12 +119,13 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
   SequenceMemoryOptions memory_options() const {
     const auto room = static_cast<int>(course_.room * blocks_for_sequence(layout_, kLongest));
     SequenceMemoryOptions options{.blocks = room, .reuse = course_.reuse};
-    options.identity = {.model = 1, .layout = layout_.digest, .numerics = "test"};
+    options.identity = {.model = {.low = 1}, .layout = layout_.digest, .numerics = "test"};
     if (course_.disk) {
       options.disk = {.directory = directory_.path(), .max_bytes = uint64_t{256} << 20};
     }
-    options.spill_bytes = static_cast<uint64_t>(course_.spill_blocks) * layout_.block_bytes;
-    options.spill_directory = directory_.path();
+    options.spill = {
+        .directory = directory_.path(),
+        .max_bytes = static_cast<uint64_t>(course_.spill_blocks) * layout_.block_bytes};
     return options;
   }
 
@@ -275,6 +276,7 @@ TEST_P(SchedulerProperty, EveryLogitHasTheBitsOfTheSequenceAlone) {
   EXPECT_GT(finished_, course_.events / 30);
 
   // Nothing is lost, and nothing is left over.
+  memory_.wait_for_disk();
   PoolStatistics pool = memory_.pool_statistics();
   EXPECT_EQ(pool.free + pool.idle, pool.capacity);
   memory_.evict_all();

@@ -26,30 +26,37 @@ SequenceMemory::SequenceMemory(const CacheGeometry& layout, const SequenceMemory
       pool_(layout.block_bytes, options.blocks),
       disk_(options.reuse ? open_disk(layout, options) : nullptr),
       prefixes_(pool_, layout, disk_.get()) {
-  if (options.spill_bytes == 0) return;
-  spill_ =
-      std::make_unique<SpillFile>(options.spill_directory, options.spill_bytes, layout.block_bytes);
+  if (options.spill.max_bytes == 0) return;
+  spill_ = std::make_unique<SpillFile>(options.spill, pool_, layout);
 }
 
-bool SequenceMemory::has_room(int blocks) const {
-  return blocks <= pool_.free_blocks() + pool_.statistics().idle;
+// Blocks that are free or can be made so.
+int SequenceMemory::room() const { return pool_.free_blocks() + pool_.statistics().idle; }
+
+int SequenceMemory::coming_blocks() const {
+  return spill_ == nullptr ? 0 : spill_->coming_blocks();
+}
+
+void SequenceMemory::collect() {
+  if (spill_ != nullptr) spill_->collect();
+}
+
+// The answer where `blocks` are needed and cannot be had now.
+SequenceMemory::Admission SequenceMemory::without(int blocks) const {
+  const int coming = coming_blocks();
+  return coming > 0 && blocks <= room() + coming ? Admission::kRoomToCome : Admission::kNoRoom;
 }
 
 SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom, bool may_wait) {
   const auto tokens = static_cast<int>(sequence.tokens.size());
+  collect();
   if (sequence.promotion != nullptr) {
     if (!may_wait && !sequence.promotion->ready()) return Admission::kLoading;
     settle(sequence);
   }
   if (sequence.spilled) {
-    switch (restore(sequence, headroom)) {
-      case Restored::kYes:
-        return Admission::kReady;
-      case Restored::kNoRoom:
-        return Admission::kNoRoom;
-      case Restored::kLost:
-        break;
-    }
+    const Admission admission = admit_spilled(sequence, headroom, may_wait);
+    if (sequence.spilled || admission == Admission::kReady) return admission;
   }
   if (!sequence.prefix) sequence.prefix = prefixes_.handle(sequence.request.cache_salt);
   sequence.prefix->chain.cover(sequence.tokens);
@@ -58,7 +65,7 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
   // Shared pages that nobody uses now are counted as room and as shared; start() is exact.
   const int needed =
       blocks_for_sequence(layout_, tokens) - match.length / layout_.page_tokens + headroom;
-  if (!has_room(needed)) return Admission::kNoRoom;
+  if (needed > room()) return without(needed);
   while (disk_ != nullptr && sequence.promotions_tried < kMaxPromotions) {
     ++sequence.promotions_tried;
     sequence.promotion = prefixes_.begin_promotion(*sequence.prefix, sequence.tokens, tokens - 1);
@@ -66,7 +73,7 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
     if (!may_wait) return Admission::kLoading;
     settle(sequence);
   }
-  return start(sequence) ? Admission::kReady : Admission::kNoRoom;
+  return start(sequence) ? Admission::kReady : without(needed);
 }
 
 bool SequenceMemory::start(Sequence& sequence) {
@@ -95,44 +102,86 @@ bool SequenceMemory::start(Sequence& sequence) {
   return true;
 }
 
-SequenceMemory::Restored SequenceMemory::restore(Sequence& sequence, int headroom) {
-  const SpilledSequence& spilled = *sequence.spilled;
+// Where what was spilled is of no use any more, `spilled` is gone afterwards.
+SequenceMemory::Admission SequenceMemory::admit_spilled(Sequence& sequence, int headroom,
+                                                        bool may_wait) {
+  SpilledSequence& spilled = *sequence.spilled;
   const auto tokens = static_cast<int>(sequence.tokens.size());
-  const auto lose = [&] {
-    sequence.spilled.reset();
-    return Restored::kLost;
-  };
-  const PrefixMatch match =
-      prefixes_.index().find(sequence.prefix->chain, sequence.tokens, spilled.length);
-  const int known = std::min(match.known_length, spilled.length) / layout_.page_tokens;
-  if (known < spilled.first_page) {
-    spill_->discard(spilled);
-    return lose();
+  SpillState state = may_wait ? spill_->wait(spilled) : spill_->state(spilled);
+  if (state == SpillState::kWriting) return Admission::kRoomToCome;
+  if (state == SpillState::kStored) {
+    collect();
+    const PrefixMatch match =
+        prefixes_.index().find(sequence.prefix->chain, sequence.tokens, spilled.length);
+    const int known = std::min(match.known_length, spilled.length) / layout_.page_tokens;
+    if (known < spilled.first_page) {
+      lose(sequence);
+      return Admission::kNoRoom;
+    }
+    const int needed = blocks_for_sequence(layout_, tokens) - known + headroom;
+    if (needed > room()) return without(needed);
+    std::vector<int32_t> held;
+    prefixes_.index().hold_pages(sequence.prefix->chain, sequence.tokens, known, held);
+    if (!prefixes_.index().make_room(blocks_for_sequence(layout_, spilled.length) - known)) {
+      pool_.release(held);
+      return without(needed);
+    }
+    const bool loads = spill_->load(spilled, held);
+    HADAL_CHECK(loads);
+    if (!may_wait) return Admission::kLoading;
+    state = spill_->wait(spilled);
   }
-  if (!has_room(blocks_for_sequence(layout_, tokens) - known + headroom)) return Restored::kNoRoom;
-  prefixes_.index().hold_pages(sequence.prefix->chain, sequence.tokens, known,
-                               sequence.cache.pages);
-  if (!prefixes_.index().make_room(blocks_for_sequence(layout_, spilled.length) - known)) {
-    pool_.release(sequence.cache.pages);
-    return Restored::kNoRoom;
+  if (state == SpillState::kReading) return Admission::kLoading;
+  if (state == SpillState::kLost) {
+    lose(sequence);
+    return Admission::kNoRoom;
   }
-  const SpillFile::Outcome outcome = spill_->restore(spilled, layout_, pool_, sequence.cache);
-  HADAL_CHECK(outcome != SpillFile::Outcome::kNoRoom);
-  if (outcome == SpillFile::Outcome::kLost) return lose();
+  // It is back, and those that run may have grown meanwhile. It keeps what it has until somebody
+  // needs that more (unload).
+  const auto held = static_cast<int>(spilled.cache.pages.size() + spilled.cache.state_units.size());
+  const int missing = blocks_for_sequence(layout_, tokens) - held + headroom;
+  if (missing > room()) return without(missing);
+  spill_->take(spilled, sequence.cache);
   sequence.spilled.reset();
-  return Restored::kYes;
+  return Admission::kReady;
+}
+
+void SequenceMemory::lose(Sequence& sequence) {
+  if (!sequence.spilled) return;
+  spill_->discard(*sequence.spilled);
+  sequence.spilled.reset();
 }
 
 void SequenceMemory::settle(Sequence& sequence) {
   if (sequence.promotion != nullptr) prefixes_.finish_promotion(std::move(sequence.promotion));
+  unload(sequence);
 }
 
-bool SequenceMemory::grow(Sequence& sequence, int tokens) {
-  const int missing = layout_.pages_for(tokens) - static_cast<int>(sequence.cache.pages.size());
-  if (missing <= 0) return true;
-  return prefixes_.index().make_room(missing) &&
-         reserve_sequence(pool_, layout_, tokens, sequence.cache);
+bool SequenceMemory::unload(Sequence& sequence) {
+  if (!sequence.spilled) return false;
+  const SpillState state = spill_->state(*sequence.spilled);
+  if (state != SpillState::kReading && state != SpillState::kRead) return false;
+  spill_->unload(*sequence.spilled);
+  return true;
 }
+
+SequenceMemory::Growth SequenceMemory::grow(Sequence& sequence, int tokens, int& promised) {
+  const int missing = layout_.pages_for(tokens) - static_cast<int>(sequence.cache.pages.size());
+  if (missing <= 0) return Growth::kDone;
+  collect();
+  const int coming = coming_blocks();
+  if (missing + promised > room() + coming) return Growth::kNoRoom;
+  if (prefixes_.index().make_room(missing)) {
+    const bool grown = reserve_sequence(pool_, layout_, tokens, sequence.cache);
+    HADAL_CHECK(grown);
+    return Growth::kDone;
+  }
+  if (coming == 0) return Growth::kNoRoom;
+  promised += missing;
+  return Growth::kRoomToCome;
+}
+
+bool SequenceMemory::wait_for_room() { return spill_ != nullptr && spill_->wait_for_blocks(); }
 
 void SequenceMemory::committed(Sequence& sequence) {
   sequence.computed_length = std::max(sequence.computed_length, sequence.cache.length);
@@ -146,6 +195,13 @@ void SequenceMemory::take_image(Sequence& sequence) {
   if (reuse_) prefixes_.add_image(*sequence.prefix, sequence.tokens, sequence.cache);
 }
 
+// Whether sequences in memory use a page of one of them together. Those that make way do not count.
+bool SequenceMemory::is_shared(int32_t page) const {
+  constexpr int kOwnAndIndex = 2;
+  const int references = pool_.references(page);
+  return references > kOwnAndIndex && references - spill_->references(page) > kOwnAndIndex;
+}
+
 void SequenceMemory::suspend(Sequence& sequence) {
   HADAL_CHECK(!sequence.spilled && sequence.promotion == nullptr);
   if (sequence.cache.length > 0) {
@@ -154,11 +210,8 @@ void SequenceMemory::suspend(Sequence& sequence) {
       // Pages that other sequences use as well stay where they are.
       const int full = sequence.cache.length / layout_.page_tokens;
       int first = 0;
-      while (first < full &&
-             pool_.references(sequence.cache.pages[static_cast<size_t>(first)]) > 2) {
-        ++first;
-      }
-      sequence.spilled = spill_->spill(pool_, layout_, sequence.cache, first);
+      while (first < full && is_shared(sequence.cache.pages[static_cast<size_t>(first)])) ++first;
+      sequence.spilled = spill_->spill(sequence.cache, first);
     }
     if (!sequence.spilled && reuse_) {
       prefixes_.keep(*sequence.prefix, sequence.tokens, sequence.cache);
@@ -173,11 +226,13 @@ void SequenceMemory::release(Sequence& sequence, bool keep) {
   if (keep && reuse_ && sequence.cache.length > 0) {
     prefixes_.keep(*sequence.prefix, sequence.tokens, sequence.cache);
   }
-  if (sequence.spilled) {
-    spill_->discard(*sequence.spilled);
-    sequence.spilled.reset();
-  }
+  lose(sequence);
   release_sequence(pool_, sequence.cache);
+}
+
+PoolStatistics SequenceMemory::pool_statistics() {
+  collect();
+  return pool_.statistics();
 }
 
 std::optional<DiskStatistics> SequenceMemory::disk_statistics() const {
@@ -190,8 +245,9 @@ std::optional<SpillStatistics> SequenceMemory::spill_statistics() const {
   return spill_->statistics();
 }
 
-void SequenceMemory::wait_for_disk() const {
+void SequenceMemory::wait_for_disk() {
   if (disk_ != nullptr) disk_->wait_idle();
+  if (spill_ != nullptr) spill_->wait_idle();
 }
 
 }  // namespace hadal

@@ -308,7 +308,7 @@ std::string inspect_text(const InspectReport& report) {
   out += fmt::format("  {:<20} {}\n", "directory", printable(report.directory));
   out += fmt::format("  {:<20} {}\n", "weights", weights_text(report));
   if (report.has_weights)
-    out += fmt::format("  {:<20} {:016x}\n", "fingerprint", report.fingerprint);
+    out += fmt::format("  {:<20} {}\n", "fingerprint", to_hex(report.fingerprint));
   if (report.tokenizer) {
     out += fmt::format("  {:<20} {}\n", "tokenizer", tokenizer_text(*report.tokenizer));
   }
@@ -336,8 +336,7 @@ std::string inspect_json(const InspectReport& report) {
       {"verified", report.verified},
       {"shards", report.shards},
       {"unused_tensors", report.unused_tensors},
-      {"fingerprint",
-       report.has_weights ? Json(fmt::format("{:016x}", report.fingerprint)) : Json(nullptr)}};
+      {"fingerprint", report.has_weights ? Json(to_hex(report.fingerprint)) : Json(nullptr)}};
   if (report.tokenizer) {
     const InspectTokenizer& tokenizer = *report.tokenizer;
     json["tokenizer"] = {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash128.h"
 #include "base/machine.h"
 #include "base/topology.h"
 #include "checkpoint/v4/catalogue.h"
@@ -42,7 +43,7 @@ struct InspectReport {
   size_t shards = 0;
   size_t unused_tensors = 0;            // of a drafter
   std::vector<std::string> notes = {};  // Checkpoint::notes()
-  uint64_t fingerprint = 0;
+  Hash128 fingerprint;
   MemoryPlan plan;
   std::optional<InspectTokenizer> tokenizer = {};  // told where it was looked for
   std::string threads;                             // how many compute, and why

@@ -74,7 +74,7 @@ TEST_F(KnownFaults, ReloadedStateKeepsItsPositions) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   {
     DiskTier disk({.directory = directory, .max_bytes = uint64_t{64} << 20},
-                  {.model = 1, .layout = 2, .numerics = "fp8"}, layout_);
+                  {.model = {.low = 1}, .layout = 2, .numerics = "fp8"}, layout_);
     PrefixCache cache(pool_, layout_, &disk);
     PrefixHandle handle = cache.handle("");
     SequenceCache sequence = fresh();
@@ -270,12 +270,18 @@ class DrafterState : public KnownFaults {
 TEST_F(DrafterState, GoesOnAfterPreemption) {
   SequenceCache cache = fresh();
   const std::vector<float> streams = compute(150, cache);
-  SpillFile file(std::filesystem::temp_directory_path(), uint64_t{4} << 20, layout_.block_bytes);
-  const auto spilled = file.spill(pool_, layout_, cache);
+  SpillFile file(
+      {.directory = std::filesystem::temp_directory_path(), .max_bytes = uint64_t{4} << 20}, pool_,
+      layout_);
+  std::optional<SpilledSequence> spilled = file.spill(cache);
   ASSERT_TRUE(spilled);
-  release_sequence(pool_, cache);
+  ASSERT_EQ(file.wait(*spilled), SpillState::kStored);
+  file.collect();
   poison_free_blocks(pool_);
-  ASSERT_EQ(file.restore(*spilled, layout_, pool_, cache), SpillFile::Outcome::kRestored);
+  std::vector<int32_t> none;
+  ASSERT_TRUE(file.load(*spilled, none));
+  ASSERT_EQ(file.wait(*spilled), SpillState::kRead);
+  file.take(*spilled, cache);
   EXPECT_EQ(cache.drafter_length, 149);
   EXPECT_TRUE(next_draft_matches(cache, streams));
 }

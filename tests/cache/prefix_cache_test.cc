@@ -40,7 +40,8 @@ class TwoTiers {
     disk.emplace(DiskOptions{.directory = directory_,
                              .max_bytes = uint64_t{256} << 20,
                              .log = [this](const std::string&) { ++log_lines; }},
-                 CacheIdentity{.model = 1, .layout = layout.digest, .numerics = "fp8"}, layout);
+                 CacheIdentity{.model = {.low = 1}, .layout = layout.digest, .numerics = "fp8"},
+                 layout);
     cache.emplace(*pool, layout, &*disk);
   }
   void close() {
@@ -218,7 +219,9 @@ TEST(PrefixCacheProperty, NothingThatHappensChangesABit) {
 
   const CacheLayout& layout = Pico::get().layout();
   TwoTiers tiers(3 * blocks_for_sequence(layout, 300) + 4 * (layout.state_units + 1));
-  SpillFile spill(fs::temp_directory_path(), uint64_t{16} << 20, layout.block_bytes);
+  const SpillOptions spill_options{.directory = fs::temp_directory_path(),
+                                   .max_bytes = uint64_t{16} << 20};
+  std::optional<SpillFile> spill(std::in_place, spill_options, *tiers.pool, layout);
   struct Spilled {
     Live live;
     SpilledSequence sequence;
@@ -263,18 +266,27 @@ TEST(PrefixCacheProperty, NothingThatHappensChangesABit) {
       const size_t which = pick(running.size());
       Live live = std::move(running[which]);
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(which));
-      const auto spilled = spill.spill(*tiers.pool, layout, live.cache);
+      if (auto spilled = spill->spill(live.cache)) {
+        away.push_back({.live = std::move(live), .sequence = std::move(*spilled)});
+      }
       release_sequence(*tiers.pool, live.cache);
-      if (spilled) away.push_back({.live = std::move(live), .sequence = *spilled});
       poison_free_blocks(*tiers.pool);
     } else if (operation < 37) {
       if (away.empty()) continue;
       const size_t which = pick(away.size());
       Spilled& back = away[which];
       const auto size = static_cast<int>(back.live.oracle->tokens.size());
+      ASSERT_EQ(spill->wait(back.sequence), SpillState::kStored);
+      spill->collect();
       if (!tiers.cache->index().make_room(blocks_for_sequence(layout, size))) continue;
-      ASSERT_EQ(spill.restore(back.sequence, layout, *tiers.pool, back.live.cache),
-                SpillFile::Outcome::kRestored);
+      std::vector<int32_t> none;
+      ASSERT_TRUE(spill->load(back.sequence, none));
+      if (pick(4) == 0) {
+        spill->unload(back.sequence);
+        continue;
+      }
+      ASSERT_EQ(spill->wait(back.sequence), SpillState::kRead);
+      spill->take(back.sequence, back.live.cache);
       ASSERT_TRUE(reserve_sequence(*tiers.pool, layout, size, back.live.cache));
       running.push_back(std::move(back.live));
       away.erase(away.begin() + static_cast<std::ptrdiff_t>(which));
@@ -289,13 +301,17 @@ TEST(PrefixCacheProperty, NothingThatHappensChangesABit) {
     } else if (pick(4) == 0) {
       for (Live& live : running) release_sequence(*tiers.pool, live.cache);
       running.clear();
+      away.clear();
+      spill.reset();
       tiers.restart();
+      spill.emplace(spill_options, *tiers.pool, layout);
     }
   }
   EXPECT_GT(hits, 20);
   EXPECT_GT(came_back, 20);
   EXPECT_EQ(tiers.log_lines, 0);
   for (Live& live : running) release_sequence(*tiers.pool, live.cache);
+  spill.reset();
   tiers.cache->index().clear();
   EXPECT_EQ(tiers.pool->free_blocks(), tiers.pool->capacity());
 }

@@ -2,8 +2,10 @@
 
 #include <csignal>
 #include <sys/resource.h>
+#include <thread>
 
 #include "base/error.h"
+#include "support/disk_gate.h"
 #include "support/pico_model.h"
 
 namespace hadal {
@@ -16,131 +18,259 @@ const Oracle& oracle() {
   return instance;
 }
 
-const std::filesystem::path& temporary() {
-  static const std::filesystem::path path = std::filesystem::temp_directory_path();
-  return path;
+constexpr uint64_t kMegabytes = 1 << 20;
+
+SpillOptions options(uint64_t max_bytes = 64 * kMegabytes) {
+  return {.directory = std::filesystem::temp_directory_path(), .max_bytes = max_bytes};
 }
 
-constexpr uint64_t kMegabytes = 1 << 20;
+SpillOptions options(DiskGate& writes, DiskGate& reads) {
+  SpillOptions held = options();
+  held.before_write = writes.hook();
+  held.before_read = reads.hook();
+  return held;
+}
+
+class SpillFileTest : public testing::Test {
+ protected:
+  // A sequence of the oracle's first `length` tokens.
+  SequenceCache computed(int length) {
+    SequenceCache cache;
+    EXPECT_TRUE(reserve_sequence(pool_, layout_, length, cache));
+    EXPECT_TRUE(advance_matches(oracle(), length, 64, pool_, cache));
+    return cache;
+  }
+  SpilledSequence spilled(SpillFile& file, int length) {
+    SequenceCache cache = computed(length);
+    std::optional<SpilledSequence> spilled = file.spill(cache);
+    EXPECT_TRUE(spilled);
+    return spilled.value_or(SpilledSequence{});
+  }
+  // Brings it back into blocks that were full of NaNs, and goes on to the end.
+  void expect_same_bits(SpillFile& file, SpilledSequence& spilled,
+                        std::vector<int32_t> known_pages = {}) {
+    const int length = spilled.length;
+    ASSERT_TRUE(file.load(spilled, known_pages));
+    ASSERT_EQ(file.wait(spilled), SpillState::kRead);
+    SequenceCache cache;
+    file.take(spilled, cache);
+    EXPECT_EQ(cache.length, length);
+    ASSERT_TRUE(reserve_sequence(pool_, layout_, 280, cache));
+    EXPECT_TRUE(advance_matches(oracle(), 280, 50, pool_, cache)) << "spilled at " << length;
+    release_sequence(pool_, cache);
+  }
+
+  const CacheLayout& layout_ = Pico::get().layout();
+  BlockPool pool_{layout_.block_bytes, 64};
+};
 
 // Other engines lose the state of a sequence that made way, or give it back in pieces: the sequence
 // goes on in other blocks, which are full of NaNs before.
-TEST(SpillFile, SequencesGoOnWithTheSameBits) {
-  const CacheLayout& layout = Pico::get().layout();
-  SpillFile file(temporary(), 64 * kMegabytes, layout.block_bytes);
+TEST_F(SpillFileTest, SequencesGoOnWithTheSameBits) {
+  SpillFile file(options(), pool_, layout_);
   for (const int length : {1, 100, 128, 131, 257}) {
-    BlockPool pool(layout.block_bytes, 64);
-    SequenceCache cache;
-    ASSERT_TRUE(reserve_sequence(pool, layout, 280, cache));
-    ASSERT_TRUE(advance_matches(oracle(), length, 64, pool, cache));
+    SequenceCache cache = computed(length);
     cache.drafter_length = length - 1;
-    const auto spilled = file.spill(pool, layout, cache);
+    std::optional<SpilledSequence> spilled = file.spill(cache);
     ASSERT_TRUE(spilled);
-    EXPECT_EQ(file.statistics().used, layout.state_units + layout.pages_for(length));
-    release_sequence(pool, cache);
-    poison_free_blocks(pool);
+    EXPECT_TRUE(cache.pages.empty() && cache.state_units.empty());
+    EXPECT_EQ(file.statistics().used, layout_.state_units + layout_.pages_for(length));
+    EXPECT_EQ(file.wait(*spilled), SpillState::kStored);
+    file.collect();
+    EXPECT_EQ(file.coming_blocks(), 0);
+    EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+    poison_free_blocks(pool_);
     std::vector<int32_t> in_the_way;
-    ASSERT_TRUE(pool.allocate(3, in_the_way));
-    ASSERT_EQ(file.restore(*spilled, layout, pool, cache), SpillFile::Outcome::kRestored);
-    EXPECT_EQ(cache.length, length);
-    EXPECT_EQ(cache.drafter_length, length - 1);
+    ASSERT_TRUE(pool_.allocate(3, in_the_way));
+    EXPECT_EQ(spilled->drafter_length, length - 1);
+    expect_same_bits(file, *spilled);
     EXPECT_EQ(file.statistics().used, 0);
-    ASSERT_TRUE(reserve_sequence(pool, layout, 280, cache));
-    EXPECT_TRUE(advance_matches(oracle(), 280, 50, pool, cache)) << "spilled at " << length;
+    pool_.release(in_the_way);
   }
+  EXPECT_EQ(file.statistics().spilled_sequences, 5);
   EXPECT_EQ(file.statistics().restored_sequences, 5);
 }
 
-TEST(SpillFile, PagesThatStayAreNotWritten) {
-  const CacheLayout& layout = Pico::get().layout();
-  SpillFile file(temporary(), 64 * kMegabytes, layout.block_bytes);
-  BlockPool pool(layout.block_bytes, 64);
-  SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 280, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 200, 64, pool, cache));
-  const auto spilled = file.spill(pool, layout, cache, 1);
+TEST_F(SpillFileTest, PagesThatStayAreNotWritten) {
+  SpillFile file(options(), pool_, layout_);
+  SequenceCache cache = computed(200);
+  std::vector<int32_t> known = {cache.pages[0]};
+  pool_.retain(known[0]);
+  std::optional<SpilledSequence> spilled = file.spill(cache, 1);
   ASSERT_TRUE(spilled);
-  EXPECT_EQ(file.statistics().used, layout.state_units + 1);
-  SequenceCache rest{.pages = {cache.pages[0]}};
-  pool.retain(rest.pages[0]);
-  release_sequence(pool, cache);
-  poison_free_blocks(pool);
-  ASSERT_EQ(file.restore(*spilled, layout, pool, rest), SpillFile::Outcome::kRestored);
-  ASSERT_TRUE(reserve_sequence(pool, layout, 280, rest));
-  EXPECT_TRUE(advance_matches(oracle(), 280, 50, pool, rest));
+  EXPECT_EQ(file.statistics().used, layout_.state_units + 1);
+  EXPECT_EQ(file.wait(*spilled), SpillState::kStored);
+  file.collect();
+  EXPECT_EQ(pool_.references(known[0]), 1);
+  poison_free_blocks(pool_);
+  expect_same_bits(file, *spilled, known);
 }
 
-TEST(SpillFile, RefusesWhatDoesNotFitAndKeepsTheRest) {
-  const CacheLayout& layout = Pico::get().layout();
-  const auto blocks = static_cast<uint64_t>(blocks_for_sequence(layout, 100));
-  SpillFile file(temporary(), blocks * layout.block_bytes, layout.block_bytes);
-  BlockPool pool(layout.block_bytes, 64);
-  SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 280, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 100, 64, pool, cache));
-  const auto first = file.spill(pool, layout, cache);
-  ASSERT_TRUE(first);
-  EXPECT_FALSE(file.spill(pool, layout, cache));
-  EXPECT_EQ(file.statistics().refused, 1);
-  file.discard(*first);
+// What the engine thread gives away is in use until it is written, and then comes back.
+TEST_F(SpillFileTest, NobodyWaitsForTheDisk) {
+  DiskGate writes;
+  DiskGate reads;
+  SpillFile file(options(writes, reads), pool_, layout_);
+  writes.close();
+  SequenceCache cache = computed(200);
+  const int blocks = blocks_for_sequence(layout_, 200);
+  EXPECT_EQ(pool_.references(cache.pages[0]), 1);
+  const int32_t first_page = cache.pages[0];
+  std::optional<SpilledSequence> spilled = file.spill(cache);
+  ASSERT_TRUE(spilled);
+  writes.wait_until_held();
+  EXPECT_EQ(file.state(*spilled), SpillState::kWriting);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity() - blocks);
+  EXPECT_EQ(file.coming_blocks(), blocks);
+  EXPECT_EQ(file.references(first_page), 1);
+  writes.pass(2);
+  EXPECT_TRUE(file.wait_for_blocks());
+  writes.wait_until_held();
+  file.collect();
+  EXPECT_EQ(file.coming_blocks(), blocks - 2);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity() - blocks + 2);
+  writes.open();
+  EXPECT_EQ(file.wait(*spilled), SpillState::kStored);
+  file.collect();
+  EXPECT_FALSE(file.wait_for_blocks());
+  EXPECT_EQ(file.references(first_page), 0);
+  poison_free_blocks(pool_);
+
+  reads.close();
+  std::vector<int32_t> none;
+  ASSERT_TRUE(file.load(*spilled, none));
+  reads.wait_until_held();
+  EXPECT_EQ(file.state(*spilled), SpillState::kReading);
+  // Given up in the middle: the sequence stays in the file.
+  file.unload(*spilled);
+  EXPECT_EQ(file.coming_blocks(), blocks);
+  reads.open();
+  file.wait_idle();
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+  poison_free_blocks(pool_);
+  expect_same_bits(file, *spilled);
   EXPECT_EQ(file.statistics().used, 0);
-  EXPECT_TRUE(file.spill(pool, layout, cache));
 }
 
-TEST(SpillFile, AFullDiskIsARefusal) {
-  const CacheLayout& layout = Pico::get().layout();
-  SpillFile file(temporary(), 64 * kMegabytes, layout.block_bytes);
-  BlockPool pool(layout.block_bytes, 64);
-  SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 1, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 1, 1, pool, cache));
+// A request that is cancelled while its state is on its way, and those that wait behind it.
+TEST_F(SpillFileTest, WhatIsForgottenOnItsWayLeavesNothingBehind) {
+  DiskGate writes;
+  DiskGate reads;
+  SpillFile file(options(writes, reads), pool_, layout_);
+  writes.close();
+  SpilledSequence first = spilled(file, 131);
+  SpilledSequence second = spilled(file, 200);
+  SpilledSequence third = spilled(file, 257);
+  writes.wait_until_held();
+  file.discard(first);   // being written
+  file.discard(second);  // not begun: its blocks are free at once
+  EXPECT_EQ(file.coming_blocks(),
+            blocks_for_sequence(layout_, 131) + blocks_for_sequence(layout_, 257));
+  EXPECT_EQ(file.statistics().used, blocks_for_sequence(layout_, 257));
+  writes.open();
+  ASSERT_EQ(file.wait(third), SpillState::kStored);
+  file.wait_idle();
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+
+  reads.close();
+  std::vector<int32_t> none;
+  ASSERT_TRUE(file.load(third, none));
+  reads.wait_until_held();
+  file.discard(third);
+  EXPECT_EQ(file.statistics().used, 0);
+  // Its places serve the next sequence, though the read of them is not over.
+  SpilledSequence fourth = spilled(file, 200);
+  reads.open();
+  ASSERT_EQ(file.wait(fourth), SpillState::kStored);
+  file.wait_idle();
+  poison_free_blocks(pool_);
+  expect_same_bits(file, fourth);
+}
+
+TEST_F(SpillFileTest, EndsInTheMiddleOfWhatIsOnItsWay) {
+  DiskGate writes;
+  DiskGate reads;
+  std::optional<SpillFile> file(std::in_place, options(writes, reads), pool_, layout_);
+  SpilledSequence stored = spilled(*file, 100);
+  ASSERT_EQ(file->wait(stored), SpillState::kStored);
+  writes.close();
+  SpilledSequence writing = spilled(*file, 257);
+  SpilledSequence queued = spilled(*file, 131);
+  writes.wait_until_held();
+  std::thread disk([&] { writes.open(); });
+  file.reset();
+  disk.join();
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+}
+
+TEST_F(SpillFileTest, RefusesWhatDoesNotFitAndKeepsTheRest) {
+  const auto blocks = static_cast<uint64_t>(blocks_for_sequence(layout_, 100));
+  SpillFile file(options(blocks * layout_.block_bytes), pool_, layout_);
+  SpilledSequence first = spilled(file, 100);
+  SequenceCache cache = computed(100);
+  const std::vector<int32_t> pages = cache.pages;
+  EXPECT_FALSE(file.spill(cache));
+  EXPECT_EQ(cache.pages, pages);
+  EXPECT_EQ(file.statistics().refused, 1);
+  file.discard(first);
+  EXPECT_EQ(file.statistics().used, 0);
+  EXPECT_TRUE(file.spill(cache));
+}
+
+TEST_F(SpillFileTest, AFullDiskLosesOneSequenceAndTakesNoMore) {
+  SpillFile file(options(), pool_, layout_);
   struct rlimit before = {};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
   struct rlimit limit = before;
-  limit.rlim_cur = layout.block_bytes + 100;
+  limit.rlim_cur = layout_.block_bytes + 100;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  const auto spilled = file.spill(pool, layout, cache);
+  SpilledSequence lost = spilled(file, 1);
+  const SpillState state = file.wait(lost);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, old_handler);
-  EXPECT_FALSE(spilled);
+  EXPECT_EQ(state, SpillState::kLost);
+  file.discard(lost);
+  file.collect();
+  EXPECT_EQ(file.statistics().used, 0);
+  EXPECT_EQ(file.statistics().refused, 1);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+  SequenceCache cache = computed(1);
+  EXPECT_FALSE(file.spill(cache));
+  EXPECT_EQ(cache.length, 1);
+}
+
+TEST_F(SpillFileTest, AShortPoolChangesNothing) {
+  SpillFile file(options(), pool_, layout_);
+  SpilledSequence spilled = this->spilled(file, 100);
+  ASSERT_EQ(file.wait(spilled), SpillState::kStored);
+  file.collect();
+  std::vector<int32_t> in_the_way;
+  ASSERT_TRUE(pool_.allocate(pool_.capacity() - 1, in_the_way));
+  std::vector<int32_t> none;
+  EXPECT_FALSE(file.load(spilled, none));
+  EXPECT_EQ(file.state(spilled), SpillState::kStored);
+  pool_.release(in_the_way);
+  expect_same_bits(file, spilled);
+}
+
+TEST_F(SpillFileTest, WhatComesBackChangedIsLostNotWrong) {
+  SpillFile file(options(), pool_, layout_);
+  SpilledSequence spilled = this->spilled(file, 100);
+  ASSERT_EQ(file.wait(spilled), SpillState::kStored);
+  file.collect();
+  std::swap(spilled.blocks.front().place, spilled.blocks.back().place);
+  std::vector<int32_t> none;
+  ASSERT_TRUE(file.load(spilled, none));
+  EXPECT_EQ(file.wait(spilled), SpillState::kLost);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+  file.discard(spilled);
   EXPECT_EQ(file.statistics().used, 0);
 }
 
-TEST(SpillFile, AShortPoolChangesNothing) {
-  const CacheLayout& layout = Pico::get().layout();
-  SpillFile file(temporary(), 64 * kMegabytes, layout.block_bytes);
-  BlockPool pool(layout.block_bytes, blocks_for_sequence(layout, 100));
-  SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 100, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 100, 64, pool, cache));
-  const auto spilled = file.spill(pool, layout, cache);
-  ASSERT_TRUE(spilled);
-  SequenceCache other;
-  EXPECT_EQ(file.restore(*spilled, layout, pool, other), SpillFile::Outcome::kNoRoom);
-  EXPECT_TRUE(other.pages.empty());
-  release_sequence(pool, cache);
-  EXPECT_EQ(file.restore(*spilled, layout, pool, other), SpillFile::Outcome::kRestored);
-}
-
-TEST(SpillFile, WhatComesBackChangedIsLostNotWrong) {
-  const CacheLayout& layout = Pico::get().layout();
-  SpillFile file(temporary(), 64 * kMegabytes, layout.block_bytes);
-  BlockPool pool(layout.block_bytes, 64);
-  SequenceCache cache;
-  ASSERT_TRUE(reserve_sequence(pool, layout, 100, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 100, 64, pool, cache));
-  auto spilled = file.spill(pool, layout, cache);
-  ASSERT_TRUE(spilled);
-  std::swap(spilled->pages[0].place, spilled->state_units[0].place);
-  SequenceCache other;
-  EXPECT_EQ(file.restore(*spilled, layout, pool, other), SpillFile::Outcome::kLost);
-  EXPECT_TRUE(other.pages.empty() && other.state_units.empty());
-  EXPECT_EQ(file.statistics().used, 0);
-}
-
-TEST(SpillFile, NeedsAUsableDirectory) {
-  EXPECT_THROW(SpillFile("/nonexistent/directory", kMegabytes, 4096), Error);
+TEST_F(SpillFileTest, NeedsAUsableDirectory) {
+  const SpillOptions unusable{.directory = "/nonexistent/directory", .max_bytes = kMegabytes};
+  EXPECT_THROW(SpillFile(unusable, pool_, layout_), Error);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "cache/cache_file.h"
 #include "cache/cache_secret.h"
@@ -32,16 +33,16 @@ void require(bool condition) {
   }
 }
 
-hadal::CacheLayout tiny_layout() {
-  hadal::CacheLayout layout;
-  layout.page_tokens = kTokens;
-  layout.block_bytes = kBlockBytes;
-  layout.state_units = 1;
-  return layout;
+hadal::CacheGeometry tiny_geometry() {
+  hadal::CacheGeometry geometry;
+  geometry.page_tokens = kTokens;
+  geometry.block_bytes = kBlockBytes;
+  geometry.state_units = 1;
+  return geometry;
 }
 
 const hadal::CacheIdentity& identity() {
-  static const hadal::CacheIdentity value = {.model = 1, .layout = 2, .numerics = "fp8"};
+  static const hadal::CacheIdentity value = {.model = {.low = 1}, .layout = 2, .numerics = "fp8"};
   return value;
 }
 
@@ -54,7 +55,7 @@ class Tier {
     directory_ = name;
     tier_ = std::make_unique<hadal::DiskTier>(
         hadal::DiskOptions{.directory = directory_, .max_bytes = 1 << 20}, identity(),
-        tiny_layout());
+        tiny_geometry());
     const std::array<std::byte, kBlockBytes> block = {};
     const std::byte* const blocks[] = {block.data()};
     require(tier_->store({.name = name_,
@@ -144,9 +145,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   info.drafter_length = numbers[2];
   info.streams = numbers[3];
   info.blocks = numbers[4];
-  hadal::PayloadChecksum checksum;
-  checksum.add(payload);
-  info.checksum = checksum.finish();
+  info.checksum = hadal::checksum(payload);
   const hadal::CacheFileHeader header = hadal::encode_header(info);
   std::vector<std::byte> file(header.begin(), header.end());
   file.insert(file.end(), payload.begin(), payload.end());

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/checksum.h"
 #include "base/downloads.h"
 #include "base/error.h"
 #include "base/memory_cutter.h"
@@ -255,31 +256,26 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
   return unused;
 }
 
-// FNV-1a, 64 bits.
-class Fnv {
+// What a fingerprint is taken of: texts with their lengths before them, and numbers of 64 bits.
+class Fingerprint {
  public:
-  void add(std::span<const std::byte> bytes) {
-    constexpr uint64_t kPrime = 0x100000001b3;
-    for (const std::byte byte : bytes) {
-      hash_ = (hash_ ^ std::to_integer<uint64_t>(byte)) * kPrime;
-    }
-  }
+  void add(std::span<const std::byte> bytes) { sum_.update(bytes); }
   void add(uint64_t value) { add(std::as_bytes(std::span(&value, 1))); }
   void add(std::string_view text) {
     add(uint64_t{text.size()});
     add(std::as_bytes(std::span(text)));
   }
-  uint64_t value() const { return hash_; }
+  Hash128 value() const { return sum_.value(); }
 
  private:
-  uint64_t hash_ = 0xcbf29ce484222325;
+  Checksum sum_;
 };
 
-uint64_t fingerprint_of(std::string_view config_text, const std::vector<SafetensorsFile>& shards,
-                        size_t tensor_count) {
+Hash128 fingerprint_of(std::string_view config_text, const std::vector<SafetensorsFile>& shards,
+                       size_t tensor_count) {
   constexpr size_t kSamples = 256;     // tensors whose contents are looked at
   constexpr size_t kSampleBytes = 64;  // of each; a page fault each is what it costs
-  Fnv hash;
+  Fingerprint hash;
   hash.add(config_text);
   size_t sequence = 0;
   const size_t stride = tensor_count / kSamples + 1;

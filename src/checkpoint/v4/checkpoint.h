@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/hash128.h"
 #include "base/tensor.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/v4/config.h"
@@ -54,7 +55,7 @@ class Checkpoint {
 
   // A hash over the config's text, the tensors' names, types, shapes and places, the shards' sizes
   // and samples of the contents (docs/formats.md).
-  uint64_t fingerprint() const { return fingerprint_; }
+  Hash128 fingerprint() const { return fingerprint_; }
 
  private:
   std::filesystem::path directory_;
@@ -64,7 +65,7 @@ class Checkpoint {
   std::map<std::string, TensorView, std::less<>> tensors_;
   std::vector<std::string> unused_;
   std::vector<std::string> notes_;
-  uint64_t fingerprint_ = 0;
+  Hash128 fingerprint_;
 };
 
 }  // namespace hadal

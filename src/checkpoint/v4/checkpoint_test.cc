@@ -143,7 +143,7 @@ TEST_F(PicoCopy, OpensSeveralShardsAndASingleFile) {
 
 TEST_F(PicoCopy, TheFingerprintFollowsTheContents) {
   write();
-  const uint64_t first = Checkpoint::open(directory_).fingerprint();
+  const Hash128 first = Checkpoint::open(directory_).fingerprint();
   EXPECT_EQ(Checkpoint::open(directory_).fingerprint(), first);
   change_config("rms_norm_eps", 1e-5);
   EXPECT_NE(Checkpoint::open(directory_).fingerprint(), first);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/input_file.h"
@@ -22,40 +23,14 @@ struct FileHeader {
   char magic[8];
   uint32_t version;
   uint32_t matrices;
-  uint64_t source_hash;  // of shapes, scales and samples of the FP8 weights
+  Hash128 source;  // of shapes, scales and samples of the FP8 weights
   uint64_t payload_bytes;
-  uint64_t payload_hash;
+  Hash128 payload;  // of the payload's chunks
 };
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 'I', '8', '\0'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeaderBytes = 4096;
-constexpr size_t kHashChunk = size_t{8} << 20;
-
-// A 64-bit multiply-and-rotate hash: finds damage, not forgery.
-class Hash {
- public:
-  void add(const void* data, size_t bytes) {
-    const auto* p = static_cast<const std::byte*>(data);
-    for (; bytes >= 32; bytes -= 32, p += 32) {
-      for (size_t lane = 0; lane < 4; ++lane) mix(lane, load_unaligned<uint64_t>(p + 8 * lane));
-    }
-    for (; bytes > 0; --bytes, ++p) mix(0, std::to_integer<uint64_t>(*p));
-  }
-  void add(uint64_t value) { add(&value, sizeof value); }
-  uint64_t value() const {
-    uint64_t sum = 0;
-    for (const uint64_t lane : lanes_) sum = (sum ^ lane ^ (lane >> 29)) * kPrime;
-    return sum ^ (sum >> 32);
-  }
-
- private:
-  static constexpr uint64_t kPrime = 0x9e3779b97f4a7c15U;
-  void mix(size_t lane, uint64_t value) {
-    lanes_[lane] = (lanes_[lane] ^ value) * kPrime;
-    lanes_[lane] = lanes_[lane] << 31 | lanes_[lane] >> 33;
-  }
-  uint64_t lanes_[4] = {1, 2, 3, 4};
-};
+constexpr size_t kChunk = size_t{8} << 20;
 
 struct Piece {
   WeightMatrix* matrix = nullptr;
@@ -100,50 +75,48 @@ Payload collect(ModelWeights& weights) {
 }
 
 // Names the FP8 weights: shapes, all scales, and of every matrix 16 samples of 256 bytes.
-uint64_t source_hash(const Payload& payload) {
+Hash128 source_of(const Payload& payload) {
   constexpr size_t kSamples = 16;
   constexpr size_t kSampleBytes = 256;
-  Hash hash;
+  Checksum sum;
   for (const Piece& piece : payload.pieces) {
     const WeightMatrix& matrix = *piece.matrix;
     const auto rows = static_cast<size_t>(matrix.out_features);
     const auto columns = static_cast<size_t>(matrix.in_features);
-    hash.add(rows);
-    hash.add(columns);
-    hash.add(matrix.scale, (rows + 127) / 128 * (columns / 128));
+    const uint64_t shape[] = {rows, columns};
+    sum.update(std::as_bytes(std::span(shape)));
+    sum.update({matrix.scale, (rows + 127) / 128 * (columns / 128)});
     const size_t bytes = rows * columns;
     for (size_t i = 0; i < kSamples; ++i) {
       const size_t begin = bytes / kSamples * i;
-      hash.add(matrix.data + begin, std::min(kSampleBytes, bytes - begin));
+      sum.update({matrix.data + begin, std::min(kSampleBytes, bytes - begin)});
     }
   }
-  return hash.value();
+  return sum.value();
 }
 
-// Chunks are hashed on all threads, then their hashes in order.
-uint64_t payload_hash(const std::byte* data, size_t bytes, ThreadPool& threads,
-                      const Int8WeightsOptions& options) {
-  const size_t chunks = (bytes + kHashChunk - 1) / kHashChunk;
-  std::vector<uint64_t> hashes(chunks);
+Hash128 sum_of_chunks(std::span<const Hash128> chunks) { return checksum(std::as_bytes(chunks)); }
+
+// The chunks on all threads, then their checksums in order.
+Hash128 payload_checksum(const std::byte* data, size_t bytes, ThreadPool& threads,
+                         const Int8WeightsOptions& options) {
+  const size_t chunks = (bytes + kChunk - 1) / kChunk;
+  std::vector<Hash128> sums(chunks);
   constexpr size_t kChunksPerReport = 32;
   for (size_t first = 0; first < chunks; first += kChunksPerReport) {
     const size_t count = std::min(kChunksPerReport, chunks - first);
     threads.parallel_for(static_cast<int>(count), 1, [&](int begin, int end, int) {
       for (size_t i = first + static_cast<size_t>(begin); i < first + static_cast<size_t>(end);
            ++i) {
-        Hash hash;
-        hash.add(data + i * kHashChunk, std::min(kHashChunk, bytes - i * kHashChunk));
-        hashes[i] = hash.value();
+        sums[i] = checksum({data + i * kChunk, std::min(kChunk, bytes - i * kChunk)});
       }
     });
     if (options.progress) {
-      options.progress("Checking the int8 weights", std::min(bytes, (first + count) * kHashChunk),
+      options.progress("Checking the int8 weights", std::min(bytes, (first + count) * kChunk),
                        bytes);
     }
   }
-  Hash all;
-  for (const uint64_t hash : hashes) all.add(hash);
-  return all.value();
+  return sum_of_chunks(sums);
 }
 
 void point_at(const Payload& payload, const std::byte* data) {
@@ -197,14 +170,14 @@ void make_in_memory(const Payload& payload, ThreadPool& threads, const Int8Weigh
 
 // Throws Error when a file that is not hadal's own, be it damaged, has the name of one: it stays as
 // it is.
-void check_is_own(const MappedFile& file, const Payload& payload, uint64_t source) {
+void check_is_own(const MappedFile& file, const Payload& payload, const Hash128& source) {
   const auto bytes = file.bytes();
   const auto begins_with_magic = [&] {
     return bytes.size() >= sizeof kMagic && std::memcmp(bytes.data(), kMagic, sizeof kMagic) == 0;
   };
   const auto is_of_source = [&] {
     return bytes.size() >= sizeof(FileHeader) &&
-           load_unaligned<FileHeader>(bytes.data()).source_hash == source;
+           load_unaligned<FileHeader>(bytes.data()).source == source;
   };
   if (bytes.empty() || bytes.size() == kHeaderBytes + payload.bytes || begins_with_magic() ||
       is_of_source()) {
@@ -217,7 +190,7 @@ void check_is_own(const MappedFile& file, const Payload& payload, uint64_t sourc
 }
 
 // Whether `file` is a whole and undamaged payload of these weights.
-std::string fault_of(const MappedFile& file, const Payload& payload, uint64_t source,
+std::string fault_of(const MappedFile& file, const Payload& payload, const Hash128& source,
                      ThreadPool& threads, const Int8WeightsOptions& options) {
   const auto bytes = file.bytes();
   if (bytes.size() != kHeaderBytes + payload.bytes) return "has the wrong size";
@@ -225,50 +198,48 @@ std::string fault_of(const MappedFile& file, const Payload& payload, uint64_t so
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return "is not a repacked model";
   if (header.version != kVersion) return "is of another version";
   if (header.matrices != payload.pieces.size() || header.payload_bytes != payload.bytes ||
-      header.source_hash != source) {
+      header.source != source) {
     return "belongs to another model";
   }
   const std::byte* data = bytes.data() + kHeaderBytes;
-  if (payload_hash(data, payload.bytes, threads, options) != header.payload_hash) {
+  if (payload_checksum(data, payload.bytes, threads, options) != header.payload) {
     return "is damaged";
   }
   return "";
 }
 
-void write_file(const fs::path& path, const Payload& payload, uint64_t source, ThreadPool& threads,
-                const Int8WeightsOptions& options) {
+void write_file(const fs::path& path, const Payload& payload, const Hash128& source,
+                ThreadPool& threads, const Int8WeightsOptions& options) {
   FileHeader header{.magic = {},
                     .version = kVersion,
                     .matrices = static_cast<uint32_t>(payload.pieces.size()),
-                    .source_hash = source,
+                    .source = source,
                     .payload_bytes = payload.bytes,
-                    .payload_hash = 0};
+                    .payload = {}};
   std::memcpy(header.magic, kMagic, sizeof kMagic);
-  // The hash is known only at the end, so the header is written last, over zeros.
+  // The checksum is known only at the end, so the header is written last, over zeros.
   AtomicFile file(path);
   const std::vector<std::byte> zeros(kHeaderBytes);
   file.write(zeros);
-  std::vector<uint64_t> chunk_hashes;
-  Hash chunk;
+  std::vector<Hash128> sums;
+  Checksum chunk;
   size_t in_chunk = 0;
   make_payload(payload, threads, options, [&](std::span<const std::byte> part) {
     file.write(part);
     while (!part.empty()) {
-      const size_t count = std::min(part.size(), kHashChunk - in_chunk);
-      chunk.add(part.data(), count);
+      const size_t count = std::min(part.size(), kChunk - in_chunk);
+      chunk.update(part.first(count));
       in_chunk += count;
       part = part.subspan(count);
-      if (in_chunk == kHashChunk) {
-        chunk_hashes.push_back(chunk.value());
+      if (in_chunk == kChunk) {
+        sums.push_back(chunk.value());
         chunk = {};
         in_chunk = 0;
       }
     }
   });
-  if (in_chunk > 0) chunk_hashes.push_back(chunk.value());
-  Hash all;
-  for (const uint64_t hash : chunk_hashes) all.add(hash);
-  header.payload_hash = all.value();
+  if (in_chunk > 0) sums.push_back(chunk.value());
+  header.payload = sum_of_chunks(sums);
   file.write_at(0, std::as_bytes(std::span(&header, 1)));
   file.commit();
 }
@@ -284,11 +255,8 @@ std::unique_ptr<Int8Weights> Int8Weights::attach(ModelWeights& weights, ThreadPo
     if (options.notice) options.notice(message);
   };
   if (!options.cache_directory.empty() && payload.bytes >= options.least_file_bytes) {
-    const uint64_t source = source_hash(payload);
-    char name[40];
-    std::snprintf(name, sizeof name, "hadal-int8-%016llx.bin",
-                  static_cast<unsigned long long>(source));
-    const fs::path path = options.cache_directory / name;
+    const Hash128 source = source_of(payload);
+    const fs::path path = options.cache_directory / ("hadal-int8-" + to_hex(source) + ".bin");
     try {
       std::error_code ignored;
       fs::create_directories(options.cache_directory, ignored);

@@ -126,6 +126,44 @@ TEST_F(Int8WeightsTest, DamagedFilesAreMadeAnew) {
   EXPECT_EQ(fs::file_size(path), size);
 }
 
+// What the first version's header was: hashes of 64 bits, and the number 1.
+TEST_F(Int8WeightsTest, AFileOfAnOlderVersionIsMadeAnew) {
+  {
+    ModelWeights weights = bind_weights(checkpoint_);
+    Int8Weights::attach(weights, threads_, options());
+  }
+  const fs::path path = only_file();
+  struct OlderHeader {
+    char magic[8];
+    uint32_t version;
+    uint32_t matrices;
+    uint64_t source_hash;
+    uint64_t payload_bytes;
+    uint64_t payload_hash;
+    uint64_t zeros[3];
+  } header = {.magic = {'h', 'a', 'd', 'a', 'l', 'I', '8', '\0'},
+              .version = 1,
+              .matrices = 30,
+              .source_hash = 0x0123456789abcdef,
+              .payload_bytes = fs::file_size(path) - 4096,
+              .payload_hash = 0xfedcba9876543210,
+              .zeros = {}};
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.write(reinterpret_cast<const char*>(&header), sizeof header);
+  }
+  ModelWeights weights = bind_weights(checkpoint_);
+  const auto int8 = Int8Weights::attach(weights, threads_, options());
+  EXPECT_TRUE(int8->in_file());
+  ASSERT_EQ(notices_.size(), 1U);
+  EXPECT_NE(notices_[0].find("is of another version; making it anew"), std::string::npos);
+  ModelWeights again = bind_weights(checkpoint_);
+  const auto found = Int8Weights::attach(again, threads_, options());
+  EXPECT_TRUE(found->in_file());
+  EXPECT_EQ(notices_.size(), 1U);
+  expect_close(again.layers[0].attention.wkv);
+}
+
 TEST_F(Int8WeightsTest, WhatIsNotItsOwnIsLeftAndTheWeightsStayInMemory) {
   {
     ModelWeights weights = bind_weights(checkpoint_);
