@@ -26,7 +26,6 @@ Hash128 checksum(std::span<const std::byte> bytes) {
 
 Checksum::Checksum() : state_(std::make_unique<State>()) {}
 Checksum::~Checksum() = default;
-Checksum::Checksum(Checksum&&) noexcept = default;
 Checksum& Checksum::operator=(Checksum&&) noexcept = default;
 
 Checksum& Checksum::update(std::span<const std::byte> bytes) {

@@ -17,7 +17,6 @@ class Checksum {
  public:
   Checksum();
   ~Checksum();
-  Checksum(Checksum&&) noexcept;
   Checksum& operator=(Checksum&&) noexcept;
 
   Checksum& update(std::span<const std::byte> bytes);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fake_machine.h"
+#include "support/fake_machine.h"
 
 namespace hadal {
 namespace {

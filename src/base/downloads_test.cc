@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -97,11 +98,6 @@ TEST(ForeignContents, LeavesWhatMayBeRight) {
 
 class DownloadsTest : public testing::Test {
  protected:
-  DownloadsTest() {
-    std::string name = testing::TempDir() + "hadal-downloads-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~DownloadsTest() override { std::filesystem::remove_all(directory_); }
   void write(const std::string& name, const std::string& text) const {
     AtomicFile file(directory_ / name);
     file.write(text);
@@ -115,7 +111,8 @@ class DownloadsTest : public testing::Test {
     }
     return "";
   }
-  std::filesystem::path directory_;
+  test::TemporaryDirectory scratch_;
+  std::filesystem::path directory_ = scratch_.path();
 };
 
 TEST_F(DownloadsTest, ReadsJsonWithAByteOrderMarkAndWindowsLines) {

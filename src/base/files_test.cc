@@ -10,6 +10,7 @@
 
 #include "base/input_file.h"
 #include "base/mapped_file.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -18,12 +19,6 @@ namespace fs = std::filesystem;
 
 class InputFileTest : public testing::Test {
  protected:
-  InputFileTest() {
-    std::string name = testing::TempDir() + "hadal-files-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~InputFileTest() override { fs::remove_all(directory_); }
-
   static std::string refusal(const std::function<void()>& act) {
     try {
       act();
@@ -49,7 +44,8 @@ class InputFileTest : public testing::Test {
     file.commit();
   }
 
-  fs::path directory_;
+  test::TemporaryDirectory scratch_;
+  fs::path directory_ = scratch_.path();
 };
 
 TEST_F(InputFileTest, ReadsRegularFilesAndThoseThatLinksLeadTo) {

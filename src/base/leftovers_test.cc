@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -37,21 +38,15 @@ void in_child(const Live& live) {
 
 class LeftoversTest : public testing::Test {
  protected:
-  // No ScratchDirectory: a child would take it back as its own.
-  LeftoversTest() {
-    std::string name = (fs::path(testing::TempDir()) / "hadal-leftovers-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  ~LeftoversTest() override { fs::remove_all(folder_); }
-
   size_t files() const {
     return static_cast<size_t>(
         std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
   void put(const std::string& name) const { std::ofstream(folder_ / name) << "x"; }
 
-  fs::path folder_;
+  // No ScratchDirectory: a child would take it back as its own.
+  test::TemporaryDirectory scratch_;
+  fs::path folder_ = scratch_.path();
 };
 
 TEST_F(LeftoversTest, TakesBackTheNewestFirst) {

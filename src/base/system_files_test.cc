@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <vector>
 
-#include "base/fake_machine.h"
+#include "support/fake_machine.h"
 
 namespace hadal {
 namespace {

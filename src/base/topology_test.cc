@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/fake_machine.h"
+#include "support/fake_machine.h"
 
 namespace hadal {
 namespace {

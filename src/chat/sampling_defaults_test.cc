@@ -5,18 +5,13 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
 
 class SamplingDefaultsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "hadal-sampling-defaults-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
   SamplingDefaults with(const std::string& text) {
     std::ofstream(directory_ / "generation_config.json") << text;
     return sampling_defaults(directory_);
@@ -30,7 +25,8 @@ class SamplingDefaultsTest : public testing::Test {
     }
     return "";
   }
-  std::filesystem::path directory_;
+  test::TemporaryDirectory scratch_;
+  std::filesystem::path directory_ = scratch_.path();
 };
 
 TEST_F(SamplingDefaultsTest, FollowsTheModel) {

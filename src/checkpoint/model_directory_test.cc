@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/v4/config.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -18,15 +19,12 @@ const fs::path kConfig = fs::path(HADAL_SOURCE_DIR) / "models/nano/config.json";
 class HubCache : public testing::Test {
  protected:
   HubCache() {
-    std::string name = testing::TempDir() + "hadal-hub-XXXXXX";
-    root_ = fs::canonical(::mkdtemp(name.data()));
     model_ = root_ / "models--deepseek-ai--DeepSeek-V4-Flash";
     fs::create_directories(model_ / "blobs");
     fs::copy(kConfig, model_ / "blobs/aaaa");
     add_snapshot("0123");
     write(model_ / "refs/main", "0123");
   }
-  ~HubCache() override { fs::remove_all(root_); }
 
   void add_snapshot(const std::string& revision) const {
     const fs::path directory = model_ / "snapshots" / revision;
@@ -51,7 +49,8 @@ class HubCache : public testing::Test {
     EXPECT_NE(refusal(path).find(part), std::string::npos) << refusal(path);
   }
 
-  fs::path root_;
+  test::TemporaryDirectory scratch_;
+  fs::path root_ = scratch_.path();
   fs::path model_;
 };
 

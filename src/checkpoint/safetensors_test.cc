@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -164,13 +165,8 @@ TEST(SafetensorsHeader, TakesDeepAndLargeHeadersWithoutHarm) {
 
 class SafetensorsFiles : public testing::Test {
  protected:
-  SafetensorsFiles() {
-    std::string name = testing::TempDir() + "hadal-safetensors-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~SafetensorsFiles() override { std::filesystem::remove_all(directory_); }
-
-  std::filesystem::path directory_;
+  test::TemporaryDirectory scratch_;
+  std::filesystem::path directory_ = scratch_.path();
 };
 
 TEST_F(SafetensorsFiles, WrittenFilesReadBack) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -14,11 +15,6 @@ using Names = std::vector<std::string>;
 
 class ShardIndexTest : public testing::Test {
  protected:
-  ShardIndexTest() {
-    std::string name = testing::TempDir() + "hadal-index-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~ShardIndexTest() override { fs::remove_all(directory_); }
   void write(const std::string& name, const std::string& text = "x") const {
     AtomicFile file(directory_ / name);
     file.write(text);
@@ -34,7 +30,8 @@ class ShardIndexTest : public testing::Test {
   }
   Names shards() const { return read_shard_index(directory_).shards; }
 
-  fs::path directory_;
+  test::TemporaryDirectory scratch_;
+  fs::path directory_ = scratch_.path();
 };
 
 TEST_F(ShardIndexTest, WithoutAnIndexTheFilesThatAreThereAreTaken) {

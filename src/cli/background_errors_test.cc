@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -32,6 +33,12 @@ class StuckErrors {
   }
   StuckErrors(const StuckErrors&) = delete;
   StuckErrors& operator=(const StuckErrors&) = delete;
+
+  // Until the other side has begun to write.
+  void wait_for_input() const {
+    pollfd input{.fd = ends_[0], .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&input, 1, -1), 1);
+  }
 
   // Reads on until `text` has come.
   std::string read_until(const std::string& text) {
@@ -63,7 +70,10 @@ TEST(BackgroundErrorsTest, DropsTheOldestAndTellsHowMany) {
   const BackgroundErrors errors;
   constexpr int kTexts = 3000;
   const std::string filling(1000, 'x');  // three times what is kept
-  for (int i = 0; i < kTexts; ++i) write_err(std::to_string(i) + " " + filling + "\n");
+  for (int i = 0; i < kTexts; ++i) {
+    write_err(std::to_string(i) + " " + filling + "\n");
+    if (i == 0) stuck.wait_for_input();  // or the first is dropped with those that follow
+  }
   write_err("last\n");
   const std::string seen = stuck.read_until("last\n");
   EXPECT_TRUE(seen.starts_with("0 x"));

@@ -439,8 +439,6 @@ const std::vector<OptionSpec>& options() {
 
 }  // namespace
 
-std::span<const OptionSpec> option_table() { return options(); }
-
 std::vector<const OptionSpec*> options_of(Command command) {
   std::vector<const OptionSpec*> found;
   for (const OptionSpec& spec : options()) {

@@ -28,8 +28,6 @@ struct OptionSpec {
   std::vector<std::string_view> choices = {};  // kChoice
 };
 
-std::span<const OptionSpec> option_table();
-
 // The options of one command in the order of the table.
 std::vector<const OptionSpec*> options_of(Command command);
 

@@ -19,8 +19,9 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
-#include "engine/test_gate.h"
 #include "model/v4/v4_model.h"
+#include "support/step_gate.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -107,23 +108,6 @@ std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& 
   return a;
 }
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "hadal-load-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // Prompts of 1 to 3,000 tokens, two with a common beginning.
 std::vector<GenerateRequest> sixteen_requests() {
   std::vector<GenerateRequest> requests;
@@ -148,7 +132,7 @@ TEST(EngineLoad, SixteenUnequalRequestsAreAnsweredAsEachAlone) {
       expected.push_back(run(alone, request).tokens);
     }
   }
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   // What is short of memory holds the longest and a few others.
   const int longest = blocks_for_sequence(layout(), kLongestPrompt + 100);
   constexpr size_t kUrgent = 8;
@@ -329,7 +313,7 @@ TEST(EngineLoad, SaltsKeepPrefixesApart) {
 }
 
 TEST(EngineLoad, PrefixesOutliveTheProcessOnDisk) {
-  const TemporaryDirectory directory;
+  const test::TemporaryDirectory directory;
   EngineOptions options;
   options.threads = 1;
   options.kv_disk = directory.path();

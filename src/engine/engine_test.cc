@@ -21,8 +21,8 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/evaluate.h"
 #include "engine/event_queue.h"
-#include "engine/test_gate.h"
 #include "model/v4/v4_model.h"
+#include "support/step_gate.h"
 
 namespace hadal {
 namespace {

@@ -15,6 +15,7 @@
 #include "engine/drafter.h"
 #include "engine/scheduler.h"
 #include "support/pico_model.h"
+#include "support/temporary_directory.h"
 #include "support/wire_executor.h"
 
 namespace hadal {
@@ -43,23 +44,6 @@ const std::vector<Oracle>& oracles() {
   }();
   return instance;
 }
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "hadal-engine-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 struct Course {
   const char* name;
@@ -253,7 +237,7 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
   const Course course_;
   const CacheLayout& layout_ = Pico::get().layout();
   const size_t vocab_ = Pico::get().vocab();
-  TemporaryDirectory directory_;
+  test::TemporaryDirectory directory_;
   std::mt19937 random_;
   LocalExecutor local_;
   WireExecutor executor_;

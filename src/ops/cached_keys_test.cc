@@ -11,7 +11,7 @@
 #include "ops/compressor.h"
 #include "ops/indexer.h"
 #include "ops/kv_entry.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -11,7 +11,7 @@
 #include "ops/rope.h"
 #include "ops/stream_weights.h"
 #include "ops/swiglu.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "ops/dispatch_buffer.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -17,7 +17,7 @@
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/rope.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -8,7 +8,7 @@
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -5,7 +5,7 @@
 #include "ops/experts.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -14,7 +14,7 @@
 #include "ops/norm.h"
 #include "ops/rope.h"
 #include "ops/swiglu.h"
-#include "ops/testing.h"
+#include "support/ops.h"
 
 namespace hadal {
 namespace {

@@ -102,7 +102,6 @@ Regex::Regex(std::string_view pattern, const std::string& where) : code_(std::ma
 
 Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
-Regex& Regex::operator=(Regex&&) noexcept = default;
 
 void Regex::classify(std::u32string_view text, std::string& classes) const {
   code_->classes->classify(text, classes);

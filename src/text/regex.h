@@ -39,7 +39,7 @@ class Regex {
   Regex(std::string_view pattern, const std::string& where);
   ~Regex();
   Regex(Regex&&) noexcept;
-  Regex& operator=(Regex&&) noexcept;
+  Regex& operator=(Regex&&) = delete;
 
   // `text` as this expression sees it, one byte per character, instead of what `classes` held.
   void classify(std::u32string_view text, std::string& classes) const;

@@ -5,6 +5,7 @@
 #include "cache/prefix_cache.h"
 #include "cache/spill_file.h"
 #include "support/pico_model.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -70,10 +71,9 @@ TEST_F(KnownFaults, StaleRingRowsAfterAPrefixHit) {
 // State that went to another tier and back had its window rows at the wrong positions, or its keys
 // in another format.
 TEST_F(KnownFaults, ReloadedStateKeepsItsPositions) {
-  std::string directory = (std::filesystem::temp_directory_path() / "hadal-faults-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  const test::TemporaryDirectory directory;
   {
-    DiskTier disk({.directory = directory, .max_bytes = uint64_t{64} << 20},
+    DiskTier disk({.directory = directory.path(), .max_bytes = uint64_t{64} << 20},
                   {.model = {.low = 1}, .layout = 2, .numerics = "fp8"}, layout_);
     PrefixCache cache(pool_, layout_, &disk);
     PrefixHandle handle = cache.handle("");
@@ -93,7 +93,6 @@ TEST_F(KnownFaults, ReloadedStateKeepsItsPositions) {
     ASSERT_EQ(started->match.length, 201);
     EXPECT_TRUE(advance_matches(oracle(), 280, 13, pool_, sequence));
   }
-  std::filesystem::remove_all(directory);
 }
 
 // Two sequences on one copy of the state wrote into each other.

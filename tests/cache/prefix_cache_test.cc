@@ -5,6 +5,7 @@
 
 #include "cache/spill_file.h"
 #include "support/pico_model.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -22,16 +23,8 @@ struct Live {
 // A cache over two tiers that can be closed and opened again, as by a restart of the program.
 class TwoTiers {
  public:
-  explicit TwoTiers(int blocks) : blocks_(blocks) {
-    std::string name = (fs::temp_directory_path() / "hadal-prefix-cache-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-    open();
-  }
-  ~TwoTiers() {
-    close();
-    fs::remove_all(directory_);
-  }
+  explicit TwoTiers(int blocks) : blocks_(blocks) { open(); }
+  ~TwoTiers() { close(); }
 
   void open() {
     const CacheLayout& layout = Pico::get().layout();
@@ -83,7 +76,8 @@ class TwoTiers {
     return matches & advance_matches(*live.oracle, size, 64, *pool, live.cache);
   }
 
-  fs::path directory_;
+  test::TemporaryDirectory scratch_;
+  fs::path directory_ = scratch_.path();
   int log_lines = 0;
   std::optional<BlockPool> pool;
   std::optional<DiskTier> disk;

@@ -3,9 +3,9 @@
 // another file.
 #include <gtest/gtest.h>
 
-#include "base/fake_machine.h"
 #include "base/machine.h"
 #include "cache/kv_memory.h"
+#include "support/fake_machine.h"
 
 namespace hadal {
 namespace {

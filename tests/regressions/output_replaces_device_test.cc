@@ -6,19 +6,18 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
 
 TEST(OutputReplacesDeviceTest, IsRefused) {
-  std::string directory = testing::TempDir() + "hadal-output-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-  const std::filesystem::path pipe = std::filesystem::path(directory) / "pipe";
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path pipe = directory / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_THROW(AtomicFile file(pipe), Error);
   EXPECT_TRUE(std::filesystem::is_fifo(pipe));
   EXPECT_THROW(AtomicFile file("/dev/null"), Error);
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include "cache/disk_tier.h"
 #include "cache/prefix_chain.h"
+#include "support/temporary_directory.h"
 
 namespace hadal::testing_disk {
 
@@ -67,13 +68,6 @@ inline void flip_bit(const fs::path& file, std::streamoff offset) {
 
 class DiskTierTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "hadal-disk-tier-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { fs::remove_all(directory_); }
-
   DiskOptions options() {
     return {.directory = directory_ / "kv",
             .max_bytes = 64 << 20,
@@ -152,7 +146,8 @@ class DiskTierTest : public testing::Test {
     return true;
   }
 
-  fs::path directory_;
+  test::TemporaryDirectory scratch_;
+  fs::path directory_ = scratch_.path();
   std::mutex log_mutex_;
   std::vector<std::string> log_;
 };

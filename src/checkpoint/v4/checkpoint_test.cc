@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "checkpoint/nan_scan.h"
 #include "checkpoint/v4/catalogue.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -38,8 +39,6 @@ struct StoredTensor {
 class PicoCopy : public testing::Test {
  protected:
   PicoCopy() {
-    std::string name = testing::TempDir() + "hadal-checkpoint-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
     std::filesystem::copy(kPico / "config.json", directory_);
     const SafetensorsFile file(kPico / "model-00001-of-00001.safetensors");
     for (const SafetensorsEntry& entry : file.entries()) {
@@ -49,7 +48,6 @@ class PicoCopy : public testing::Test {
           std::string(reinterpret_cast<const char*>(view.data), entry.end - entry.begin)};
     }
   }
-  ~PicoCopy() override { std::filesystem::remove_all(directory_); }
 
   static std::string shard_of(const std::string& name) {
     return name.starts_with("layers.0.") ? "a.safetensors" : "b.safetensors";
@@ -102,7 +100,8 @@ class PicoCopy : public testing::Test {
     EXPECT_EQ(line.find('\n'), std::string::npos) << line;
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryDirectory scratch_;
+  std::filesystem::path directory_ = scratch_.path();
   std::map<std::string, StoredTensor> tensors_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -19,11 +20,7 @@ fs::path golden_model(const char* name) {
 
 class Int8WeightsTest : public testing::Test {
  protected:
-  Int8WeightsTest() : checkpoint_(Checkpoint::open(golden_model("pico"))) {
-    std::string name = (fs::temp_directory_path() / "hadal-int8-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
-  }
-  ~Int8WeightsTest() override { fs::remove_all(directory_); }
+  Int8WeightsTest() : checkpoint_(Checkpoint::open(golden_model("pico"))) {}
 
   Int8WeightsOptions options() {
     return {.cache_directory = directory_,
@@ -39,7 +36,8 @@ class Int8WeightsTest : public testing::Test {
 
   Checkpoint checkpoint_;
   ThreadPool threads_{2};
-  fs::path directory_;
+  test::TemporaryDirectory scratch_;
+  fs::path directory_ = scratch_.path();
   std::vector<std::string> notices_;
 };
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "server/test_client.h"
+#include "support/http_client.h"
 
 namespace hadal {
 namespace {

@@ -15,7 +15,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "server/server.h"
-#include "server/test_client.h"
+#include "support/http_client.h"
 #include "text/tokenizer.h"
 
 namespace hadal {

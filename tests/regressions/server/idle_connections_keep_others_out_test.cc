@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/http/http_server.h"
-#include "server/test_client.h"
+#include "support/http_client.h"
 
 namespace hadal::regressions {
 namespace {

@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "server/api_error.h"
 #include "server/server.h"
-#include "server/test_client.h"
+#include "support/http_client.h"
 #include "text/tokenizer.h"
 
 namespace hadal::regressions {

@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "read_request.h"
 #include "server/server.h"
-#include "server/test_client.h"
+#include "support/http_client.h"
 
 namespace hadal::regressions {
 namespace {
