@@ -30,6 +30,7 @@ fi
 if [[ $mode == --all ]]; then
   changed=("${sources[@]}")
   most=${#sources[@]}
+  base=all
 else
   most=${TIDY_FILES:-40}
   base=$(git merge-base HEAD origin/main 2>/dev/null || true)
@@ -50,7 +51,7 @@ if ((${#units[@]} == 0)); then
 fi
 if ((${#units[@]} > most)); then
   echo "lint: ${#units[@]} sources have changed; clang-tidy reads $most of them here, make check-deep reads all"
-  mapfile -t units < <(printf '%s\n' "${units[@]}" | shuf -n "$most" --random-source=<(git rev-parse HEAD; yes))
+  mapfile -t units < <(printf '%s\n' "${units[@]}" | shuf -n "$most" --random-source=<(yes "$base"))
 fi
 echo "lint: clang-tidy over ${#units[@]} files"
 cmake --preset release >/dev/null

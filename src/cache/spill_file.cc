@@ -53,7 +53,6 @@ SpillFile::SpillFile(const SpillOptions& options, BlockPool& pool, const CacheGe
   ::unlink(name.c_str());
   capacity_ = static_cast<int>(std::min<uint64_t>(options.max_bytes / memory_.block_bytes,
                                                   std::numeric_limits<int32_t>::max()));
-  for (int place = capacity_ - 1; place >= 0; --place) free_.push_back(place);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -76,7 +75,7 @@ std::optional<SpilledSequence> SpillFile::spill(SequenceCache& cache, int first_
   const size_t needed = cache.state_units.size() + static_cast<size_t>(end_page - first_page);
   {
     const std::lock_guard lock(mutex_);
-    if (!writing_ || needed > free_.size()) {
+    if (!writing_ || needed > static_cast<size_t>(free_places())) {
       ++statistics_.refused;
       return std::nullopt;
     }
@@ -96,14 +95,24 @@ std::optional<SpilledSequence> SpillFile::spill(SequenceCache& cache, int first_
   cache.state_units.clear();
   release_sequence(pool_, cache);
   for (size_t i = 0; i < needed; ++i) {
-    spilled.blocks.push_back({.place = free_.back(), .checksum = {}});
-    free_.pop_back();
+    spilled.blocks.push_back({.place = take_place(), .checksum = {}});
   }
   transfer->blocks = spilled.blocks;
   leaving_.push_back(transfer);
   spilled.state = SpillState::kWriting;
   start(spilled, transfer);
   return spilled;
+}
+
+int SpillFile::free_places() const {
+  return static_cast<int>(free_.size()) + capacity_ - never_used_;
+}
+
+int32_t SpillFile::take_place() {
+  if (free_.empty()) return never_used_++;
+  const int32_t place = free_.back();
+  free_.pop_back();
+  return place;
 }
 
 void SpillFile::start(SpilledSequence& spilled, const std::shared_ptr<SpillTransfer>& transfer) {
@@ -216,7 +225,7 @@ void SpillFile::discard(SpilledSequence& spilled) {
   for (const SpilledSequence::Block& block : std::views::reverse(spilled.blocks)) {
     free_.push_back(block.place);
   }
-  HADAL_CHECK(static_cast<int>(free_.size()) <= capacity_);
+  HADAL_CHECK(free_places() <= capacity_);
   spilled = {};
 }
 
@@ -275,7 +284,7 @@ SpillStatistics SpillFile::statistics() const {
   const std::lock_guard lock(mutex_);
   SpillStatistics statistics = statistics_;
   statistics.capacity = capacity_;
-  statistics.used = capacity_ - static_cast<int>(free_.size());
+  statistics.used = capacity_ - free_places();
   return statistics;
 }
 
@@ -299,6 +308,10 @@ void SpillFile::run() {
     transfer->failed = transfer->moved < transfer->ids.size();
     transfer->done = true;
     if (transfer->writes && !good) {
+      if (writing_ && options_.log) {
+        options_.log("a write to the spill file in " + options_.directory.string() +
+                     " failed; requests that make way are computed again from now on");
+      }
       writing_ = false;
       ++statistics_.refused;
     } else if (transfer->writes && !transfer->failed) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -26,6 +27,8 @@ namespace hadal {
 struct SpillOptions {
   std::filesystem::path directory = {};
   uint64_t max_bytes = 0;  // on disk, taken only as they are used
+  // One line when the disk refuses a write, after which there are no more. On the I/O thread.
+  std::function<void(const std::string&)> log = {};
   // Called on the I/O thread before it writes or reads a block. For tests: they may block.
   std::function<void()> before_write = {};
   std::function<void()> before_read = {};
@@ -114,6 +117,8 @@ class SpillFile {
  private:
   void run();
   bool move_block(SpillTransfer& transfer, size_t index);
+  int free_places() const;
+  int32_t take_place();
   void start(SpilledSequence& spilled, const std::shared_ptr<SpillTransfer>& transfer);
   void leave(const std::shared_ptr<SpillTransfer>& transfer);
 
@@ -123,7 +128,10 @@ class SpillFile {
   const CachePoolView memory_;
   int capacity_ = 0;
   int fd_ = -1;
-  std::vector<int32_t> free_;  // places; a stack, the beginning of the file on top
+  // Places that were used and are free again, and the first that never was: a file of terabytes
+  // costs nothing before it is used.
+  std::vector<int32_t> free_;
+  int32_t never_used_ = 0;
   std::vector<std::shared_ptr<SpillTransfer>> leaving_;  // those whose blocks are to be returned
 
   mutable std::mutex mutex_;  // guards all below, and what a SpillTransfer says is guarded

@@ -135,7 +135,7 @@ SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpo
       .blocks = blocks,
       .reuse = options.reuse_prefixes,
       .identity = {.model = checkpoint.fingerprint(), .layout = geometry.digest, .numerics = {}},
-      .spill = {.max_bytes = options.kv_spill}};
+      .spill = {.max_bytes = options.kv_spill, .log = options.log}};
   if (!options.kv_disk.empty()) {
     memory.identity.numerics = numerics_name(options.model);
     memory.disk = {

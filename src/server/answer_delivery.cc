@@ -80,6 +80,7 @@ class AnswerDelivery final : public GenerationListener,
     note_usage(generation_.usage());
     const ApiError api = api_error_of(error);
     if (streaming_) {
+      exchange_->set_error(api.message);
       exchange_->write(writer_->error(api));
       exchange_->end();
     } else {

@@ -46,6 +46,7 @@ class HeadedExchange final : public Exchange {
     inner_->set_style(std::move(style));
   }
   void set_request_id(const std::string& id) override { inner_->set_request_id(id); }
+  void set_error(const std::string& message) override { inner_->set_error(message); }
 
  private:
   const std::shared_ptr<Exchange> inner_;

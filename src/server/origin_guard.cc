@@ -110,7 +110,7 @@ HttpHeaders cors_headers(const OriginGuard& guard, const HttpRequest& request) {
   const std::string allowed = guard.allowed_origin(request.header("Origin"));
   if (allowed.empty()) return {};
   return {{"Access-Control-Allow-Origin", allowed},
-          {"Access-Control-Expose-Headers", "X-Request-Id, Retry-After"},
+          {"Access-Control-Expose-Headers", "X-Request-Id, Retry-After, X-Should-Retry"},
           {"Vary", "Origin"}};
 }
 

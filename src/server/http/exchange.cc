@@ -121,6 +121,9 @@ class HttpExchange final : public Exchange {
   void set_request_id(const std::string& id) override {
     asio::dispatch(io_, [answer = answer_, id] { answer->request_id = id; });
   }
+  void set_error(const std::string& message) override {
+    asio::dispatch(io_, [answer = answer_, message] { answer->late_error = message; });
+  }
 
  private:
   asio::io_context& io_;

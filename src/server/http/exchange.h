@@ -32,6 +32,7 @@ struct Answer {
   int prompt_tokens = 0;
   int completion_tokens = 0;
   std::string request_id;
+  std::string late_error;  // of an answer whose head was sent before
   AnswerStyle style;
 
   void wake() { changed.cancel(); }

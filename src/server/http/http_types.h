@@ -99,6 +99,8 @@ class Exchange {
   virtual void set_style(AnswerStyle /*style*/) {}
   // The request's name, for the log.
   virtual void set_request_id(const std::string& /*id*/) {}
+  // What went wrong with an answer whose head was sent before, for the log.
+  virtual void set_error(const std::string& /*message*/) {}
 };
 
 // Called on one of several worker threads for every complete request; must be safe to call

@@ -115,6 +115,16 @@ void check_transfer_encoding(const RequestFraming& framing, const HttpHeaders& h
   if (!framing.chunked) refuse(400, "malformed HTTP: Transfer-Encoding");
 }
 
+// Guards look at one, so there must not be another.
+void check_origin(const HttpHeaders& headers) {
+  const auto is_origin = [](const auto& header) {
+    return equal_ignoring_case(header.first, "Origin");
+  };
+  if (std::ranges::count_if(headers, is_origin) > 1) {
+    refuse(400, "the request has more than one Origin header");
+  }
+}
+
 void check_host(bool http10, const HttpHeaders& headers) {
   std::optional<std::string_view> host;
   for (const auto& [key, value] : headers) {
@@ -224,6 +234,7 @@ RequestHead read_request_head(const RequestFraming& framing, const HttpHeaders& 
   const bool http10 = framing.http10;
   check_transfer_encoding(framing, headers);
   check_host(http10, headers);
+  check_origin(headers);
   if (framing.has_body) check_content_encoding(headers);
 
   RequestHead head{.http10 = http10};

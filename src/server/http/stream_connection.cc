@@ -418,6 +418,7 @@ asio::awaitable<bool> StreamConnection<Stream>::answer(Parser& parser) {
 
   entry.status = sent && answer->head.has_value() ? answer->head->status : 499;
   if (answer->head.has_value()) entry.error = answer->head->error;
+  if (entry.error.empty()) entry.error = answer->late_error;
   entry.prompt_tokens = answer->prompt_tokens;
   entry.completion_tokens = answer->completion_tokens;
   entry.request_id = answer->request_id;
