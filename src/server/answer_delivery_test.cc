@@ -65,6 +65,7 @@ class KeptExchange final : public Exchange {
     task();
   }
   void set_usage(int, int) override {}
+  void set_style(AnswerStyle /*style*/) override {}
 
   std::string text() {
     std::unique_lock lock(mutex_);

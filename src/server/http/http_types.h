@@ -96,7 +96,7 @@ class Exchange {
   // Token counts for the log.
   virtual void set_usage(int prompt_tokens, int completion_tokens) = 0;
   // Before the answer begins.
-  virtual void set_style(AnswerStyle /*style*/) {}
+  virtual void set_style(AnswerStyle style) = 0;
   // The request's name, for the log.
   virtual void set_request_id(const std::string& /*id*/) {}
   // What went wrong with an answer whose head was sent before, for the log.

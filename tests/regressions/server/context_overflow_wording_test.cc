@@ -29,6 +29,7 @@ class IdleExchange final : public Exchange {
   void on_break_off(std::function<void()>) override {}
   void post(std::function<void()>) override {}
   void set_usage(int, int) override {}
+  void set_style(AnswerStyle /*style*/) override {}
 
  private:
   HttpRequest request_;
