@@ -2,7 +2,7 @@
 # Format, hygiene and clang-tidy. lint.sh [--quick | --tidy | --all]: without an argument all three,
 # clang-tidy over the sources changed since the merge base with origin/main (or, where there is none,
 # since the last commit but one); --quick leaves clang-tidy out, --tidy does it alone, and --all reads
-# every source. Changed sources beyond TIDY_FILES (40) are left to --all, with a word about it.
+# every source. More than TIDY_FILES (40) changed sources are left to --all, with a word about it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,7 +30,6 @@ fi
 if [[ $mode == --all ]]; then
   changed=("${sources[@]}")
   most=${#sources[@]}
-  base=all
 else
   most=${TIDY_FILES:-40}
   base=$(git merge-base HEAD origin/main 2>/dev/null || true)
@@ -50,8 +49,8 @@ if ((${#units[@]} == 0)); then
   exit 0
 fi
 if ((${#units[@]} > most)); then
-  echo "lint: ${#units[@]} sources have changed; clang-tidy reads $most of them here, make check-deep reads all"
-  mapfile -t units < <(printf '%s\n' "${units[@]}" | shuf -n "$most" --random-source=<(yes "$base"))
+  echo "lint: ${#units[@]} sources have changed, too many for clang-tidy here: run make check-deep, which reads all"
+  exit 0
 fi
 echo "lint: clang-tidy over ${#units[@]} files"
 cmake --preset release >/dev/null
