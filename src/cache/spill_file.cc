@@ -307,11 +307,8 @@ void SpillFile::run() {
     }
     transfer->failed = transfer->moved < transfer->ids.size();
     transfer->done = true;
+    const bool first_refusal = transfer->writes && !good && writing_;
     if (transfer->writes && !good) {
-      if (writing_ && options_.log) {
-        options_.log("a write to the spill file in " + options_.directory.string() +
-                     " failed; requests that make way are computed again from now on");
-      }
       writing_ = false;
       ++statistics_.refused;
     } else if (transfer->writes && !transfer->failed) {
@@ -319,6 +316,13 @@ void SpillFile::run() {
     }
     busy_ = false;
     progress_.notify_all();
+    if (first_refusal && options_.log) {
+      // Unlocked: a log that blocks must not hold up the engine thread.
+      lock.unlock();
+      options_.log("a write to the spill file in " + options_.directory.string() +
+                   " failed; requests that make way are computed again from now on");
+      lock.lock();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cache/spill_file.h"
 
 #include <csignal>
+#include <future>
 #include <sys/resource.h>
 #include <thread>
 
@@ -30,6 +31,27 @@ SpillOptions options(DiskGate& writes, DiskGate& reads) {
   held.before_read = reads.hook();
   return held;
 }
+
+// Files of this process cannot grow beyond `bytes` while it lives, as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(size_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    struct rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  struct rlimit before_ = {};
+  void (*old_handler_)(int);
+};
 
 class SpillFileTest : public testing::Test {
  protected:
@@ -219,17 +241,12 @@ TEST_F(SpillFileTest, RefusesWhatDoesNotFitAndKeepsTheRest) {
 
 TEST_F(SpillFileTest, AFullDiskLosesOneSequenceAndTakesNoMore) {
   SpillFile file(options(), pool_, layout_);
-  struct rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  struct rlimit limit = before;
-  limit.rlim_cur = layout_.block_bytes + 100;
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  SpilledSequence lost = spilled(file, 1);
-  const SpillState state = file.wait(lost);
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, old_handler);
-  EXPECT_EQ(state, SpillState::kLost);
+  SpilledSequence lost;
+  {
+    const FileSizeLimit full_disk(layout_.block_bytes + 100);
+    lost = spilled(file, 1);
+    EXPECT_EQ(file.wait(lost), SpillState::kLost);
+  }
   file.discard(lost);
   file.collect();
   EXPECT_EQ(file.statistics().used, 0);
@@ -238,6 +255,28 @@ TEST_F(SpillFileTest, AFullDiskLosesOneSequenceAndTakesNoMore) {
   SequenceCache cache = computed(1);
   EXPECT_FALSE(file.spill(cache));
   EXPECT_EQ(cache.length, 1);
+}
+
+TEST_F(SpillFileTest, ALogThatBlocksHoldsUpNobody) {
+  std::promise<void> reached;
+  std::promise<void> opened;
+  SpillOptions slow = options();
+  slow.log = [&](const std::string&) {
+    reached.set_value();
+    opened.get_future().wait();
+  };
+  SpillFile file(slow, pool_, layout_);
+  SpilledSequence lost;
+  {
+    const FileSizeLimit full_disk(layout_.block_bytes + 100);
+    lost = spilled(file, 1);
+    reached.get_future().wait();
+  }
+  EXPECT_EQ(file.state(lost), SpillState::kLost);
+  EXPECT_EQ(file.statistics().refused, 1);
+  file.discard(lost);
+  EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
+  opened.set_value();
 }
 
 TEST_F(SpillFileTest, AShortPoolChangesNothing) {
