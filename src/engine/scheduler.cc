@@ -33,7 +33,7 @@ Scheduler::Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOp
 Scheduler::~Scheduler() { remove_all(); }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) {
-  HADAL_CHECK(blocks_for_sequence(memory_.layout(), sequence->token_limit) <=
+  HADAL_CHECK(blocks_for_sequence(memory_.geometry(), sequence->token_limit) <=
               memory_.pool().capacity());
   sequence->arrival = ++arrivals_;
   insert_in_order(waiting_, std::move(sequence));
@@ -92,7 +92,7 @@ void Scheduler::start_waiting() {
 int Scheduler::claimed_blocks() const {
   int blocks = 0;
   for (const auto& sequence : running_) {
-    const int pages = memory_.layout().pages_for(static_cast<int>(sequence->tokens.size()));
+    const int pages = memory_.geometry().pages_for(static_cast<int>(sequence->tokens.size()));
     blocks += 1 + std::max(0, pages - static_cast<int>(sequence->cache.pages.size()));
   }
   return blocks;

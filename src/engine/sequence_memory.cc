@@ -12,22 +12,22 @@ namespace {
 // A read that brings something unusable may leave something shorter to be found.
 constexpr int kMaxPromotions = 3;
 
-std::unique_ptr<DiskTier> open_disk(const CacheGeometry& layout,
+std::unique_ptr<DiskTier> open_disk(const CacheGeometry& geometry,
                                     const SequenceMemoryOptions& options) {
   if (options.disk.max_bytes == 0) return nullptr;
-  return std::make_unique<DiskTier>(options.disk, options.identity, layout);
+  return std::make_unique<DiskTier>(options.disk, options.identity, geometry);
 }
 
 }  // namespace
 
-SequenceMemory::SequenceMemory(const CacheGeometry& layout, const SequenceMemoryOptions& options)
-    : layout_(layout),
+SequenceMemory::SequenceMemory(const CacheGeometry& geometry, const SequenceMemoryOptions& options)
+    : geometry_(geometry),
       reuse_(options.reuse),
-      pool_(layout.block_bytes, options.blocks),
-      disk_(options.reuse ? open_disk(layout, options) : nullptr),
-      prefixes_(pool_, layout, disk_.get()) {
+      pool_(geometry.block_bytes, options.blocks),
+      disk_(options.reuse ? open_disk(geometry, options) : nullptr),
+      prefixes_(pool_, geometry, disk_.get()) {
   if (options.spill.max_bytes == 0) return;
-  spill_ = std::make_unique<SpillFile>(options.spill, pool_, layout);
+  spill_ = std::make_unique<SpillFile>(options.spill, pool_, geometry);
 }
 
 // Blocks that are free or can be made so.
@@ -64,7 +64,7 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
       prefixes_.index().find(sequence.prefix->chain, sequence.tokens, tokens - 1);
   // Shared pages that nobody uses now are counted as room and as shared; start() is exact.
   const int needed =
-      blocks_for_sequence(layout_, tokens) - match.length / layout_.page_tokens + headroom;
+      blocks_for_sequence(geometry_, tokens) - match.length / geometry_.page_tokens + headroom;
   if (needed > room()) return without(needed);
   while (disk_ != nullptr && sequence.promotions_tried < kMaxPromotions) {
     ++sequence.promotions_tried;
@@ -89,13 +89,13 @@ bool SequenceMemory::start(Sequence& sequence) {
   sequence.image_stops.clear();
   if (!reuse_) return true;
   sequence.image_stops = image_positions({.prompt_tokens = sequence.prompt_tokens,
-                                          .page_tokens = layout_.page_tokens,
+                                          .page_tokens = geometry_.page_tokens,
                                           .computed = match.length,
                                           .suffix_begin = sequence.request.suffix_begin,
                                           .known_length = match.known_length});
   // Where less than two pages come before, an edit costs less than that without an image.
   std::erase_if(sequence.image_stops, [&](int stop) {
-    return stop < 2 * layout_.page_tokens && stop % layout_.page_tokens == 0 &&
+    return stop < 2 * geometry_.page_tokens && stop % geometry_.page_tokens == 0 &&
            stop != match.known_length && stop != sequence.request.suffix_begin &&
            stop != sequence.prompt_tokens - 1;
   });
@@ -113,16 +113,16 @@ SequenceMemory::Admission SequenceMemory::admit_spilled(Sequence& sequence, int 
     collect();
     const PrefixMatch match =
         prefixes_.index().find(sequence.prefix->chain, sequence.tokens, spilled.length);
-    const int known = std::min(match.known_length, spilled.length) / layout_.page_tokens;
+    const int known = std::min(match.known_length, spilled.length) / geometry_.page_tokens;
     if (known < spilled.first_page) {
       lose(sequence);
       return Admission::kNoRoom;
     }
-    const int needed = blocks_for_sequence(layout_, tokens) - known + headroom;
+    const int needed = blocks_for_sequence(geometry_, tokens) - known + headroom;
     if (needed > room()) return without(needed);
     std::vector<int32_t> held;
     prefixes_.index().hold_pages(sequence.prefix->chain, sequence.tokens, known, held);
-    if (!prefixes_.index().make_room(blocks_for_sequence(layout_, spilled.length) - known)) {
+    if (!prefixes_.index().make_room(blocks_for_sequence(geometry_, spilled.length) - known)) {
       pool_.release(held);
       return without(needed);
     }
@@ -139,7 +139,7 @@ SequenceMemory::Admission SequenceMemory::admit_spilled(Sequence& sequence, int 
   // It is back, and those that run may have grown meanwhile. It keeps what it has until somebody
   // needs that more (unload).
   const auto held = static_cast<int>(spilled.cache.pages.size() + spilled.cache.state_units.size());
-  const int missing = blocks_for_sequence(layout_, tokens) - held + headroom;
+  const int missing = blocks_for_sequence(geometry_, tokens) - held + headroom;
   if (missing > room()) return without(missing);
   spill_->take(spilled, sequence.cache);
   sequence.spilled.reset();
@@ -166,13 +166,13 @@ bool SequenceMemory::unload(Sequence& sequence) {
 }
 
 SequenceMemory::Growth SequenceMemory::grow(Sequence& sequence, int tokens, int& promised) {
-  const int missing = layout_.pages_for(tokens) - static_cast<int>(sequence.cache.pages.size());
+  const int missing = geometry_.pages_for(tokens) - static_cast<int>(sequence.cache.pages.size());
   if (missing <= 0) return Growth::kDone;
   collect();
   const int coming = coming_blocks();
   if (missing + promised > room() + coming) return Growth::kNoRoom;
   if (prefixes_.index().make_room(missing)) {
-    const bool grown = reserve_sequence(pool_, layout_, tokens, sequence.cache);
+    const bool grown = reserve_sequence(pool_, geometry_, tokens, sequence.cache);
     HADAL_CHECK(grown);
     return Growth::kDone;
   }
@@ -208,7 +208,7 @@ void SequenceMemory::suspend(Sequence& sequence) {
     if (reuse_) prefixes_.add_pages(*sequence.prefix, sequence.tokens, sequence.cache);
     if (spill_ != nullptr) {
       // Pages that other sequences use as well stay where they are.
-      const int full = sequence.cache.length / layout_.page_tokens;
+      const int full = sequence.cache.length / geometry_.page_tokens;
       int first = 0;
       while (first < full && is_shared(sequence.cache.pages[static_cast<size_t>(first)])) ++first;
       sequence.spilled = spill_->spill(sequence.cache, first);

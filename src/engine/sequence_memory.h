@@ -31,10 +31,10 @@ struct SequenceMemoryOptions {
 
 class SequenceMemory {
  public:
-  // `layout` must outlive it. Throws what opening the disk tier and the spill file throws.
-  SequenceMemory(const CacheGeometry& layout, const SequenceMemoryOptions& options);
+  // `geometry` must outlive it. Throws what opening the disk tier and the spill file throws.
+  SequenceMemory(const CacheGeometry& geometry, const SequenceMemoryOptions& options);
 
-  const CacheGeometry& layout() const { return layout_; }
+  const CacheGeometry& geometry() const { return geometry_; }
   BlockPool& pool() { return pool_; }
 
   enum class Admission {
@@ -45,8 +45,8 @@ class SequenceMemory {
   };
   // For a sequence that waits, whether it is new or made way. There must be room for all its tokens
   // and `headroom` blocks, free or evictable; it takes pages only as it fills them (grow), so that
-  // what is cached stays of use until then. `may_wait`: for what is
-  // on its way from or to disk of this sequence, rather than to answer kLoading.
+  // what is cached stays of use until then. With `may_wait` it waits for what is on its way from or
+  // to disk of this sequence, rather than to answer kLoading.
   Admission admit(Sequence& sequence, int headroom, bool may_wait);
   // Ends all reads from disk for the sequence, which waits; what they brought can then be evicted.
   void settle(Sequence& sequence);
@@ -97,7 +97,7 @@ class SequenceMemory {
   bool is_shared(int32_t page) const;
   void lose(Sequence& sequence);
 
-  const CacheGeometry& layout_;
+  const CacheGeometry& geometry_;
   const bool reuse_;
   BlockPool pool_;
   std::unique_ptr<DiskTier> disk_;

@@ -38,11 +38,12 @@ class HeadedExchange final : public Exchange {
     inner_->set_usage(prompt_tokens, completion_tokens);
   }
   void set_style(AnswerStyle style) override {
-    if (style.write_error)
+    if (style.write_error) {
       style.write_error = [write = std::move(style.write_error),
                            headers = headers_](const HttpError& error) {
         return with_headers(write(error), headers);
       };
+    }
     inner_->set_style(std::move(style));
   }
   void set_request_id(const std::string& id) override { inner_->set_request_id(id); }
