@@ -275,6 +275,7 @@ TEST_F(SpillFileTest, ALogThatBlocksHoldsUpNobody) {
   EXPECT_EQ(file.state(lost), SpillState::kLost);
   EXPECT_EQ(file.statistics().refused, 1);
   file.discard(lost);
+  file.collect();
   EXPECT_EQ(pool_.free_blocks(), pool_.capacity());
   opened.set_value();
 }
