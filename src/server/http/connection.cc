@@ -37,7 +37,7 @@ boost::asio::awaitable<void> Connection::refuse(std::shared_ptr<Connection> self
   // A name of its own: g++ 12 destroys a braced argument of a co_await expression twice.
   const HttpError error{.status = 503,
                         .message = "too many connections are open; try again in a few seconds"};
-  co_await self->send_error(error);
+  co_await self->refuse_request(error);
 }
 
 Connection* longest_idle(const ConnectionContext& server) {

@@ -66,7 +66,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  protected:
   virtual boost::asio::awaitable<void> run() = 0;
-  virtual boost::asio::awaitable<void> send_error(HttpError error) = 0;
+  // Answers what was read of a request, if anything, with an error, and tells the log.
+  virtual boost::asio::awaitable<void> refuse_request(HttpError error) = 0;
 
   ConnectionContext& server_;
   std::chrono::steady_clock::time_point idle_since_;

@@ -341,6 +341,10 @@ TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreRefused) {
   const auto response = third.read_response();
   EXPECT_EQ(response.status, 503);
   EXPECT_NE(response.head.find("Retry-After"), std::string::npos);
+  const RequestLog entry = wait_for_log();
+  EXPECT_EQ(entry.status, 503);
+  EXPECT_EQ(entry.path, "-");
+  EXPECT_NE(entry.error.find("connections"), std::string::npos);
 }
 
 TEST_F(HttpServerTest, StopLetsRunningRequestsEnd) {

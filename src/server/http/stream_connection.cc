@@ -352,12 +352,6 @@ asio::awaitable<void> StreamConnection<Stream>::refuse_request(HttpError error) 
 }
 
 template <class Stream>
-asio::awaitable<void> StreamConnection<Stream>::send_error(HttpError error) {
-  HttpResponse response = server_.write_error(request_, error);
-  co_await send_response(std::move(response));
-}
-
-template <class Stream>
 asio::awaitable<void> StreamConnection<Stream>::send_response(HttpResponse response) {
   transport().expires_after(server_.options.write_timeout);
   std::string text = head_text(response, length_framing(response), false);

@@ -34,7 +34,7 @@ class StreamConnection final : public Connection {
   boost::asio::awaitable<void> run() override;
   // Answers and closes, reading on for a while: closing with unread input would reset the
   // connection and take the answer away from a client that is still sending.
-  boost::asio::awaitable<void> send_error(HttpError error) override;
+  boost::asio::awaitable<void> refuse_request(HttpError error) override;
 
  private:
   using Parser = boost::beast::http::request_parser<RequestBody>;
@@ -53,7 +53,6 @@ class StreamConnection final : public Connection {
   bool input_waits();  // sent by the client, and not read
   // Takes what the client still sends, for a while.
   boost::asio::awaitable<void> discard_input();
-  boost::asio::awaitable<void> refuse_request(HttpError error);
   boost::asio::awaitable<void> send_response(HttpResponse response);
   // Hands the request to a worker, sends what its exchange says, and returns whether the
   // connection can serve another request.
