@@ -18,6 +18,7 @@
 #include "cache/disk_catalogue.h"
 #include "cache/disk_directory.h"
 #include "cache/disk_scan.h"
+#include "cache/write_retry.h"
 
 namespace hadal {
 namespace {
@@ -52,7 +53,8 @@ struct DiskTier::Impl {
         block_bytes(geometry.block_bytes),
         directory(options.directory),
         secret(secret_of(directory.secret(), identity)),
-        secret_check(check_of(secret)) {
+        secret_check(check_of(secret)),
+        disk(options.retry_after) {
     scan();
     thread = std::thread([this] { run(); });
   }
@@ -98,6 +100,7 @@ struct DiskTier::Impl {
   bool busy = false;
   bool stopping = false;
   DiskStatistics statistics;
+  WriteRetry disk;
   std::thread thread;
 };
 
@@ -138,10 +141,11 @@ void DiskTier::Impl::run() {
     } else {
       WriteJob job = std::move(writes.front());
       writes.pop_front();
-      const bool possible = statistics.writing;
+      const bool possible = disk.may_write();
       lock.unlock();
       if (possible) run_write(job);
       lock.lock();
+      if (!possible) ++statistics.dropped_writes;
       queued_bytes -= job.payload.size();
       writing.erase({.kind = job.info.kind, .key = job.info.key});
     }
@@ -174,22 +178,26 @@ void DiskTier::Impl::run_write(WriteJob& job) {
   job.info.checksum = checksum(job.payload);
   const CacheFileName name{.kind = job.info.kind, .key = job.info.key};
   const int error = directory.write(name, encode_header(job.info), job.payload);
+  bool turned = false;  // the disk begins to refuse writes, or to take them again
   {
     const std::lock_guard lock(mutex);
     if (error == 0) {
       catalogue.add(job.info);
       ++statistics.written;
-    } else if (error == EEXIST) {
-      ++statistics.dropped_writes;
+      turned = disk.written();
     } else {
-      statistics.writing = false;
+      ++statistics.dropped_writes;
+      if (error != EEXIST) turned = disk.refused();
     }
+    statistics.writing = !disk.refusing();
   }
   if (error == EEXIST) {
     log("not written, a file that is not hadal's own is in the way: " + file_name(name));
-  } else if (error != 0) {
+  } else if (turned && error != 0) {
     log("cannot be written (" + std::generic_category().message(error) +
-        "); from now on the cache is only read from there");
+        "); the cache is only read from there until the disk takes writes");
+  } else if (turned) {
+    log("is written again");
   }
 }
 
@@ -299,7 +307,7 @@ bool DiskTier::store(const StoreArgs& args) {
     if (impl.catalogue.has(args.name) || impl.writing.contains(args.name)) {
       return Verdict::kThere;
     }
-    const bool room = impl.statistics.writing && bytes <= impl.options.queue_bytes &&
+    const bool room = impl.disk.may_write() && bytes <= impl.options.queue_bytes &&
                       impl.queued_bytes <= impl.options.queue_bytes - bytes;
     if (!room) ++impl.statistics.dropped_writes;
     return room ? Verdict::kQueue : Verdict::kDrop;

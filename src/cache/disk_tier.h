@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -28,6 +29,8 @@ struct DiskOptions {
   uint64_t max_bytes = 0;           // of all files; the least recently used are deleted
   size_t queue_bytes =
       size_t{64} << 20;  // what waits for the disk; beyond that, writes are dropped
+  // How long after a refused write the disk is asked again.
+  std::chrono::milliseconds retry_after{60'000};
   // One line each time something is wrong. Called in the constructor and on the I/O thread.
   std::function<void(const std::string&)> log = {};
 };
@@ -37,11 +40,11 @@ struct DiskStatistics {
   uint64_t bytes = 0;
   int64_t written = 0;
   int64_t read = 0;
-  int64_t dropped_writes = 0;  // the queue was full, the disk too slow, or the name taken
+  int64_t dropped_writes = 0;  // queue full, disk full or too slow, or the name taken
   int64_t deleted = 0;         // to stay within max_bytes
   int64_t damaged = 0;         // files removed because they could not be used
   int64_t foreign = 0;         // files of other models, settings or programs, left alone
-  bool writing = true;         // false after the disk refused a write
+  bool writing = true;         // false while the disk refuses writes
 };
 
 // What to read: filled by the I/O thread once done() of its DiskRead.
@@ -95,8 +98,8 @@ class DiskTier {
     std::span<const float> streams = {};
     std::span<const std::byte* const> blocks;
   };
-  // False when it is dropped: the queue is full or the disk refused a write before. True also when
-  // the file is there already or waits to be written.
+  // False when it is dropped: the queue is full or the disk has just refused a write. True also
+  // when the file is there already or waits to be written.
   bool store(const StoreArgs& args);
 
   bool has(const CacheFileName& name) const;

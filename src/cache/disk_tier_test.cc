@@ -2,11 +2,11 @@
 
 #include <csignal>
 #include <set>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 
 #include "support/disk_tier_fixture.h"
+#include "support/file_size_limit.h"
 
 namespace hadal {
 namespace {
@@ -159,17 +159,12 @@ TEST_F(DiskTierTest, AFullDiskStopsWritingAndKeepsServing) {
   EXPECT_TRUE(store_page(*tier, tokens, 0));
   tier->wait_idle();
   // A file may not grow beyond half a page: the write fails in the middle, as on a full disk.
-  struct rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  struct rlimit limit = before;
-  limit.rlim_cur = 2000;
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  EXPECT_TRUE(store_page(*tier, tokens, 1));
-  store_page(*tier, tokens, 2);  // refused if the first has failed already
-  tier->wait_idle();
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, old_handler);
+  {
+    const FileSizeLimit full_disk(2000);
+    EXPECT_TRUE(store_page(*tier, tokens, 1));
+    store_page(*tier, tokens, 2);  // refused if the first has failed already
+    tier->wait_idle();
+  }
 
   EXPECT_EQ(log_lines(), 1U);
   EXPECT_FALSE(tier->statistics().writing);
@@ -177,6 +172,28 @@ TEST_F(DiskTierTest, AFullDiskStopsWritingAndKeepsServing) {
   EXPECT_TRUE(load_page(*tier, tokens, 0));
   EXPECT_FALSE(load_page(*tier, tokens, 1));
   EXPECT_EQ(std::distance(fs::directory_iterator(directory_ / "kv"), {}), 3);  // lock, secret, page
+}
+
+TEST_F(DiskTierTest, ADiskWithRoomAgainIsWrittenAgain) {
+  const std::vector<int32_t> tokens = sequence_tokens(1, 3);
+  DiskOptions at_once = options();
+  at_once.retry_after = std::chrono::milliseconds(0);
+  const auto tier = open(at_once);
+  {
+    const FileSizeLimit full_disk(2000);
+    for (const int page : {0, 1}) {
+      EXPECT_TRUE(store_page(*tier, tokens, page));
+      tier->wait_idle();
+    }
+  }
+  EXPECT_EQ(log_lines(), 1U);
+  EXPECT_FALSE(tier->statistics().writing);
+  EXPECT_EQ(tier->statistics().dropped_writes, 2);
+  EXPECT_TRUE(store_page(*tier, tokens, 2));
+  tier->wait_idle();
+  EXPECT_EQ(log_lines(), 2U);
+  EXPECT_TRUE(tier->statistics().writing);
+  EXPECT_TRUE(load_page(*tier, tokens, 2));
 }
 
 TEST_F(DiskTierTest, AFullQueueDropsInsteadOfWaiting) {

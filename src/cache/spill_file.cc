@@ -46,7 +46,11 @@ struct SpillTransfer {
 };
 
 SpillFile::SpillFile(const SpillOptions& options, BlockPool& pool, const CacheGeometry& geometry)
-    : options_(options), pool_(pool), geometry_(geometry), memory_(pool.view()) {
+    : options_(options),
+      pool_(pool),
+      geometry_(geometry),
+      memory_(pool.view()),
+      disk_(options.retry_after) {
   std::string name = (options.directory / "hadal-spill-XXXXXX").string();
   fd_ = ::mkstemp(name.data());
   if (fd_ < 0) throw_system_error(options.directory, "cannot be used for the spill file", errno);
@@ -75,7 +79,7 @@ std::optional<SpilledSequence> SpillFile::spill(SequenceCache& cache, int first_
   const size_t needed = cache.state_units.size() + static_cast<size_t>(end_page - first_page);
   {
     const std::lock_guard lock(mutex_);
-    if (!writing_ || needed > static_cast<size_t>(free_places())) {
+    if (!disk_.may_write() || needed > static_cast<size_t>(free_places())) {
       ++statistics_.refused;
       return std::nullopt;
     }
@@ -307,20 +311,24 @@ void SpillFile::run() {
     }
     transfer->failed = transfer->moved < transfer->ids.size();
     transfer->done = true;
-    const bool first_refusal = transfer->writes && !good && writing_;
+    bool turned = false;  // the disk begins to refuse writes, or to take them again
     if (transfer->writes && !good) {
-      writing_ = false;
+      turned = disk_.refused();
       ++statistics_.refused;
     } else if (transfer->writes && !transfer->failed) {
+      turned = disk_.written();
       ++statistics_.spilled_sequences;
     }
     busy_ = false;
     progress_.notify_all();
-    if (first_refusal && options_.log) {
+    if (turned && options_.log) {
       // Unlocked: a log that blocks must not hold up the engine thread.
       lock.unlock();
-      options_.log("a write to the spill file in " + options_.directory.string() +
-                   " failed; requests that make way are computed again from now on");
+      const std::string file = "the spill file in " + options_.directory.string();
+      options_.log(good ? file + " is written again"
+                        : "a write to " + file +
+                              " failed; requests that make way are computed again until the disk "
+                              "takes writes");
       lock.lock();
     }
   }

@@ -4,6 +4,7 @@
 // no name, so nothing is left of it however the program ends.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +22,16 @@
 #include "cache/block_pool.h"
 #include "cache/cache_geometry.h"
 #include "cache/sequence_cache.h"
+#include "cache/write_retry.h"
 
 namespace hadal {
 
 struct SpillOptions {
   std::filesystem::path directory = {};
   uint64_t max_bytes = 0;  // on disk, taken only as they are used
-  // One line when the disk refuses a write, after which there are no more. On the I/O thread.
+  // How long after a refused write the disk is asked again.
+  std::chrono::milliseconds retry_after{60'000};
+  // One line when the disk begins to refuse writes and when it takes them again. On the I/O thread.
   std::function<void(const std::string&)> log = {};
   // Called on the I/O thread before it writes or reads a block. For tests: they may block.
   std::function<void()> before_write = {};
@@ -80,7 +84,7 @@ class SpillFile {
 
   // Takes all blocks of `cache` over and leaves it empty; the slot and the pages from first_page on
   // go to the file, and each returns to the pool once it is written (coming_blocks). Returns
-  // nothing, and changes nothing, where the file is full or the disk has refused a write before.
+  // nothing, and changes nothing, where the file is full or the disk has just refused a write.
   std::optional<SpilledSequence> spill(SequenceCache& cache, int first_page = 0);
 
   // Where the sequence is by now.
@@ -140,7 +144,7 @@ class SpillFile {
   std::deque<std::shared_ptr<SpillTransfer>> queue_;
   bool busy_ = false;
   bool stopping_ = false;
-  bool writing_ = true;  // false after the disk refused a write
+  WriteRetry disk_;
   SpillStatistics statistics_;
   std::thread thread_;
 };

@@ -1,12 +1,11 @@
 #include "cache/spill_file.h"
 
-#include <csignal>
 #include <future>
-#include <sys/resource.h>
 #include <thread>
 
 #include "base/error.h"
 #include "support/disk_gate.h"
+#include "support/file_size_limit.h"
 #include "support/pico_model.h"
 
 namespace hadal {
@@ -31,27 +30,6 @@ SpillOptions options(DiskGate& writes, DiskGate& reads) {
   held.before_read = reads.hook();
   return held;
 }
-
-// Files of this process cannot grow beyond `bytes` while it lives, as on a full disk.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(size_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
-    struct rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  }
-  ~FileSizeLimit() {
-    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  struct rlimit before_ = {};
-  void (*old_handler_)(int);
-};
 
 class SpillFileTest : public testing::Test {
  protected:
@@ -255,6 +233,32 @@ TEST_F(SpillFileTest, AFullDiskLosesOneSequenceAndTakesNoMore) {
   SequenceCache cache = computed(1);
   EXPECT_FALSE(file.spill(cache));
   EXPECT_EQ(cache.length, 1);
+}
+
+TEST_F(SpillFileTest, ADiskWithRoomAgainTakesSequencesAgain) {
+  SpillOptions at_once = options();
+  at_once.retry_after = std::chrono::milliseconds(0);
+  std::vector<std::string> lines;
+  at_once.log = [&](const std::string& line) { lines.push_back(line); };
+  SpilledSequence kept;
+  {
+    SpillFile file(at_once, pool_, layout_);
+    {
+      const FileSizeLimit full_disk(layout_.block_bytes + 100);
+      for (int i = 0; i < 2; ++i) {
+        SpilledSequence lost = spilled(file, 1);
+        EXPECT_EQ(file.wait(lost), SpillState::kLost);
+        file.discard(lost);
+      }
+    }
+    kept = spilled(file, 100);
+    EXPECT_EQ(file.wait(kept), SpillState::kStored);
+    expect_same_bits(file, kept);
+    EXPECT_EQ(file.statistics().refused, 2);
+  }
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_NE(lines[0].find("failed"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find("again"), std::string::npos) << lines[1];
 }
 
 TEST_F(SpillFileTest, ALogThatBlocksHoldsUpNobody) {

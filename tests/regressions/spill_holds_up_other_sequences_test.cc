@@ -1,18 +1,17 @@
 // When a sequence made way, the engine thread wrote its state to the spill file, and read it back
 // later: with a long sequence nobody got a token for as long as the disk took.
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
-#include <sys/resource.h>
 #include <vector>
 
 #include "engine/drafter.h"
 #include "engine/local_executor.h"
 #include "engine/scheduler.h"
 #include "support/disk_gate.h"
+#include "support/file_size_limit.h"
 #include "support/pico_model.h"
 
 namespace hadal {
@@ -244,16 +243,11 @@ TEST_F(SpillHoldsUpOtherSequences, WhatTheDiskRefusesIsComputedAgain) {
   arrive(150, 200);
   while (step().size() < 2) {
   }
-  struct rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  struct rlimit limit = before;
-  limit.rlim_cur = layout_.block_bytes + 100;
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  ASSERT_TRUE(scheduler_.preempt_last());
-  memory_.wait_for_disk();
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, old_handler);
+  {
+    const FileSizeLimit full_disk(layout_.block_bytes + 100);
+    ASSERT_TRUE(scheduler_.preempt_last());
+    memory_.wait_for_disk();
+  }
   run_to_the_end();
   EXPECT_EQ(memory_.spill_statistics()->refused, 1);
   EXPECT_GT(scheduler_.statistics().recomputed_tokens, 100);

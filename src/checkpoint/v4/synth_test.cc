@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 #include <set>
 #include <stdexcept>
-#include <sys/resource.h>
 
 #include <nlohmann/json.hpp>
 
@@ -24,6 +22,7 @@
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "support/file_size_limit.h"
 
 namespace hadal {
 namespace {
@@ -400,15 +399,11 @@ TEST_F(Synth, ABrokenOffRunLeavesNothingBehind) {
 }
 
 TEST_F(Synth, AFileThatCannotBeWrittenIsAnErrorThatNamesIt) {
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small = {.rlim_cur = 100'000, .rlim_max = before.rlim_max};
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const std::string message =
-      message_of([&] { write_synthetic_checkpoint({.preset = "pico"}, root_ / "model"); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  std::string message;
+  {
+    const FileSizeLimit full_disk(100'000);
+    message = message_of([&] { write_synthetic_checkpoint({.preset = "pico"}, root_ / "model"); });
+  }
   expect_contains(message, {"model-0000"});
   EXPECT_FALSE(fs::exists(root_ / "model"));
 }
