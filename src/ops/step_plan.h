@@ -61,10 +61,11 @@ struct StepPlan {
   std::span<const CompressionPlan> compressions = {};  // one for each ratio of the model
 
   const CompressionPlan& compression(int ratio) const {
-    for (const CompressionPlan& plan : compressions) {
-      if (plan.ratio == ratio) return plan;
-    }
-    HADAL_CHECK(false);
+    const auto found =
+        std::find_if(compressions.begin(), compressions.end(),
+                     [&](const CompressionPlan& plan) { return plan.ratio == ratio; });
+    HADAL_CHECK(found != compressions.end());
+    return *found;
   }
 };
 
