@@ -43,14 +43,14 @@ test: test-release test-asan
 test-release: build
 	tools/run-tests.sh release
 
-test-asan test-tsan: test-%: setup
+test-asan test-tsan: test-%: setup setup-deep
 	cmake --preset $*
 	cmake --build --preset $*
 	tools/run-tests.sh $*
 
 # What has threads, built but not run: minutes under the sanitizer.
 # TSAN_FLAGS: -O0 where it is only to build.
-build-tsan: setup
+build-tsan: setup setup-deep
 	cmake --preset tsan -DCMAKE_CXX_FLAGS_RELEASE=$(TSAN_FLAGS)
 	cmake --build --preset tsan
 

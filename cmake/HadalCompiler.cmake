@@ -33,6 +33,8 @@ add_link_options(-Wl,--gc-sections)
 if(HADAL_SANITIZE)
   add_compile_options(-fsanitize=${HADAL_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer -g1)
+  # For tests that do less under them.
+  add_compile_definitions(HADAL_SANITIZED)
   add_link_options(-fsanitize=${HADAL_SANITIZE})
 endif()
 

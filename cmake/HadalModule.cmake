@@ -1,10 +1,10 @@
-# hadal_module(NAME SOURCES ... [TESTS ...] [TEST_SHARDS n] [TEST_COST n] [BENCHES ...] [DEPS ...]
-#              [PRIVATE_DEPS ...])
+# hadal_module(NAME SOURCES ... [TESTS ...] [TEST_SHARDS n] [TEST_COST n]
+#              [TEST_ENVIRONMENT ...] [BENCHES ...] [DEPS ...] [PRIVATE_DEPS ...])
 # A folder of src/: the static library hadal_NAME, its unit tests (one executable, NAME_test, labelled
 # unit) and its micro-benchmarks (NAME_bench). DEPS are seen by users of the library, PRIVATE_DEPS
 # are not.
 function(hadal_module name)
-  cmake_parse_arguments(ARG "" "TEST_SHARDS;TEST_COST" "SOURCES;TESTS;BENCHES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TEST_SHARDS;TEST_COST" "SOURCES;TESTS;TEST_ENVIRONMENT;BENCHES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(hadal_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hadal_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(hadal_${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
@@ -15,7 +15,7 @@ function(hadal_module name)
     target_include_directories(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
     target_compile_definitions(${name}_test PRIVATE HADAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     hadal_add_test(${name}_test LABELS unit SHARDS ${ARG_TEST_SHARDS} COST ${ARG_TEST_COST}
-                   TIMEOUT 1800)
+                   TIMEOUT 1800 ENVIRONMENT ${ARG_TEST_ENVIRONMENT})
   endif()
   if(HADAL_BENCHMARKS AND ARG_BENCHES)
     add_executable(${name}_bench ${ARG_BENCHES})

@@ -1,11 +1,20 @@
+# How the code of tests itself is optimised. Compiling it is what takes long, not running it.
+set(HADAL_TEST_OPTIMIZATION "-O1" CACHE STRING "Compiler option for the sources of tests")
+
 # hadal_add_test(NAME [COMMAND ...] [SHARDS n] [COST n] [TIMEOUT s] [LABELS ...] [ENVIRONMENT ...])
 # Registers the GoogleTest executable NAME, or COMMAND, with ctest. A long one is cut into SHARDS
 # tests of about as many cases each, so that all cores have work until the end; COST (seconds,
 # roughly) lets the longest begin first.
+# Reports and suppressions of sanitizers name functions by it.
+if(HADAL_SANITIZE)
+  find_program(HADAL_SYMBOLIZER NAMES llvm-symbolizer-16 llvm-symbolizer)
+endif()
+
 function(hadal_add_test name)
   cmake_parse_arguments(ARG "" "SHARDS;COST;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT ARG_COMMAND)
     set(ARG_COMMAND ${name})
+    target_compile_options(${name} PRIVATE ${HADAL_TEST_OPTIMIZATION})
   endif()
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
@@ -31,6 +40,10 @@ function(hadal_add_test name)
                          SKIP_RETURN_CODE 77)
     if(ARG_LABELS)
       set_tests_properties(${test} PROPERTIES LABELS "${ARG_LABELS}")
+    endif()
+    if(HADAL_SYMBOLIZER)
+      set_tests_properties(${test} PROPERTIES ENVIRONMENT_MODIFICATION
+        "ASAN_SYMBOLIZER_PATH=set:${HADAL_SYMBOLIZER};TSAN_OPTIONS=string_append: external_symbolizer_path=${HADAL_SYMBOLIZER}")
     endif()
     if(environment)
       set_tests_properties(${test} PROPERTIES ENVIRONMENT "${environment}")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the libFuzzer targets (preset fuzz, clang) and runs each for SECONDS (30 by default).
+# Builds the libFuzzer targets (preset asan, clang) and runs each for SECONDS (30 by default).
 # Usage: tools/fuzz.sh [SECONDS [TARGET...]], for example tools/fuzz.sh 300 tokenizer. New inputs
 # that reach new code are kept in build/fuzz-corpus, so a later run goes on where this one stopped.
 # What makes a target fail is kept in build/fuzz-findings; replay it with
-# build/fuzz/tests/fuzz/TARGET_fuzz FILE.
+# build/asan/tests/fuzz/TARGET_fuzz FILE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +14,8 @@ if ! [[ $seconds =~ ^[0-9]+$ ]]; then
 fi
 shift $(($# > 0 ? 1 : 0))
 
-build=${HADAL_FUZZ_BUILD:-build/fuzz}
-cmake --preset fuzz -B "$build" >/dev/null
+build=build/asan
+cmake --preset asan >/dev/null
 cmake --build "$build" --target fuzz_targets
 
 targets=("$@")
@@ -29,6 +29,7 @@ fi
 # The longest inputs worth trying; the others are small formats.
 declare -A max_len=([tokenizer]=16384 [safetensors]=16384 [config]=8192)
 findings=build/fuzz-findings
+export ASAN_SYMBOLIZER_PATH=${ASAN_SYMBOLIZER_PATH:-$(command -v llvm-symbolizer-16 || true)}
 mkdir -p "$findings"
 failed=()
 for name in "${targets[@]}"; do

@@ -10,7 +10,7 @@ packages=(
   libpcre2-dev libedit-dev libxxhash-dev libgtest-dev curl ca-certificates qemu-user
 )
 deep_packages=(
-  clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev libbenchmark-dev
+  clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev llvm-16 libbenchmark-dev
 )
 
 case "${1:-}" in

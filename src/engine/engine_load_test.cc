@@ -31,7 +31,7 @@ using test::StepGate;
 constexpr uint64_t kSpillBytes = 64 << 20;
 
 // Sanitizers make the model thirty times slower.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef HADAL_SANITIZED
 constexpr int kLongestPrompt = 700;
 #else
 constexpr int kLongestPrompt = 3000;

@@ -171,7 +171,7 @@ TEST(TokenizerTest, OrdinaryTextNeverBecomesAnAddedToken) {
   }
   // Not even where the vocabulary has merges that spell it.
   json file = small_file({{"<", "b"}, {"<b", ">"}});
-  file["added_tokens"] = {added(96, "<b>")};
+  file["added_tokens"] = json::array({added(96, "<b>")});
   const auto tokenizer = make(file);
   EXPECT_EQ(tokenizer.encode("<b>"), Ids{96});
   EXPECT_EQ(tokenizer.encode_ordinary("<b>"), (Ids{95, '>' - 0x20}));
@@ -179,7 +179,7 @@ TEST(TokenizerTest, OrdinaryTextNeverBecomesAnAddedToken) {
 
 TEST(TokenizerTest, TrustedRangesAloneAreRecognised) {
   json file = small_file({{"a", "b"}});
-  file["added_tokens"] = {added(500, "<b>")};
+  file["added_tokens"] = json::array({added(500, "<b>")});
   const auto tokenizer = make(file);
   const Ids plain = tokenizer.encode_ordinary("<b>");
   Ids expected = plain;
@@ -353,9 +353,9 @@ TEST(TokenizerFileTest, RefusesContradictions) {
   EXPECT_NE(error_of(file).find("twice"), std::string::npos);
   file["added_tokens"] = {added(500, "<b>"), added(500, "<c>")};
   EXPECT_NE(error_of(file).find("same id 500"), std::string::npos);
-  file["added_tokens"] = {added(500, "")};
+  file["added_tokens"] = json::array({added(500, "")});
   EXPECT_NE(error_of(file), "");
-  file["added_tokens"] = {added(500, "a")};  // the vocabulary has it as 65
+  file["added_tokens"] = json::array({added(500, "a")});  // the vocabulary has it as 65
   EXPECT_NE(error_of(file).find("has the ids"), std::string::npos);
 }
 
