@@ -225,13 +225,13 @@ TEST_F(AgentAnswersTest, HiddenReasoningStaysHidden) {
   for (const ordered_json& entry : hidden["choices"][0]["logprobs"]["content"]) {
     logged += entry["token"].get<std::string>();
   }
-  EXPECT_EQ(logged, message["content"]);
+  EXPECT_EQ(logged, message["content"].get<std::string>());
   std::string streamed;
   for (const ordered_json& choice : stream(request)) {
     EXPECT_FALSE(choice["delta"].contains("reasoning_content"));
     streamed += choice["delta"].value("content", "");
   }
-  EXPECT_EQ(streamed, message["content"]);
+  EXPECT_EQ(streamed, message["content"].get<std::string>());
 }
 
 TEST_F(AgentAnswersTest, AnAnswerGoesOnWhereItsBeginningEnds) {
