@@ -20,13 +20,21 @@
 #include "engine/engine.h"
 #include "engine/event_queue.h"
 #include "model/v4/v4_model.h"
+#include "support/engine_requests.h"
 #include "support/step_gate.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
 
+using test::greedy;
+using test::make_prompt;
+using test::nano;
+using test::Outcome;
+using test::Pending;
+using test::run;
 using test::StepGate;
+using test::submit;
 
 constexpr uint64_t kSpillBytes = 64 << 20;
 
@@ -37,64 +45,12 @@ constexpr int kLongestPrompt = 700;
 constexpr int kLongestPrompt = 3000;
 #endif
 
-const Checkpoint& nano() {
-  static const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
-  return checkpoint;
-}
-
 const CacheLayout& layout() {
   static const CacheLayout instance = make_cache_layout(nano().config());
   return instance;
 }
 
 size_t bytes_of(int blocks) { return static_cast<size_t>(blocks) * layout().block_bytes; }
-
-std::vector<int32_t> make_prompt(int tokens, int salt = 0) {
-  std::vector<int32_t> prompt{0};
-  for (int i = 1; i < tokens; ++i) {
-    prompt.push_back(300 + (i * 37 + i * i % 11 * salt + salt * 101) % 1500);
-  }
-  return prompt;
-}
-
-struct Outcome {
-  std::vector<int32_t> tokens;
-  FinishEvent finish;
-};
-
-struct Pending {
-  std::shared_ptr<EventQueue> queue = std::make_shared<EventQueue>();
-  RequestHandle handle;
-
-  Outcome wait() {
-    Outcome outcome;
-    for (;;) {
-      const GenerateEvent event = queue->pop();
-      if (const auto* finish = std::get_if<FinishEvent>(&event)) {
-        outcome.finish = *finish;
-        return outcome;
-      }
-      outcome.tokens.push_back(std::get<TokenEvent>(event).token);
-    }
-  }
-};
-
-Pending submit(Engine& engine, GenerateRequest request) {
-  Pending pending;
-  pending.handle =
-      engine.submit(std::move(request),
-                    [queue = pending.queue](const GenerateEvent& event) { queue->push(event); });
-  return pending;
-}
-
-Outcome run(Engine& engine, GenerateRequest request) {
-  return submit(engine, std::move(request)).wait();
-}
-
-GenerateRequest greedy(std::vector<int32_t> prompt, int max_tokens) {
-  return {.prompt = std::move(prompt), .sampling = {.temperature = 0}, .max_tokens = max_tokens};
-}
 
 // Sampled hot, so that a wrong bit in a logit soon shows as another token.
 GenerateRequest sampled(std::vector<int32_t> prompt, int max_tokens, uint64_t seed) {

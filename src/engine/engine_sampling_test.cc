@@ -13,54 +13,17 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "checkpoint/v4/config.h"
 #include "engine/engine.h"
-#include "engine/event_queue.h"
+#include "support/engine_requests.h"
 
 namespace hadal {
 namespace {
 
-const Checkpoint& nano() {
-  static const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
-  return checkpoint;
-}
-
-struct Outcome {
-  std::vector<int32_t> tokens;
-  std::vector<TokenLogprobs> logprobs;
-  FinishEvent finish;
-};
-
-using Queue = std::shared_ptr<EventQueue>;
-
-Queue submit(Engine& engine, GenerateRequest request) {
-  auto queue = std::make_shared<EventQueue>();
-  engine.submit(std::move(request), [queue](const GenerateEvent& event) { queue->push(event); });
-  return queue;
-}
-
-Outcome collect(EventQueue& queue) {
-  Outcome outcome;
-  for (;;) {
-    const GenerateEvent event = queue.pop();
-    if (const auto* finish = std::get_if<FinishEvent>(&event)) {
-      outcome.finish = *finish;
-      return outcome;
-    }
-    const auto& token = std::get<TokenEvent>(event);
-    outcome.tokens.push_back(token.token);
-    if (token.logprobs.has_value()) outcome.logprobs.push_back(*token.logprobs);
-  }
-}
-
-Outcome run(Engine& engine, GenerateRequest request) {
-  return collect(*submit(engine, std::move(request)));
-}
-
-std::vector<int32_t> make_prompt(int tokens) {
-  std::vector<int32_t> prompt{0};
-  for (int i = 1; i < tokens; ++i) prompt.push_back(300 + i * 37 % 1500);
-  return prompt;
-}
+using test::make_prompt;
+using test::nano;
+using test::Outcome;
+using test::Pending;
+using test::run;
+using test::submit;
 
 GenerateRequest make_request(int prompt_tokens, const SamplingOptions& sampling, int max_tokens) {
   GenerateRequest request;
@@ -114,7 +77,7 @@ TEST(EngineSamplingTest, EveryOptionGivesTheSameTokensWhateverTheLoad) {
 
   Engine crowded(nano(), {.threads = 2, .max_running = 4, .prefill_chunk = 16});
   const SamplingOptions other_options{.frequency_penalty = 1, .seed = 9};
-  std::vector<Queue> others;
+  std::vector<Pending> others;
   for (int i = 0; i < 3; ++i) {
     others.push_back(submit(crowded, make_request(40 + i, other_options, 30)));
   }
@@ -125,7 +88,7 @@ TEST(EngineSamplingTest, EveryOptionGivesTheSameTokensWhateverTheLoad) {
     EXPECT_EQ(found.logprobs[i].logprob, expected.logprobs[i].logprob);
     EXPECT_EQ(found.logprobs[i].top.size(), 3U);
   }
-  for (const Queue& other : others) EXPECT_FALSE(collect(*other).tokens.empty());
+  for (const Pending& other : others) EXPECT_FALSE(other.wait().tokens.empty());
 }
 
 TEST(EngineSamplingTest, PenaltiesCountTheTokensOfTheAnswer) {
@@ -150,12 +113,12 @@ TEST(EngineSamplingTest, ConstraintsDecideTokenByToken) {
   request.constraint = std::make_shared<Counting>(700, 710);
   EXPECT_EQ(run(engine, request).tokens, (std::vector<int32_t>{700, 701, 702, 703, 704}));
   // A constraint that throws ends its own request and no other.
-  const Queue other = submit(engine, make_request(20, forced_to({500}), 10));
+  const Pending other = submit(engine, make_request(20, forced_to({500}), 10));
   request.constraint = std::make_shared<Counting>(700, 702);
   const Outcome thrown = run(engine, request);
   EXPECT_EQ(thrown.finish.reason, FinishReason::kError);
   EXPECT_EQ(thrown.tokens, (std::vector<int32_t>{700, 701}));
-  EXPECT_EQ(collect(*other).tokens, std::vector<int32_t>(10, 500));
+  EXPECT_EQ(other.wait().tokens, std::vector<int32_t>(10, 500));
 }
 
 TEST(EngineSamplingTest, StopTokensWaitForTheLeastLength) {

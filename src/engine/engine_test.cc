@@ -22,64 +22,20 @@
 #include "engine/evaluate.h"
 #include "engine/event_queue.h"
 #include "model/v4/v4_model.h"
+#include "support/engine_requests.h"
 #include "support/step_gate.h"
 
 namespace hadal {
 namespace {
 
+using test::greedy;
+using test::make_prompt;
+using test::nano;
+using test::Outcome;
+using test::Pending;
+using test::run;
 using test::StepGate;
-
-const Checkpoint& nano() {
-  static const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
-  return checkpoint;
-}
-
-// Ids that any vocabulary has; what they spell does not matter here.
-std::vector<int32_t> make_prompt(int tokens, int salt = 0) {
-  std::vector<int32_t> prompt{0};
-  for (int i = 1; i < tokens; ++i) prompt.push_back(300 + (i * 37 + salt * 101) % 1500);
-  return prompt;
-}
-
-struct Outcome {
-  std::vector<int32_t> tokens;
-  FinishEvent finish;
-};
-
-Outcome collect(EventQueue& queue) {
-  Outcome outcome;
-  for (;;) {
-    const GenerateEvent event = queue.pop();
-    if (const auto* finish = std::get_if<FinishEvent>(&event)) {
-      outcome.finish = *finish;
-      return outcome;
-    }
-    outcome.tokens.push_back(std::get<TokenEvent>(event).token);
-  }
-}
-
-struct Pending {
-  std::shared_ptr<EventQueue> queue = std::make_shared<EventQueue>();
-  RequestHandle handle;
-};
-
-Pending submit(Engine& engine, GenerateRequest request) {
-  Pending pending;
-  pending.handle =
-      engine.submit(std::move(request),
-                    [queue = pending.queue](const GenerateEvent& event) { queue->push(event); });
-  return pending;
-}
-
-Outcome run(Engine& engine, GenerateRequest request) {
-  Pending pending = submit(engine, std::move(request));
-  return collect(*pending.queue);
-}
-
-GenerateRequest greedy(std::vector<int32_t> prompt, int max_tokens) {
-  return {.prompt = std::move(prompt), .sampling = {.temperature = 0}, .max_tokens = max_tokens};
-}
+using test::submit;
 
 TEST(EngineTest, GreedyTokensAreThoseOfTheModelAlone) {
   std::vector<int32_t> sequence = make_prompt(40);
@@ -120,8 +76,8 @@ TEST(EngineTest, TokensDependOnSeedAloneNotOnChunksThreadsOrNeighbours) {
   neighbours.push_back(submit(crowded, greedy(make_prompt(90, 1), 12)));
   Pending middle = submit(crowded, request(7));
   neighbours.push_back(submit(crowded, request(8)));
-  EXPECT_EQ(collect(*middle.queue).tokens, expected.tokens);
-  for (Pending& neighbour : neighbours) EXPECT_FALSE(collect(*neighbour.queue).tokens.empty());
+  EXPECT_EQ(middle.wait().tokens, expected.tokens);
+  for (Pending& neighbour : neighbours) EXPECT_FALSE(neighbour.wait().tokens.empty());
 }
 
 TEST(EngineTest, StopTokensEndTheAnswerUnreported) {
@@ -155,10 +111,10 @@ TEST(EngineTest, CancellationEndsARequestWithinOneStep) {
   running.handle.cancel();
   waiting.handle.cancel();
   gate.release();
-  const Outcome outcome = collect(*running.queue);
+  const Outcome outcome = running.wait();
   EXPECT_EQ(outcome.finish.reason, FinishReason::kCancelled);
   EXPECT_LE(outcome.tokens.size(), 2U);
-  const Outcome never_started = collect(*waiting.queue);
+  const Outcome never_started = waiting.wait();
   EXPECT_EQ(never_started.finish.reason, FinishReason::kCancelled);
   EXPECT_TRUE(never_started.tokens.empty());
 
@@ -184,7 +140,7 @@ TEST(EngineTest, TheQueueIsBounded) {
   EXPECT_EQ(engine.statistics().refused, 1);
   gate.release();
   for (Pending& pending : accepted) {
-    EXPECT_EQ(collect(*pending.queue).finish.reason, FinishReason::kLength);
+    EXPECT_EQ(pending.wait().finish.reason, FinishReason::kLength);
   }
   EXPECT_EQ(run(engine, greedy(make_prompt(10), 1)).tokens.size(), 1U);
 }
@@ -286,12 +242,12 @@ TEST(EngineTest, ShutdownDrainsOrCancels) {
     EXPECT_THROW(submit(engine, greedy(make_prompt(10), 4)), Error);
     engine.shutdown(Engine::Shutdown::kCancel);
   }
-  EXPECT_EQ(collect(*drained.queue).tokens.size(), 4U);
+  EXPECT_EQ(drained.wait().tokens.size(), 4U);
   {
     Engine engine(nano(), {.threads = 1});
     cancelled = submit(engine, greedy(make_prompt(10), 3000));
   }
-  EXPECT_EQ(collect(*cancelled.queue).finish.reason, FinishReason::kCancelled);
+  EXPECT_EQ(cancelled.wait().finish.reason, FinishReason::kCancelled);
 }
 
 TEST(EngineTest, ManyThreadsSubmitAndCancel) {
@@ -303,7 +259,7 @@ TEST(EngineTest, ManyThreadsSubmitAndCancel) {
       for (int i = 0; i < 5; ++i) {
         Pending pending = submit(engine, greedy(make_prompt(8 + t), 1 + i));
         if ((t + i) % 3 == 0) pending.handle.cancel();
-        collect(*pending.queue);
+        pending.wait();
         ++finished;
       }
     });

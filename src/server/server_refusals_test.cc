@@ -1,8 +1,10 @@
 // What the server refuses, and what it survives.
 #include <cmath>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <limits>
 #include <memory>
+#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "engine/engine.h"
 #include "server/server.h"
 #include "support/server_fixture.h"
@@ -43,6 +46,34 @@ TEST_F(ServerTest, ModelsAndHealth) {
   EXPECT_EQ(client.read_response().status, 405);
   client.send(get_request("/"));
   EXPECT_EQ(client.read_response().status, 404);
+}
+
+TEST_F(ServerTest, TheDocumentedRoutesAreThoseThereAre) {
+  start();
+  TestClient client(server_->port());
+  client.send(get_request("/nothing"));
+  const auto answer = ordered_json::parse(client.read_response().body);
+  const auto message = answer["error"]["message"].get<std::string>();
+  const std::string docs =
+      read_text_file(std::filesystem::path(HADAL_SOURCE_DIR) / "docs" / "api.md", 1 << 20);
+  // "GET /a, POST /b and GET /c", and "| `GET /a` |" in the table of the docs.
+  const std::regex route("(GET|POST|PUT|DELETE) (/[A-Za-z0-9_/]+)");
+  int routes = 0;
+  for (auto at = std::sregex_iterator(message.begin(), message.end(), route);
+       at != std::sregex_iterator(); ++at) {
+    EXPECT_NE(docs.find("`" + at->str() + "`"), std::string::npos) << at->str();
+    ++routes;
+  }
+  EXPECT_GE(routes, 4) << message;
+  const std::string table = docs.substr(0, docs.find("\n## "));
+  const std::regex documented("`(GET|POST|PUT|DELETE) (/[A-Za-z0-9_/]+)");
+  for (auto at = std::sregex_iterator(table.begin(), table.end(), documented);
+       at != std::sregex_iterator(); ++at) {
+    client.send(get_request((*at)[2].str(), (*at)[1].str()));
+    const ClientResponse response = client.read_response();
+    EXPECT_NE(response.status, 405) << at->str();
+    EXPECT_EQ(response.body.find("this server answers"), std::string::npos) << at->str();
+  }
 }
 
 TEST_F(ServerTest, PromptsBeyondTheContextAreRefusedWithNumbers) {

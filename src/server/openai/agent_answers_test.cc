@@ -24,56 +24,31 @@ namespace {
 using nlohmann::ordered_json;
 using test::ClientResponse;
 using test::get_request;
+using test::kPath;
 using test::post_request;
 using test::TestClient;
 
-constexpr char kPath[] = "/v1/chat/completions";
 constexpr char kQuestion[] =
     "Here are my notes. The code for the blue door is 4821. Anna lives in Lisbon. Victor has a "
     "white owl. The meeting with Rosa is on Friday. What is the code for the blue door?";
 constexpr char kPetQuestion[] =
     "Victor has a white owl. Anna lives in Lisbon.\n\nWhat pet does Victor have?";
 
-std::filesystem::path nano_directory() {
-  return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
-}
-
-class AgentAnswersTest : public testing::Test {
+class AgentAnswersTest : public test::ServerTest {
  protected:
   void start(EngineOptions engine_options = {}, ServerOptions options = {}) {
-    engine_options.threads = 1;
-    engine_ = std::make_unique<Engine>(checkpoint_, engine_options);
-    options.port = 0;
-    options.model_name = "nano";
-    options.on_request = [this](const RequestLog& entry) {
-      const std::lock_guard lock(mutex_);
-      log_.push_back(entry);
-      logged_.notify_all();
-    };
     options.on_unknown_field = [this](const std::string& name) {
       const std::lock_guard lock(mutex_);
       unknown_.push_back(name);
     };
-    server_ = std::make_unique<Server>(*engine_, tokenizer_, options);
-    thread_ = std::thread([this] { server_->run(); });
+    ServerTest::start(std::move(engine_options), std::move(options));
   }
 
-  void TearDown() override {
-    if (server_ == nullptr) return;
-    server_->stop();
-    thread_.join();
-  }
-
-  std::vector<RequestLog> wait_for_log(size_t entries) {
-    std::unique_lock lock(mutex_);
-    logged_.wait(lock, [&] { return log_.size() >= entries; });
-    return log_;
-  }
-
+  // Without a model's name.
   static ordered_json chat(const std::string& question) {
-    return {{"temperature", 0},
-            {"max_tokens", 200},
-            {"messages", ordered_json::array({{{"role", "user"}, {"content", question}}})}};
+    ordered_json body = ServerTest::chat(question);
+    body.erase("model");
+    return body;
   }
 
   ClientResponse send(const std::string& request) const {
@@ -110,14 +85,6 @@ class AgentAnswersTest : public testing::Test {
     return choices;
   }
 
-  Checkpoint checkpoint_ = Checkpoint::open(nano_directory());
-  Tokenizer tokenizer_ = Tokenizer::load(nano_directory() / "tokenizer.json");
-  std::unique_ptr<Engine> engine_;
-  std::unique_ptr<Server> server_;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable logged_;
-  std::vector<RequestLog> log_;
   std::vector<std::string> unknown_;
 };
 
@@ -321,10 +288,10 @@ TEST_F(AgentAnswersTest, RequestsHaveNames) {
     return response.head.substr(begin, response.head.find("\r\n", begin) - begin);
   };
   EXPECT_EQ(header(ask(chat("hello"), "X-Request-Id: trace-7.a:b")), "trace-7.a:b");
-  EXPECT_EQ(wait_for_log(1)[0].request_id, "trace-7.a:b");
+  EXPECT_EQ(wait_for_log(0).request_id, "trace-7.a:b");
   const std::string made = header(ask(chat("hello")));
   EXPECT_TRUE(made.starts_with("req_")) << made;
-  EXPECT_EQ(wait_for_log(2)[1].request_id, made);
+  EXPECT_EQ(wait_for_log(1).request_id, made);
   for (const std::string& unfit :
        {std::string("a b"), std::string(300, 'x'), std::string("<script>"), std::string("a\tb")}) {
     EXPECT_TRUE(header(ask(chat("hello"), "X-Request-Id: " + unfit)).starts_with("req_"));
