@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -18,29 +19,41 @@ constexpr double kRounder = 0x1.8p52;
 constexpr double kLog2High = 0x1.62e42fefa38p-1;
 constexpr double kLog2Low = 0x1.ef35793c7673p-45;
 
-// e^x rounded to float. x may be infinite. With x = k log(2) + r and |r| <= log(2)/2, e^r is its
-// Taylor polynomial of degree 13, whose first omitted term is below 2^-57.
-float exp_to_float(double x) {
-  constexpr double kMost = 88.8;     // e^x rounds to infinity
-  constexpr double kLeast = -104.0;  // and to 0
-  if (x > kMost) return std::numeric_limits<float>::infinity();
-  if (x < kLeast) return 0;
-  if (std::isnan(x)) return std::numeric_limits<float>::quiet_NaN();
+using Two = double __attribute__((vector_size(16)));
+using TwoCodes = uint64_t __attribute__((vector_size(16)));
+
+// e^x rounds to infinity above the one and to 0 below the other.
+constexpr double kMostOfExp = 88.8;
+constexpr double kLeastOfExp = -104.0;
+
+// e^x of one double or of two, for x between these bounds. With x = k log(2) + r and
+// |r| <= log(2)/2, e^r is its Taylor polynomial of degree 13, whose first omitted term is below
+// 2^-57.
+template <typename Value, typename Codes>
+Value exp_within_bounds(Value x) {
   constexpr double kInverseLog2 = 0x1.71547652b82fep0;
-  const double shifted = x * kInverseLog2 + kRounder;
-  const double k = shifted - kRounder;
-  const double r = (x - k * kLog2High) - k * kLog2Low;
-  const double r2 = r * r;
-  const double r4 = r2 * r2;
-  const double low = (1.0 + r) + (1.0 / 2 + r * (1.0 / 6)) * r2;
-  const double middle = (1.0 / 24 + r * (1.0 / 120)) + (1.0 / 720 + r * (1.0 / 5040)) * r2;
-  const double high =
+  const Value shifted = x * kInverseLog2 + kRounder;
+  const Value k = shifted - kRounder;
+  const Value r = (x - k * kLog2High) - k * kLog2Low;
+  const Value r2 = r * r;
+  const Value r4 = r2 * r2;
+  const Value low = (1.0 + r) + (1.0 / 2 + r * (1.0 / 6)) * r2;
+  const Value middle = (1.0 / 24 + r * (1.0 / 120)) + (1.0 / 720 + r * (1.0 / 5040)) * r2;
+  const Value high =
       ((1.0 / 40320 + r * (1.0 / 362880)) + (1.0 / 3628800 + r * (1.0 / 39916800)) * r2) +
       (1.0 / 479001600 + r * (1.0 / 6227020800)) * r4;
-  const double power = low + (middle + high * r4) * r4;
+  const Value power = low + (middle + high * r4) * r4;
   // The bias of the exponent; that of kRounder's bits falls out at the left.
-  const uint64_t scale = (std::bit_cast<uint64_t>(shifted) + 1023) << 52;
-  const double result = power * std::bit_cast<double>(scale);
+  const Codes scale = (std::bit_cast<Codes>(shifted) + 1023) << 52;
+  return power * std::bit_cast<Value>(scale);
+}
+
+// e^x rounded to float. x may be infinite.
+float exp_to_float(double x) {
+  if (x > kMostOfExp) return std::numeric_limits<float>::infinity();
+  if (x < kLeastOfExp) return 0;
+  if (std::isnan(x)) return std::numeric_limits<float>::quiet_NaN();
+  const double result = exp_within_bounds<double, uint64_t>(x);
   // Halfway between the largest float and 2^128 the even one of the two is infinity.
   constexpr double kOverflow = 0x1.ffffffp127;
   return result >= kOverflow ? std::numeric_limits<float>::infinity() : static_cast<float>(result);
@@ -65,6 +78,29 @@ double scaled_log(double k, double f) {
 }  // namespace
 
 float exp(float x) { return exp_to_float(static_cast<double>(x)); }
+
+void exp(std::span<float> values) {
+  // Far enough below the largest float that no result overflows; NaN is not within either.
+  constexpr float kMostOfTwo = 88;
+  const auto within = [](float x) {
+    return x >= static_cast<float>(kLeastOfExp) && x <= kMostOfTwo;
+  };
+  size_t i = 0;
+  for (; i + 2 <= values.size(); i += 2) {
+    float& a = values[i];
+    float& b = values[i + 1];
+    if (within(a) && within(b)) {
+      const Two x = {static_cast<double>(a), static_cast<double>(b)};
+      const Two powers = exp_within_bounds<Two, TwoCodes>(x);
+      a = static_cast<float>(powers[0]);
+      b = static_cast<float>(powers[1]);
+    } else {
+      a = exp(a);
+      b = exp(b);
+    }
+  }
+  if (i < values.size()) values[i] = exp(values[i]);
+}
 
 float log1p(float x) {
   if (x == 0) return x;  // keeps the sign

@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <limits>
 #include <numbers>
+#include <span>
+#include <vector>
 
 namespace hadal {
 namespace {
@@ -103,6 +106,32 @@ TEST(ElementaryExp, TreatsTheEndsOfItsRange) {
   EXPECT_EQ(elementary::exp(from_bits(bits(least) + 1)), 0.0F);
   EXPECT_EQ(elementary::exp(-104.5F), 0.0F);
   EXPECT_EQ(elementary::exp(-kMax), 0.0F);
+}
+
+TEST(ElementaryExp, HasTheSameBitsForManyValues) {
+  std::vector<float> values;
+  every(0, kInfinity, 65521, [&](float x) {
+    values.push_back(x);
+    values.push_back(-x);
+  });
+  every(0, 104.5F, 7919, [&](float x) {
+    values.push_back(-x);
+    values.push_back(x);
+  });
+  // Beside values of the other kind: in the first place, in the second, and left over at the end.
+  for (const float end : {kInfinity, -kInfinity, kNan, kMax, -kMax, 88.722832F, 88.75F, -103.98F}) {
+    values.insert(values.end(), {end, 0.5F, -0.5F, end});
+  }
+  values.push_back(1.0F);
+  for (size_t first = 0; first < 2; ++first) {
+    std::vector<float> powers(values.begin() + static_cast<ptrdiff_t>(first), values.end());
+    elementary::exp(powers);
+    for (size_t i = 0; i < powers.size(); ++i) {
+      const float x = values[first + i];
+      ASSERT_EQ(bits(powers[i]), bits(elementary::exp(x))) << x;
+    }
+  }
+  elementary::exp(std::span<float>());
 }
 
 TEST(ElementaryLog1p, IsRoundedCorrectlyInNearlyAllCases) {

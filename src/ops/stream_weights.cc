@@ -2,13 +2,20 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
+#include "base/as_size.h"
 #include "numeric/elementary.h"
 
 namespace hadal {
 namespace {
 
-float sigmoid(float x) { return 1.0F / (1.0F + elementary::exp(-x)); }
+// Of every value, in place.
+void sigmoid(std::span<float> values) {
+  for (float& x : values) x = -x;
+  elementary::exp(values);
+  for (float& x : values) x = 1.0F / (1.0F + x);
+}
 
 void normalize_columns(float* matrix, int n, float eps) {
   for (int k = 0; k < n; ++k) {
@@ -64,11 +71,13 @@ void sinkhorn(float* matrix, int n, int iterations, float eps) {
   for (int j = 0; j < n; ++j) {
     float* row = matrix + j * n;
     const float maximum = *std::max_element(row, row + n);
+    for (int k = 0; k < n; ++k) row[k] -= maximum;
+  }
+  elementary::exp({matrix, as_size(n) * as_size(n)});
+  for (int j = 0; j < n; ++j) {
+    float* row = matrix + j * n;
     float sum = 0;
-    for (int k = 0; k < n; ++k) {
-      row[k] = elementary::exp(row[k] - maximum);
-      sum += row[k];
-    }
+    for (int k = 0; k < n; ++k) sum += row[k];
     for (int k = 0; k < n; ++k) row[k] = row[k] / sum + eps;
   }
   if (n == 4) return normalize_four(matrix, iterations, eps);
@@ -87,17 +96,24 @@ void stream_weights(const HyperPreArgs& args, const float* mixes, float* pre, fl
   const float* base = args.base;
   const float* scale = args.scale;
   for (int j = 0; j < n; ++j) {
-    pre[j] = sigmoid(mixes[j] * scale[0] + base[j]) + args.hc_eps;
-    post[j] = 2.0F * sigmoid(mixes[n + j] * scale[1] + base[n + j]);
+    pre[j] = mixes[j] * scale[0] + base[j];
+    post[j] = mixes[n + j] * scale[1] + base[n + j];
+  }
+  sigmoid({pre, as_size(n)});
+  sigmoid({post, as_size(n)});
+  for (int j = 0; j < n; ++j) {
+    pre[j] += args.hc_eps;
+    post[j] *= 2.0F;
   }
   for (int i = 0; i < n * n; ++i) mixing[i] = mixes[2 * n + i] * scale[2] + base[2 * n + i];
   sinkhorn(mixing, n, args.sinkhorn_iterations, args.hc_eps);
 }
 
 void head_stream_weights(const HyperHeadArgs& args, const float* mixes, float* pre) {
-  for (int j = 0; j < args.streams; ++j) {
-    pre[j] = sigmoid(mixes[j] * args.scale[0] + args.base[j]) + args.hc_eps;
-  }
+  const int n = args.streams;
+  for (int j = 0; j < n; ++j) pre[j] = mixes[j] * args.scale[0] + args.base[j];
+  sigmoid({pre, as_size(n)});
+  for (int j = 0; j < n; ++j) pre[j] += args.hc_eps;
 }
 
 }  // namespace hadal
