@@ -1,22 +1,16 @@
 // What agents and their libraries expect of the running server: words they know, old forms of
 // answers, paths and names in many spellings.
-#include <condition_variable>
-#include <filesystem>
 #include <gtest/gtest.h>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
-#include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "server/server.h"
-#include "support/http_client.h"
-#include "text/tokenizer.h"
+#include "support/server_fixture.h"
 
 namespace hadal {
 namespace {
