@@ -12,11 +12,10 @@
 #   make docs         rewrite docs/cli.md from the table of options
 #   make check-fresh  the whole CI on a fresh clone
 #   make clean        remove what was built
-.PHONY: all build build-tsan run test test-release test-asan test-tsan check check-deep \
+.PHONY: all build run test test-release test-asan test-tsan check check-deep \
         lint fuzz docs setup setup-deep check-fresh clean help
 
 FUZZ_SECONDS ?= 30
-TSAN_FLAGS ?= -O1
 export JOBS ?= $(shell nproc)
 
 all: build
@@ -47,12 +46,6 @@ test-asan test-tsan: test-%: setup setup-deep
 	cmake --preset $*
 	cmake --build --preset $*
 	tools/run-tests.sh $*
-
-# What has threads, built but not run: minutes under the sanitizer.
-# TSAN_FLAGS: -O0 where it is only to build.
-build-tsan: setup setup-deep
-	cmake --preset tsan -DCMAKE_CXX_FLAGS_RELEASE=$(TSAN_FLAGS)
-	cmake --build --preset tsan
 
 check: setup
 	@tools/check.sh

@@ -40,5 +40,7 @@ endif()
 
 find_program(HADAL_CCACHE ccache)
 if(HADAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${HADAL_CCACHE}")
+  # Without these ccache knows nothing of precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros "${HADAL_CCACHE}")
 endif()

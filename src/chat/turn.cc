@@ -52,8 +52,9 @@ ChatMessage answer_message(const ChatAnswer& answer) {
   message.content = answer.content;
   message.reasoning = answer.reasoning;
   for (const ParsedToolCall& call : answer.tool_calls) {
-    message.tool_calls.push_back(
-        {.id = {}, .name = call.name, .arguments = chat_arguments(call.arguments)});
+    message.tool_calls.push_back({.id = {},
+                                  .name = call.name,
+                                  .arguments = chat_arguments(std::string_view(call.arguments))});
   }
   return message;
 }
