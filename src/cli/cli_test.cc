@@ -172,8 +172,23 @@ TEST(CommandLineTest, ReadsSizes) {
     EXPECT_NE(refusal({"serve", "--kv-spill", wrong}), "") << wrong;
   }
   EXPECT_EQ(refusal({"serve", "--kv-memory", "0"}),
-            "--kv-memory: cannot be '0'; give a number of bytes with K, M, G or T behind it, such "
-            "as 16G");
+            "--kv-memory: cannot be '0'; give at least 1 byte, such as 16G");
+  EXPECT_EQ(refusal({"serve", "--max-headers", "10"})
+                .find("--max-headers: cannot be '10'; give at "
+                      "least "),
+            0U);
+}
+
+TEST(CommandLineTest, TheGreatestSeedIsToldFromTheNext) {
+  EXPECT_EQ(refusal({"run", "--seed", "9007199254740992"}), "");
+  EXPECT_EQ(refusal({"run", "--seed", "9007199254740993"}),
+            "--seed: cannot be '9007199254740993'; give a whole number from 0 to 9007199254740992");
+}
+
+TEST(CommandLineTest, RefusesOptionsThatMeanNothingAlone) {
+  EXPECT_EQ(refusal({"serve", "--kv-disk-size", "1G"}),
+            "--kv-disk-size: does nothing without --kv-disk; add --kv-disk or leave it out");
+  EXPECT_EQ(refusal({"serve", "--kv-disk", "d", "--kv-disk-size", "1G"}), "");
 }
 
 TEST(CommandLineTest, RefusesMissingAndSurplusArguments) {
@@ -295,6 +310,9 @@ TEST(OptionTableTest, FallbacksAreValues) {
       if (option->fallback.empty()) continue;
       std::vector<std::string> words = typed_words(command);
       words.insert(words.end(), {"--" + std::string(option->key.name), option->fallback});
+      if (!option->needs.name.empty()) {
+        words.insert(words.end(), {"--" + std::string(option->needs.name), "x"});
+      }
       for (const ArgumentSpec& argument : command.arguments) {
         words.emplace_back(argument.choices.empty() ? "x" : argument.choices.front());
       }

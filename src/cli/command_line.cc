@@ -77,8 +77,9 @@ void check_option(const OptionSpec& spec, const std::string& value) {
     case OptionType::kInteger: {
       int64_t number = 0;
       const bool parsed = parses_whole(value, number);
-      if (!parsed || static_cast<double>(number) < spec.minimum ||
-          static_cast<double>(number) > spec.maximum) {
+      // As whole numbers: doubles do not tell the greatest seed from the next.
+      if (!parsed || number < static_cast<int64_t>(spec.minimum) ||
+          number > static_cast<int64_t>(spec.maximum)) {
         refuse(
             where, "cannot be '" + printable(value) + "'",
             fmt::format("give a whole number from {:.0f} to {:.0f}", spec.minimum, spec.maximum));
@@ -96,9 +97,14 @@ void check_option(const OptionSpec& spec, const std::string& value) {
     }
     case OptionType::kSize: {
       const std::optional<uint64_t> bytes = parse_size(value);
-      if (!bytes || static_cast<double>(*bytes) < spec.minimum) {
+      if (!bytes) {
         refuse(where, "cannot be '" + printable(value) + "'",
                "give a number of bytes with K, M, G or T behind it, such as 16G");
+      }
+      if (static_cast<double>(*bytes) < spec.minimum) {
+        refuse(where, "cannot be '" + printable(value) + "'",
+               fmt::format("give at least {:.0f} byte{}, such as 16G", spec.minimum,
+                           spec.minimum == 1 ? "" : "s"));
       }
       if (spec.maximum > 0 && static_cast<double>(*bytes) > spec.maximum) {
         refuse(where, "cannot be '" + printable(value) + "'",
@@ -275,6 +281,11 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     }
   }
   if (!sorted.unknown.empty()) refuse_unknown_option(command, sorted.unknown.front());
+  for (const auto& [spec, value] : given) {
+    if (spec->needs.name.empty() || line.has(spec->needs)) continue;
+    refuse(option_name(*spec), "does nothing without --" + std::string(spec->needs.name),
+           "add --" + std::string(spec->needs.name) + " or leave it out");
+  }
   if (sorted.arguments.size() > command.arguments.size()) {
     refuse(printable(sorted.arguments[command.arguments.size()]),
            "is one argument more than " + typed_name(command) + " takes",

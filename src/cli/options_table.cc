@@ -210,6 +210,7 @@ const std::vector<OptionSpec>& options() {
        .fallback = size_text(EngineOptions{}.kv_disk_size),
        .help = "The most that --kv-disk may hold; the least recently used goes first",
        .commands = Command::kServe,
+       .needs = option::kKvDisk,
        .minimum = 1},
       {.key = option::kKvSpill,
        .value_name = "SIZE",
