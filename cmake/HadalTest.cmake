@@ -1,15 +1,15 @@
 # How the code of tests itself is optimised. Compiling it is what takes long, not running it.
 set(HADAL_TEST_OPTIMIZATION "-O1" CACHE STRING "Compiler option for the sources of tests")
 
-# hadal_add_test(NAME [COMMAND ...] [SHARDS n] [COST n] [TIMEOUT s] [LABELS ...] [ENVIRONMENT ...])
-# Registers the GoogleTest executable NAME, or COMMAND, with ctest. A long one is cut into SHARDS
-# tests of about as many cases each, so that all cores have work until the end; COST (seconds,
-# roughly) lets the longest begin first.
 # Reports and suppressions of sanitizers name functions by it.
 if(HADAL_SANITIZE)
   find_program(HADAL_SYMBOLIZER NAMES llvm-symbolizer-16 llvm-symbolizer)
 endif()
 
+# hadal_add_test(NAME [COMMAND ...] [SHARDS n] [COST n] [TIMEOUT s] [LABELS ...] [ENVIRONMENT ...])
+# Registers the GoogleTest executable NAME, or COMMAND, with ctest. A long one is cut into SHARDS
+# tests of about as many cases each, so that all cores have work until the end; COST (seconds,
+# roughly) lets the longest begin first.
 function(hadal_add_test name)
   cmake_parse_arguments(ARG "" "SHARDS;COST;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT ARG_COMMAND)

@@ -33,7 +33,7 @@ GenerateRequest make_request(int prompt_tokens, const SamplingOptions& sampling,
   return request;
 }
 
-SamplingOptions forced_to(std::vector<int32_t> tokens) {
+SamplingOptions forced_to(const std::vector<int32_t>& tokens) {
   SamplingOptions options;
   options.temperature = 0;
   for (const int32_t token : tokens) options.logit_bias.push_back({.token = token, .bias = 100});
