@@ -134,6 +134,9 @@ void make_payload(const Payload& payload, ThreadPool& threads, const Int8Weights
   AlignedBuffer<std::byte> part;
   AlignedBuffer<float> scales;
   uint64_t done = 0;
+  const auto report = [&](uint64_t bytes) {
+    if (options.progress) options.progress("Repacking weights to int8", bytes, payload.bytes);
+  };
   for (const Piece& piece : payload.pieces) {
     const Int8TileSizes& sizes = piece.sizes;
     float* matrix_scales = scales.at_least(
@@ -150,7 +153,7 @@ void make_payload(const Payload& payload, ThreadPool& threads, const Int8Weights
       });
       write(std::span(part.data(), bytes));
       done += bytes;
-      if (options.progress) options.progress("Repacking weights to int8", done, payload.bytes);
+      report(done);
     }
     const size_t used = sizes.tiles * sizes.tile_scales;
     const size_t padded = round_up(used * sizeof(float), kCacheLine);
@@ -158,6 +161,7 @@ void make_payload(const Payload& payload, ThreadPool& threads, const Int8Weights
     write(std::as_bytes(std::span(matrix_scales, padded / sizeof(float))));
     done += padded;
   }
+  report(payload.bytes);  // the end, whose scales no report counted
 }
 
 void make_in_memory(const Payload& payload, ThreadPool& threads, const Int8WeightsOptions& options,

@@ -92,6 +92,21 @@ TEST_F(Int8WeightsTest, IsMadeOnceAndMappedFromThenOn) {
   expect_close(second.mtp->e_proj);
 }
 
+// Without an end a bar goes on, and the next repack is shown as if it took as long as all before.
+TEST_F(Int8WeightsTest, ProgressGoesForwardToItsEnd) {
+  uint64_t last = 0;
+  uint64_t whole = 0;
+  ModelWeights weights = bind_weights(checkpoint_);
+  Int8Weights::attach(weights, threads_,
+                      {.progress = [&](const char*, uint64_t done, uint64_t total) {
+                        EXPECT_GE(done, last);
+                        last = done;
+                        whole = total;
+                      }});
+  EXPECT_GT(whole, 0U);
+  EXPECT_EQ(last, whole);
+}
+
 TEST_F(Int8WeightsTest, DamagedFilesAreMadeAnew) {
   {
     ModelWeights weights = bind_weights(checkpoint_);
