@@ -68,16 +68,16 @@ void Scheduler::start_waiting() {
     const bool may_run = running() + loading < options_.max_running;
     const Admission admission =
         may_run ? memory_.admit(next, claimed_blocks(), false) : Admission::kNoRoom;
+    const bool room_comes = admission == Admission::kRoomToCome;
     if (admission == Admission::kReady) {
       start(i);
     } else if (admission == Admission::kLoading) {
       ++loading;
       ++i;
-    } else if (admission == Admission::kRoomToCome) {
-      break;
-    } else if (may_run && unload_behind(next)) {
+    } else if (!room_comes && may_run && unload_behind(next)) {
       continue;
-    } else if (!running_.empty() && running_.back()->request.priority < next.request.priority) {
+    } else if (!room_comes && !running_.empty() &&
+               running_.back()->request.priority < next.request.priority) {
       preempt_last();
       i = 0;
       loading = 0;
