@@ -2,7 +2,7 @@
 # Format, hygiene and clang-tidy. lint.sh [--quick | --tidy | --all]: without an argument all three,
 # clang-tidy over the sources changed since the merge base with origin/main (or, where there is none,
 # since the last commit but one); --quick leaves clang-tidy out, --tidy does it alone, and --all reads
-# every source. Of more than TIDY_FILES (24) changed sources it reads so many, spread evenly, and says
+# every source. Of more than TIDY_FILES (16) changed sources it reads so many, spread evenly, and says
 # how many it left to --all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,7 +32,7 @@ if [[ $mode == --all ]]; then
   changed=("${sources[@]}")
   most=${#sources[@]}
 else
-  most=${TIDY_FILES:-24}
+  most=${TIDY_FILES:-16}
   base=$(git merge-base HEAD origin/main 2>/dev/null || true)
   [[ -n $base && $base != $(git rev-parse HEAD) ]] || base=$(git rev-parse -q --verify HEAD~1 || git rev-parse HEAD)
   mapfile -t changed < <({
