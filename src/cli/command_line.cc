@@ -263,7 +263,7 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
     line.request = sorted.help ? Request::kHelp : Request::kVersion;
     return line;
   }
-  if (sorted.fault) throw *sorted.fault;
+  if (sorted.fault) throw Error(*sorted.fault);
 
   std::map<const OptionSpec*, std::string> given;
   for (const auto& [spec, value] : sorted.options) {

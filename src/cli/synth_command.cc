@@ -9,7 +9,7 @@
 namespace hadal {
 
 int synth_command(const ParsedLine& line) {
-  const std::string directory = line.argument(argument::kDirectory);
+  const std::string& directory = line.argument(argument::kDirectory);
   Progress progress("writing", "B", std::chrono::milliseconds(0));
   SynthOptions options;
   options.preset = line.argument(argument::kPreset);
