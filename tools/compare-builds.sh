@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Two builds of hadal side by side, in turn so that both meet the same machine: tokens per second of
-# decoding, prefill and requests at once, and the quartiles of the ratios NEW / OLD. A ratio is worth
+# decoding, prefill, requests at once and one at a time, and the quartiles of the ratios NEW / OLD. A ratio is worth
 # what OLD beside itself leaves of it: where others use the machine, that may be several percent.
 # Usage: tools/compare-builds.sh OLD NEW [MODEL_DIR [ROUNDS]] (binaries; the built-in model, 5 rounds)
 set -euo pipefail
@@ -25,7 +25,7 @@ measure() {
     together | alone) "$1" bench engine "${model[@]}" --json | figure "$2_tokens_per_s" ;;
   esac
 }
-for what in decode prefill together; do
+for what in decode prefill together alone; do
   ratios=()
   for ((round = 0; round < rounds; ++round)); do
     # Each is first in turn, so that neither always follows the other.

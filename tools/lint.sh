@@ -57,14 +57,14 @@ if ((${#units[@]} > most)); then
 fi
 echo "lint: clang-tidy over ${#units[@]} files"
 cmake --preset release >/dev/null
-sources=()
+plain=()
 tests=()
 for file in "${units[@]}"; do
   pattern="$PWD/${file//./\\.}\$"
-  if [[ $file == tests/* || $file == *_test.cc ]]; then tests+=("$pattern"); else sources+=("$pattern"); fi
+  if [[ $file == tests/* || $file == *_test.cc ]]; then tests+=("$pattern"); else plain+=("$pattern"); fi
 done
 status=0
-((${#sources[@]} == 0)) || run-clang-tidy-16 -quiet -p build/release "${sources[@]}" 2>/dev/null || status=1
+((${#plain[@]} == 0)) || run-clang-tidy-16 -quiet -p build/release "${plain[@]}" 2>/dev/null || status=1
 # The analyzer takes most of the time of a test, for what GoogleTest's macros expand to.
 ((${#tests[@]} == 0)) || run-clang-tidy-16 -quiet -p build/release -checks='-clang-analyzer-*' "${tests[@]}" 2>/dev/null || status=1
 exit "$status"
