@@ -34,7 +34,7 @@ const Tokenizer& tokenizer() {
 
 class ChatTest : public testing::Test {
  protected:
-  explicit ChatTest(EngineOptions options = {.threads = 1})
+  explicit ChatTest(const EngineOptions& options = {.threads = 1})
       : checkpoint_(Checkpoint::open(nano_directory())), engine_(checkpoint_, options) {}
 
   static ChatTurn turn(const nlohmann::ordered_json& messages, ThinkingMode mode) {

@@ -24,15 +24,15 @@ constexpr KvEntryFormat kFormat{.nope_dim = 64, .rope_dim = 8};
 constexpr IndexKeyFormat kKeyFormat{.dim = 32};
 
 TEST(KvEntry, V4EntriesHaveTheDocumentedSizes) {
-  constexpr KvEntryFormat v4{.nope_dim = 448, .rope_dim = 64};
-  EXPECT_EQ(v4.data_bytes(), 576U);
-  EXPECT_EQ(v4.scale_bytes(), 8U);
-  constexpr IndexKeyFormat v4_key{.dim = 128};
-  EXPECT_EQ(v4_key.data_bytes() + v4_key.scale_bytes(), 68U);
+  constexpr KvEntryFormat kV4{.nope_dim = 448, .rope_dim = 64};
+  EXPECT_EQ(kV4.data_bytes(), 576U);
+  EXPECT_EQ(kV4.scale_bytes(), 8U);
+  constexpr IndexKeyFormat kV4Key{.dim = 128};
+  EXPECT_EQ(kV4Key.data_bytes() + kV4Key.scale_bytes(), 68U);
 }
 
 TEST(KvEntry, KeepsRotatedValuesUnroundedForChecking) {
-  constexpr KvEntryFormat exact{.nope_dim = 64, .rope_dim = 8, .rope_storage = RopeStorage::kF32};
+  const KvEntryFormat exact{.nope_dim = 64, .rope_dim = 8, .rope_storage = RopeStorage::kF32};
   const std::vector<float> x = Values(4).floats(72);
   std::vector<std::byte> data(exact.data_bytes());
   std::vector<std::byte> scales(exact.scale_bytes());

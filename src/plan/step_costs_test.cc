@@ -53,8 +53,10 @@ TEST(StepCosts, CachedKeysOfADecodeAreTheWindowTheChosenAndTheScored) {
   const StepCosts costs = step_costs(config, {.context = kContext - 1}, ActivationPolicy::kFp8);
   const auto entry = static_cast<double>(kv_entry_bytes(config));
   const auto key = static_cast<double>(index_key_bytes(config));
+  constexpr int kCsaEntries = kContext / 4;
+  constexpr int kHcaEntries = kContext / 128;
   const double expected =
-      43 * 128 * entry + 21 * (512 * entry + kContext / 4 * key) + 20.0 * (kContext / 128) * entry;
+      43 * 128 * entry + 21 * (512 * entry + kCsaEntries * key) + 20.0 * kHcaEntries * entry;
   EXPECT_DOUBLE_EQ(costs.kv_bytes, expected);
   // Where everything is chosen, nothing is scored.
   EXPECT_EQ(step_costs(config, {.context = 2047}, ActivationPolicy::kFp8).indexer_macs, 0);
@@ -77,7 +79,8 @@ TEST(StepCosts, APrefillComputesForEveryRowButReadsWeightsOnce) {
     return c;
   }();
   const StepCosts window = step_costs(window_only, {.rows = 130}, ActivationPolicy::kFp8);
-  EXPECT_DOUBLE_EQ(window.attention_macs, 43.0 * (128 * 129 / 2 + 2 * 128) * 2 * 64 * 512);
+  constexpr int kKeysSeen = 128 * 129 / 2 + 2 * 128;
+  EXPECT_DOUBLE_EQ(window.attention_macs, 43.0 * kKeysSeen * 2 * 64 * 512);
 }
 
 TEST(StepCosts, Int8WeightsHaveAScaleForEveryFeatureAnd128Inputs) {

@@ -260,11 +260,10 @@ TEST(PrefixCacheProperty, NothingThatHappensChangesABit) {
       const size_t which = pick(running.size());
       Live live = std::move(running[which]);
       running.erase(running.begin() + static_cast<std::ptrdiff_t>(which));
-      if (auto spilled = spill->spill(live.cache)) {
-        away.push_back({.live = std::move(live), .sequence = std::move(*spilled)});
-      }
+      auto spilled = spill->spill(live.cache);
       release_sequence(*tiers.pool, live.cache);
       poison_free_blocks(*tiers.pool);
+      if (spilled) away.push_back({.live = std::move(live), .sequence = std::move(*spilled)});
     } else if (operation < 37) {
       if (away.empty()) continue;
       const size_t which = pick(away.size());

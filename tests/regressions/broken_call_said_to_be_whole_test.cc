@@ -15,8 +15,8 @@ TEST(BrokenCallSaidToBeWholeTest, IsRepairedOrNoCall) {
   for (const std::string parameters : {
            "<｜DSML｜parameter name=\"a\">one</｜DSML｜parameter>",
            "<｜DSML｜parameter name=\"a\" string=\"True\">one</｜DSML｜parameter>",
-           "<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
-           "<｜DSML｜parameter name=\"a\" string=\"true\">2</｜DSML｜parameter>",
+           ("<｜DSML｜parameter name=\"a\" string=\"true\">1</｜DSML｜parameter>\n"
+            "<｜DSML｜parameter name=\"a\" string=\"true\">2</｜DSML｜parameter>"),
            "<｜DSML｜parameter name=\"a\" string=\"true\">one</｜DSML｜paramter>",
            "<｜DSML｜parameter name=\"a\" string=\"true\">one",
        }) {

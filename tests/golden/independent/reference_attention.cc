@@ -215,11 +215,12 @@ Matrix ReferenceModel::attention(const std::string& prefix, size_t ratio, const 
     const size_t t = wanted[i];
     std::vector<std::span<const double>> visible;
     const size_t span = size_of(config_.window);
-    for (size_t s = t + 1 > span ? t + 1 - span : 0; s <= t; ++s) visible.push_back(window.row(s));
+    for (size_t s = t + 1 > span ? t + 1 - span : 0; s <= t; ++s)
+      visible.emplace_back(window.row(s));
     if (ratio == size_of(kCsaRatio)) {
-      for (const int32_t j : selected[i]) visible.push_back(compressed.row(size_of(j)));
+      for (const int32_t j : selected[i]) visible.emplace_back(compressed.row(size_of(j)));
     } else if (ratio != 0) {
-      for (size_t j = 0; j < (t + 1) / ratio; ++j) visible.push_back(compressed.row(j));
+      for (size_t j = 0; j < (t + 1) / ratio; ++j) visible.emplace_back(compressed.row(j));
     }
     for (size_t h = 0; h < heads; ++h) {
       const std::span<double> query = queries.row(i).subspan(h * width, width);
