@@ -48,7 +48,8 @@ if [[ $(uname -m) == x86_64 ]] && grep -q '^\[       OK \] .*EveryIsa' "$log"; t
     echo "this processor has what the $1 kernels need, and no test ran them" >&2
     [[ ${HADAL_STRICT:-0} != 1 ]] || status=1
   }
-  if has avx2; then want avx2; fi
+  # What AVX-VNNI adds is emulated where it is missing.
+  if has avx2; then want avx2; want avx_vnni; want avx_vnni_int8; fi
   if has avx512_vnni; then want avx512; fi
   if has avx512_bf16; then want avx512_bf16; fi
 fi

@@ -1,7 +1,7 @@
 // Elementary functions whose bits are hadal's own: additions, multiplications, divisions and
 // integer operations in a fixed order, so that results depend neither on the C library's version
 // nor on the processor. Double precision inside. Owns what the scalar operators, the model and the
-// sampler need, not the exponential of the vector kernels (src/ops/cpu/float_kernels.inc). Rounding
+// sampler need, not the exponential of the vector kernels (src/ops/cpu/lane_kernels.inc). Rounding
 // to nearest is assumed, as everywhere. NaN in, NaN out.
 #pragma once
 

@@ -19,14 +19,16 @@ inline QuantizeInt8RowsArgs place_int8_rows(MemoryCutter& cutter, const float* x
           .columns = columns,
           .codes = cutter.take<int8_t>(values),
           .scales = cutter.take<float>(values / kInt8Block),
-          .group_sums = cutter.take<int32_t>(values / kFp4Block)};
+          .group_starts = cutter.take<GroupStart>(values / kFp4Block),
+          .block_sums = cutter.take<int32_t>(values / kInt8Block)};
 }
 
 // What it fills the memory with.
 inline Int8Rows rows_in(const QuantizeInt8RowsArgs& args) {
   return {.codes = args.codes,
           .scales = args.scales,
-          .group_sums = args.group_sums,
+          .group_starts = args.group_starts,
+          .block_sums = args.block_sums,
           .columns = as_size(args.columns)};
 }
 

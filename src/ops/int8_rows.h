@@ -8,11 +8,23 @@
 
 namespace hadal {
 
+// FP4 weights, doubled, lie in [-12, 12]; byte products take them unsigned, 12 above that.
+constexpr int kFp4Bias = 12;
+
+// What sums of (weight + 12) · code over a group of 32 columns start from: -12 times the sum of its
+// codes, apart as products of pairs of bytes come: of places 0 and 1 of each four, and of 2 and 3.
+struct GroupStart {
+  int16_t first = 0;
+  int16_t second = 0;
+  bool operator==(const GroupStart&) const = default;
+};
+
 struct Int8Rows {
-  const int8_t* codes = nullptr;        // [rows], `columns` apart; null: no int8 form
-  const float* scales = nullptr;        // [rows], columns / 128 apart
-  const int32_t* group_sums = nullptr;  // [rows], columns / 32 apart: Σ of 32 codes
-  size_t columns = 0;                   // of a whole row, a multiple of 128
+  const int8_t* codes = nullptr;             // [rows], `columns` apart; null: no int8 form
+  const float* scales = nullptr;             // [rows], columns / 128 apart
+  const GroupStart* group_starts = nullptr;  // [rows], columns / 32 apart
+  const int32_t* block_sums = nullptr;       // [rows], columns / 128 apart: Σ of 128 codes
+  size_t columns = 0;                        // of a whole row, a multiple of 128
 };
 
 // The columns of `rows` from `first` (a multiple of 128) on; none stays none.

@@ -11,14 +11,19 @@
 namespace hadal {
 
 enum class Isa {
-  kRef,         // the scalar reference, on any machine
-  kAvx2,        // AVX2, FMA, F16C
-  kAvx512,      // AVX-512 F, BW, DQ, VL and VNNI
-  kAvx512Bf16,  // these, BF16 and VBMI
+  kRef,          // the scalar reference, on any machine
+  kAvx2,         // AVX2, FMA, F16C
+  kAvxVnni,      // these and AVX-VNNI
+  kAvxVnniInt8,  // these and AVX-VNNI-INT8
+  kAvx512,       // AVX-512 F, BW, DQ, VL and VNNI
+  kAvx512Bf16,   // these, BF16 and VBMI
 };
 
-std::string_view isa_name(Isa isa);                       // "ref", "avx2", "avx512", "avx512-bf16"
+std::string_view isa_name(Isa isa);                       // "ref", "avx2", "avx-vnni", …
+std::vector<std::string_view> isa_names();                // of all_isas()
 std::optional<Isa> isa_from_name(std::string_view name);  // none for other names
+
+std::vector<Isa> all_isas();  // from the least to the best, whether supported or not
 
 bool isa_supported(Isa isa);
 Isa best_isa();

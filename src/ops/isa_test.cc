@@ -12,11 +12,14 @@
 #include "numeric/block_scale.h"
 #include "ops/bf16_buffer.h"
 #include "ops/compressor.h"
+#include "ops/cpu/cpu_kernels.h"
+#include "ops/cpu/known_answers.h"
 #include "ops/cpu/micro_kernels.h"
 #include "ops/dispatch_buffer.h"
 #include "ops/indexer.h"
 #include "ops/int8_buffer.h"
 #include "ops/rope.h"
+#include "support/emulated_vnni.h"
 #include "support/ops.h"
 
 namespace hadal {
@@ -26,22 +29,54 @@ using testing_support::HandMadePlan;
 using testing_support::ReferenceOps;
 using testing_support::Values;
 
+// The kernels of an instruction set, which is emulated where the processor lacks no more than the
+// dot products of AVX-VNNI; null where it lacks more.
+class TestedKernels {
+ public:
+  explicit TestedKernels(Isa isa) {
+    if (isa_supported(isa)) {
+      table_ = &kernels_for(isa);
+      return;
+    }
+    if (!isa_supported(Isa::kAvx2)) return;
+    if (isa == Isa::kAvxVnni) emulated_ = cpu::vector_kernels(cpu::avx_vnni_micro_kernels());
+    if (isa == Isa::kAvxVnniInt8) {
+      emulated_ = cpu::vector_kernels(cpu::avx_vnni_int8_micro_kernels());
+    }
+    if (emulated_.micro == nullptr) return;
+    emulator_.emplace();
+    table_ = &emulated_;
+  }
+  const KernelTable* table() const { return table_; }
+  bool emulated() const { return emulator_.has_value(); }
+
+ private:
+  KernelTable emulated_;
+  std::optional<testing_support::EmulatedVnni> emulator_;
+  const KernelTable* table_ = nullptr;
+};
+
 class EveryIsa : public testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (!isa_supported(GetParam())) GTEST_SKIP() << "this processor lacks it";
+    if (tested_.table() == nullptr) GTEST_SKIP() << "this processor lacks it";
   }
+  const KernelTable& kernels() const { return *tested_.table(); }
+  bool emulated() const { return tested_.emulated(); }
+
+ private:
+  TestedKernels tested_{GetParam()};
 };
 
 TEST(Isa, NamesRoundTrip) {
-  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16}) {
+  for (const Isa isa : all_isas()) {
     EXPECT_EQ(isa_from_name(isa_name(isa)), isa);
   }
   EXPECT_FALSE(isa_from_name("sse").has_value());
   EXPECT_TRUE(isa_supported(best_isa()));
 }
 
-TEST_P(EveryIsa, PassesItsKnownAnswers) { EXPECT_NO_THROW(kernels_for(GetParam())); }
+TEST_P(EveryIsa, PassesItsKnownAnswers) { EXPECT_EQ(cpu::failed_known_answer(kernels()), ""); }
 
 struct Shape {
   int out_features;
@@ -51,10 +86,12 @@ struct Shape {
 // All rows together give the bits of each row alone, for weights of every format and both kinds of
 // inputs.
 TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
-  constexpr int kRows = 75;
+  const int all_rows = emulated() ? 9 : 75;
   ThreadPool threads(2);
-  OpContext context(threads, kernels_for(GetParam()));
-  for (const Shape shape : {Shape{1, 128}, Shape{24, 512}, Shape{130, 256}, Shape{64, 384}}) {
+  OpContext context(threads, kernels());
+  std::vector<Shape> shapes = {{1, 128}, {48, 256}};
+  if (!emulated()) shapes = {{1, 128}, {24, 512}, {130, 256}, {64, 384}};
+  for (const Shape shape : shapes) {
     Values random(5);
     const auto in = static_cast<size_t>(shape.in_features);
     const auto out = static_cast<size_t>(shape.out_features);
@@ -68,9 +105,9 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
     std::vector<uint8_t> tile_codes(tiles * 16 * in);
     for (uint8_t& c : tile_codes) c = random.byte();
     const std::vector<float> tile_scales = random.floats(tiles * 16 * in / 128);
-    const std::vector<float> x = random.floats(kRows * in);
+    const std::vector<float> x = random.floats(static_cast<size_t>(all_rows) * in);
     Int8Buffer buffer;
-    const Int8Rows x_int8 = buffer.quantize(context, x.data(), kRows, shape.in_features);
+    const Int8Rows x_int8 = buffer.quantize(context, x.data(), all_rows, shape.in_features);
     WeightMatrix weight{.data = data.data() + 1,
                         .scale = scales.data(),
                         .out_features = shape.out_features,
@@ -78,9 +115,9 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
     std::vector<float> rounded(x.size());
     ops::round_activations(
         context,
-        {.x = x.data(), .out = rounded.data(), .rows = kRows, .columns = shape.in_features});
+        {.x = x.data(), .out = rounded.data(), .rows = all_rows, .columns = shape.in_features});
     Bf16Buffer packed;
-    const Bf16Rows x_bf16 = packed.pack(context, rounded.data(), kRows, shape.in_features);
+    const Bf16Rows x_bf16 = packed.pack(context, rounded.data(), all_rows, shape.in_features);
     enum class Form { kFloat, kInt8, kBf16 };
     const auto check = [&](const char* what, Form form, int segments) {
       const auto run = [&](size_t first, int rows) {
@@ -95,7 +132,8 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
           part = x_int8;
           part.codes += first * in;
           part.scales += first * (in / 128);
-          part.group_sums += first * (in / 32);
+          part.group_starts += first * (in / 32);
+          part.block_sums += first * (in / 128);
         }
         ops::linear(context, {.x = x.data() + first * in,
                               .weight = weight,
@@ -108,9 +146,10 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
                               .segments = segments});
         return y;
       };
-      const std::vector<float> together = run(0, kRows);
+      const std::vector<float> together = run(0, all_rows);
       for (const int rows : {1, 2, 3, 4, 7, 8, 33}) {
-        for (size_t first = 0; first + static_cast<size_t>(rows) <= kRows; first += 20) {
+        for (size_t first = 0; first + static_cast<size_t>(rows) <= static_cast<size_t>(all_rows);
+             first += 20) {
           const std::vector<float> part = run(first, rows);
           EXPECT_EQ(std::memcmp(part.data(), together.data() + first * out, part.size() * 4), 0)
               << what << ", " << shape.out_features << " x " << shape.in_features << ", " << rows
@@ -132,6 +171,71 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
     weight.int8 = {.codes = tile_codes.data(), .scales = tile_scales.data()};
     check("int8 tiles", Form::kInt8, 1);
     check("int8 tiles in segments", Form::kInt8, shape.in_features / 128);
+  }
+}
+
+// Weights and inputs at the ends of their ranges, all of one sign, of opposite signs and in the
+// patterns that pairs and quads of bytes could overflow with: the bits of the reference.
+TEST_P(EveryIsa, ExtremeCodesGiveTheBitsOfTheReference) {
+  constexpr int kOut = 32;
+  constexpr int kIn = 256;
+  constexpr int kRows = 11;
+  ThreadPool threads(1);
+  OpContext context(threads, kernels());
+  OpContext reference(threads, reference_kernels());
+  // The sign of column i in pattern k.
+  const auto negative = [](int k, size_t i) {
+    constexpr int kPeriods[] = {0, 1, 2, 4, 8, 16, 32};
+    const int period = kPeriods[k % 7];
+    const bool turned = period != 0 && i / static_cast<size_t>(period) % 2 != 0;
+    return turned != (k >= 7);
+  };
+  std::vector<float> x(kRows * kIn);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = negative(static_cast<int>(i / kIn), i) ? -1 : 1;
+  Int8Buffer buffer;
+  const Int8Rows x_int8 = buffer.quantize(context, x.data(), kRows, kIn);
+  ASSERT_EQ(std::abs(x_int8.codes[0]), 127);
+  std::vector<std::byte> fp4(kOut * kIn / 2);
+  std::vector<uint8_t> int8(kOut * kIn);
+  for (size_t feature = 0; feature < kOut; ++feature) {
+    for (size_t i = 0; i < kIn; ++i) {
+      const bool minus = negative(static_cast<int>(feature) % 14, i);
+      constexpr unsigned kSix = 7;
+      const unsigned code = kSix | (minus ? 8U : 0U);
+      fp4[(feature * kIn + i) / 2] |= static_cast<std::byte>(i % 2 == 0 ? code : code << 4);
+      // By tiles of 16 features, four columns of each; -128 is what only a damaged file holds.
+      const size_t place = feature / 16 * 16 * kIn + i / 4 * 64 + feature % 16 * 4 + i % 4;
+      int8[place] = static_cast<uint8_t>(minus ? (feature < 16 ? 1 : 0) : 255);
+    }
+  }
+  const std::vector<std::byte> scales(kOut * kIn / 32, std::byte{127});
+  const std::vector<float> tile_scales(kOut * kIn / 128, 1.0F);
+  const WeightMatrix fp4_weight{.format = WeightFormat::kFp4,
+                                .data = fp4.data(),
+                                .scale = scales.data(),
+                                .out_features = kOut,
+                                .in_features = kIn};
+  const WeightMatrix int8_weight{.format = WeightFormat::kFp8,
+                                 .data = fp4.data(),
+                                 .scale = scales.data(),
+                                 .out_features = kOut,
+                                 .in_features = kIn,
+                                 .int8 = {.codes = int8.data(), .scales = tile_scales.data()}};
+  for (const WeightMatrix& weight : {fp4_weight, int8_weight}) {
+    for (const int rows : {1, 4, kRows}) {
+      const auto run = [&](OpContext& on) {
+        std::vector<float> out(static_cast<size_t>(rows * kOut));
+        ops::linear(on, {.x = x.data(),
+                         .weight = weight,
+                         .out = out.data(),
+                         .rows = rows,
+                         .x_stride = kIn,
+                         .out_stride = kOut,
+                         .x_int8 = x_int8});
+        return out;
+      };
+      EXPECT_EQ(run(context), run(reference)) << rows << " rows";
+    }
   }
 }
 
@@ -199,7 +303,7 @@ TEST_P(EveryIsa, ExpertsEqualTheReferenceClosely) {
   };
   for (const ActivationPolicy policy : {ActivationPolicy::kInt8, ActivationPolicy::kFp8}) {
     const std::vector<float> expected = run(reference_kernels(), policy);
-    const std::vector<float> actual = run(kernels_for(GetParam()), policy);
+    const std::vector<float> actual = run(kernels(), policy);
     double difference = 0;
     double norm = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -217,25 +321,24 @@ class IndexedSequence {
  public:
   static constexpr int kHeads = 11;
   static constexpr int kDim = 128;
-  static constexpr int kEntries = 3003;
   static constexpr int kRows = 3;
 
-  IndexedSequence() {
+  explicit IndexedSequence(int entries) {
     Values random(19);
     plan_.rows = kRows;
     plan_.sequences.push_back({.rows = kRows});
     for (int i = 0; i < kRows; ++i) {
-      plan_.positions.push_back(4 * (kEntries - i) - 1);
+      plan_.positions.push_back(4 * (entries - i) - 1);
       plan_.row_sequence.push_back(0);
     }
-    plan_.compressions = {{.ratio = 4, .first_group = {0, kEntries}}};
+    plan_.compressions = {{.ratio = 4, .first_group = {0, entries}}};
     kv_.plan = &plan_.plan();
     kv_.ratio = 4;
     kv_.page_entries = 64;
     kv_.key_format.dim = kDim;
-    keys.resize(kEntries * kv_.key_format.data_bytes());
+    keys.resize(static_cast<size_t>(entries) * kv_.key_format.data_bytes());
     for (std::byte& b : keys) b = std::byte{random.byte()};
-    scales.resize(kEntries * kv_.key_format.scale_bytes());
+    scales.resize(static_cast<size_t>(entries) * kv_.key_format.scale_bytes());
     for (std::byte& b : scales) b = static_cast<std::byte>(124 + random.below(4));
     kv_.group_keys = keys.data();
     kv_.group_key_scales = scales.data();
@@ -247,8 +350,8 @@ class IndexedSequence {
   }
 
   // [kRows, topk]
-  std::vector<int32_t> choose(Isa isa, int topk) {
-    OpContext context(threads_, kernels_for(isa));
+  std::vector<int32_t> choose(const KernelTable& kernels, int topk) {
+    OpContext context(threads_, kernels);
     std::vector<int32_t> chosen(static_cast<size_t>(kRows * topk));
     ops::choose_entries(context, {.q = q.data(),
                                   .weights = weights.data(),
@@ -271,37 +374,39 @@ class IndexedSequence {
 };
 
 TEST_P(EveryIsa, IndexerChoosesAsTheReference) {
-  IndexedSequence sequence;
+  const int entries = emulated() ? 103 : 3003;
+  IndexedSequence sequence(entries);
   const std::vector<float> q = sequence.q;
-  for (const int topk : {1, 16, 512, 3000, 4000}) {
+  for (const int topk : {1, 16, entries / 6, entries - 3, entries + 997}) {
     sequence.q = q;
-    EXPECT_EQ(sequence.choose(GetParam(), topk), sequence.choose(Isa::kRef, topk)) << topk;
+    EXPECT_EQ(sequence.choose(kernels(), topk), sequence.choose(reference_kernels(), topk)) << topk;
     // Nothing but ties: the lower entries.
     sequence.q.assign(q.size(), 0);
-    EXPECT_EQ(sequence.choose(GetParam(), topk), sequence.choose(Isa::kRef, topk)) << topk;
+    EXPECT_EQ(sequence.choose(kernels(), topk), sequence.choose(reference_kernels(), topk)) << topk;
   }
 }
 
 // Other engines read beyond their cache: the choice among scores that are not numbers was no index.
 TEST_P(EveryIsa, NanIndexScoresChooseEntriesThatExist) {
-  IndexedSequence sequence;
+  const int entries = emulated() ? 103 : 3003;
+  IndexedSequence sequence(entries);
   for (const bool all : {true, false}) {
     if (all) {
       sequence.weights[3] = std::nanf("");  // of the first row
     } else {
       for (size_t i = 0; i < sequence.scales.size(); i += 5) sequence.scales[i] = std::byte{0xff};
     }
-    for (const int topk : {1, 512, 2900}) {
-      const std::vector<int32_t> chosen = sequence.choose(GetParam(), topk);
+    for (const int topk : {1, entries / 6, entries - 103 + 20}) {
+      const std::vector<int32_t> chosen = sequence.choose(kernels(), topk);
       if (all) {
-        EXPECT_EQ(chosen, sequence.choose(Isa::kRef, topk));
+        EXPECT_EQ(chosen, sequence.choose(reference_kernels(), topk));
       }
       for (int row = 0; row < IndexedSequence::kRows; ++row) {
         int32_t last = -1;
         for (int k = 0; k < topk; ++k) {
           const int32_t entry = chosen[static_cast<size_t>(row * topk + k)];
           ASSERT_GT(entry, last) << row << ", " << k;
-          ASSERT_LT(entry, IndexedSequence::kEntries - row);
+          ASSERT_LT(entry, entries - row);
           last = entry;
         }
         // Where all scores are NaN nothing outranks the lower entries.
@@ -347,9 +452,9 @@ TEST_P(EveryIsa, PoolsGroupsAsTheReference) {
     return CompressorState{.pool = std::as_bytes(std::span(state)).data(),
                            .block_bytes = floats * sizeof(float)};
   };
-  const auto pool = [&](Isa isa) {
+  const auto pool = [&](const KernelTable& kernels) {
     ThreadPool threads(2);
-    OpContext context(threads, kernels_for(isa));
+    OpContext context(threads, kernels);
     std::vector<float> out((4 + 1 + 5 * 3) * kChannels);
     ops::csa_pool(context, {.plan = &plan,
                             .groups = &plan.compression(4),
@@ -367,8 +472,8 @@ TEST_P(EveryIsa, PoolsGroupsAsTheReference) {
                             .channels = kChannels});
     return out;
   };
-  const std::vector<float> expected = pool(Isa::kRef);
-  const std::vector<float> pooled = pool(GetParam());
+  const std::vector<float> expected = pool(reference_kernels());
+  const std::vector<float> pooled = pool(kernels());
   for (size_t i = 0; i < expected.size(); ++i) {
     ASSERT_NEAR(pooled[i], expected[i], 1e-5 * (1 + std::abs(expected[i]))) << i;
   }
@@ -384,9 +489,9 @@ TEST_P(EveryIsa, TurnsToTheBitsOfTheReference) {
     const std::vector<float> frequencies = random.floats(static_cast<size_t>(rope_dim) / 2);
     const std::vector<int32_t> positions{0, 1, 2, 1000, 131071, 1048575, 9};
     for (const RopeDirection direction : {RopeDirection::kForward, RopeDirection::kInverse}) {
-      const auto turn = [&](Isa isa) {
+      const auto turn = [&](const KernelTable& kernels) {
         ThreadPool threads(2);
-        OpContext context(threads, kernels_for(isa));
+        OpContext context(threads, kernels);
         std::vector<float> turns(static_cast<size_t>(kRows * 2 * rope_dim));
         ops::rope_turns(context, {.positions = positions.data(),
                                   .frequencies = frequencies.data(),
@@ -403,7 +508,7 @@ TEST_P(EveryIsa, TurnsToTheBitsOfTheReference) {
                             .direction = direction});
         return turned;
       };
-      EXPECT_EQ(turn(GetParam()), turn(Isa::kRef)) << rope_dim;
+      EXPECT_EQ(turn(kernels()), turn(reference_kernels())) << rope_dim;
     }
   }
 }
@@ -414,16 +519,16 @@ TEST_P(EveryIsa, RotatesToTheBitsOfTheReference) {
     Values random(33);
     const std::vector<float> x = random.floats(static_cast<size_t>(kRows * dim));
     for (const bool round_to_fp4 : {false, true}) {
-      const auto rotate = [&](Isa isa) {
+      const auto rotate = [&](const KernelTable& kernels) {
         ThreadPool threads(2);
-        OpContext context(threads, kernels_for(isa));
+        OpContext context(threads, kernels);
         std::vector<float> rotated = x;
         ops::hadamard(
             context,
             {.x = rotated.data(), .rows = kRows, .dim = dim, .round_to_fp4 = round_to_fp4});
         return rotated;
       };
-      EXPECT_EQ(rotate(GetParam()), rotate(Isa::kRef)) << dim;
+      EXPECT_EQ(rotate(kernels()), rotate(reference_kernels())) << dim;
     }
   }
 }
@@ -454,17 +559,15 @@ TEST_P(EveryIsa, RoundsToFp4AsTheFormatSays) {
   std::vector<float> expected = groups;
   const int count = static_cast<int>(groups.size());
   q4_round(expected.data(), expected.data(), count, kGroup);
-  kernels_for(GetParam()).micro->q4_round(groups.data(), count);
+  kernels().micro->q4_round(groups.data(), count);
   for (size_t i = 0; i < groups.size(); ++i) {
     EXPECT_EQ(std::bit_cast<uint32_t>(groups[i]), std::bit_cast<uint32_t>(expected[i])) << i;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryIsa,
-                         testing::Values(Isa::kRef, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16),
-                         [](const auto& isa) {
-                           return testing_support::test_name(isa_name(isa.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(All, EveryIsa, testing::ValuesIn(all_isas()), [](const auto& isa) {
+  return testing_support::test_name(isa_name(isa.param));
+});
 
 }  // namespace
 }  // namespace hadal

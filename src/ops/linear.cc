@@ -8,7 +8,8 @@ Int8Rows columns_from(const Int8Rows& rows, int first) {
   if (rows.codes == nullptr) return {};
   return {.codes = rows.codes + first,
           .scales = rows.scales + first / kInt8Block,
-          .group_sums = rows.group_sums + first / kFp4Block,
+          .group_starts = rows.group_starts + first / kFp4Block,
+          .block_sums = rows.block_sums + first / kInt8Block,
           .columns = rows.columns};
 }
 

@@ -55,17 +55,19 @@ inline RoundActivationsArgs rows_of(RoundActivationsArgs args, RowRange range) {
 struct QuantizeInt8RowsArgs {
   const float* x = nullptr;  // [rows, columns]
   int rows = 0;
-  int columns = 0;                // a multiple of 128
-  int8_t* codes = nullptr;        // [rows, columns], in the order of Int8Rows
-  float* scales = nullptr;        // [rows, columns / 128]
-  int32_t* group_sums = nullptr;  // [rows, columns / 32]
+  int columns = 0;                     // a multiple of 128
+  int8_t* codes = nullptr;             // [rows, columns], in the order of Int8Rows
+  float* scales = nullptr;             // [rows, columns / 128]
+  GroupStart* group_starts = nullptr;  // [rows, columns / 32]
+  int32_t* block_sums = nullptr;       // [rows, columns / 128]
 };
 
 inline QuantizeInt8RowsArgs rows_of(QuantizeInt8RowsArgs args, RowRange range) {
   args.x += range.offset(args.columns);
   args.codes += range.offset(args.columns);
   args.scales += range.offset(args.columns / kInt8Block);
-  args.group_sums += range.offset(args.columns / kFp4Block);
+  args.group_starts += range.offset(args.columns / kFp4Block);
+  args.block_sums += range.offset(args.columns / kInt8Block);
   args.rows = range.count();
   return args;
 }

@@ -149,7 +149,8 @@ TEST_F(RowLoopTest, InputsOfLinears) {
                            .columns = kColumns,
                            .codes = output<int8_t>(kRows * kColumns),
                            .scales = output<float>(kRows * kColumns / 128),
-                           .group_sums = output<int32_t>(kRows * kColumns / 32)},
+                           .group_starts = output<GroupStart>(kRows * kColumns / 32),
+                           .block_sums = output<int32_t>(kRows * kColumns / 128)},
       1, ops::quantize_int8_rows);
   expect_the_same_in_parts(RoundActivationsArgs{.x = input(kRows * kColumns),
                                                 .out = output<float>(kRows * kColumns),

@@ -235,6 +235,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Setting{"pico", Isa::kAvx2, ActivationPolicy::kNone},
                     Setting{"pico", Isa::kAvx2, ActivationPolicy::kInt8},
                     Setting{"pico-flash", Isa::kAvx2, ActivationPolicy::kFp8},
+                    Setting{"pico-flash", Isa::kAvxVnni, ActivationPolicy::kInt8},
+                    Setting{"pico", Isa::kAvxVnniInt8, ActivationPolicy::kInt8},
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kFp8},
                     Setting{"pico-flash", Isa::kAvx512, ActivationPolicy::kNone},
                     Setting{"pico", Isa::kAvx512, ActivationPolicy::kInt8},

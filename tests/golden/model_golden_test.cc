@@ -155,6 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
     Cases, ModelGolden,
     testing::Values(GoldenSetting{"pico", Isa::kRef}, GoldenSetting{"pico-flash", Isa::kRef},
                     GoldenSetting{"pico", Isa::kAvx2}, GoldenSetting{"pico-flash", Isa::kAvx2},
+                    GoldenSetting{"pico", Isa::kAvxVnni}, GoldenSetting{"pico", Isa::kAvxVnniInt8},
                     GoldenSetting{"pico", Isa::kAvx512}, GoldenSetting{"pico-flash", Isa::kAvx512},
                     GoldenSetting{"pico", Isa::kAvx512Bf16},
                     GoldenSetting{"pico-flash", Isa::kAvx512Bf16}),

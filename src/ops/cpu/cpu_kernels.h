@@ -6,6 +6,10 @@
 
 namespace hadal::cpu {
 
+// The table of an instruction set: these operations over its inner loops, the reference's for the
+// rest.
+KernelTable vector_kernels(const MicroKernels& micro);
+
 void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args);
 void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args);
 void linear(OpContext& context, const LinearArgs& args);

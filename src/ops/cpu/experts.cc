@@ -53,14 +53,15 @@ class Int8Form {
       : x_(args.x_int8), micro_(micro), width_(as_size(args.width)) {}
 
   static size_t scratch_floats(int columns) { return fp4_tile_floats(columns); }
-  // Codes, sums and scales of `values` gated activations, one after the other.
+  // Codes, scales and sums of `values` gated activations, one after the other.
   static size_t gated_floats(size_t values) {
-    return values / 4 + values / kFp4Block + values / kInt8Block;
+    return values / 4 + values / kFp4Block + 2 * (values / kInt8Block);
   }
   void place_gated(float* memory, size_t values) {
     codes_ = reinterpret_cast<int8_t*>(memory);
-    sums_ = reinterpret_cast<int32_t*>(memory + values / 4);
-    scales_ = memory + values / 4 + values / kFp4Block;
+    scales_ = memory + values / 4;
+    group_starts_ = reinterpret_cast<GroupStart*>(scales_ + values / kInt8Block);
+    block_sums_ = reinterpret_cast<int32_t*>(group_starts_ + values / kFp4Block);
   }
 
   void from_input(const Product& product, const int32_t* row_index) const {
@@ -71,7 +72,8 @@ class Int8Form {
     multiply(product,
              {.codes = codes_ + offset,
               .scales = scales_ + offset / kInt8Block,
-              .group_sums = sums_ + offset / kFp4Block,
+              .group_starts = group_starts_ + offset / kFp4Block,
+              .block_sums = block_sums_ + offset / kInt8Block,
               .columns = width_},
              nullptr);
   }
@@ -82,7 +84,8 @@ class Int8Form {
                           .columns = count,
                           .codes = codes_ + offset,
                           .scales = scales_ + offset / kInt8Block,
-                          .group_sums = sums_ + offset / kFp4Block});
+                          .group_starts = group_starts_ + offset / kFp4Block,
+                          .block_sums = block_sums_ + offset / kInt8Block});
   }
 
  private:
@@ -104,8 +107,9 @@ class Int8Form {
   const MicroKernels& micro_;
   size_t width_;
   int8_t* codes_ = nullptr;
-  int32_t* sums_ = nullptr;
   float* scales_ = nullptr;
+  GroupStart* group_starts_ = nullptr;
+  int32_t* block_sums_ = nullptr;
 };
 
 // The same in bf16: values of the e4m3 grid.

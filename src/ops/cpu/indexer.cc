@@ -30,7 +30,7 @@ class IntegerQueries {
       : heads_(as_size(heads)),
         codes_(cutter.take<int8_t>(as_size(rows) * heads_ * kDim)),
         scales_(cutter.take<float>(as_size(rows) * heads_ * kGroups)),
-        sums_(cutter.take<int32_t>(as_size(rows) * heads_ * kGroups)) {}
+        starts_(cutter.take<GroupStart>(as_size(rows) * heads_ * kGroups)) {}
 
   // q [rows, heads, 128] lies on the e2m1 grid, so that encoding it again loses nothing.
   void encode(OpContext& context, const float* q, int rows) {
@@ -44,7 +44,7 @@ class IntegerQueries {
     const size_t first = as_size(row) * heads_;
     args.q_codes = codes_ + first * kDim;
     args.q_scales = scales_ + first * kGroups;
-    args.q_sums = sums_ + first * kGroups;
+    args.q_starts = starts_ + first * kGroups;
   }
 
  private:
@@ -55,22 +55,23 @@ class IntegerQueries {
       const uint8_t scale = q4_encode_group(q + g * kIndexKeyBlock, packed, kIndexKeyBlock);
       // Codes of queries and of keys stand for twice their value.
       scales_[index * kGroups + g] = 0.25F * e8m0_decode(scale);
-      int32_t sum = 0;
+      GroupStart start;
       for (size_t i = 0; i < kIndexKeyBlock / 2; ++i) {
         const auto even = static_cast<int8_t>(2 * e2m1_decode(packed[i] & 15));
         const auto odd = static_cast<int8_t>(2 * e2m1_decode(packed[i] >> 4));
         codes[g * kIndexKeyBlock / 2 + i] = even;
         codes[kDim / 2 + g * kIndexKeyBlock / 2 + i] = odd;
-        sum += even + odd;
+        int16_t& half = i % 4 < 2 ? start.first : start.second;
+        half = static_cast<int16_t>(half - kFp4Bias * (even + odd));
       }
-      sums_[index * kGroups + g] = sum;
+      starts_[index * kGroups + g] = start;
     }
   }
 
   size_t heads_;
   int8_t* codes_;
   float* scales_;
-  int32_t* sums_;
+  GroupStart* starts_;
 };
 
 // What choosing needs of the caller's scratch: the rows that are scored, the queries of all rows,

@@ -83,19 +83,23 @@ std::vector<float> linear_result(OpContext& context, const WeightMatrix& weight,
 struct Quantized {
   std::vector<int8_t> codes;
   std::vector<float> scales;
-  std::vector<int32_t> sums;
-  Int8Rows rows() const { return {codes.data(), scales.data(), sums.data(), kColumns}; }
+  std::vector<GroupStart> group_starts;
+  std::vector<int32_t> block_sums;
+  Int8Rows rows() const {
+    return {codes.data(), scales.data(), group_starts.data(), block_sums.data(), kColumns};
+  }
 };
 
 Quantized quantize(OpContext& context, const std::vector<float>& x) {
   Quantized q{std::vector<int8_t>(x.size()), std::vector<float>(x.size() / 128),
-              std::vector<int32_t>(x.size() / 32)};
+              std::vector<GroupStart>(x.size() / 32), std::vector<int32_t>(x.size() / 128)};
   ops::quantize_int8_rows(context, {.x = x.data(),
                                     .rows = static_cast<int>(x.size()) / kColumns,
                                     .columns = kColumns,
                                     .codes = q.codes.data(),
                                     .scales = q.scales.data(),
-                                    .group_sums = q.sums.data()});
+                                    .group_starts = q.group_starts.data(),
+                                    .block_sums = q.block_sums.data()});
   return q;
 }
 
@@ -107,7 +111,8 @@ std::string failed_linear(Contexts& contexts, Sequence& sequence) {
     const std::vector<float> x = sequence.floats(static_cast<size_t>(rows * kColumns));
     const Quantized q = quantize(contexts.candidate, x);
     const Quantized expected = quantize(contexts.reference, x);
-    if (q.codes != expected.codes || q.sums != expected.sums || !same(q.scales, expected.scales)) {
+    if (q.codes != expected.codes || q.group_starts != expected.group_starts ||
+        q.block_sums != expected.block_sums || !same(q.scales, expected.scales)) {
       return "int8 quantisation";
     }
     WeightMatrix weight{.data = data.data(),

@@ -233,7 +233,8 @@ void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
                                .columns = args.columns,
                                .codes = args.codes + row * columns,
                                .scales = args.scales + row * (columns / kInt8Block),
-                               .group_sums = args.group_sums + row * (columns / kFp4Block)});
+                               .group_starts = args.group_starts + row * (columns / kFp4Block),
+                               .block_sums = args.block_sums + row * (columns / kInt8Block)});
         }
       });
 }

@@ -42,7 +42,8 @@ struct QuantizeInt8Args {
   int columns = 0;
   int8_t* codes = nullptr;
   float* scales = nullptr;
-  int32_t* group_sums = nullptr;
+  GroupStart* group_starts = nullptr;
+  int32_t* block_sums = nullptr;
 };
 
 // out[r, f] = Σ over blocks b of 128 columns, ascending, of scale_x[r, b] · Σ over the four groups
@@ -124,10 +125,10 @@ constexpr int kIndexKeys = 32;  // scored together
 // max(0, q_h · k), heads ascending; a dot product adds, over its four groups of 32 ascending,
 // (integer dot product) · scale_k · scale_q, one fused multiply-add each.
 struct IndexScoreArgs {
-  const int8_t* q_codes = nullptr;      // [heads, 128], twice the e2m1 value, as Int8Rows
-  const float* q_scales = nullptr;      // [heads, 4], a quarter of the e8m0 scale
-  const int32_t* q_sums = nullptr;      // [heads, 4]: sums of codes
-  const float* head_weights = nullptr;  // [heads]
+  const int8_t* q_codes = nullptr;       // [heads, 128], twice the e2m1 value, as Int8Rows
+  const float* q_scales = nullptr;       // [heads, 4], a quarter of the e8m0 scale
+  const GroupStart* q_starts = nullptr;  // [heads, 4]
+  const float* head_weights = nullptr;   // [heads]
   int heads = 0;
   const std::byte* const* keys = nullptr;        // [keys] × 64 bytes, the low nibble first
   const std::byte* const* key_scales = nullptr;  // [keys] × 4 bytes
@@ -185,6 +186,8 @@ struct MicroKernels {
 };
 
 const MicroKernels& avx2_micro_kernels();
+const MicroKernels& avx_vnni_micro_kernels();
+const MicroKernels& avx_vnni_int8_micro_kernels();
 const MicroKernels& avx512_micro_kernels();
 const MicroKernels& avx512_bf16_micro_kernels();
 

@@ -162,19 +162,24 @@ void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
       for (size_t begin = 0; begin < columns; begin += kInt8Block) {
         const float* x = args.x + row * columns + begin;
         int8_t* codes = args.codes + row * columns + begin;
-        int32_t* sums = args.group_sums + (row * columns + begin) / kFp4Block;
+        GroupStart* starts = args.group_starts + (row * columns + begin) / kFp4Block;
+        int32_t& block_sum = args.block_sums[(row * columns + begin) / kInt8Block];
         float largest = 0;
         for (int i = 0; i < kInt8Block; ++i) largest = std::max(largest, std::abs(x[i]));
         const bool vanishes = !(largest > kSmallest);
         args.scales[(row * columns + begin) / kInt8Block] = vanishes ? 0.0F : largest / 127.0F;
         const float inverse = vanishes ? 0.0F : 127.0F / largest;
-        std::fill_n(sums, kInt8Block / kFp4Block, 0);
+        std::fill_n(starts, kInt8Block / kFp4Block, GroupStart{});
+        block_sum = 0;
         for (int i = 0; i < kInt8Block; ++i) {
           const float nearest = elementary::round_to_integer(x[i] * inverse);
           // What is not a number has no code.
           const auto code = static_cast<int8_t>(std::abs(nearest) <= 127.0F ? nearest : 0.0F);
           codes[code_position(i)] = code;
-          sums[i / kFp4Block] += code;
+          GroupStart& group = starts[i / kFp4Block];
+          int16_t& half = code_position(i) % 4 < 2 ? group.first : group.second;
+          half = static_cast<int16_t>(half - kFp4Bias * code);
+          block_sum += code;
         }
       }
     }

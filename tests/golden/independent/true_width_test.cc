@@ -250,6 +250,8 @@ struct Kernels {
 constexpr std::array kKernels = {
     Kernels{Isa::kAvx2, ActivationPolicy::kNone, true},
     Kernels{Isa::kAvx2, ActivationPolicy::kInt8, true},
+    Kernels{Isa::kAvxVnni, ActivationPolicy::kInt8, false},
+    Kernels{Isa::kAvxVnniInt8, ActivationPolicy::kInt8, false},
     Kernels{Isa::kAvx512, ActivationPolicy::kNone, true},
     Kernels{Isa::kAvx512, ActivationPolicy::kInt8, false},
     Kernels{Isa::kAvx512Bf16, ActivationPolicy::kFp8, false},

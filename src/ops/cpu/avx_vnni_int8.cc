@@ -1,0 +1,20 @@
+#include "ops/cpu/micro_kernels.h"
+#include "ops/cpu/simd_avx2.h"
+// Each uses what the ones before it define.
+// clang-format off
+#include "ops/cpu/ints_avx2.h"
+#include "ops/cpu/tiles_avx2.h"
+#include "ops/cpu/dot_avx_vnni.h"
+#define HADAL_DOT_SIGNED
+#include "ops/cpu/byte_dot_vnni.h"
+#include "ops/cpu/all_kernels.inc"
+// clang-format on
+
+namespace hadal::cpu {
+
+const MicroKernels& avx_vnni_int8_micro_kernels() {
+  static constexpr MicroKernels kKernels = kernels_named("avx-vnni-int8");
+  return kKernels;
+}
+
+}  // namespace hadal::cpu
