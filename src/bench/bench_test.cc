@@ -146,6 +146,31 @@ TEST(BenchKernels, JsonNamesMachineKernelsAndFormulas) {
   EXPECT_NE(text.find("pico wq_a 128x256"), std::string::npos);
 }
 
+TEST(BenchKernels, ComparesEveryInstructionSetOfTheMachine) {
+  KernelBenchOptions options = small_kernels(best_isa());
+  options.filter = "linear fp8";
+  size_t last = 0;
+  options.progress = [&](size_t done, size_t total) {
+    EXPECT_GT(done, last);
+    EXPECT_LE(done, total);
+    last = done;
+  };
+  const std::vector<KernelReport> reports = bench_kernels_on_all_isas(options);
+  const nlohmann::json json = nlohmann::json::parse(kernel_comparison_json(reports));
+  const std::string text = kernel_comparison_text(reports);
+  size_t supported = 0;
+  for (const Isa isa : all_isas()) {
+    if (!isa_supported(isa)) continue;
+    EXPECT_EQ(json.at("isas").at(supported).at("isa"), isa_name(isa));
+    EXPECT_FALSE(json.at("isas").at(supported).at("kernels").empty());
+    EXPECT_NE(text.find(std::string(isa_name(isa)) + " kernels"), std::string::npos);
+    ++supported;
+  }
+  EXPECT_EQ(json.at("isas").size(), supported);
+  EXPECT_NE(text.find("pico wq_a 128x256"), std::string::npos);
+  EXPECT_NE(text.find("memory"), std::string::npos);
+}
+
 TEST(MachineRates, TheBestOfTwoMeasurementsIsTakenLimitByLimit) {
   const MachineRates a{.threads = 2,
                        .read_gb_per_s = 50,

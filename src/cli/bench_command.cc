@@ -38,6 +38,12 @@ int bench_kernels_command(const ParsedLine& line) {
   options.quick = line.has(option::kQuick);
   if (options.quick) options.timing.least_seconds = 0.005;
   options.progress = shown_on(progress);
+  if (line.has(option::kAllIsas)) {
+    const std::vector<KernelReport> reports = bench_kernels_on_all_isas(options);
+    progress.finish();
+    write_report(line, kernel_comparison_json(reports), kernel_comparison_text(reports));
+    return 0;
+  }
   const KernelReport report = bench_kernels(options);
   progress.finish();
   write_report(line, kernel_report_json(report), kernel_report_text(report));

@@ -191,6 +191,14 @@ TEST(CommandLineTest, RefusesOptionsThatMeanNothingAlone) {
   EXPECT_EQ(refusal({"serve", "--kv-disk", "d", "--kv-disk-size", "1G"}), "");
 }
 
+TEST(CommandLineTest, RefusesOptionsThatExcludeEachOther) {
+  EXPECT_EQ(refusal({"bench", "kernels", "--all-isas", "--isa", "ref"}),
+            "--all-isas: cannot stand beside --isa; leave one of them out");
+  EXPECT_EQ(refusal({"bench", "kernels", "--all-isas"}), "");
+  EXPECT_EQ(refusal({"bench", "engine", "--soak", "1", "--long-prompt", "2000"}),
+            "--long-prompt: cannot stand beside --soak; leave one of them out");
+}
+
 TEST(CommandLineTest, RefusesMissingAndSurplusArguments) {
   EXPECT_EQ(refusal({"synth"}), "hadal synth: needs PRESET; give pico, flash or pro");
   EXPECT_EQ(refusal({"inspect"}), "hadal inspect: needs DIR; see hadal inspect --help");

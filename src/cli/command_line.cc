@@ -282,9 +282,16 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   }
   if (!sorted.unknown.empty()) refuse_unknown_option(command, sorted.unknown.front());
   for (const auto& [spec, value] : given) {
-    if (spec->needs.name.empty() || line.has(spec->needs)) continue;
-    refuse(option_name(*spec), "does nothing without --" + std::string(spec->needs.name),
-           "add --" + std::string(spec->needs.name) + " or leave it out");
+    const std::string needed(spec->needs.name);
+    if (!needed.empty() && !line.has(spec->needs)) {
+      refuse(option_name(*spec), "does nothing without --" + needed,
+             "add --" + needed + " or leave it out");
+    }
+    const std::string excluded(spec->excludes.name);
+    const auto is_excluded = [&](const auto& other) { return other.first->key.name == excluded; };
+    if (!excluded.empty() && std::any_of(given.begin(), given.end(), is_excluded)) {
+      refuse(option_name(*spec), "cannot stand beside --" + excluded, "leave one of them out");
+    }
   }
   if (sorted.arguments.size() > command.arguments.size()) {
     refuse(printable(sorted.arguments[command.arguments.size()]),

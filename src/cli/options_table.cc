@@ -9,6 +9,7 @@
 #include "bench/steps/model_bench.h"
 #include "checkpoint/v4/synth.h"
 #include "engine/engine.h"
+#include "ops/isa.h"
 #include "server/server_options.h"
 
 namespace hadal {
@@ -369,6 +370,7 @@ const std::vector<OptionSpec>& options() {
        .fallback_note = "100000, or half of the context",
        .help = "Tokens of the prompt during which short requests wait",
        .commands = Command::kBenchEngine,
+       .excludes = option::kSoak,
        .minimum = 1000,
        .maximum = 1 << 20},
       {.key = option::kSoak,
@@ -395,6 +397,10 @@ const std::vector<OptionSpec>& options() {
        .value_name = "TEXT",
        .help = "Only kernels whose name contains this",
        .commands = Command::kBenchKernels},
+      {.key = option::kAllIsas,
+       .help = "With every instruction set that this processor has, side by side",
+       .commands = Command::kBenchKernels,
+       .excludes = option::kIsa},
       {.key = option::kQuick,
        .help = "Fewer shapes, shorter repetitions",
        .commands = Command::kBenchKernels},
@@ -403,7 +409,7 @@ const std::vector<OptionSpec>& options() {
        .fallback_note = "the best this processor has",
        .help = "The instruction set of the kernels",
        .commands = kModelCommands | kBenchModelCommands | Command::kBenchKernels,
-       .choices = {"ref", "avx2", "avx512", "avx512-bf16"}},
+       .choices = isa_names()},
 
       {.key = option::kThreads,
        .letter = 't',

@@ -21,7 +21,8 @@ struct OptionSpec {
   std::string_view fallback_note = {};  // for the help, when the fallback cannot be written down
   std::string_view help = {};
   CommandSet commands = {};
-  OptionKey needs = {};  // another option of the same commands without which it means nothing
+  OptionKey needs = {};     // another option of the same commands without which it means nothing
+  OptionKey excludes = {};  // another that it cannot stand beside
   // kInteger and kNumber: the least and greatest value allowed; kSize: the same in bytes, 0 for no
   // greatest.
   double minimum = 0;

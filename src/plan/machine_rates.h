@@ -34,6 +34,7 @@ MachineRates best_of(const MachineRates& a, const MachineRates& b);
 // What bounds a step: bytes per second, and multiply-adds per second of each arithmetic.
 struct RooflineLimits {
   double read_bytes_per_s = 0;
+  double fp4_int8_macs_per_s = 0;  // FP4 times int8
   double int8_macs_per_s = 0;
   double bf16_macs_per_s = 0;
   double float_macs_per_s = 0;

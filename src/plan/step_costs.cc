@@ -156,11 +156,12 @@ Roofline roofline(const StepCosts& costs, const RooflineLimits& limits, Activati
   const double quantised = policy == ActivationPolicy::kInt8  ? limits.int8_macs_per_s
                            : policy == ActivationPolicy::kFp8 ? limits.bf16_macs_per_s
                                                               : limits.float_macs_per_s;
+  const double experts = policy == ActivationPolicy::kInt8 ? limits.fp4_int8_macs_per_s : quantised;
   return {.memory_seconds = costs.bytes() / limits.read_bytes_per_s,
-          .arithmetic_seconds = (costs.expert_macs + costs.quantised_macs) / quantised +
+          .arithmetic_seconds = costs.expert_macs / experts + costs.quantised_macs / quantised +
                                 (costs.float_macs + costs.head_macs + costs.attention_macs) /
                                     limits.float_macs_per_s +
-                                costs.indexer_macs / limits.int8_macs_per_s};
+                                costs.indexer_macs / limits.fp4_int8_macs_per_s};
 }
 
 }  // namespace hadal

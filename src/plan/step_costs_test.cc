@@ -106,16 +106,18 @@ TEST(StepCosts, ADifferenceOfModelsIsTheCostOfTheLayersBetween) {
 
 TEST(Roofline, IsTheLongerOfMemoryAndArithmetic) {
   const RooflineLimits limits{.read_bytes_per_s = 10e9,
+                              .fp4_int8_macs_per_s = 200e9,
                               .int8_macs_per_s = 100e9,
                               .bf16_macs_per_s = 40e9,
                               .float_macs_per_s = 20e9};
-  const StepCosts costs{.dense_bytes = 5e9, .expert_macs = 60e9, .float_macs = 4e9};
+  const StepCosts costs{
+      .dense_bytes = 5e9, .expert_macs = 60e9, .quantised_macs = 30e9, .float_macs = 4e9};
   const Roofline int8 = roofline(costs, limits, ActivationPolicy::kInt8);
   EXPECT_DOUBLE_EQ(int8.memory_seconds, 0.5);
   EXPECT_DOUBLE_EQ(int8.arithmetic_seconds, 0.8);
   EXPECT_DOUBLE_EQ(int8.seconds(), 0.8);
   const Roofline fp8 = roofline(costs, limits, ActivationPolicy::kFp8);
-  EXPECT_DOUBLE_EQ(fp8.arithmetic_seconds, 1.7);
+  EXPECT_DOUBLE_EQ(fp8.arithmetic_seconds, 2.45);
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ KernelCase indexer_case(const CaseModel& model, int entries, int rows) {
                           rows == 1 ? "1 row" : fmt::format("{} rows", rows)),
       .bytes = static_cast<double>(entries) * static_cast<double>(index_key_bytes(c)),
       .macs = static_cast<double>(c.index_heads) * c.index_head_dim * entries * rows,
-      .arithmetic = Arithmetic::kInt8,
+      .arithmetic = Arithmetic::kFp4Int8,
       .cached = true,
       .run = [=](OpContext& context) {
         if (!buffers->sequence) {

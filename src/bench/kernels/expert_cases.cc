@@ -62,7 +62,7 @@ void prepare(const CaseModel& model, const Load& load, Arithmetic arithmetic, Op
   float* x = fill_floats(buffers.x, values);
   buffers.out.at_least(values);
   const int hidden = model.config.hidden_size;
-  if (arithmetic == Arithmetic::kInt8) {
+  if (arithmetic == Arithmetic::kFp4Int8) {
     buffers.int8 = buffers.quantised.quantize(context, x, assignments, hidden);
   } else {
     ops::round_activations(context, {.x = x, .out = x, .rows = assignments, .columns = hidden});
@@ -91,13 +91,14 @@ void call(const CaseModel& model, WeightArena& arena, Arithmetic arithmetic, OpC
                          .hidden = config.hidden_size,
                          .width = config.expert_width,
                          .swiglu_limit = config.swiglu_limit,
-                         .policy = arithmetic == Arithmetic::kInt8 ? ActivationPolicy::kInt8
-                                                                   : ActivationPolicy::kFp8});
+                         .policy = arithmetic == Arithmetic::kFp4Int8 ? ActivationPolicy::kInt8
+                                                                      : ActivationPolicy::kFp8});
 }
 
 std::string_view form_name(Arithmetic arithmetic) {
   switch (arithmetic) {
     case Arithmetic::kInt8:
+    case Arithmetic::kFp4Int8:
       return "fp4 x int8";
     case Arithmetic::kBf16:
       return "fp4 x bf16";
@@ -143,7 +144,7 @@ std::vector<KernelCase> expert_cases(const CaseOptions& options) {
   std::vector<KernelCase> cases;
   for (const CaseModel& model : options.models) {
     for (const Load& load : loads) {
-      cases.push_back(expert_case(options, model, load, Arithmetic::kInt8));
+      cases.push_back(expert_case(options, model, load, Arithmetic::kFp4Int8));
     }
     for (const Load& load : {loads.front(), Load{"4 experts of 32 rows", 4, 32, 0}}) {
       cases.push_back(expert_case(options, model, load, fp8_form));

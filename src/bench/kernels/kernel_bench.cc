@@ -157,4 +157,21 @@ KernelReport bench_kernels(const KernelBenchOptions& options) {
   return report;
 }
 
+std::vector<KernelReport> bench_kernels_on_all_isas(const KernelBenchOptions& options) {
+  std::vector<Isa> isas = all_isas();
+  std::erase_if(isas, [](Isa isa) { return !isa_supported(isa); });
+  std::vector<KernelReport> reports;
+  for (const Isa isa : isas) {
+    KernelBenchOptions one = options;
+    one.isa = isa;
+    if (options.progress) {
+      one.progress = [&](size_t done, size_t total) {
+        options.progress(reports.size() * total + done, isas.size() * total);
+      };
+    }
+    reports.push_back(bench_kernels(one));
+  }
+  return reports;
+}
+
 }  // namespace hadal

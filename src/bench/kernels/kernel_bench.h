@@ -63,12 +63,19 @@ struct KernelReport {
 // that the processor lacks.
 KernelReport bench_kernels(const KernelBenchOptions& options);
 
+// The same with every instruction set that the processor has, from the least to the best; what
+// options.isa says does not count.
+std::vector<KernelReport> bench_kernels_on_all_isas(const KernelBenchOptions& options);
+
 // The figure of one measurement beside the limits of `rates`.
 KernelFigure kernel_figure(const KernelCase& kernel, const MachineRates& rates, Isa isa,
                            double seconds);
 
-// Both end with a line feed.
+// All end with a line feed.
 std::string kernel_report_text(const KernelReport& report);
 std::string kernel_report_json(const KernelReport& report);
+// Reports of one machine side by side; in JSON as {"isas": [report, …]}.
+std::string kernel_comparison_text(const std::vector<KernelReport>& reports);
+std::string kernel_comparison_json(const std::vector<KernelReport>& reports);
 
 }  // namespace hadal

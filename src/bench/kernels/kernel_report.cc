@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -39,6 +40,37 @@ std::string_view formula_of(std::string_view group) {
   return "";
 }
 
+nlohmann::ordered_json report_json(const KernelReport& report);
+
+// Where a column of a comparison has its figures.
+const KernelFigure* find_figure(const KernelReport& report, const KernelFigure& like) {
+  const auto found =
+      std::find_if(report.figures.begin(), report.figures.end(), [&](const KernelFigure& figure) {
+        return figure.group == like.group && figure.name == like.name &&
+               figure.threads == like.threads;
+      });
+  return found == report.figures.end() ? nullptr : &*found;
+}
+
+// The figures of all reports with so many threads, each kernel once, groups together.
+std::vector<const KernelFigure*> kernels_of(const std::vector<KernelReport>& reports, int threads) {
+  std::vector<const KernelFigure*> kernels;
+  for (const KernelReport& report : reports) {
+    for (const KernelFigure& figure : report.figures) {
+      if (figure.threads != threads) continue;
+      const auto same_name = [&](const KernelFigure* other) {
+        return other->group == figure.group && other->name == figure.name;
+      };
+      if (std::any_of(kernels.begin(), kernels.end(), same_name)) continue;
+      const auto last = std::find_if(kernels.rbegin(), kernels.rend(), [&](const auto* other) {
+        return other->group == figure.group;
+      });
+      kernels.insert(last == kernels.rend() ? kernels.end() : last.base(), &figure);
+    }
+  }
+  return kernels;
+}
+
 }  // namespace
 
 std::string kernel_report_text(const KernelReport& report) {
@@ -72,7 +104,49 @@ std::string kernel_report_text(const KernelReport& report) {
   return text;
 }
 
-std::string kernel_report_json(const KernelReport& report) {
+std::string kernel_comparison_text(const std::vector<KernelReport>& reports) {
+  std::string text;
+  for (const KernelReport& report : reports) text += machine_text(report) + "\n";
+  text +=
+      "share = time at the limit / time; the limit that binds is memory, a cache or an "
+      "instruction\n";
+  for (const MachineRates& rates : reports.front().machine) {
+    text += fmt::format("\n{:<44}", rates.threads == 1 ? std::string("1 thread")
+                                                       : fmt::format("{} threads", rates.threads));
+    for (const KernelReport& report : reports)
+      text += fmt::format("  {:<34}", isa_name(report.isa));
+    std::string_view group;
+    for (const KernelFigure* kernel : kernels_of(reports, rates.threads)) {
+      if (kernel->group != group) {
+        group = kernel->group;
+        text += fmt::format("\n{:<44}", group);
+        for (size_t i = 0; i < reports.size(); ++i) {
+          text += fmt::format("  {:>10} {:>6}  {:<15}", "µs", "share", "limit");
+        }
+      }
+      text += fmt::format("\n  {:<42}", kernel->name);
+      for (const KernelReport& report : reports) {
+        const KernelFigure* figure = find_figure(report, *kernel);
+        text += figure == nullptr
+                    ? fmt::format("  {:>10} {:>6}  {:<15}", "-", "", "")
+                    : fmt::format("  {:>10.1f} {:>6.2f}  {:<15}", figure->seconds * 1e6,
+                                  figure->ratio(), figure->limit);
+      }
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string kernel_comparison_json(const std::vector<KernelReport>& reports) {
+  nlohmann::ordered_json json;
+  for (const KernelReport& report : reports) json["isas"].push_back(report_json(report));
+  return json.dump(2) + "\n";
+}
+
+namespace {
+
+nlohmann::ordered_json report_json(const KernelReport& report) {
   nlohmann::ordered_json json;
   json["processor"] = report.processor;
   json["isa"] = isa_name(report.isa);
@@ -102,7 +176,13 @@ std::string kernel_report_json(const KernelReport& report) {
                                {"greatest_ratio", summary.greatest_ratio}});
   }
   json["left_out"] = report.left_out;
-  return json.dump(2) + "\n";
+  return json;
+}
+
+}  // namespace
+
+std::string kernel_report_json(const KernelReport& report) {
+  return report_json(report).dump(2) + "\n";
 }
 
 }  // namespace hadal

@@ -24,7 +24,7 @@ struct Form {
   Arithmetic arithmetic = Arithmetic::kFloat;  // which follows from the form of the inputs
 };
 
-const Form kFp4Int8{"fp4 x int8", WeightFormat::kFp4, Arithmetic::kInt8};
+const Form kFp4Int8{"fp4 x int8", WeightFormat::kFp4, Arithmetic::kFp4Int8};
 const Form kFp4Bf16{"fp4 x bf16", WeightFormat::kFp4, Arithmetic::kBf16};
 const Form kFp4Float{"fp4 x f32", WeightFormat::kFp4};
 const Form kInt8Int8{"int8 x int8", WeightFormat::kFp8, Arithmetic::kInt8};
@@ -62,7 +62,7 @@ KernelCase linear_case(const CaseOptions& options, const std::string& model, con
               fill_floats(buffers->x, as_size(rows) * as_size(shape.in));
               buffers->out.at_least(as_size(rows) * as_size(shape.out));
               float* x = buffers->x.data();
-              if (form.arithmetic == Arithmetic::kInt8) {
+              if (form.arithmetic == Arithmetic::kInt8 || form.arithmetic == Arithmetic::kFp4Int8) {
                 buffers->int8 = buffers->quantised.quantize(context, x, rows, shape.in);
               } else if (form.arithmetic == Arithmetic::kBf16) {
                 ops::round_activations(context,

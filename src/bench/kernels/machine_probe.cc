@@ -25,6 +25,8 @@ const probe::ProbeKernels& read_kernels(Isa isa) {
     case Isa::kRef:
       return probe::portable_kernels();
     case Isa::kAvx2:
+    case Isa::kAvxVnni:
+    case Isa::kAvxVnniInt8:
       return probe::avx2_kernels();
     case Isa::kAvx512:
     case Isa::kAvx512Bf16:
@@ -35,11 +37,8 @@ const probe::ProbeKernels& read_kernels(Isa isa) {
 
 bool has_feature(std::string_view feature) {
   if (feature.empty()) return true;
-#if defined(__x86_64__)
-  return feature == "avx512bf16" && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
+  if (feature == "avxvnni") return isa_supported(Isa::kAvxVnni);
+  return feature == "avx512bf16" && isa_supported(Isa::kAvx512Bf16);
 }
 
 constexpr size_t kPiece = size_t{1} << 20;
@@ -116,16 +115,21 @@ void add_peaks(MachineRates& rates, ThreadPool& threads, const probe::ProbeKerne
 }  // namespace
 
 std::string_view dot_instruction(Isa isa, Arithmetic arithmetic) {
+  const bool bytes = arithmetic == Arithmetic::kInt8 || arithmetic == Arithmetic::kFp4Int8;
   switch (isa) {
     case Isa::kRef:
       return "multiply and add f32";
     case Isa::kAvx2:
+      if (arithmetic == Arithmetic::kFp4Int8) return "vpmaddubsw, 16-bit sums";
       return arithmetic == Arithmetic::kInt8 ? "vpmaddubsw" : "fma f32 (256)";
+    case Isa::kAvxVnni:
+    case Isa::kAvxVnniInt8:
+      return bytes ? "vpdpbusd (256)" : "fma f32 (256)";
     case Isa::kAvx512Bf16:
       if (arithmetic == Arithmetic::kBf16) return "vdpbf16ps";
       [[fallthrough]];
     case Isa::kAvx512:
-      return arithmetic == Arithmetic::kInt8 ? "vpdpbusd" : "fma f32 (512)";
+      return bytes ? "vpdpbusd" : "fma f32 (512)";
   }
   return "";
 }
@@ -184,6 +188,7 @@ RooflineLimits roofline_limits(const MachineRates& rates, Isa isa) {
     return rates.peak(dot_instruction(isa, arithmetic)) * kGiga;
   };
   return {.read_bytes_per_s = rates.read_gb_per_s * kGiga,
+          .fp4_int8_macs_per_s = macs_per_s(Arithmetic::kFp4Int8),
           .int8_macs_per_s = macs_per_s(Arithmetic::kInt8),
           .bf16_macs_per_s = macs_per_s(Arithmetic::kBf16),
           .float_macs_per_s = macs_per_s(Arithmetic::kFloat)};

@@ -18,8 +18,8 @@ namespace probe {
 struct ReadKernel;
 }
 
-// Which unit a kernel multiplies with.
-enum class Arithmetic { kInt8, kBf16, kFloat };
+// What a kernel multiplies. FP4 values are so small that several products of bytes fit 16 bits.
+enum class Arithmetic { kFp4Int8, kInt8, kBf16, kFloat };
 
 // The instruction that kernels of `isa` use for this arithmetic.
 std::string_view dot_instruction(Isa isa, Arithmetic arithmetic);

@@ -24,7 +24,7 @@ struct DotKernel {
 };
 
 constexpr int kReadKernels = 3;
-constexpr int kMostDotKernels = 3;
+constexpr int kMostDotKernels = 4;
 
 struct ProbeKernels {
   ReadKernel read[kReadKernels];

@@ -91,12 +91,17 @@ std::string model_report_text(const ModelReport& report) {
   text += fmt::format("batch {}, {} new {} for each sequence after {} in the cache; median of {}\n",
                       figures.batch, figures.rows, figures.rows == 1 ? "token" : "tokens",
                       figures.context, figures.measured);
-  text += fmt::format("{}: read {:.1f} GB/s{}, {} {:.1f}, {} {:.1f} GMAC/s\n\n", report.processor,
-                      machine.read_gb_per_s, report.read_samples > 0 ? " between the steps" : "",
-                      dot_instruction(report.isa, Arithmetic::kInt8),
-                      machine.peak(dot_instruction(report.isa, Arithmetic::kInt8)),
-                      dot_instruction(report.isa, Arithmetic::kFloat),
-                      machine.peak(dot_instruction(report.isa, Arithmetic::kFloat)));
+  text += fmt::format("{}: read {:.1f} GB/s{}", report.processor, machine.read_gb_per_s,
+                      report.read_samples > 0 ? " between the steps" : "");
+  std::string_view last;
+  for (const Arithmetic arithmetic :
+       {Arithmetic::kFp4Int8, Arithmetic::kInt8, Arithmetic::kFloat}) {
+    const std::string_view instruction = dot_instruction(report.isa, arithmetic);
+    if (instruction == last) continue;
+    last = instruction;
+    text += fmt::format("; {} {:.1f} GMAC/s", instruction, machine.peak(instruction));
+  }
+  text += "\n\n";
 
   text += fmt::format("{:<22}{:.2f}\n", "tokens/s", figures.tokens_per_s());
   text +=
