@@ -6,7 +6,8 @@
 namespace hadal::cpu {
 namespace {
 
-// A tile of 16 features takes two registers: eight sums, two registers of weights, one of codes.
+// A tile of 16 features takes two registers: ten sums, two registers of weights, one of codes and
+// two of products.
 constexpr int kByteTileRows = 5;
 constexpr int kByteVectors = 2;
 constexpr int kByteChains = 1;  // the addition that ends a product takes one cycle
