@@ -174,6 +174,52 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
   }
 }
 
+// Scales and inputs so small and large that their products would not be exact: few rows take the
+// scales into the inputs only where that changes nothing.
+TEST_P(EveryIsa, Fp8RowsDoNotDependOnTheirNumberWhateverTheScales) {
+  constexpr int kOut = 64;  // enough that a task has several
+  constexpr int kIn = 512;
+  constexpr int kRows = 9;
+  ThreadPool threads(1);
+  OpContext context(threads, kernels());
+  Values random(7);
+  std::vector<std::byte> data(kOut * kIn);
+  // Small weights keep products finite whose inputs would overflow, large ones keep others from 0.
+  for (size_t i = 0; i < data.size(); ++i) {
+    data[i] = static_cast<std::byte>(random.below(i < data.size() / 2 ? 0x10 : 0x7e));
+  }
+  const std::vector<float> near_one = random.floats(kRows * kIn);
+  for (const int scale : {0, 1, 20, 127, 180, 200}) {
+    for (const float size : {1e-38F, 1e-10F, 1.0F, 1e15F}) {
+      std::vector<std::byte> scales(kIn / 128, std::byte{127});
+      scales[1] = static_cast<std::byte>(scale);
+      // Nothing else that such products would drown in.
+      std::vector<float> x = near_one;
+      for (size_t i = 0; i < x.size(); ++i) x[i] *= i % kIn / 128 == 1 ? size : 0;
+      const auto run = [&](size_t first, int rows) {
+        std::vector<float> out(static_cast<size_t>(rows) * kOut);
+        ops::linear(context, {.x = x.data() + first * kIn,
+                              .weight = {.format = WeightFormat::kFp8,
+                                         .data = data.data(),
+                                         .scale = scales.data(),
+                                         .out_features = kOut,
+                                         .in_features = kIn},
+                              .out = out.data(),
+                              .rows = rows,
+                              .x_stride = kIn,
+                              .out_stride = kOut});
+        return out;
+      };
+      const std::vector<float> together = run(0, kRows);
+      for (size_t row = 0; row < kRows; ++row) {
+        const std::vector<float> alone = run(row, 1);
+        EXPECT_EQ(std::memcmp(alone.data(), together.data() + row * kOut, kOut * sizeof(float)), 0)
+            << "scale code " << scale << ", inputs of " << size << ", row " << row;
+      }
+    }
+  }
+}
+
 // Weights and inputs at the ends of their ranges, all of one sign, of opposite signs and in the
 // patterns that pairs and quads of bytes could overflow with: the bits of the reference.
 TEST_P(EveryIsa, ExtremeCodesGiveTheBitsOfTheReference) {

@@ -162,6 +162,13 @@ inline void store_sums(float* out, const Lanes* a) {
   for (int i = 0; i < 4; ++i) out[i] = sum_lanes(a[i]);
 }
 
+inline float min_lanes(Lanes a) {
+  const __m256 eight = _mm256_min_ps(a.low, a.high);
+  const __m128 four = _mm_min_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+}
+
 inline float max_lanes(Lanes a) {
   const __m256 eight = _mm256_max_ps(a.low, a.high);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

@@ -126,6 +126,7 @@ inline void store_sums(float* out, const Lanes* a) {
 }
 
 inline float max_lanes(Lanes a) { return _mm512_reduce_max_ps(a.v); }
+inline float min_lanes(Lanes a) { return _mm512_reduce_min_ps(a.v); }
 
 }  // namespace
 }  // namespace hadal::cpu
