@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -129,8 +130,8 @@ inline bool decode_vex(const uint8_t* code, const Registers& registers, VexInstr
     address += static_cast<uint64_t>(static_cast<int64_t>(displacement));
     p += sizeof displacement;
   }
-  if (relative) address += reinterpret_cast<uint64_t>(p);
-  out.address = reinterpret_cast<const std::byte*>(address);
+  if (relative) address += std::bit_cast<uint64_t>(p);
+  out.address = std::bit_cast<const std::byte*>(address);
   out.next = p;
   return true;
 }
@@ -142,7 +143,7 @@ inline bool emulate_dot_product(ucontext_t& context) {
   Registers registers(context);
   VexInstruction instruction;
   greg_t& counter = context.uc_mcontext.gregs[REG_RIP];
-  if (!decode_vex(reinterpret_cast<const uint8_t*>(counter), registers, instruction)) return false;
+  if (!decode_vex(std::bit_cast<const uint8_t*>(counter), registers, instruction)) return false;
   const bool both_signed = instruction.operand_prefix == kBothSigned;
   if (instruction.opcode != kByteDotProduct ||
       (!both_signed && instruction.operand_prefix != kUnsignedFirst)) {
@@ -172,7 +173,7 @@ inline bool emulate_dot_product(ucontext_t& context) {
     std::memcpy(result + i, &wrapped, 4);
   }
   registers.write_vector(instruction.destination, result);
-  counter = reinterpret_cast<greg_t>(instruction.next);
+  counter = std::bit_cast<greg_t>(instruction.next);
   return true;
 }
 

@@ -93,16 +93,16 @@ float fma_f32(int64_t rounds) {
 template <typename Step>
 inline float byte_products(int64_t rounds, Step step) {
   __m256i sums[kSums];
-  for (int i = 0; i < kSums; ++i) sums[i] = _mm256_setzero_si256();
+  for (__m256i& sum : sums) sum = _mm256_setzero_si256();
   const __m256i a = _mm256_set1_epi8(3);
   const __m256i b = _mm256_set1_epi8(-2);
   for (int64_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kSums; ++i) sums[i] = step(sums[i], a, b);
+    for (__m256i& sum : sums) sum = step(sum, a, b);
   }
   float result = 0;
 #pragma GCC unroll 16
-  for (int i = 0; i < kSums; ++i) result += sum_of(_mm256_cvtepi32_ps(sums[i]));
+  for (const __m256i sum : sums) result += sum_of(_mm256_cvtepi32_ps(sum));
   return result;
 }
 

@@ -8,11 +8,11 @@ namespace {
 
 // A tile of 16 features takes two registers: ten sums, two registers of weights, one of codes and
 // two of products.
-constexpr int kByteTileRows = 5;
-constexpr int kByteVectors = 2;
-constexpr int kByteChains = 1;  // the addition that ends a product takes one cycle
+inline constexpr int kByteTileRows = 5;
+inline constexpr int kByteVectors = 2;
+inline constexpr int kByteChains = 1;  // the addition that ends a product takes one cycle
 
-constexpr int kFp4Offset = kFp4Bias;  // what unsigned weights lie above their values
+inline constexpr int kFp4Offset = kFp4Bias;  // what unsigned weights lie above their values
 
 // Keeps the compiler from computing all products of a tile before it adds the first: there are not
 // registers for that, and sums would be stored and loaded again.
@@ -42,7 +42,7 @@ inline IntVector total(IntVector sums) { return sum_of_pairs(sums); }
 
 // Eight columns of one feature in each lane's words, at most 2 · 6096 each; -12 · Σ code is added
 // once for four features, after their lanes were joined.
-constexpr bool kStreamStartsJoined = true;
+inline constexpr bool kStreamStartsJoined = true;
 
 inline Ints stream_fp4(Ints, const Nibbles& weights, Ints even, Ints odd) {
   const auto half = [](__m256i w_even, __m256i w_odd, __m256i x_even, __m256i x_odd) {

@@ -8,11 +8,11 @@ namespace hadal::cpu {
 namespace {
 
 #if defined(HADAL_DOT_SIGNED)
-constexpr int kFp4Offset = 0;  // what weights lie above their values
+inline constexpr int kFp4Offset = 0;  // what weights lie above their values
 #else
-constexpr int kFp4Offset = kFp4Bias;  // what unsigned weights lie above their values
+inline constexpr int kFp4Offset = kFp4Bias;  // what unsigned weights lie above their values
 #endif
-constexpr int kInt8Offset = 128;
+inline constexpr int kInt8Offset = 128;
 
 inline IntVector start_fp4(const GroupStart& group) {
   return int_vector(kFp4Offset == 0 ? 0 : group.first + group.second);
@@ -30,7 +30,7 @@ inline Vector add_fp4(Vector sums, Vector weights, Vector codes) {
 inline IntVector total(IntVector sums) { return sums; }
 
 // The start of a group stands in the first of its four lanes.
-constexpr bool kStreamStartsJoined = false;
+inline constexpr bool kStreamStartsJoined = false;
 
 inline Ints stream_fp4(Ints start, const Nibbles& weights, Ints even, Ints odd) {
   return add_fp4(add_fp4(start, weights.even, even), weights.odd, odd);

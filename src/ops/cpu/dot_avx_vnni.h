@@ -6,10 +6,10 @@ namespace hadal::cpu {
 namespace {
 
 // 12 sums, 2 registers of weights and 1 of codes fit in 16.
-constexpr int kByteTileRows = 6;
-constexpr int kByteVectors = 2;
+inline constexpr int kByteTileRows = 6;
+inline constexpr int kByteVectors = 2;
 // Sums of one row side by side, which hide the latency of a dot product.
-constexpr int kByteChains = 2;
+inline constexpr int kByteChains = 2;
 
 // Adds the products of four unsigned and four signed bytes to every lane.
 inline IntVector dot_bytes(IntVector sum, IntVector a, IntVector b) {

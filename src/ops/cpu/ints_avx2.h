@@ -33,7 +33,7 @@ inline Lanes to_floats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtep
 // Single registers, for loops that count them.
 using IntVector = __m256i;
 using FloatVector = __m256;
-constexpr int kVectorLanes = 8;
+inline constexpr int kVectorLanes = 8;
 
 inline IntVector load_vector(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

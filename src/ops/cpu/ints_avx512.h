@@ -23,7 +23,7 @@ inline Lanes to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 // Single registers, for loops that count them.
 using IntVector = __m512i;
 using FloatVector = __m512;
-constexpr int kVectorLanes = 16;
+inline constexpr int kVectorLanes = 16;
 
 inline IntVector load_vector(const uint8_t* p) { return _mm512_loadu_si512(p); }
 inline FloatVector load_vector(const float* p) { return _mm512_loadu_ps(p); }

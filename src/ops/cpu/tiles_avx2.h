@@ -4,11 +4,11 @@
 namespace hadal::cpu {
 namespace {
 
-// 4 sums of two registers each, 4 registers of weights and 2 of values fit in 16.
-constexpr int kTileFeatures = 2;
-constexpr int kTileRows = 3;
-constexpr int kTileHeads = 3;
-constexpr int kTileChannels = 2;
+// 6 sums of two registers each, with halves of 2 weights and a value at a time, fit in 16.
+inline constexpr int kTileFeatures = 2;
+inline constexpr int kTileRows = 3;
+inline constexpr int kTileHeads = 3;
+inline constexpr int kTileChannels = 2;
 
 }  // namespace
 }  // namespace hadal::cpu

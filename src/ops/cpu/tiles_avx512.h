@@ -5,16 +5,16 @@ namespace hadal::cpu {
 namespace {
 
 // 24 sums, 4 weights and 1 value fit in 32 registers.
-constexpr int kTileFeatures = 4;
-constexpr int kTileRows = 6;
+inline constexpr int kTileFeatures = 4;
+inline constexpr int kTileRows = 6;
 // 24 sums, four keys and a query; the keys come from the second cache, so many heads share them.
-constexpr int kTileHeads = 6;
-constexpr int kTileChannels = 4;
+inline constexpr int kTileHeads = 6;
+inline constexpr int kTileChannels = 4;
 // Of byte products: 12 sums of groups, 12 of blocks, 2 weights and 1 row of codes.
-constexpr int kByteTileRows = 6;
-constexpr int kByteVectors = 2;
+inline constexpr int kByteTileRows = 6;
+inline constexpr int kByteVectors = 2;
 // Sums of one row side by side, which hide the latency of a dot product.
-constexpr int kByteChains = 4;
+inline constexpr int kByteChains = 4;
 
 }  // namespace
 }  // namespace hadal::cpu
