@@ -215,7 +215,9 @@ TEST_P(EveryIsa, Fp8RowsDoNotDependOnTheirNumberWhateverTheScales) {
       for (size_t row = 0; row < kRows; ++row) {
         const std::vector<float> alone = run(row, 1);
         const auto same = together.begin() + static_cast<std::ptrdiff_t>(row * kOut);
-        EXPECT_TRUE(std::equal(alone.begin(), alone.end(), same))
+        // Where large weights overflow, sums of both infinities are no numbers.
+        const auto equal = [](float a, float b) { return a == b || (a != a && b != b); };
+        EXPECT_TRUE(std::equal(alone.begin(), alone.end(), same, equal))
             << "scale code " << scale << ", inputs of " << size << ", row " << row;
       }
     }
