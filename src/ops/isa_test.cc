@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <limits>
 
 #include "ops/bf16_buffer.h"
 #include "ops/cpu/known_answers.h"
@@ -127,6 +128,32 @@ TEST_P(EveryIsa, RowsDoNotDependOnTheirNumber) {
   }
 }
 
+TEST_P(EveryIsa, WhatIsNotANumberHasNoCode) {
+  constexpr int kColumns = 512;
+  ThreadPool threads(1);
+  OpContext context(threads, kernels());
+  OpContext reference(threads, reference_kernels());
+  std::vector<float> x = Values(17).floats(kColumns);
+  const float infinity = std::numeric_limits<float>::infinity();
+  x[3] = 4;  // the largest of its lane comes before what is no number
+  x[19] = std::nanf("");
+  x[128 + 70] = infinity;
+  std::fill_n(x.begin() + 256, 128, std::nanf(""));
+  x[384 + 127] = -infinity;
+  Int8Buffer buffer;
+  Int8Buffer expected_buffer;
+  const Int8Rows rows = buffer.quantize(context, x.data(), 1, kColumns);
+  const Int8Rows expected = expected_buffer.quantize(reference, x.data(), 1, kColumns);
+  for (size_t i = 0; i < kColumns; ++i) EXPECT_EQ(rows.codes[i], expected.codes[i]) << i;
+  for (size_t i = 0; i < kColumns / 32; ++i) {
+    EXPECT_EQ(rows.group_starts[i], expected.group_starts[i]) << i;
+  }
+  for (size_t i = 0; i < kColumns / 128; ++i) {
+    EXPECT_EQ(rows.block_sums[i], expected.block_sums[i]) << i;
+    EXPECT_EQ(rows.scales[i], expected.scales[i]) << i;
+  }
+}
+
 // Scales and inputs so small and large that their products would not be exact: few rows take the
 // scales into the inputs only where that changes nothing.
 TEST_P(EveryIsa, Fp8RowsDoNotDependOnTheirNumberWhateverTheScales) {
@@ -149,6 +176,8 @@ TEST_P(EveryIsa, Fp8RowsDoNotDependOnTheirNumberWhateverTheScales) {
       // Nothing else that such products would drown in.
       std::vector<float> x = near_one;
       for (size_t i = 0; i < x.size(); ++i) x[i] *= i % kIn / 128 == 1 ? size : 0;
+      // A neighbour without numbers, where the last inputs are that count.
+      std::fill_n(x.begin() + kIn + 240, 16, std::nanf(""));
       const auto run = [&](size_t first, int rows) {
         std::vector<float> out(static_cast<size_t>(rows) * kOut);
         ops::linear(context, {.x = x.data() + first * kIn,
@@ -163,14 +192,17 @@ TEST_P(EveryIsa, Fp8RowsDoNotDependOnTheirNumberWhateverTheScales) {
                               .out_stride = kOut});
         return out;
       };
-      const std::vector<float> together = run(0, kRows);
-      for (size_t row = 0; row < kRows; ++row) {
-        const std::vector<float> alone = run(row, 1);
-        const auto same = together.begin() + static_cast<std::ptrdiff_t>(row * kOut);
-        // Where large weights overflow, sums of both infinities are no numbers.
-        const auto equal = [](float a, float b) { return a == b || (a != a && b != b); };
-        EXPECT_TRUE(std::equal(alone.begin(), alone.end(), same, equal))
-            << "scale code " << scale << ", inputs of " << size << ", row " << row;
+      for (const int rows : {2, kRows}) {
+        const std::vector<float> together = run(0, rows);
+        for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
+          const std::vector<float> alone = run(row, 1);
+          const auto same = together.begin() + static_cast<std::ptrdiff_t>(row * kOut);
+          // Where large weights overflow, sums of both infinities are no numbers.
+          const auto equal = [](float a, float b) { return a == b || (a != a && b != b); };
+          EXPECT_TRUE(std::equal(alone.begin(), alone.end(), same, equal))
+              << "scale code " << scale << ", inputs of " << size << ", row " << row << " of "
+              << rows;
+        }
       }
     }
   }

@@ -102,15 +102,18 @@ inline Nibbles look_up_nibbles(Ints packed, ByteTable table) {
   return {{low(packed.low), low(packed.high)}, {high(packed.low), high(packed.high)}};
 }
 
-// 64 values as signed bytes: the nearest integers, ties to even, saturated.
+// 64 values in [-127, 127] as signed bytes: the nearest integers, ties to even; what is not a
+// number becomes 0.
 inline Ints nearest_bytes(const Lanes (&a)[4]) {
   const auto half = [](Lanes first, Lanes second) {
     const __m256i low =
         _mm256_packs_epi32(_mm256_cvtps_epi32(first.low), _mm256_cvtps_epi32(first.high));
     const __m256i high =
         _mm256_packs_epi32(_mm256_cvtps_epi32(second.low), _mm256_cvtps_epi32(second.high));
-    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high),
-                                       _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high),
+                                                      _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    // What is not a number converts to the least integer.
+    return _mm256_andnot_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(-128)), bytes);
   };
   return {half(a[0], a[1]), half(a[2], a[3])};
 }

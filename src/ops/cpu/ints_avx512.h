@@ -83,14 +83,17 @@ inline Nibbles look_up_nibbles(Ints packed, ByteTable table) {
   return {low(packed.v), low(_mm512_srli_epi16(packed.v, 4))};
 }
 
-// 64 values as signed bytes: the nearest integers, ties to even, saturated.
+// 64 values in [-127, 127] as signed bytes: the nearest integers, ties to even; what is not a
+// number becomes 0.
 inline Ints nearest_bytes(const Lanes (&a)[4]) {
   const auto quarter = [](Lanes x) { return _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(x.v)); };
   const __m256i low =
       _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(a[0])), quarter(a[1]), 1);
   const __m256i high =
       _mm256_inserti128_si256(_mm256_castsi128_si256(quarter(a[2])), quarter(a[3]), 1);
-  return {_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1)};
+  const __m512i bytes = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  // What is not a number converts to the least integer.
+  return {_mm512_maskz_mov_epi8(_mm512_cmpneq_epi8_mask(bytes, _mm512_set1_epi8(-128)), bytes)};
 }
 
 // Bytes 0, 2, 4, … of 128 to `even`, the others to `odd`.

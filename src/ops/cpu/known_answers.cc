@@ -28,6 +28,11 @@ class Sequence {
     for (std::byte& b : out) b = static_cast<std::byte>(next_bits() % 0x7f);
     return out;
   }
+  std::vector<std::byte> bytes(size_t count) {
+    std::vector<std::byte> out(count);
+    for (std::byte& b : out) b = static_cast<std::byte>(next_bits() % 256);
+    return out;
+  }
   std::vector<std::byte> scales(size_t count) {
     std::vector<std::byte> out(count);
     for (std::byte& b : out) b = static_cast<std::byte>(120 + next_bits() % 8);
@@ -106,7 +111,11 @@ Quantized quantize(OpContext& context, const std::vector<float>& x) {
 std::string failed_linear(Contexts& contexts, Sequence& sequence) {
   const std::vector<std::byte> data = sequence.codes(kFeatures * kColumns * 4);
   const std::vector<std::byte> scales = sequence.scales(kFeatures * kColumns / 32);
-  const std::vector<float> tile_scales = sequence.floats(kFeatures * kColumns / 128);
+  // Three tiles of 16 features: kernels take one or two at a time.
+  constexpr int kManyFeatures = 48;
+  const std::vector<std::byte> any_bytes = sequence.bytes(kManyFeatures * kColumns);
+  const std::vector<std::byte> many_scales = sequence.scales(kManyFeatures * kColumns / 32);
+  const std::vector<float> tile_scales = sequence.floats(kManyFeatures * kColumns / 128);
   for (const int rows : {1, 3, 13}) {
     const std::vector<float> x = sequence.floats(static_cast<size_t>(rows * kColumns));
     const Quantized q = quantize(contexts.candidate, x);
@@ -128,11 +137,20 @@ std::string failed_linear(Contexts& contexts, Sequence& sequence) {
       weight.format = format;
       if (!agrees({}, close)) return "float32 dot product";
     }
-    if (!agrees(q.rows(), same)) return "FP4 dot product in int8";
-    weight.format = WeightFormat::kFp8;
-    weight.int8 = {.codes = reinterpret_cast<const uint8_t*>(data.data()),
-                   .scales = tile_scales.data()};
-    if (!agrees(q.rows(), same)) return "int8 dot product";
+    WeightMatrix many{.format = WeightFormat::kFp4,
+                      .data = any_bytes.data(),
+                      .scale = many_scales.data(),
+                      .out_features = kManyFeatures,
+                      .in_features = kColumns};
+    const auto same_bits = [&] {
+      return same(linear_result(contexts.candidate, many, x, rows, q.rows()),
+                  linear_result(contexts.reference, many, x, rows, q.rows()));
+    };
+    if (!same_bits()) return "FP4 dot product in int8";
+    many.format = WeightFormat::kFp8;
+    many.int8 = {.codes = reinterpret_cast<const uint8_t*>(any_bytes.data()),
+                 .scales = tile_scales.data()};
+    if (!same_bits()) return "int8 dot product";
   }
   return "";
 }

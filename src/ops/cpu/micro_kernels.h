@@ -29,7 +29,7 @@ struct FloatDotArgs {
   int rows = 0;
   float* out = nullptr;  // [rows], `out_stride` floats apart
   size_t out_stride = 0;
-  float* scratch = nullptr;  // for rows > 1: kFloatScratchFloats, 64-byte aligned
+  float* scratch = nullptr;  // kFloatScratchFloats, 64-byte aligned
   bool accumulate = false;   // add to out instead of replacing it
 };
 
