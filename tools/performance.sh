@@ -115,7 +115,10 @@ rounded() { printf "%.${2:-2}f" "$1"; }
 
 # Targets of AVX-512, and of instruction sets with registers of 256 bits.
 target() {
-  case ${ISA:-} in avx2 | avx-vnni*) printf %s "$2" ;; *) printf %s "$1" ;; esac
+  case $(sed -n 's/^  "isa": "\(.*\)",$/\1/p' "$out/kernels.json") in
+    avx2 | avx-vnni*) printf %s "$2" ;;
+    *) printf %s "$1" ;;
+  esac
 }
 
 group_row() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -169,6 +170,38 @@ TEST(BenchKernels, ComparesEveryInstructionSetOfTheMachine) {
   EXPECT_EQ(json.at("isas").size(), supported);
   EXPECT_NE(text.find("pico wq_a 128x256"), std::string::npos);
   EXPECT_NE(text.find("memory"), std::string::npos);
+}
+
+// Kernels of bf16 pairs are there for one set only; names of instructions are of all lengths.
+TEST(BenchKernels, AComparisonTakesWhatOneSetHasAndKeepsItsColumns) {
+  KernelFigure figure{.group = "g", .name = "n", .threads = 1, .seconds = 1e-6, .limit = "memory"};
+  KernelReport one{.processor = "p",
+                   .isa = Isa::kRef,
+                   .machine = {{.threads = 1, .read_kernel = {}, .peaks = {}}}};
+  KernelReport two = one;
+  two.isa = Isa::kAvx2;
+  two.figures = {figure};
+  figure.name = "m";
+  figure.limit = "vpmaddubsw, 16-bit sums";
+  one.figures = {figure};
+  two.figures.push_back(figure);
+  std::vector<std::string> rows;
+  std::istringstream text(kernel_comparison_text({one, two}));
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with("  m ") || line.starts_with("  n ")) rows.push_back(line);
+  }
+  ASSERT_EQ(rows.size(), 2U);
+  for (const std::string& row : rows)
+    EXPECT_EQ(row.find("1.0", 60), rows[0].find("1.0", 60)) << row;
+  const nlohmann::json json = nlohmann::json::parse(kernel_comparison_json({one, two}));
+  EXPECT_TRUE(json.at("isas").at(0).at("summary").is_array());
+
+  if (!isa_supported(Isa::kAvx512Bf16)) return;
+  KernelBenchOptions options = small_kernels(best_isa());
+  options.filter = "fp8 x bf16";
+  EXPECT_EQ(bench_kernels_on_all_isas(options).size(), 1U);
+  options.filter = "no such kernel";
+  EXPECT_THROW(bench_kernels_on_all_isas(options), Error);
 }
 
 TEST(MachineRates, TheBestOfTwoMeasurementsIsTakenLimitByLimit) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -93,7 +95,10 @@ KernelFigure kernel_figure(const KernelCase& kernel, const MachineRates& rates, 
   return figure;
 }
 
-KernelReport bench_kernels(const KernelBenchOptions& options) {
+namespace {
+
+// None where no case passes the filter.
+std::optional<KernelReport> measure_kernels(const KernelBenchOptions& options) {
   const KernelTable& kernels = kernels_for(options.isa);
   KernelReport report{.processor = processor_name(), .isa = options.isa};
   std::vector<int> thread_counts = {1};
@@ -111,12 +116,7 @@ KernelReport bench_kernels(const KernelBenchOptions& options) {
   std::erase_if(cases, [&](const KernelCase& kernel) {
     return (kernel.group + " " + kernel.name).find(options.filter) == std::string::npos;
   });
-  if (cases.empty()) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "--filter " + printable(options.filter),
-                 .what = "names no kernel",
-                 .remedy = "give a part of a name that hadal bench kernels prints"});
-  }
+  if (cases.empty()) return std::nullopt;
   if (options.isa == Isa::kRef) {
     report.left_out = static_cast<int>(std::erase_if(
         cases, [](const KernelCase& kernel) { return kernel.macs > kMostReferenceMacs; }));
@@ -157,20 +157,41 @@ KernelReport bench_kernels(const KernelBenchOptions& options) {
   return report;
 }
 
+[[noreturn]] void refuse_filter(const std::string& filter) {
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = "--filter " + printable(filter),
+               .what = "names no kernel",
+               .remedy = "give a part of a name that hadal bench kernels prints"});
+}
+
+}  // namespace
+
+KernelReport bench_kernels(const KernelBenchOptions& options) {
+  std::optional<KernelReport> report = measure_kernels(options);
+  if (!report) refuse_filter(options.filter);
+  return std::move(*report);
+}
+
 std::vector<KernelReport> bench_kernels_on_all_isas(const KernelBenchOptions& options) {
   std::vector<Isa> isas = all_isas();
   std::erase_if(isas, [](Isa isa) { return !isa_supported(isa); });
   std::vector<KernelReport> reports;
+  size_t measured = 0;
   for (const Isa isa : isas) {
     KernelBenchOptions one = options;
     one.isa = isa;
     if (options.progress) {
       one.progress = [&](size_t done, size_t total) {
-        options.progress(reports.size() * total + done, isas.size() * total);
+        options.progress(measured * total + done, isas.size() * total);
       };
     }
-    reports.push_back(bench_kernels(one));
+    // Some kernels are there for one set only.
+    if (std::optional<KernelReport> report = measure_kernels(one)) {
+      reports.push_back(std::move(*report));
+    }
+    ++measured;
   }
+  if (reports.empty()) refuse_filter(options.filter);
   return reports;
 }
 

@@ -42,6 +42,15 @@ std::string_view formula_of(std::string_view group) {
 
 nlohmann::ordered_json report_json(const KernelReport& report);
 
+std::string without_trailing_blanks(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+std::string_view short_limit(std::string_view limit) {
+  return limit == "memory" || limit == "cache" ? limit : "arith";
+}
+
 // Where a column of a comparison has its figures.
 const KernelFigure* find_figure(const KernelReport& report, const KernelFigure& like) {
   const auto found =
@@ -82,11 +91,11 @@ std::string kernel_report_text(const KernelReport& report) {
   for (const KernelSummary& summary : report.summaries) {
     if (summary.group == group) continue;
     group = summary.group;
-    text += fmt::format("\n{}: {}\n{:<44}{:>7}{:>12}{:>9}{:>9}  {:<16}{:>6}\n", group,
+    text += fmt::format("\n{}: {}\n{:<44}{:>7}{:>12}{:>9}{:>9}  {:<23}{:>6}\n", group,
                         formula_of(group), "", "threads", "µs", "GB/s", "GMAC/s", "limit", "ratio");
     for (const KernelFigure& figure : report.figures) {
       if (figure.group != group) continue;
-      text += fmt::format("{:<44}{:>7}{:>11.1f}{:>9.2f}{:>9.2f}  {:<16}{:>6.2f}\n", figure.name,
+      text += fmt::format("{:<44}{:>7}{:>11.1f}{:>9.2f}{:>9.2f}  {:<23}{:>6.2f}\n", figure.name,
                           figure.threads, figure.seconds * 1e6, figure.gb_per_s(),
                           figure.gmac_per_s(), figure.limit, figure.ratio());
     }
@@ -108,30 +117,34 @@ std::string kernel_comparison_text(const std::vector<KernelReport>& reports) {
   std::string text;
   for (const KernelReport& report : reports) text += machine_text(report) + "\n";
   text +=
-      "share = time at the limit / time; the limit that binds is memory, a cache or an "
-      "instruction\n";
+      "share = time at the limit / time. The limit is memory, a cache, or arithmetic: the peak of "
+      "the\ninstruction above that a set multiplies such numbers with (by name in --json and with "
+      "--isa).\n- : the set has no such kernel, or it is too long for the scalar reference\n";
   for (const MachineRates& rates : reports.front().machine) {
-    text += fmt::format("\n{:<44}", rates.threads == 1 ? std::string("1 thread")
-                                                       : fmt::format("{} threads", rates.threads));
+    const std::string threads =
+        rates.threads == 1 ? "1 thread" : fmt::format("{} threads", rates.threads);
+    std::string line = fmt::format("\n{:<42}", threads);
     for (const KernelReport& report : reports)
-      text += fmt::format("  {:<34}", isa_name(report.isa));
+      line += fmt::format("   {:<22}", isa_name(report.isa));
+    text += without_trailing_blanks(line);
     std::string_view group;
     for (const KernelFigure* kernel : kernels_of(reports, rates.threads)) {
       if (kernel->group != group) {
         group = kernel->group;
-        text += fmt::format("\n{:<44}", group);
+        line = fmt::format("\n{:<42}", group);
         for (size_t i = 0; i < reports.size(); ++i) {
-          text += fmt::format("  {:>10} {:>6}  {:<15}", "µs", "share", "limit");
+          line += fmt::format("   {:>9} {:>5} {:<6}", "µs", "share", "limit");
         }
+        text += without_trailing_blanks(line);
       }
-      text += fmt::format("\n  {:<42}", kernel->name);
+      line = fmt::format("\n  {:<40}", kernel->name);
       for (const KernelReport& report : reports) {
         const KernelFigure* figure = find_figure(report, *kernel);
-        text += figure == nullptr
-                    ? fmt::format("  {:>10} {:>6}  {:<15}", "-", "", "")
-                    : fmt::format("  {:>10.1f} {:>6.2f}  {:<15}", figure->seconds * 1e6,
-                                  figure->ratio(), figure->limit);
+        line += figure == nullptr ? fmt::format("   {:>9} {:>5} {:<6}", "-", "", "")
+                                  : fmt::format("   {:>9.1f} {:>5.2f} {:<6}", figure->seconds * 1e6,
+                                                figure->ratio(), short_limit(figure->limit));
       }
+      text += without_trailing_blanks(line);
     }
     text += "\n";
   }
@@ -155,6 +168,7 @@ nlohmann::ordered_json report_json(const KernelReport& report) {
   for (const CaseFormula& formula : case_formulas()) {
     json["formulas"][std::string(formula.group)] = formula.text;
   }
+  json["kernels"] = nlohmann::ordered_json::array();
   for (const KernelFigure& figure : report.figures) {
     json["kernels"].push_back({{"group", figure.group},
                                {"name", figure.name},
@@ -168,6 +182,7 @@ nlohmann::ordered_json report_json(const KernelReport& report) {
                                {"limit_microseconds", figure.limit_seconds * 1e6},
                                {"ratio", figure.ratio()}});
   }
+  json["summary"] = nlohmann::ordered_json::array();
   for (const KernelSummary& summary : report.summaries) {
     json["summary"].push_back({{"group", summary.group},
                                {"threads", summary.threads},
