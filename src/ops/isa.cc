@@ -1,6 +1,5 @@
 #include "ops/isa.h"
 
-#include <algorithm>
 #include <array>
 #include <mutex>
 #include <string>
@@ -144,9 +143,11 @@ std::vector<Isa> all_isas() {
 bool isa_supported(Isa isa) { return entry_of(isa).supported(); }
 
 Isa best_isa() {
-  const auto best = std::find_if(kEntries.rbegin(), kEntries.rend(),
-                                 [](const IsaEntry& entry) { return entry.supported(); });
-  return best->isa;
+  Isa best = Isa::kRef;
+  for (const IsaEntry& entry : kEntries) {
+    if (entry.supported()) best = entry.isa;
+  }
+  return best;
 }
 
 const KernelTable& kernels_for(Isa isa) {
