@@ -9,12 +9,15 @@
 namespace hadal {
 namespace {
 
+std::string threads_text(int threads) {
+  return threads == 1 ? "1 thread" : fmt::format("{} threads", threads);
+}
+
 std::string machine_text(const KernelReport& report) {
   std::string text = fmt::format("{}, {} kernels, cold over {} MiB\n\n{:<24}", report.processor,
                                  isa_name(report.isa), report.arena_bytes >> 20, "");
   for (const MachineRates& rates : report.machine) {
-    text += fmt::format("{:>22}", rates.threads == 1 ? std::string("1 thread")
-                                                     : fmt::format("{} threads", rates.threads));
+    text += fmt::format("{:>22}", threads_text(rates.threads));
   }
   const auto row = [&](std::string_view name, const auto& value) {
     text += fmt::format("\n{:<24}", name);
@@ -40,8 +43,6 @@ std::string_view formula_of(std::string_view group) {
   return "";
 }
 
-nlohmann::ordered_json report_json(const KernelReport& report);
-
 std::string without_trailing_blanks(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
@@ -49,6 +50,41 @@ std::string without_trailing_blanks(std::string line) {
 
 std::string_view short_limit(std::string_view limit) {
   return limit == "memory" || limit == "cache" ? limit : "arith";
+}
+
+nlohmann::ordered_json report_json(const KernelReport& report) {
+  nlohmann::ordered_json json;
+  json["processor"] = report.processor;
+  json["isa"] = isa_name(report.isa);
+  json["cold_bytes"] = report.arena_bytes;
+  for (const MachineRates& rates : report.machine) json["machine"].push_back(machine_json(rates));
+  for (const CaseFormula& formula : case_formulas()) {
+    json["formulas"][std::string(formula.group)] = formula.text;
+  }
+  json["kernels"] = nlohmann::ordered_json::array();
+  for (const KernelFigure& figure : report.figures) {
+    json["kernels"].push_back({{"group", figure.group},
+                               {"name", figure.name},
+                               {"threads", figure.threads},
+                               {"microseconds", figure.seconds * 1e6},
+                               {"bytes", figure.bytes},
+                               {"macs", figure.macs},
+                               {"gb_per_s", figure.gb_per_s()},
+                               {"gmac_per_s", figure.gmac_per_s()},
+                               {"limit", figure.limit},
+                               {"limit_microseconds", figure.limit_seconds * 1e6},
+                               {"ratio", figure.ratio()}});
+  }
+  json["summary"] = nlohmann::ordered_json::array();
+  for (const KernelSummary& summary : report.summaries) {
+    json["summary"].push_back({{"group", summary.group},
+                               {"threads", summary.threads},
+                               {"median_ratio", summary.median_ratio},
+                               {"least_ratio", summary.least_ratio},
+                               {"greatest_ratio", summary.greatest_ratio}});
+  }
+  json["left_out"] = report.left_out;
+  return json;
 }
 
 // Where a column of a comparison has its figures.
@@ -121,11 +157,10 @@ std::string kernel_comparison_text(const std::vector<KernelReport>& reports) {
       "the\ninstruction above that a set multiplies such numbers with (by name in --json and with "
       "--isa).\n- : the set has no such kernel, or it is too long for the scalar reference\n";
   for (const MachineRates& rates : reports.front().machine) {
-    const std::string threads =
-        rates.threads == 1 ? "1 thread" : fmt::format("{} threads", rates.threads);
-    std::string line = fmt::format("\n{:<42}", threads);
-    for (const KernelReport& report : reports)
+    std::string line = fmt::format("\n{:<42}", threads_text(rates.threads));
+    for (const KernelReport& report : reports) {
       line += fmt::format("   {:<22}", isa_name(report.isa));
+    }
     text += without_trailing_blanks(line);
     std::string_view group;
     for (const KernelFigure* kernel : kernels_of(reports, rates.threads)) {
@@ -156,45 +191,6 @@ std::string kernel_comparison_json(const std::vector<KernelReport>& reports) {
   for (const KernelReport& report : reports) json["isas"].push_back(report_json(report));
   return json.dump(2) + "\n";
 }
-
-namespace {
-
-nlohmann::ordered_json report_json(const KernelReport& report) {
-  nlohmann::ordered_json json;
-  json["processor"] = report.processor;
-  json["isa"] = isa_name(report.isa);
-  json["cold_bytes"] = report.arena_bytes;
-  for (const MachineRates& rates : report.machine) json["machine"].push_back(machine_json(rates));
-  for (const CaseFormula& formula : case_formulas()) {
-    json["formulas"][std::string(formula.group)] = formula.text;
-  }
-  json["kernels"] = nlohmann::ordered_json::array();
-  for (const KernelFigure& figure : report.figures) {
-    json["kernels"].push_back({{"group", figure.group},
-                               {"name", figure.name},
-                               {"threads", figure.threads},
-                               {"microseconds", figure.seconds * 1e6},
-                               {"bytes", figure.bytes},
-                               {"macs", figure.macs},
-                               {"gb_per_s", figure.gb_per_s()},
-                               {"gmac_per_s", figure.gmac_per_s()},
-                               {"limit", figure.limit},
-                               {"limit_microseconds", figure.limit_seconds * 1e6},
-                               {"ratio", figure.ratio()}});
-  }
-  json["summary"] = nlohmann::ordered_json::array();
-  for (const KernelSummary& summary : report.summaries) {
-    json["summary"].push_back({{"group", summary.group},
-                               {"threads", summary.threads},
-                               {"median_ratio", summary.median_ratio},
-                               {"least_ratio", summary.least_ratio},
-                               {"greatest_ratio", summary.greatest_ratio}});
-  }
-  json["left_out"] = report.left_out;
-  return json;
-}
-
-}  // namespace
 
 std::string kernel_report_json(const KernelReport& report) {
   return report_json(report).dump(2) + "\n";

@@ -24,7 +24,6 @@ inline void store_ints(void* p, Ints a) {
   _mm256_storeu_si256(half, a.low);
   _mm256_storeu_si256(half + 1, a.high);
 }
-inline Ints broadcast_int(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 inline Ints add(Ints a, Ints b) {
   return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
 }

@@ -16,7 +16,6 @@ struct Ints {
 
 inline Ints load_ints(const void* p) { return {_mm512_loadu_si512(p)}; }
 inline void store_ints(void* p, Ints a) { _mm512_storeu_si512(p, a.v); }
-inline Ints broadcast_int(int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline Ints add(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline Lanes to_floats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 

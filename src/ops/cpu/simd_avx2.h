@@ -15,8 +15,6 @@ struct Lanes {
   __m256 high;
 };
 
-inline constexpr size_t kLanes = 16;
-
 // All ones in the first `count` of eight 32-bit lanes; count may lie outside [0, 8].
 inline __m256i first_of_eight(int count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

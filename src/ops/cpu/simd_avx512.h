@@ -14,8 +14,6 @@ struct Lanes {
   __m512 v;
 };
 
-inline constexpr size_t kLanes = 16;
-
 inline __mmask16 first_lanes(size_t count) { return static_cast<__mmask16>((1U << count) - 1); }
 
 inline Lanes zero() { return {_mm512_setzero_ps()}; }
