@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <fmt/format.h>
+#include <iterator>
 #include <mutex>
 #include <new>
 #include <string>
@@ -83,7 +84,12 @@ struct Engine::Impl {
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index);
+  void take_prompt_logprobs(Sequence& sequence, Choice& choice);
   bool take_token(Sequence& sequence, SampledToken& sampled, bool last);
+  void bill(const std::vector<ScheduledRows>& scheduled, double seconds);
+  void end(const Sequence& sequence, bool keep, FinishReason reason,
+           std::optional<Error> error = std::nullopt);
+  void finish_ended();
   void emit(Sequence& sequence, const GenerateEvent& event);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason,
               std::optional<Error> error = std::nullopt);
@@ -99,6 +105,16 @@ struct Engine::Impl {
   const int max_context;
   StepCycle cycle;
   EngineStatistics counts;  // the engine thread's own; published once per step
+
+  // A sequence that ended in a step, which has yet to hear so: its share of the step is not known.
+  struct Ended {
+    std::unique_ptr<Sequence> sequence;
+    FinishReason reason = FinishReason::kStop;
+    std::optional<Error> error = {};
+  };
+  std::vector<Ended> ended;
+  std::vector<double> parts;     // of the step's duration, [sequences of the step]
+  std::vector<uint8_t> decodes;  // whether it is a part of decoding, [sequences of the step]
 
   std::mutex mutex;  // guards all below
   std::condition_variable wake;
@@ -157,7 +173,8 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                          ", outside the vocabulary of " + std::to_string(vocab),
                  .remedy = "use the tokenizer that belongs to the model"});
   }
-  if (request.prompt.size() >= static_cast<size_t>(max_context)) {
+  const size_t least_tokens = request.prompt.size() + (request.prompt_only ? 0 : 1);
+  if (least_tokens > static_cast<size_t>(max_context)) {
     throw Error({.code = ErrorCode::kResourceExhausted,
                  .where = "prompt",
                  .what = "has " + std::to_string(request.prompt.size()) +
@@ -169,13 +186,22 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                  .remedy = "shorten the prompt"});
   }
   const int room = max_context - static_cast<int>(request.prompt.size());
-  const int most_tokens = request.max_tokens == 0 ? room : std::min(room, request.max_tokens);
+  const int most_tokens = request.prompt_only       ? 0
+                          : request.max_tokens == 0 ? room
+                                                    : std::min(room, request.max_tokens);
   if (request.min_tokens < 0 || request.min_tokens > most_tokens) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "min_tokens",
                  .what = "is " + std::to_string(request.min_tokens),
                  .remedy = "give a number from 0 to the " + std::to_string(most_tokens) +
                            " tokens that the answer can have"});
+  }
+  if (request.prompt_logprobs &&
+      (*request.prompt_logprobs < 0 || *request.prompt_logprobs > kMostTopLogprobs)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "prompt_logprobs",
+                 .what = "is " + std::to_string(*request.prompt_logprobs),
+                 .remedy = "give a number from 0 to " + std::to_string(kMostTopLogprobs)});
   }
   if (request.suffix_begin < 0 ||
       static_cast<size_t>(request.suffix_begin) > request.prompt.size()) {
@@ -253,6 +279,7 @@ void Engine::Impl::run() {
       for (auto& sequence : scheduler.remove_all()) {
         finish(std::move(sequence), FinishReason::kError, error);
       }
+      finish_ended();
     }
     const std::lock_guard lock(mutex);
     publish_locked();
@@ -292,6 +319,12 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   }
   ++counts.steps;
   const StepShape shape = Scheduler::shape_of(scheduled);
+  scheduler.divide(scheduled, parts);
+  decodes.clear();
+  for (const ScheduledRows& rows : scheduled) {
+    const bool has_token = rows.sequence->generated_tokens() > 0;
+    decodes.push_back(has_token && rows.sequence->decodes() ? 1 : 0);
+  }
   note_starts(scheduled);
   try {
     if (options.before_step) options.before_step(info);
@@ -313,7 +346,33 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   counts.predicted_seconds += scheduler.predict(shape);
   counts.decode_rows += shape.decode_rows;
   counts.prefill_rows += shape.prefill_rows;
+  bill(scheduled, seconds);
   scheduler.measured(shape, seconds);
+  finish_ended();
+}
+
+// Shares out what the step took. Sequences that ended in it are still there.
+void Engine::Impl::bill(const std::vector<ScheduledRows>& scheduled, double seconds) {
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    Sequence& sequence = *scheduled[i].sequence;
+    const double share = seconds * parts[i];
+    (decodes[i] != 0 ? sequence.decode_seconds : sequence.prefill_seconds) += share;
+    (decodes[i] != 0 ? counts.decode_seconds : counts.prefill_seconds) += share;
+  }
+}
+
+// Takes a sequence of the step out; finish_ended() tells it of its end.
+void Engine::Impl::end(const Sequence& sequence, bool keep, FinishReason reason,
+                       std::optional<Error> error) {
+  ended.push_back(
+      {.sequence = scheduler.remove(sequence, keep), .reason = reason, .error = std::move(error)});
+}
+
+void Engine::Impl::finish_ended() {
+  for (Ended& each : ended) {
+    finish(std::move(each.sequence), each.reason, std::move(each.error));
+  }
+  ended.clear();
 }
 
 // Counts what the first step of a request shows.
@@ -334,7 +393,7 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
     if (choice.failure) std::rethrow_exception(choice.failure);
     cycle.finish_commit(rows, index);
   } catch (...) {
-    finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
+    end(sequence, false, FinishReason::kError, current_error());
     return;
   }
   const int begin = sequence.cache.length - rows.rows - choice.kept_drafts;
@@ -346,8 +405,22 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
     drafter->observe(
         {.sequence = sequence.arrival, .proposed = rows.draft_rows(), .kept = choice.kept_drafts});
   }
+  if (!choice.prompt_logprobs.empty()) take_prompt_logprobs(sequence, choice);
+  if (rows.samples && sequence.request.prompt_only) {
+    end(sequence, true, FinishReason::kLength);
+    return;
+  }
   for (size_t i = 0; i < choice.tokens.size(); ++i) {
     if (!take_token(sequence, choice.tokens[i], i + 1 == choice.tokens.size())) return;
+  }
+}
+
+// Tells of them once they are all there.
+void Engine::Impl::take_prompt_logprobs(Sequence& sequence, Choice& choice) {
+  std::move(choice.prompt_logprobs.begin(), choice.prompt_logprobs.end(),
+            std::back_inserter(sequence.prompt_logprobs));
+  if (sequence.unscored_tokens() == 0) {
+    emit(sequence, PromptEvent{.logprobs = sequence.prompt_logprobs});
   }
 }
 
@@ -360,7 +433,7 @@ bool Engine::Impl::take_token(Sequence& sequence, SampledToken& sampled, bool la
   try {
     if (last && !stops) sequence.sampling.advance(sampled.token);
   } catch (...) {
-    finish(scheduler.remove(sequence, false), FinishReason::kError, current_error());
+    end(sequence, false, FinishReason::kError, current_error());
     return false;
   }
   ++counts.generated_tokens;
@@ -368,15 +441,17 @@ bool Engine::Impl::take_token(Sequence& sequence, SampledToken& sampled, bool la
     sequence.first_token = Clock::now();
     sequence.first_token_steps = counts.steps - sequence.steps_before;
   }
+  TokenEvent event{.token = sampled.token,
+                   .cached_tokens = sequence.cached_tokens,
+                   .logprobs = std::move(sampled.logprobs)};
   if (stops) {
-    finish(scheduler.remove(sequence, true), FinishReason::kStop);
+    sequence.stop_token = std::move(event);
+    end(sequence, true, FinishReason::kStop);
     return false;
   }
-  emit(sequence, TokenEvent{.token = sampled.token,
-                            .cached_tokens = sequence.cached_tokens,
-                            .logprobs = std::move(sampled.logprobs)});
+  emit(sequence, event);
   if (!last || static_cast<int>(sequence.tokens.size()) < sequence.token_limit) return true;
-  finish(scheduler.remove(sequence, true), FinishReason::kLength);
+  end(sequence, true, FinishReason::kLength);
   return false;
 }
 
@@ -405,6 +480,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
                     .cached_tokens = sequence->cached_tokens,
                     .completion_tokens = sequence->generated_tokens(),
                     .error = std::move(error),
+                    .stop_token = std::move(sequence->stop_token),
                     .timing = {}};
   event.timing.queue_seconds =
       seconds_between(sequence->submitted, started ? sequence->started : now);
@@ -414,6 +490,8 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
   }
   event.timing.total_seconds = seconds_between(sequence->submitted, now);
   event.timing.first_token_steps = sequence->first_token_steps;
+  event.timing.prefill_seconds = sequence->prefill_seconds;
+  event.timing.decode_seconds = sequence->decode_seconds;
   counts.queue_times.add(event.timing.queue_seconds);
   counts.request_times.add(event.timing.total_seconds);
   {
@@ -447,6 +525,8 @@ RequestHandle Engine::submit(GenerateRequest request, EventHandler on_event) {
 void Engine::shutdown(Shutdown how) { impl_->shutdown(how); }
 
 const ModelConfig& Engine::config() const { return impl_->model_config; }
+
+int Engine::max_running() const { return impl_->options.max_running; }
 
 int Engine::max_context() const { return impl_->max_context; }
 

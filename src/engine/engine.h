@@ -85,6 +85,9 @@ struct EngineStatistics {
   int64_t steps = 0;
   int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own, or one did all
   double step_seconds = 0;  // all steps together
+  // Shares of requests in the steps that did not fail, as in their RequestTiming.
+  double prefill_seconds = 0;
+  double decode_seconds = 0;
   int64_t decode_rows = 0;  // of all steps
   int64_t prefill_rows = 0;
   double predicted_seconds = 0;     // what the steps were expected to take
@@ -131,6 +134,8 @@ class Engine {
   void shutdown(Shutdown how);
 
   const ModelConfig& config() const;
+  // Requests that are computed together, at most.
+  int max_running() const;
   // Tokens that prompt and answer of one request may have together.
   int max_context() const;
   // The cache and the buffers of a step in one line, for the start of a program.

@@ -34,7 +34,7 @@ StepLimits step_limits(const EngineOptions& options, const Drafter& drafter) {
   const int rows = options.prefill_chunk + options.max_running + drafts;
   return {.rows = rows,
           .sequences = options.max_running,
-          .logit_rows = options.max_running + drafts,
+          .logit_rows = std::min(rows, options.max_running + drafts + Scheduler::kMostScoredRows),
           .droppable_rows = std::min(rows, drafts + Scheduler::kMostStagedRows)};
 }
 

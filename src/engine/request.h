@@ -1,5 +1,6 @@
-// What a caller asks of the engine, and the events it hears back: tokens, then exactly one finish.
-// Speaks token ids only; text, chat formats and HTTP live above (chat.h, src/server).
+// What a caller asks of the engine, and the events it hears back: what the prompt scored if that
+// was asked for, tokens, then exactly one finish. Speaks token ids only; text, chat formats and
+// HTTP live above (chat.h, src/server).
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,12 @@ struct GenerateRequest {
   SamplingOptions sampling = {};
   // At most this many tokens; 0: as many as the context holds. Clipped to what the context holds.
   int max_tokens = 0;
+  // There is no answer: the request ends with kLength once its prompt is computed. max_tokens and
+  // sampling play no part.
+  bool prompt_only = false;
+  // Log-probabilities of the prompt's tokens, each with those of so many likeliest tokens. What
+  // they are told of is computed, even where the cache knows it.
+  std::optional<int> prompt_logprobs = {};
   std::vector<int32_t> stop_tokens = {};  // end the answer; not reported as TokenEvents
   // None of stop_tokens comes before so many tokens of the answer; at most max_tokens and what the
   // context holds.
@@ -55,24 +62,36 @@ struct TokenEvent {
   std::optional<TokenLogprobs> logprobs = {};  // when the sampling options ask for them
 };
 
+// Before the first token, where the request asks for them and the prompt has more than one token.
+struct PromptEvent {
+  // [prompt tokens - 1]: of each token but the first, given those before it.
+  std::vector<TokenLogprobs> logprobs = {};
+};
+
 struct RequestTiming {
   double queue_seconds = 0;        // from submit to the first step
   double first_token_seconds = 0;  // from submit to the first sampled token; 0: there was none
   double total_seconds = 0;        // from submit to the finish
   // Steps that began after submit, up to the one that sampled the first token; 0: there was none.
   int64_t first_token_steps = 0;
+  // The request's shares of the steps that had rows of it, by what those rows cost: the shares of
+  // all requests in a step add up to its duration. Decoding are the rows that each give a token
+  // after the first; all others are prefill, what was lost and is computed again included.
+  double prefill_seconds = 0;
+  double decode_seconds = 0;
 };
 
 struct FinishEvent {
   FinishReason reason = FinishReason::kStop;
   int prompt_tokens = 0;
-  int cached_tokens = 0;       // of the prompt, not computed but found in the cache
-  int completion_tokens = 0;   // a stop token counts
-  std::optional<Error> error;  // with kError only
+  int cached_tokens = 0;                      // of the prompt, not computed but found in the cache
+  int completion_tokens = 0;                  // a stop token counts
+  std::optional<Error> error;                 // with kError only
+  std::optional<TokenEvent> stop_token = {};  // with kStop only: the token that ended the answer
   RequestTiming timing;
 };
 
-using GenerateEvent = std::variant<TokenEvent, FinishEvent>;
+using GenerateEvent = std::variant<TokenEvent, PromptEvent, FinishEvent>;
 
 // Called on the engine thread, in order: must return quickly and must not throw (a handler that
 // throws cancels its request) or call Engine::shutdown. Released after the FinishEvent.

@@ -196,6 +196,8 @@ size_t bucket_reaching(const std::array<Count, Buckets::kCount>& counts, double 
 
 }  // namespace
 
+void check_logits(std::span<const float> logits) { static_cast<void>(find_greatest(logits)); }
+
 double gumbel_noise(uint64_t seed, uint64_t position, int32_t token) {
   return noise(noise_hash(noise_key(seed, position), token));
 }

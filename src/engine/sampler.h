@@ -24,6 +24,9 @@ struct SampledToken {
   std::optional<TokenLogprobs> logprobs = {};  // when the options ask for them
 };
 
+// Throws Error kInternal when a logit is NaN or +inf, or all are -inf: no sound model makes such.
+void check_logits(std::span<const float> logits);
+
 // Holds scratch only; one per thread.
 class Sampler {
  public:

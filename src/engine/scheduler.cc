@@ -20,6 +20,15 @@ void insert_in_order(std::vector<std::unique_ptr<Sequence>>& list,
   list.insert(place, std::move(sequence));
 }
 
+void add_rows(StepShape& shape, const ScheduledRows& rows) {
+  const Sequence& sequence = *rows.sequence;
+  if (sequence.decodes()) {
+    shape.add_decode(rows.all_rows(), sequence.cache.length);
+  } else {
+    shape.add_prefill(rows.all_rows(), sequence.cache.length);
+  }
+}
+
 }  // namespace
 
 Scheduler::Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOptions& options)
@@ -124,15 +133,21 @@ void Scheduler::settle_all() {
 
 StepShape Scheduler::shape_of(const std::vector<ScheduledRows>& step) {
   StepShape shape;
-  for (const ScheduledRows& rows : step) {
-    const Sequence& sequence = *rows.sequence;
-    if (sequence.decodes()) {
-      shape.add_decode(rows.all_rows(), sequence.cache.length);
-    } else {
-      shape.add_prefill(rows.all_rows(), sequence.cache.length);
-    }
-  }
+  for (const ScheduledRows& rows : step) add_rows(shape, rows);
   return shape;
+}
+
+void Scheduler::divide(const std::vector<ScheduledRows>& step, std::vector<double>& parts) const {
+  const StepShape whole = shape_of(step);
+  const double all = cost_.predict(whole);
+  parts.clear();
+  for (const ScheduledRows& rows : step) {
+    StepShape part;
+    add_rows(part, rows);
+    // Where the estimates are nothing, rows count alike.
+    parts.push_back(all > 0 ? cost_.predict_part(part, whole) / all
+                            : static_cast<double>(part.rows()) / whole.rows());
+  }
 }
 
 std::vector<ScheduledRows> Scheduler::pick_rows() const {
@@ -151,8 +166,17 @@ std::vector<ScheduledRows> Scheduler::pick_rows() const {
   step.reserve(running_.size());
   size_t next = 0;
   int staged_left = kMostStagedRows;
+  int scored_left = kMostScoredRows;
+  auto scoring = static_cast<int>(std::ranges::count_if(
+      prefills, [](const Sequence* sequence) { return sequence->unscored_tokens() > 0; }));
   for (const auto& sequence : running_) {
-    const int rows = sequence->decodes() ? 1 : shares[next++];
+    int rows = sequence->decodes() ? 1 : shares[next++];
+    if (!sequence->decodes() && sequence->unscored_tokens() > 0) {
+      const int share = std::min(scored_left, std::max(1, scored_left / scoring--));
+      const int known = static_cast<int>(sequence->prompt_logprobs.size()) - sequence->cache.length;
+      rows = std::min(rows, known + share);
+      scored_left -= std::max(0, rows - known);
+    }
     if (rows == 0) continue;
     step.push_back(cut(*sequence, rows, staged_left));
     add_drafts(step.back());
@@ -211,6 +235,13 @@ ScheduledRows Scheduler::cut(Sequence& sequence, int rows, int& staged_left) con
   for (const int stop : sequence.image_stops) {
     if (stop > begin && stop <= end) scheduled.image_rows.push_back(stop - begin);
   }
+  if (sequence.unscored_tokens() > 0) {
+    const int known = static_cast<int>(sequence.prompt_logprobs.size());
+    scheduled.scored_rows = std::max(0, std::min(end, sequence.prompt_tokens - 1) - known);
+    scheduled.logit_rows = std::max(0, end - known);
+  } else if (scheduled.samples) {
+    scheduled.logit_rows = 1;
+  }
   staged_left -= scheduled.droppable_rows();
   return scheduled;
 }
@@ -225,6 +256,7 @@ void Scheduler::add_drafts(ScheduledRows& rows) const {
   rows.drafts =
       drafter_.propose({.sequence = sequence.arrival, .tokens = sequence.tokens, .most = most});
   HADAL_CHECK(rows.draft_rows() <= most);
+  rows.logit_rows += rows.draft_rows();
 }
 
 // Pages for every row of the step; those that come last make way until there are, and those whose

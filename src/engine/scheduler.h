@@ -29,6 +29,10 @@ struct ScheduledRows {
   bool samples = false;
   // Guesses of the tokens that follow, a row each, checked in the same step. Only where it samples.
   std::vector<int32_t> drafts = {};
+  // How many rows tell the log-probabilities of tokens of the prompt: the last known one may follow
+  // them, which samples.
+  int scored_rows = 0;
+  int logit_rows = 0;  // of the last rows, drafts included
   // How many of the rows are committed before an image is taken, ascending; the last may be `rows`.
   std::vector<int> image_rows = {};
 
@@ -59,6 +63,10 @@ class Scheduler {
   // Of all sequences of a step together, so that its buffers need no more.
   static constexpr int kMostStagedRows = 2 * kStagedRows;
 
+  // Of the prompts whose log-probabilities are asked for, in one step: the logits of a row take
+  // memory.
+  static constexpr int kMostScoredRows = 64;
+
   // Both must outlive the scheduler.
   Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOptions& options);
   ~Scheduler();
@@ -75,6 +83,9 @@ class Scheduler {
 
   // What a step of these rows is, for its cost.
   static StepShape shape_of(const std::vector<ScheduledRows>& step);
+  // Which part of what the step takes each of its sequences causes, in their order; they add up to
+  // 1. Before the step is measured.
+  void divide(const std::vector<ScheduledRows>& step, std::vector<double>& parts) const;
   // What it took.
   void measured(const StepShape& shape, double seconds) { cost_.observe(shape, seconds); }
   double predict(const StepShape& shape) const { return cost_.predict(shape); }

@@ -25,7 +25,10 @@ struct Sequence {
   std::vector<int32_t> tokens;  // prompt, then generated; the cache holds the first cache.length
   int token_limit = 0;          // prompt and answer
   SamplerState sampling;        // has advanced over the answer
-  int64_t arrival = 0;          // given by the scheduler: the order of first come, first served
+  // Of the prompt's tokens from the second on, as far as they are known; where they are asked for.
+  std::vector<TokenLogprobs> prompt_logprobs;
+  std::optional<TokenEvent> stop_token;  // that ended the answer
+  int64_t arrival = 0;  // given by the scheduler: the order of first come, first served
 
   // Belongs to SequenceMemory.
   SequenceCache cache;  // empty while the sequence waits
@@ -42,9 +45,22 @@ struct Sequence {
   std::chrono::steady_clock::time_point first_token;  // epoch: none yet
   int64_t steps_before = 0;       // that the engine had begun when it took the request
   int64_t first_token_steps = 0;  // begun since then when the first token was sampled
+  double prefill_seconds = 0;     // as in RequestTiming
+  double decode_seconds = 0;
 
   int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
   int uncomputed_tokens() const { return static_cast<int>(tokens.size()) - cache.length; }
+  // Tokens of the prompt whose log-probabilities are asked for and not known yet.
+  int unscored_tokens() const {
+    if (!request.prompt_logprobs) return 0;
+    return prompt_tokens - 1 - static_cast<int>(prompt_logprobs.size());
+  }
+  // How much of a cached prefix it can use: at least one row is left to compute, and all rows whose
+  // logits are asked for.
+  int reusable_tokens() const {
+    const size_t most = unscored_tokens() > 0 ? prompt_logprobs.size() : tokens.size() - 1;
+    return static_cast<int>(most);
+  }
   // Whether nothing but its last token is left to compute, so that every step gives it a token.
   bool decodes() const { return uncomputed_tokens() == 1; }
 };

@@ -61,14 +61,15 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
   if (!sequence.prefix) sequence.prefix = prefixes_.handle(sequence.request.cache_salt);
   sequence.prefix->chain.cover(sequence.tokens);
   const PrefixMatch match =
-      prefixes_.index().find(sequence.prefix->chain, sequence.tokens, tokens - 1);
+      prefixes_.index().find(sequence.prefix->chain, sequence.tokens, sequence.reusable_tokens());
   // Shared pages that nobody uses now are counted as room and as shared; start() is exact.
   const int needed =
       blocks_for_sequence(geometry_, tokens) - match.length / geometry_.page_tokens + headroom;
   if (needed > room()) return without(needed);
   while (disk_ != nullptr && sequence.promotions_tried < kMaxPromotions) {
     ++sequence.promotions_tried;
-    sequence.promotion = prefixes_.begin_promotion(*sequence.prefix, sequence.tokens, tokens - 1);
+    sequence.promotion =
+        prefixes_.begin_promotion(*sequence.prefix, sequence.tokens, sequence.reusable_tokens());
     if (sequence.promotion == nullptr) break;
     if (!may_wait) return Admission::kLoading;
     settle(sequence);
@@ -77,9 +78,9 @@ SequenceMemory::Admission SequenceMemory::admit(Sequence& sequence, int headroom
 }
 
 bool SequenceMemory::start(Sequence& sequence) {
-  const auto tokens = static_cast<int>(sequence.tokens.size());
   const auto started = prefixes_.start(
-      *sequence.prefix, {.tokens = sequence.tokens, .limit = tokens - 1}, sequence.cache);
+      *sequence.prefix, {.tokens = sequence.tokens, .limit = sequence.reusable_tokens()},
+      sequence.cache);
   if (!started) return false;
   const PrefixMatch& match = started->match;
   if (sequence.computed_length == 0) {

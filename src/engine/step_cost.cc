@@ -36,6 +36,11 @@ double StepCost::predict(const StepShape& shape) const {
   return seconds;
 }
 
+double StepCost::predict_part(const StepShape& part, const StepShape& whole) const {
+  const double any_step = predict({});
+  return predict(part) - any_step + any_step * part.rows() / whole.rows();
+}
+
 int StepCost::rows_within(double seconds, int context, int limit) const {
   // a r² + b r = seconds
   const double a = 0.5 * seconds_per_[3] / kScale[3];

@@ -14,6 +14,7 @@ struct StepShape {
   int prefill_rows = 0;     // all other rows
   double context_rows = 0;  // the sum, over all rows, of the tokens before the row
 
+  int rows() const { return decode_rows + prefill_rows; }
   void add_prefill(int rows, int context) {
     prefill_rows += rows;
     context_rows += static_cast<double>(rows) * (context + 0.5 * (rows - 1));
@@ -33,6 +34,9 @@ class StepCost {
   void observe(const StepShape& shape, double seconds);
 
   double predict(const StepShape& shape) const;
+  // Of predict(whole) what `part` of its rows causes: what these rows cost, and of what any step
+  // costs, rows counting alike. Parts that make up the whole add up to its prediction.
+  double predict_part(const StepShape& part, const StepShape& whole) const;
   // How many prefill rows of a sequence with `context` computed tokens fit into `seconds` in a step
   // that is computed anyway; at most `limit`, perhaps 0.
   int rows_within(double seconds, int context, int limit) const;

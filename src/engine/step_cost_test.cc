@@ -31,6 +31,24 @@ TEST(StepCost, LearnsFromMeasuredSteps) {
   EXPECT_LT(cost.rows_within(0.2, 100'000, 512), cost.rows_within(0.2, 0, 512) / 2);
 }
 
+TEST(StepCost, PartsAddUpToTheWhole) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 200; ++i) {
+    const StepShape shape = prefill(16 + i * 37 % 400, i * 997 % 100'000, i % 7);
+    cost.observe(shape, true_seconds(shape));
+  }
+  StepShape whole = prefill(100, 5000, 3);
+  whole.add_prefill(40, 90'000);
+  StepShape decode;
+  decode.add_decode(1, 1000);
+  const double parts = cost.predict_part(prefill(100, 5000), whole) +
+                       cost.predict_part(prefill(40, 90'000), whole) +
+                       3 * cost.predict_part(decode, whole);
+  EXPECT_NEAR(parts, cost.predict(whole), 1e-12);
+  // Of the 20 ms that any step takes each of 143 rows has as much, and a decoding one 4 ms beside.
+  EXPECT_NEAR(cost.predict_part(decode, whole), 0.020 / 143 + 0.004, 0.0015);
+}
+
 TEST(StepCost, RowsWithinABudgetCostWhatItAllows) {
   StepCost cost(0.01);
   for (int i = 0; i < 200; ++i) {

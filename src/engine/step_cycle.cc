@@ -39,21 +39,36 @@ void StepCycle::write_message(std::span<const ScheduledRows> scheduled) {
     const auto first = sequence.tokens.begin() + sequence.cache.length;
     out.tokens.assign(first, first + rows.rows);
     out.tokens.insert(out.tokens.end(), rows.drafts.begin(), rows.drafts.end());
-    out.logit_rows = rows.samples ? 1 + rows.draft_rows() : 0;
+    out.logit_rows = rows.logit_rows;
     out.droppable_rows = rows.droppable_rows();
+  }
+}
+
+// The first rows with logits tell of the tokens of the prompt that are not known yet.
+void StepCycle::score(const ScheduledRows& rows, const StepResult& result, int index,
+                      Choice& choice) {
+  const Sequence& sequence = *rows.sequence;
+  const size_t next = sequence.prompt_logprobs.size() + 1;
+  for (int row = 0; row < rows.scored_rows; ++row) {
+    const std::span<const float> logits = result.row(index, row);
+    check_logits(logits);
+    choice.prompt_logprobs.push_back(compute_logprobs(logits, sequence.tokens[next + as_size(row)],
+                                                      *sequence.request.prompt_logprobs));
   }
 }
 
 // On any thread; touches nothing of other sequences.
 void StepCycle::choose(const ScheduledRows& rows, const StepResult& result, int index, int thread) {
-  if (!rows.samples) return;
   Choice& choice = choices_[as_size(index)];
   Sequence& sequence = *rows.sequence;
   try {
+    if (rows.scored_rows > 0) score(rows, result, index, choice);
+    if (!rows.samples || sequence.request.prompt_only) return;
+    const int first = rows.logit_rows - 1 - rows.draft_rows();
     for (int row = 0;; ++row) {
       const size_t position = sequence.tokens.size() + as_size(row);
-      choice.tokens.push_back(
-          samplers_[as_size(thread)].sample(result.row(index, row), sequence.sampling, position));
+      choice.tokens.push_back(samplers_[as_size(thread)].sample(result.row(index, first + row),
+                                                                sequence.sampling, position));
       const int32_t token = choice.tokens.back().token;
       if (row == rows.draft_rows() || token != rows.drafts[as_size(row)]) return;
       const std::vector<int32_t>& ends = sequence.request.stop_tokens;

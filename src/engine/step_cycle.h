@@ -22,6 +22,8 @@ struct Choice {
   // samples nothing yet.
   std::vector<SampledToken> tokens = {};
   int kept_drafts = 0;
+  // Of further tokens of the prompt, where they are asked for.
+  std::vector<TokenLogprobs> prompt_logprobs = {};
   std::exception_ptr failure = {};
 };
 
@@ -43,6 +45,7 @@ class StepCycle {
 
  private:
   void write_message(std::span<const ScheduledRows> scheduled);
+  static void score(const ScheduledRows& rows, const StepResult& result, int index, Choice& choice);
   void choose(const ScheduledRows& rows, const StepResult& result, int index, int thread);
   // Rows of the sequence that stay.
   int kept_rows(const ScheduledRows& rows, int index) const;

@@ -35,7 +35,8 @@ inline GenerateRequest greedy(std::vector<int32_t> prompt, int max_tokens) {
 
 struct Outcome {
   std::vector<int32_t> tokens;
-  std::vector<TokenLogprobs> logprobs;  // of the tokens that have some
+  std::vector<TokenLogprobs> logprobs;         // of the tokens that have some
+  std::vector<TokenLogprobs> prompt_logprobs;  // where they were asked for
   FinishEvent finish;
 };
 
@@ -50,6 +51,10 @@ struct Pending {
       if (const auto* finish = std::get_if<FinishEvent>(&event)) {
         outcome.finish = *finish;
         return outcome;
+      }
+      if (const auto* prompt = std::get_if<PromptEvent>(&event)) {
+        outcome.prompt_logprobs = prompt->logprobs;
+        continue;
       }
       const auto& token = std::get<TokenEvent>(event);
       outcome.tokens.push_back(token.token);
