@@ -65,10 +65,11 @@ AnswerReader::AnswerReader(const Tokenizer& tokenizer, const ChatTurn& turn)
       think_begin_(tokenizer.find(markup::kThinkBegin)),
       think_end_(tokenizer.find(markup::kThinkEnd)),
       show_special_tokens_(turn.show_special_tokens),
+      plain_text_(turn.plain_text),
       detokenizer_(tokenizer),
       stream_(turn.thinking_mode, turn.tools),
       stop_(turn.stop),
-      reasoning_(turn.thinking_mode == ThinkingMode::kThinking) {
+      reasoning_(!turn.plain_text && turn.thinking_mode == ThinkingMode::kThinking) {
   for (const std::string& entry : stop_) HADAL_CHECK(!entry.empty());
 }
 
@@ -76,15 +77,21 @@ std::vector<CompletionEvent> AnswerReader::push(int32_t token) {
   if (done_) return {};
   ++tokens_;
   std::vector<CompletionEvent> events;
-  if (!is_left_out(token)) events = filter(stream_.push(detokenizer_.push(token)));
+  if (!is_left_out(token)) events = filter(parse(detokenizer_.push(token)));
   if (reasoning_) ++reasoning_tokens_;
   return events;
 }
 
+std::vector<CompletionEvent> AnswerReader::parse(std::string text) {
+  if (!plain_text_) return stream_.push(text);
+  if (text.empty()) return {};
+  return {{.kind = CompletionEvent::Kind::kContent, .text = std::move(text)}};
+}
+
 bool AnswerReader::is_left_out(int32_t token) const {
   if (show_special_tokens_) return false;
-  if (token == think_begin_) return !stream_.takes_think_begin();
-  if (token == think_end_) return !stream_.takes_think_end();
+  if (!plain_text_ && token == think_begin_) return !stream_.takes_think_begin();
+  if (!plain_text_ && token == think_end_) return !stream_.takes_think_end();
   const bool is_known = token >= 0 && token < tokenizer_.vocab_size();
   return token != eos_ && is_known && tokenizer_.is_special(token);
 }
@@ -93,7 +100,7 @@ std::vector<CompletionEvent> AnswerReader::finish(bool is_cut) {
   if (done_) return {};
   std::vector<CompletionEvent> events;
   // Half a character at a token limit is nothing.
-  if (!is_cut) events = filter(stream_.push(detokenizer_.finish()));
+  if (!is_cut) events = filter(parse(detokenizer_.finish()));
   if (done_) return events;
   for (auto& event : filter(stream_.finish(is_cut))) events.push_back(std::move(event));
   return events;
@@ -135,18 +142,21 @@ void AnswerReader::release_content(std::vector<CompletionEvent>& events) {
 }
 
 GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tokenizer,
-                                      const ChatTurn& turn) {
+                                      const ChatTurn& turn,
+                                      std::chrono::steady_clock::time_point begin) {
   GenerateRequest request{.prompt = turn.prompt,
                           .sampling = turn.sampling,
                           .max_tokens = turn.max_tokens,
+                          .prompt_only = turn.prompt_only,
+                          .prompt_logprobs = turn.prompt_logprobs,
                           .stop_tokens = turn.stop_tokens,
                           .min_tokens = turn.min_tokens,
                           .priority = turn.priority,
                           .cache_salt = turn.cache_salt};
   if (turn.timeout) {
     using Clock = std::chrono::steady_clock;
-    request.deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                          std::chrono::duration<double>(*turn.timeout));
+    request.deadline = begin + std::chrono::duration_cast<Clock::duration>(
+                                   std::chrono::duration<double>(*turn.timeout));
   }
   std::vector<int32_t> ends{engine.config().eos_token};
   const std::optional<int32_t> eos = tokenizer.find(markup::kEos);
@@ -190,7 +200,9 @@ ChatResult run_chat(Engine& engine, const Tokenizer& tokenizer, const ChatTurn& 
         if (reader.done()) handle.cancel();
         continue;
       }
-      const FinishEvent& finish = std::get<FinishEvent>(*event);
+      const auto* end = std::get_if<FinishEvent>(&*event);
+      if (end == nullptr) continue;
+      const FinishEvent& finish = *end;
       if (finish.error.has_value()) throw Error(*finish.error);
       const bool ended_here = reader.done();
       deliver(reader.finish(finish.reason != FinishReason::kStop));

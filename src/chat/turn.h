@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,7 +30,11 @@ struct ChatTurn {
   std::vector<int32_t> prompt;                       // tokenize_prompt of the encoded messages
   ThinkingMode thinking_mode = ThinkingMode::kChat;  // as the prompt was encoded
   SamplingOptions sampling = {};
-  int max_tokens = 0;  // 0: as many as the context holds
+  // Text and nothing else: neither reasoning nor calls are looked for in the answer.
+  bool plain_text = false;
+  int max_tokens = 0;                       // 0: as many as the context holds
+  bool prompt_only = false;                 // as GenerateRequest::prompt_only
+  std::optional<int> prompt_logprobs = {};  // as GenerateRequest::prompt_logprobs
   // The answer does not end by itself, or at one of stop_tokens, before so many tokens. Strings of
   // `stop` end it all the same.
   int min_tokens = 0;
@@ -64,7 +69,7 @@ ChatMessage answer_message(const ChatAnswer& answer);
 // elsewhere.
 class AnswerReader {
  public:
-  // `turn` is read for how its answer is to be read: thinking_mode, stop, tools,
+  // `turn` is read for how its answer is to be read: plain_text, thinking_mode, stop, tools,
   // show_special_tokens.
   AnswerReader(const Tokenizer& tokenizer, const ChatTurn& turn);
 
@@ -81,6 +86,7 @@ class AnswerReader {
 
  private:
   bool is_left_out(int32_t token) const;
+  std::vector<CompletionEvent> parse(std::string text);
   std::vector<CompletionEvent> filter(std::vector<CompletionEvent> events);
   void release_content(std::vector<CompletionEvent>& events);
 
@@ -89,6 +95,7 @@ class AnswerReader {
   const std::optional<int32_t> think_begin_;
   const std::optional<int32_t> think_end_;
   const bool show_special_tokens_;
+  const bool plain_text_;
   Detokenizer detokenizer_;
   CompletionStream stream_;
   std::vector<std::string> stop_;
@@ -99,9 +106,11 @@ class AnswerReader {
   int reasoning_tokens_ = 0;
 };
 
-// The engine's request for a turn: ends at the model's end-of-sentence token.
-GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tokenizer,
-                                      const ChatTurn& turn);
+// The engine's request for a turn: ends at the model's end-of-sentence token. The time that the
+// turn may take runs from `begin`.
+GenerateRequest make_generate_request(
+    const Engine& engine, const Tokenizer& tokenizer, const ChatTurn& turn,
+    std::chrono::steady_clock::time_point begin = std::chrono::steady_clock::now());
 
 struct ChatResult {
   ChatAnswer answer;

@@ -218,6 +218,24 @@ TEST(AnswerReaderTest, LeavesControlTokensOut) {
   EXPECT_EQ(answer.content, "cde");
 }
 
+TEST(AnswerReaderTest, PlainTextIsTakenAsItComes) {
+  ChatTurn plain;
+  plain.plain_text = true;
+  const std::string markup =
+      "so</think> and \n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n</｜DSML｜invoke>\n"
+      "</｜DSML｜tool_calls> \n";
+  const ChatAnswer answer = read_tokens(tokenizer().encode(markup), plain);
+  EXPECT_EQ(answer.content, markup);
+  EXPECT_TRUE(answer.reasoning.empty() && answer.tool_calls.empty());
+  // Control tokens are none of the text, and strings end it, here as well.
+  const auto ids = tokenizer().encode("x<｜User｜>yz 🦉 w");
+  EXPECT_EQ(read_tokens(ids, plain).content, "xyz 🦉 w");
+  plain.show_special_tokens = true;
+  EXPECT_EQ(read_tokens(ids, plain).content, "x<｜User｜>yz 🦉 w");
+  plain.stop = {"z 🦉"};
+  EXPECT_EQ(read_tokens(ids, plain).content, "x<｜User｜>y");
+}
+
 TEST(AnswerReaderTest, KeepsThinkingTagsInTheValuesOfParameters) {
   const ChatAnswer answer = read_tokens(
       tokenizer().encode(
