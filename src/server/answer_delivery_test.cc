@@ -22,18 +22,24 @@ namespace {
 // One line for each thing that happens.
 class LineWriter final : public AnswerWriter {
  public:
-  void add_token(const GeneratedToken&) override { ++tokens_; }
-  HttpResponse whole(const ChatAnswer& answer, const GenerationEnd& end) override {
-    return {.content_type = "text/plain", .body = answer.content + "\n" + last_line(end)};
+  void add_prompt(int, std::vector<TokenLogprobs>) override {}
+  void add_token(int, const GeneratedToken& token) override {
+    if (token.logprobs) ++tokens_;
+  }
+  HttpResponse whole(const std::vector<AnswerChoice>& choices) override {
+    std::string text;
+    for (const auto& [answer, end] : choices) text += answer.content + "\n" + last_line(end);
+    return {.content_type = "text/plain", .body = text};
   }
   HttpResponse refusal(const ApiError& error) override {
     return {.status = error.status, .content_type = "text/plain", .body = error.message};
   }
   HttpResponse begin() override { return {.content_type = "text/plain", .body = "begin\n"}; }
-  std::string delta(const CompletionEvent& event) override {
+  std::string delta(int, const CompletionEvent& event, const GenerationUsage&) override {
     return event.kind == CompletionEvent::Kind::kContent ? "say " + event.text + "\n" : "";
   }
-  std::string end(const GenerationEnd& end) override { return last_line(end); }
+  std::string end_choice(int, const GenerationEnd& end) override { return last_line(end); }
+  std::string end(const GenerationUsage&) override { return {}; }
   std::string error(const ApiError& error) override { return "error " + error.message + "\n"; }
 
  private:
@@ -119,7 +125,7 @@ class AnswerDeliveryTest : public testing::Test {
 
   std::string deliver(ChatTurn turn, bool stream) {
     const auto exchange = std::make_shared<KeptExchange>();
-    deliver_answer(exchange, engine_, tokenizer_, {.turn = std::move(turn)},
+    deliver_answer(exchange, engine_, tokenizer_, {{.turn = std::move(turn)}},
                    std::make_unique<LineWriter>(), stream);
     return exchange->text();
   }
@@ -152,11 +158,43 @@ TEST_F(AnswerDeliveryTest, TokensAndTheReasonOfTheEndReachTheWriter) {
   EXPECT_TRUE(deliver(request, false).ends_with("\ncut after 3, told of 3\n"));
 }
 
+TEST_F(AnswerDeliveryTest, SeveralGenerationsAreOneAnswer) {
+  const std::string one = deliver(turn(5), false);
+  for (const bool stream : {false, true}) {
+    std::vector<GenerationRequest> requests;
+    for (int i = 0; i < 3; ++i) requests.push_back({.turn = turn(5)});
+    const auto exchange = std::make_shared<KeptExchange>();
+    deliver_answer(exchange, engine_, tokenizer_, std::move(requests),
+                   std::make_unique<LineWriter>(), stream);
+    const std::string text = exchange->text();
+    size_t ends = 0;
+    for (size_t at = text.find("cut after 5"); at != std::string::npos;
+         at = text.find("cut after 5", at + 1)) {
+      ++ends;
+    }
+    EXPECT_EQ(ends, 3U) << text;
+    if (!stream) {
+      EXPECT_EQ(text, one + one + one);
+    }
+  }
+}
+
+TEST_F(AnswerDeliveryTest, OneThatIsRefusedEndsTheAnswer) {
+  std::vector<GenerationRequest> requests;
+  requests.push_back({.turn = turn(5)});
+  requests.push_back({.turn = {}});
+  const auto exchange = std::make_shared<KeptExchange>();
+  deliver_answer(exchange, engine_, tokenizer_, std::move(requests), std::make_unique<LineWriter>(),
+                 false);
+  EXPECT_NE(exchange->text().find("has no tokens"), std::string::npos);
+  EXPECT_EQ(exchange->status, 400);
+}
+
 TEST_F(AnswerDeliveryTest, WhatTheEngineRefusesIsTheWritersToSay) {
   ChatTurn request = turn(3);
   request.prompt.clear();
   const auto exchange = std::make_shared<KeptExchange>();
-  deliver_answer(exchange, engine_, tokenizer_, {.turn = request}, std::make_unique<LineWriter>(),
+  deliver_answer(exchange, engine_, tokenizer_, {{.turn = request}}, std::make_unique<LineWriter>(),
                  true);
   EXPECT_NE(exchange->text(), "");
   EXPECT_EQ(exchange->status, 400);

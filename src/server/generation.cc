@@ -16,8 +16,21 @@ Generation::Generation(Engine& engine, const Tokenizer& tokenizer, GenerationReq
       post_(std::move(post)),
       reader_(tokenizer, request_.turn) {}
 
-void Generation::submit(const std::shared_ptr<GenerationListener>& listener) {
-  handle_ = engine_.submit(make_generate_request(engine_, tokenizer_, request_.turn),
+void GenerationUsage::add(const GenerationUsage& other) {
+  prompt_tokens += other.prompt_tokens;
+  completion_tokens += other.completion_tokens;
+  reasoning_tokens += other.reasoning_tokens;
+  cached_tokens += other.cached_tokens;
+  if (!other.seconds) return;
+  if (!seconds) seconds.emplace();
+  seconds->queue = std::max(seconds->queue, other.seconds->queue);
+  seconds->prefill += other.seconds->prefill;
+  seconds->decode += other.seconds->decode;
+}
+
+void Generation::submit(const std::shared_ptr<GenerationListener>& listener,
+                        std::chrono::steady_clock::time_point begin) {
+  handle_ = engine_.submit(make_generate_request(engine_, tokenizer_, request_.turn, begin),
                            [this, listener](const GenerateEvent& event) {
                              post_([this, listener, event] { receive(*listener, event); });
                            });
@@ -32,7 +45,8 @@ GenerationUsage Generation::usage() const {
   return {.prompt_tokens = static_cast<int>(request_.turn.prompt.size()),
           .completion_tokens = reader_.tokens(),
           .reasoning_tokens = reader_.reasoning_tokens(),
-          .cached_tokens = cached_tokens_};
+          .cached_tokens = cached_tokens_,
+          .seconds = seconds_};
 }
 
 void Generation::receive(GenerationListener& listener, const GenerateEvent& event) {
@@ -40,21 +54,11 @@ void Generation::receive(GenerationListener& listener, const GenerateEvent& even
   try {
     if (const auto* token = std::get_if<TokenEvent>(&event)) {
       cached_tokens_ = token->cached_tokens;
-      receive_token(listener, *token);
-      return;
-    }
-    const FinishEvent& finish = std::get<FinishEvent>(event);
-    if (finish.error.has_value()) {
-      over_ = true;
-      listener.on_error(*finish.error);
-    } else if (finish.reason == FinishReason::kCancelled) {
-      over_ = true;
-      listener.on_error(
-          Error({.code = ErrorCode::kUnavailable, .what = "the server is shutting down"}));
+      if (!complete_) receive_token(listener, *token);
+    } else if (const auto* prompt = std::get_if<PromptEvent>(&event)) {
+      listener.on_prompt(prompt->logprobs);
     } else {
-      cached_tokens_ = finish.cached_tokens;
-      deliver(listener, reader_.finish(finish.reason != FinishReason::kStop));
-      end(listener, finish.reason, finish.completion_tokens);
+      finish(listener, std::get<FinishEvent>(event));
     }
   } catch (const std::exception& error) {
     cancel();
@@ -63,18 +67,42 @@ void Generation::receive(GenerationListener& listener, const GenerateEvent& even
   }
 }
 
+void Generation::finish(GenerationListener& listener, const FinishEvent& event) {
+  seconds_ = {.queue = event.timing.queue_seconds,
+              .prefill = event.timing.prefill_seconds,
+              .decode = event.timing.decode_seconds};
+  if (complete_) {
+    end(listener, FinishReason::kStop, reader_.tokens());
+  } else if (event.error.has_value()) {
+    over_ = true;
+    listener.on_error(*event.error);
+  } else if (event.reason == FinishReason::kCancelled) {
+    over_ = true;
+    listener.on_error(
+        Error({.code = ErrorCode::kUnavailable, .what = "the server is shutting down"}));
+  } else {
+    cached_tokens_ = event.cached_tokens;
+    if (event.stop_token) {
+      listener.on_token({.token = event.stop_token->token,
+                         .logprobs = event.stop_token->logprobs,
+                         .is_stop = true});
+    }
+    deliver(listener, reader_.finish(event.reason != FinishReason::kStop));
+    end(listener, event.reason, event.completion_tokens);
+  }
+}
+
 void Generation::receive_token(GenerationListener& listener, const TokenEvent& token) {
   const int reasoning = reader_.reasoning_tokens();
   std::vector<CompletionEvent> events = reader_.push(token.token);
-  if (token.logprobs.has_value()) {
-    listener.on_token({.token = token.token,
-                       .logprobs = *token.logprobs,
-                       .is_reasoning = reader_.reasoning_tokens() > reasoning});
-  }
+  listener.on_token({.token = token.token,
+                     .logprobs = token.logprobs,
+                     .is_reasoning = reader_.reasoning_tokens() > reasoning});
   deliver(listener, std::move(events));
   if (reader_.done() || (request_.one_call && tool_calls_ > 0)) {
+    // The engine's share of the answer is told with the end of the step that it is in.
     handle_.cancel();
-    end(listener, FinishReason::kStop, reader_.tokens());
+    complete_ = true;
   }
 }
 

@@ -2,9 +2,11 @@
 // neither an API's form nor HTTP; answer_delivery.h brings what it tells to a client.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -18,18 +20,30 @@ struct GenerationRequest {
   bool one_call = false;  // the answer ends after its first tool call
 };
 
-// A token of the answer with its log-probabilities, as asked for.
+// A token of the answer.
 struct GeneratedToken {
   int32_t token = 0;
-  TokenLogprobs logprobs = {};
+  std::optional<TokenLogprobs> logprobs = {};  // where they were asked for
   bool is_reasoning = false;
+  bool is_stop = false;  // ended the answer, whose text does not have it
+};
+
+// Where the engine's time went (RequestTiming).
+struct GenerationSeconds {
+  double queue = 0;
+  double prefill = 0;
+  double decode = 0;
 };
 
 struct GenerationUsage {
   int prompt_tokens = 0;
   int completion_tokens = 0;
-  int reasoning_tokens = 0;  // of the completion tokens
-  int cached_tokens = 0;     // of the prompt tokens
+  int reasoning_tokens = 0;                       // of the completion tokens
+  int cached_tokens = 0;                          // of the prompt tokens
+  std::optional<GenerationSeconds> seconds = {};  // from the end on
+
+  // What several came to together; they queued as long as the one that queued longest.
+  void add(const GenerationUsage& other);
 };
 
 struct GenerationEnd {
@@ -38,12 +52,14 @@ struct GenerationEnd {
   GenerationUsage usage = {};
 };
 
-// Hears of one generation, in order: tokens and deltas, then one end or error, and nothing after
-// it.
+// Hears of one generation, in order: the prompt where it was asked about, tokens and deltas, then
+// one end or error, and nothing after it.
 class GenerationListener {
  public:
   virtual ~GenerationListener() = default;
-  // Before the delta that the token is part of; only where log-probabilities were asked for.
+  // The prompt's tokens from the second on; only where their log-probabilities were asked for.
+  virtual void on_prompt(std::vector<TokenLogprobs> logprobs) = 0;
+  // Before the delta that the token is part of, or the end.
   virtual void on_token(const GeneratedToken& token) = 0;
   virtual void on_delta(const std::vector<CompletionEvent>& events) = 0;
   virtual void on_end(const GenerationEnd& end) = 0;
@@ -59,8 +75,10 @@ class Generation {
   Generation(Engine& engine, const Tokenizer& tokenizer, GenerationRequest request, Post post);
 
   // Once, on the thread of `post`. `listener` must keep this generation alive: it is held until the
-  // engine is done. Throws what Engine::submit throws, and then nothing follows.
-  void submit(const std::shared_ptr<GenerationListener>& listener);
+  // engine is done. The time that the turn may take runs from `begin`. Throws what Engine::submit
+  // throws, and then nothing follows.
+  void submit(const std::shared_ptr<GenerationListener>& listener,
+              std::chrono::steady_clock::time_point begin);
   // Nothing is told from now on. Only on the thread of `post`.
   void cancel();
 
@@ -71,6 +89,7 @@ class Generation {
   void receive(GenerationListener& listener, const GenerateEvent& event);
   void receive_token(GenerationListener& listener, const TokenEvent& token);
   void deliver(GenerationListener& listener, std::vector<CompletionEvent> events);
+  void finish(GenerationListener& listener, const FinishEvent& event);
   void end(GenerationListener& listener, FinishReason reason, int completion_tokens);
 
   Engine& engine_;
@@ -81,6 +100,8 @@ class Generation {
   RequestHandle handle_;
   int cached_tokens_ = 0;
   int tool_calls_ = 0;
+  std::optional<GenerationSeconds> seconds_;
+  bool complete_ = false;  // the answer is; the engine has yet to say what it took
   bool over_ = false;
 };
 

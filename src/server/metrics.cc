@@ -43,6 +43,10 @@ void write_steps(MetricsText& text, const EngineStatistics& s) {
   text.gauge("hadal_step_seconds_longest", s.longest_step_seconds, "The longest step so far.");
   text.counter("hadal_step_seconds_predicted_total", s.predicted_seconds,
                "What the steps were expected to take.");
+  text.counter("hadal_prefill_seconds_total", s.prefill_seconds,
+               "What of the steps' durations was for prompts.");
+  text.counter("hadal_decode_seconds_total", s.decode_seconds,
+               "What of the steps' durations was for answers after their first token.");
   text.counter("hadal_steps_dealt_total", s.dealt_steps,
                "Steps whose requests were dealt to the threads.");
   text.begin("hadal_step_rows_total", Type::kCounter, "Rows of all steps by what they are for.");

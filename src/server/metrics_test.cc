@@ -65,6 +65,8 @@ TEST(MetricsTest, EveryStatisticIsThereAndReadsBack) {
   statistics.running = 4;
   statistics.generated_tokens = (int64_t{1} << 53) + 1;
   statistics.predicted_seconds = 0.1;
+  statistics.prefill_seconds = 2.5;
+  statistics.decode_seconds = 0.75;
   statistics.pool.capacity = 100;
   statistics.pool.used = {5, 6, 7};
   statistics.prefix.hit_tokens = 4096;
@@ -85,6 +87,8 @@ TEST(MetricsTest, EveryStatisticIsThereAndReadsBack) {
   EXPECT_EQ(samples.at("hadal_requests_running"), 4);
   EXPECT_NE(text.find("hadal_generated_tokens_total 9007199254740993\n"), std::string::npos);
   EXPECT_EQ(samples.at("hadal_step_seconds_predicted_total"), 0.1);
+  EXPECT_EQ(samples.at("hadal_prefill_seconds_total"), 2.5);
+  EXPECT_EQ(samples.at("hadal_decode_seconds_total"), 0.75);
   EXPECT_EQ(samples.at("hadal_cache_blocks"), 100);
   EXPECT_EQ(samples.at("hadal_cache_blocks_used{kind=\"page\"}"), 5);
   EXPECT_EQ(samples.at("hadal_cache_blocks_used{kind=\"image\"}"), 7);

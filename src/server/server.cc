@@ -18,8 +18,9 @@
 #include "server/http/http_server.h"
 #include "server/http/uri_host.h"
 #include "server/metrics.h"
+#include "server/openai/answer_fields.h"
 #include "server/openai/chat_handler.h"
-#include "server/openai/chat_reader.h"
+#include "server/openai/model_service.h"
 #include "server/origin_guard.h"
 #include "server/request_id.h"
 #include "server/router.h"
@@ -56,7 +57,7 @@ struct Server::Impl {
         tokenizer(server_tokenizer),
         options(server_options),
         unknown_fields(server_options.on_unknown_field),
-        chats(chat_service()),
+        service(model_service()),
         origins(options.allowed_origins, options.allowed_hosts),
         router(api_error_response),
         http(
@@ -98,12 +99,13 @@ struct Server::Impl {
 
   void add_routes() {
     using ExchangePtr = std::shared_ptr<Exchange>;
+    // A comment of server-sent events, which clients pass over.
+    constexpr char kStillWorking[] = ": still working\n\n";
     router.add({.method = "POST",
                 .path = "/v1/chat/completions",
                 .handler = [this](const ExchangePtr& exchange,
-                                  std::string_view) { handle_chat_completion(exchange, chats); },
-                // A comment of server-sent events, which clients pass over.
-                .keep_alive_text = ": still working\n\n"});
+                                  std::string_view) { handle_chat_completion(exchange, service); },
+                .keep_alive_text = kStillWorking});
     router.add({.method = "GET",
                 .path = "/v1/models",
                 .handler = [this](const ExchangePtr& exchange, std::string_view) {
@@ -128,7 +130,7 @@ struct Server::Impl {
                 }});
   }
 
-  ChatService chat_service() {
+  ModelService model_service() {
     std::vector<std::string> names{options.model_name};
     for (const std::string& name : options.other_names) {
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -162,12 +164,12 @@ struct Server::Impl {
 
   void get_models(Exchange& exchange) const {
     ordered_json body = {{"object", "list"}, {"data", ordered_json::array()}};
-    for (const std::string& name : chats.model_names) body["data"].push_back(model_json(name));
+    for (const std::string& name : service.model_names) body["data"].push_back(model_json(name));
     exchange.respond({.body = body.dump() + "\n"});
   }
 
   void get_model(Exchange& exchange, std::string_view name) const {
-    const std::vector<std::string>& names = chats.model_names;
+    const std::vector<std::string>& names = service.model_names;
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       throw ApiException(model_not_found(name, names));
     }
@@ -190,7 +192,7 @@ struct Server::Impl {
                               std::chrono::system_clock::now().time_since_epoch())
                               .count();
   ToldNames unknown_fields;
-  const ChatService chats;
+  const ModelService service;
   AnswerCounts answers;
   const OriginGuard origins;
   Router router;

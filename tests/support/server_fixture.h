@@ -74,14 +74,14 @@ class ServerTest : public testing::Test {
             {"messages", ordered_json::array({{{"role", "user"}, {"content", question}}})}};
   }
 
-  ClientResponse ask(const ordered_json& body) {
+  ClientResponse ask(const ordered_json& body, const std::string& path = kPath) {
     TestClient client(server_->port());
-    client.send(post_request(kPath, body.dump()));
+    client.send(post_request(path, body.dump()));
     return client.read_response();
   }
 
-  ordered_json answer(const ordered_json& body) {
-    const ClientResponse response = ask(body);
+  ordered_json answer(const ordered_json& body, const std::string& path = kPath) {
+    const ClientResponse response = ask(body, path);
     EXPECT_EQ(response.status, 200) << response.body;
     return ordered_json::parse(response.body);
   }

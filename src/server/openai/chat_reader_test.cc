@@ -62,7 +62,7 @@ TEST(ChatRequestTest, DefaultsAreThoseOfTheModel) {
   EXPECT_EQ(request.turn.sampling.temperature, 1);
   EXPECT_EQ(request.turn.sampling.top_p, 1);
   EXPECT_EQ(request.turn.max_tokens, 0);
-  EXPECT_FALSE(request.stream);
+  EXPECT_FALSE(request.form.stream);
   EXPECT_NE(request.turn.sampling.seed, read_with("").turn.sampling.seed);
 }
 
@@ -79,8 +79,8 @@ TEST(ChatRequestTest, FieldsReachTheTurn) {
   EXPECT_EQ(request.turn.sampling.seed, 0xffffffffffffffffULL);
   EXPECT_EQ(request.turn.max_tokens, 9);
   EXPECT_EQ(request.turn.stop, (std::vector<std::string>{"a", "b"}));
-  EXPECT_TRUE(request.stream);
-  EXPECT_TRUE(request.include_usage);
+  EXPECT_TRUE(request.form.stream);
+  EXPECT_TRUE(request.form.include_usage);
   EXPECT_EQ(read_with(R"("stop": "x")").turn.stop, std::vector<std::string>{"x"});
   EXPECT_EQ(read_with(R"("max_tokens": 5, "max_completion_tokens": 6)").turn.max_tokens, 6);
   EXPECT_EQ(read_with(R"("max_tokens": 9000000000000000000)").turn.max_tokens, 2147483647);
@@ -444,8 +444,8 @@ TEST(ChatRequestTest, WhatCannotBeDoneIsRefusedAndItsAbsenceIsNot) {
         R"("include_stop_str_in_output": true)", R"("guided_json": {"type": "object"})",
         R"("bad_words": ["x"])", R"("modalities": ["text", "audio"])", R"("audio": {"voice": "a"})",
         R"("web_search_options": {})", R"("verbosity": "low")", R"("prompt_logprobs": 0)",
-        R"("truncate_prompt_tokens": 5)", R"("return_token_ids": true)", R"("length_penalty": 0.5)",
-        R"("chat_template": "x")", R"("documents": [{}])",
+        R"("truncate_prompt_tokens": 5)", R"("return_tokens_as_token_ids": true)",
+        R"("length_penalty": 0.5)", R"("chat_template": "x")", R"("documents": [{}])",
         R"("response_format": {"type": "json_schema"})", R"("grammar": "root ::= x")"}) {
     const std::string name(fields + 1, std::string(fields).find('"', 1) - 1);
     EXPECT_EQ(refusal_with(fields), std::pair(400, name)) << fields;
@@ -462,6 +462,11 @@ TEST(ChatRequestTest, WhatCannotBeDoneIsRefusedAndItsAbsenceIsNot) {
   EXPECT_FALSE(harmless.turn.show_special_tokens);
   EXPECT_TRUE(read_with(R"("skip_special_tokens": false)").turn.show_special_tokens);
   EXPECT_TRUE(read_with(R"("parallel_tool_calls": false)").one_call);
+  EXPECT_FALSE(harmless.form.token_ids);
+  EXPECT_TRUE(read_with(R"("return_token_ids": true)").form.token_ids);
+  EXPECT_FALSE(read_with(R"("stream_options": {"include_usage": true})").form.continuous_usage);
+  EXPECT_TRUE(
+      read_with(R"("stream_options": {"continuous_usage_stats": true})").form.continuous_usage);
 }
 
 TEST(ChatRequestTest, UnknownFieldsAreNamedOnceWithoutTheirValues) {

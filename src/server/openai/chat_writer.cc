@@ -1,39 +1,16 @@
 #include "server/openai/chat_writer.h"
 
-#include <chrono>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "server/api_error.h"
+#include "server/openai/answer_json.h"
 #include "server/random_id.h"
 
 namespace hadal {
-namespace {
 
 using nlohmann::ordered_json;
-
-// Text is UTF-8 already; should it not be, a replacement is better than no answer.
-std::string dump(const ordered_json& value) {
-  return value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
-ordered_json usage_json(const GenerationUsage& usage) {
-  return {{"prompt_tokens", usage.prompt_tokens},
-          {"completion_tokens", usage.completion_tokens},
-          {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
-          {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}}};
-}
-
-std::string event(const ordered_json& value) { return "data: " + dump(value) + "\n\n"; }
-
-int64_t seconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
-}
-
-}  // namespace
 
 ChatWriter::ChatWriter(ChatAnswerForm form, const Tokenizer& tokenizer)
     : form_(std::move(form)),
@@ -41,9 +18,17 @@ ChatWriter::ChatWriter(ChatAnswerForm form, const Tokenizer& tokenizer)
       created_(seconds_now()),
       logprobs_(tokenizer, form_.logprobs) {}
 
-void ChatWriter::add_token(const GeneratedToken& token) {
-  if (form_.hides_reasoning && token.is_reasoning) return;
-  logprobs_.add(token.token, token.logprobs);
+// There is one choice, and none of its prompt's tokens was asked about.
+void ChatWriter::add_prompt(int /*choice*/, std::vector<TokenLogprobs> /*logprobs*/) {}
+
+void ChatWriter::add_token(int /*choice*/, const GeneratedToken& token) {
+  if (form_.token_ids) token_ids_.push_back(token.token);
+  if (!token.logprobs || token.is_stop || (form_.hides_reasoning && token.is_reasoning)) return;
+  logprobs_.add(token.token, *token.logprobs);
+}
+
+void ChatWriter::add_token_ids(ordered_json& choice) {
+  if (form_.token_ids) choice["token_ids"] = std::exchange(token_ids_, {});
 }
 
 ordered_json ChatWriter::head(const char* object) const {
@@ -56,7 +41,8 @@ const char* ChatWriter::finish_reason(const GenerationEnd& end) const {
   return form_.legacy_functions ? "function_call" : "tool_calls";
 }
 
-HttpResponse ChatWriter::whole(const ChatAnswer& answer, const GenerationEnd& end) {
+HttpResponse ChatWriter::whole(const std::vector<AnswerChoice>& choices) {
+  const auto& [answer, end] = choices.front();
   ordered_json message = {{"role", "assistant"}, {"content", answer.content}};
   if (answer.content.empty() && !answer.tool_calls.empty()) message["content"] = nullptr;
   if (!answer.reasoning.empty() && !form_.hides_reasoning) {
@@ -75,28 +61,38 @@ HttpResponse ChatWriter::whole(const ChatAnswer& answer, const GenerationEnd& en
   ordered_json choice = {{"index", 0}, {"message", std::move(message)}};
   if (logprobs_.wanted()) choice["logprobs"] = logprobs_.take();
   choice["finish_reason"] = finish_reason(end);
+  add_token_ids(choice);
   value["choices"] = ordered_json::array({std::move(choice)});
   value["usage"] = usage_json(end.usage);
-  return {.body = dump(value) + "\n"};
+  if (form_.token_ids) value["prompt_token_ids"] = form_.prompt;
+  return {.body = dump_answer(value) + "\n"};
 }
 
 HttpResponse ChatWriter::refusal(const ApiError& error) { return api_error_response(error); }
 
-std::string ChatWriter::chunk(ordered_json delta, const char* finish_reason) {
+std::string ChatWriter::chunk(ordered_json delta, const char* finish_reason,
+                              const GenerationUsage& usage) {
   ordered_json choice = {{"index", 0}, {"delta", std::move(delta)}};
   if (logprobs_.wanted()) choice["logprobs"] = logprobs_.take();
   choice["finish_reason"] =
       finish_reason == nullptr ? ordered_json(nullptr) : ordered_json(finish_reason);
+  add_token_ids(choice);
   ordered_json value = head("chat.completion.chunk");
   value["choices"] = ordered_json::array({std::move(choice)});
-  if (form_.usage_event) value["usage"] = nullptr;
-  return event(value);
+  if (form_.continuous_usage) {
+    value["usage"] = usage_json(usage);
+  } else if (form_.usage_event) {
+    value["usage"] = nullptr;
+  }
+  if (form_.token_ids && !std::exchange(prompt_told_, true)) {
+    value["prompt_token_ids"] = form_.prompt;
+  }
+  return answer_event(value);
 }
 
 HttpResponse ChatWriter::begin() {
-  return {.content_type = "text/event-stream",
-          .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}},
-          .body = chunk({{"role", "assistant"}, {"content", ""}}, nullptr)};
+  const GenerationUsage nothing_yet{.prompt_tokens = static_cast<int>(form_.prompt.size())};
+  return event_stream(chunk({{"role", "assistant"}, {"content", ""}}, nullptr, nothing_yet));
 }
 
 ordered_json ChatWriter::call_delta(const CompletionEvent& completion_event) const {
@@ -109,7 +105,8 @@ ordered_json ChatWriter::call_delta(const CompletionEvent& completion_event) con
   return {{"tool_calls", ordered_json::array({std::move(call)})}};
 }
 
-std::string ChatWriter::delta(const CompletionEvent& completion_event) {
+std::string ChatWriter::delta(int /*choice*/, const CompletionEvent& completion_event,
+                              const GenerationUsage& usage) {
   using Kind = CompletionEvent::Kind;
   ordered_json delta;
   switch (completion_event.kind) {
@@ -126,23 +123,24 @@ std::string ChatWriter::delta(const CompletionEvent& completion_event) {
     case Kind::kFinish:
       return {};
   }
-  return chunk(std::move(delta), nullptr);
+  return chunk(std::move(delta), nullptr, usage);
 }
 
-std::string ChatWriter::end(const GenerationEnd& end) {
-  std::string text = chunk(ordered_json::object(), finish_reason(end));
+std::string ChatWriter::end_choice(int /*choice*/, const GenerationEnd& end) {
+  return chunk(ordered_json::object(), finish_reason(end), end.usage);
+}
+
+std::string ChatWriter::end(const GenerationUsage& all) {
+  std::string text;
   if (form_.usage_event) {
     ordered_json last = head("chat.completion.chunk");
     last["choices"] = ordered_json::array();
-    last["usage"] = usage_json(end.usage);
-    text += event(last);
+    last["usage"] = usage_json(all);
+    text = answer_event(last);
   }
   return text + "data: [DONE]\n\n";
 }
 
-std::string ChatWriter::error(const ApiError& error) {
-  const std::string body = api_error_body(error);
-  return "data: " + body.substr(0, body.find('\n')) + "\n\n";
-}
+std::string ChatWriter::error(const ApiError& error) { return error_event(error); }
 
 }  // namespace hadal

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,7 @@ constexpr std::string_view kUseTools = "describe the form in a message, or as a 
 constexpr std::string_view kUseBias = "use logit_bias";
 constexpr std::string_view kUseSampling = "use temperature, top_p and min_p";
 
-constexpr std::array<UnsupportedField, 38> kUnsupported = {{
+constexpr std::array<UnsupportedField, 35> kUnsupported = {{
     {"allowed_token_ids", "[]", kUseBias},
     {"audio", "[]", "the model writes text only"},
     {"bad_words", "[[]]", kUseBias},
@@ -33,7 +34,6 @@ constexpr std::array<UnsupportedField, 38> kUnsupported = {{
     {"chat_template", "[]", "prompts are in the model's own form"},
     {"documents", "[[]]", kUseMessages},
     {"early_stopping", "[false]", ""},
-    {"echo", "[false]", ""},
     {"grammar", "[\"\"]", kUseTools},
     {"guided_choice", "[]", kUseTools},
     {"guided_grammar", "[]", kUseTools},
@@ -48,8 +48,6 @@ constexpr std::array<UnsupportedField, 38> kUnsupported = {{
     {"plugins", "[[]]", ""},
     {"prompt_logprobs", "[]", "use logprobs for the answer's tokens"},
     {"regex", "[\"\"]", kUseTools},
-    {"return_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
-    {"return_tokens_as_token_ids", "[false]", "use logprobs, which has the bytes of every token"},
     {"structural_tag", "[]", kUseTools},
     {"structured_outputs", "[{}]", kUseTools},
     {"thinking_budget", "[]", "use reasoning_effort"},
@@ -66,32 +64,72 @@ constexpr std::array<UnsupportedField, 38> kUnsupported = {{
     {"dry_multiplier", "[0]", "use repetition_penalty or frequency_penalty"},
 }};
 
-// What it does, and what changes nothing here: nothing is stored, billed or run elsewhere.
-constexpr std::array<std::string_view, 53> kKnown = {
-    "messages", "skip_special_tokens", "model", "max_tokens", "max_completion_tokens", "min_tokens",
-    "ignore_eos", "temperature", "top_k", "top_p", "min_p", "seed", "repetition_penalty",
-    "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs",
-    "stop_token_ids", "priority", "timeout", "cache_salt", "stop", "stream", "stream_options",
-    "thinking", "enable_thinking", "reasoning", "include_reasoning", "reasoning_effort",
-    "chat_template_kwargs", "tools", "tool_choice", "parallel_tool_calls", "functions",
-    "function_call", "continue_final_message", "add_generation_prompt", "n", "response_format",
-    // without effect
-    "user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key",
-    "prompt_cache_retention", "prediction", "request_id", "spaces_between_special_tokens",
-    "add_special_tokens", "guided_decoding_backend", "detokenize"};
+// Of one API alone.
+constexpr std::array<UnsupportedField, 2> kUnsupportedOfChats = {{
+    {"echo", "[false]", ""},
+    {"return_tokens_as_token_ids", "[false]", "use return_token_ids, or the bytes of logprobs"},
+}};
 
-// Fields whose default this server already fulfils, and nothing else.
-void check_unsupported(const Fields& body) {
-  if (body.count("n", 1).value_or(1) != 1) {
-    refuse_unsupported("n", "only one answer a request is supported");
-  }
-  if (const ordered_json* format = body.find("response_format"); format != nullptr) {
-    const Fields fields(*format, "response_format");
-    if (fields.string("type").value_or("") != "text") {
-      refuse_unsupported("response_format", "only {\"type\": \"text\"} is supported");
-    }
-  }
-  for (const UnsupportedField& field : kUnsupported) {
+// What both do.
+constexpr std::array<std::string_view, 25> kKnown = {"model",
+                                                     "max_tokens",
+                                                     "max_completion_tokens",
+                                                     "min_tokens",
+                                                     "ignore_eos",
+                                                     "temperature",
+                                                     "top_k",
+                                                     "top_p",
+                                                     "min_p",
+                                                     "seed",
+                                                     "repetition_penalty",
+                                                     "presence_penalty",
+                                                     "frequency_penalty",
+                                                     "logit_bias",
+                                                     "logprobs",
+                                                     "stop_token_ids",
+                                                     "priority",
+                                                     "timeout",
+                                                     "cache_salt",
+                                                     "stop",
+                                                     "stream",
+                                                     "stream_options",
+                                                     "skip_special_tokens",
+                                                     "return_token_ids",
+                                                     "n"};
+constexpr std::array<std::string_view, 16> kKnownOfChats = {"messages",
+                                                            "top_logprobs",
+                                                            "thinking",
+                                                            "enable_thinking",
+                                                            "reasoning",
+                                                            "include_reasoning",
+                                                            "reasoning_effort",
+                                                            "chat_template_kwargs",
+                                                            "tools",
+                                                            "tool_choice",
+                                                            "parallel_tool_calls",
+                                                            "functions",
+                                                            "function_call",
+                                                            "continue_final_message",
+                                                            "add_generation_prompt",
+                                                            "add_special_tokens"};
+
+// What changes nothing here: nothing is stored, billed or run elsewhere.
+constexpr std::array<std::string_view, 13> kWithoutEffect = {"user",
+                                                             "store",
+                                                             "metadata",
+                                                             "service_tier",
+                                                             "safety_identifier",
+                                                             "prompt_cache_key",
+                                                             "prompt_cache_retention",
+                                                             "prediction",
+                                                             "request_id",
+                                                             "spaces_between_special_tokens",
+                                                             "guided_decoding_backend",
+                                                             "detokenize",
+                                                             "response_format"};
+
+void check_unsupported(const Fields& body, std::span<const UnsupportedField> unsupported) {
+  for (const UnsupportedField& field : unsupported) {
     const ordered_json* value = body.find(field.name);
     if (value == nullptr) continue;
     const ordered_json harmless = parse_json(field.harmless, "harmless");
@@ -103,16 +141,42 @@ void check_unsupported(const Fields& body) {
   }
 }
 
+// Fields whose default this server already fulfils, and nothing else.
+void check_defaults(const Fields& body) {
+  if (body.count("n", 1).value_or(1) != 1) {
+    refuse_unsupported("n", "only one answer a request is supported");
+  }
+  if (const ordered_json* format = body.find("response_format"); format != nullptr) {
+    const Fields fields(*format, "response_format");
+    if (fields.string("type").value_or("") != "text") {
+      refuse_unsupported("response_format", "only {\"type\": \"text\"} is supported");
+    }
+  }
+}
+
+using Names = std::vector<std::string_view>;
+
+Names all_names(std::span<const std::string_view> known,
+                std::span<const UnsupportedField> unsupported) {
+  Names names;
+  for (const auto list : {std::span<const std::string_view>(kKnown),
+                          std::span<const std::string_view>(kWithoutEffect), known}) {
+    names.insert(names.end(), list.begin(), list.end());
+  }
+  for (const auto list : {std::span<const UnsupportedField>(kUnsupported), unsupported}) {
+    for (const UnsupportedField& field : list) names.push_back(field.name);
+  }
+  return names;
+}
+
 }  // namespace
 
-void check_body_fields(const Fields& body, UnknownFields& unknown) {
-  static const std::vector<std::string_view> known = [] {
-    std::vector<std::string_view> names(kKnown.begin(), kKnown.end());
-    for (const UnsupportedField& field : kUnsupported) names.push_back(field.name);
-    return names;
-  }();
+void check_chat_fields(const Fields& body, UnknownFields& unknown) {
+  static const Names known = all_names(kKnownOfChats, kUnsupportedOfChats);
   unknown.check(body, known);
-  check_unsupported(body);
+  check_defaults(body);
+  check_unsupported(body, kUnsupported);
+  check_unsupported(body, kUnsupportedOfChats);
 }
 
 }  // namespace hadal

@@ -1,4 +1,4 @@
-// Which fields a chat request's body may have: those that are read elsewhere, those that change
+// Which fields the bodies of requests may have: those that are read elsewhere, those that change
 // nothing here, and those that ask for what this server does not do (docs/api.md lists them all).
 #pragma once
 
@@ -7,6 +7,6 @@
 namespace hadal {
 
 // Refuses by name what is asked for and cannot be done, and adds to `unknown` what is not known.
-void check_body_fields(const Fields& body, UnknownFields& unknown);
+void check_chat_fields(const Fields& body, UnknownFields& unknown);
 
 }  // namespace hadal

@@ -64,6 +64,7 @@ function masked(value) {
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
       if (key === 'created' && Number.isInteger(inner)) return [key, 'a time'];
+      if (key.endsWith('_seconds') && typeof inner === 'number') return [key, 'seconds'];
       if (key === 'id' && typeof inner === 'string') {
         return [key, inner.replace(/([-_])[0-9a-zA-Z]{8,}$/, '$1...')];
       }

@@ -109,7 +109,9 @@ test('a stream ends with the counts of a whole answer, if asked', async () => {
   );
   const last = chunks.pop();
   assert.deepEqual(last.choices, []);
-  assert.deepEqual(last.usage, whole);
+  // Where the time went differs from one time to the next.
+  assert.deepEqual(Object.keys(last.usage.hadal), Object.keys(whole.hadal));
+  assert.deepEqual({ ...last.usage, hadal: whole.hadal }, whole);
   for (const chunk of chunks) assert.equal(chunk.usage, null);
 });
 

@@ -9,9 +9,9 @@ namespace hadal::regressions {
 namespace {
 
 SamplingOptions sampling_of(const std::string& fields) {
-  const ChatRequestRules rules{.model_names = {"nano"},
-                               .vocab_size = 2048,
-                               .sampling = sampling_defaults(HADAL_SOURCE_DIR "/models/nano")};
+  const RequestRules rules{.model_names = {"nano"},
+                           .vocab_size = 2048,
+                           .sampling = sampling_defaults(HADAL_SOURCE_DIR "/models/nano")};
   const std::string body = R"({"messages": [{"role": "user", "content": "hello"}])" + fields + "}";
   return read_chat_completion_request(body, rules, nano_tokenizer()).turn.sampling;
 }
