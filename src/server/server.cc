@@ -20,7 +20,9 @@
 #include "server/metrics.h"
 #include "server/openai/answer_fields.h"
 #include "server/openai/chat_handler.h"
+#include "server/openai/completion_handler.h"
 #include "server/openai/model_service.h"
+#include "server/openai/tokenize_handler.h"
 #include "server/origin_guard.h"
 #include "server/request_id.h"
 #include "server/router.h"
@@ -106,6 +108,21 @@ struct Server::Impl {
                 .handler = [this](const ExchangePtr& exchange,
                                   std::string_view) { handle_chat_completion(exchange, service); },
                 .keep_alive_text = kStillWorking});
+    router.add({.method = "POST",
+                .path = "/v1/completions",
+                .handler = [this](const ExchangePtr& exchange,
+                                  std::string_view) { handle_completion(exchange, service); },
+                .keep_alive_text = kStillWorking});
+    router.add({.method = "POST",
+                .path = "/v1/tokenize",
+                .handler = [this](const ExchangePtr& exchange, std::string_view) {
+                  handle_tokenize(*exchange, service);
+                }});
+    router.add({.method = "POST",
+                .path = "/v1/detokenize",
+                .handler = [this](const ExchangePtr& exchange, std::string_view) {
+                  handle_detokenize(*exchange, service);
+                }});
     router.add({.method = "GET",
                 .path = "/v1/models",
                 .handler = [this](const ExchangePtr& exchange, std::string_view) {
@@ -120,6 +137,12 @@ struct Server::Impl {
                 .path = "/health",
                 .handler = [this](const ExchangePtr& exchange, std::string_view) {
                   get_health(*exchange);
+                }});
+    router.add({.method = "GET",
+                .path = "/version",
+                .handler = [](const ExchangePtr& exchange, std::string_view) {
+                  const ordered_json body = {{"version", HADAL_VERSION}};
+                  exchange->respond({.body = body.dump() + "\n"});
                 }});
     router.add({.method = "GET",
                 .path = "/metrics",

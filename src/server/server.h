@@ -1,5 +1,6 @@
-// The OpenAI-compatible server of one engine and one model: POST /v1/chat/completions,
-// GET /v1/models, GET /health, GET /metrics (docs/api.md). Owns the sockets; engine and tokenizer
+// The OpenAI-compatible server of one engine and one model: POST /v1/chat/completions and
+// /v1/completions, /tokenize and /detokenize, GET /v1/models, /health, /version and /metrics
+// (docs/api.md). Owns the sockets; engine and tokenizer
 // belong to the caller and must outlive it.
 #pragma once
 

@@ -5,7 +5,7 @@ namespace hadal {
 std::string head_text(const HttpResponse& response, std::string_view framing, bool keep_open) {
   std::string text = "HTTP/1.1 " + std::to_string(response.status) + " ";
   text += http_status_text(response.status);
-  text += "\r\nContent-Type: " + response.content_type + "\r\n";
+  text += "\r\nServer: hadal/" HADAL_VERSION "\r\nContent-Type: " + response.content_type + "\r\n";
   for (const auto& [name, value] : response.headers) text += name + ": " + value + "\r\n";
   text += framing;
   text += keep_open ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";

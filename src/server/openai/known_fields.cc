@@ -46,7 +46,7 @@ constexpr std::array<UnsupportedField, 35> kUnsupported = {{
     {"modalities", "[[\"text\"]]", "the model writes text only"},
     {"mm_processor_kwargs", "[{}]", "the model reads text only"},
     {"plugins", "[[]]", ""},
-    {"prompt_logprobs", "[]", "use logprobs for the answer's tokens"},
+    {"prompt_logprobs", "[]", "use echo and logprobs of /v1/completions"},
     {"regex", "[\"\"]", kUseTools},
     {"structural_tag", "[]", kUseTools},
     {"structured_outputs", "[{}]", kUseTools},
@@ -66,8 +66,13 @@ constexpr std::array<UnsupportedField, 35> kUnsupported = {{
 
 // Of one API alone.
 constexpr std::array<UnsupportedField, 2> kUnsupportedOfChats = {{
-    {"echo", "[false]", ""},
-    {"return_tokens_as_token_ids", "[false]", "use return_token_ids, or the bytes of logprobs"},
+    {"echo", "[false]", "use /v1/completions"},
+    {"return_tokens_as_token_ids", "[false]",
+     "use return_token_ids, or the bytes of logprobs; /v1/completions knows it"},
+}};
+constexpr std::array<UnsupportedField, 2> kUnsupportedOfCompletions = {{
+    {"prompt_embeds", "[]", "send text or token ids as prompt"},
+    {"suffix", "[\"\"]", "put what follows into the prompt"},
 }};
 
 // What both do.
@@ -112,6 +117,8 @@ constexpr std::array<std::string_view, 16> kKnownOfChats = {"messages",
                                                             "continue_final_message",
                                                             "add_generation_prompt",
                                                             "add_special_tokens"};
+constexpr std::array<std::string_view, 4> kKnownOfCompletions = {
+    "prompt", "echo", "add_special_tokens", "return_tokens_as_token_ids"};
 
 // What changes nothing here: nothing is stored, billed or run elsewhere.
 constexpr std::array<std::string_view, 13> kWithoutEffect = {"user",
@@ -177,6 +184,14 @@ void check_chat_fields(const Fields& body, UnknownFields& unknown) {
   check_defaults(body);
   check_unsupported(body, kUnsupported);
   check_unsupported(body, kUnsupportedOfChats);
+}
+
+void check_completion_fields(const Fields& body, UnknownFields& unknown) {
+  static const Names known = all_names(kKnownOfCompletions, kUnsupportedOfCompletions);
+  unknown.check(body, known);
+  check_defaults(body);
+  check_unsupported(body, kUnsupported);
+  check_unsupported(body, kUnsupportedOfCompletions);
 }
 
 }  // namespace hadal

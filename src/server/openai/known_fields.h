@@ -6,7 +6,9 @@
 
 namespace hadal {
 
-// Refuses by name what is asked for and cannot be done, and adds to `unknown` what is not known.
+// Refuse by name what is asked for and cannot be done, and add to `unknown` what is not known: for
+// chat completions, and for text completions.
 void check_chat_fields(const Fields& body, UnknownFields& unknown);
+void check_completion_fields(const Fields& body, UnknownFields& unknown);
 
 }  // namespace hadal
