@@ -14,6 +14,7 @@
 #include "engine/logit_probabilities.h"
 #include "model/v4/v4_model.h"
 #include "support/engine_requests.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -92,25 +93,51 @@ TEST(PromptLogprobs, AreComputedEvenWhereTheCacheKnowsThePrompt) {
   EXPECT_GT(run(engine, greedy(prompt, 2)).finish.cached_tokens, 0);
 }
 
+TEST(PromptLogprobs, AreComputedEvenWhereTheDiskKnowsThePrompt) {
+  const test::TemporaryDirectory directory;
+  const std::vector<int32_t> prompt = make_prompt(700);
+  const EngineOptions options{.threads = 1, .kv_disk = directory.path()};
+  {
+    Engine engine(nano(), options);
+    run(engine, greedy(prompt, 2));
+  }
+  Engine engine(nano(), options);
+  const Outcome outcome = run(engine, scored(prompt));
+  EXPECT_EQ(outcome.finish.cached_tokens, 0);
+  expect_same(outcome.prompt_logprobs, expected_logprobs(prompt));
+}
+
 TEST(PromptLogprobs, OutliveThatTheRequestMakesWay) {
   const std::vector<int32_t> prompt = make_prompt(600);
-  std::optional<Pending> urgent;
-  Engine* running = nullptr;
-  int64_t steps = 0;
-  Engine engine(
-      nano(),
-      {.threads = 1, .max_running = 1, .prefill_chunk = 50, .before_step = [&](const StepInfo&) {
-         if (++steps != 4) return;
-         GenerateRequest request = greedy(make_prompt(40, 3), 3);
-         request.priority = 1;
-         urgent = submit(*running, std::move(request));
-       }});
-  running = &engine;
-  const Outcome outcome = run(engine, scored(prompt));
-  expect_same(outcome.prompt_logprobs, expected_logprobs(prompt));
-  ASSERT_TRUE(urgent.has_value());
-  EXPECT_EQ(urgent->wait().tokens.size(), 3U);
-  EXPECT_EQ(engine.statistics().preemptions, 1);
+  const std::vector<TokenLogprobs> expected = expected_logprobs(prompt);
+  // Its state is kept in memory, lost, or on disk until it goes on.
+  struct Course {
+    bool reuse_prefixes = true;
+    uint64_t kv_spill = 0;
+  };
+  for (const Course& course :
+       {Course{}, Course{.reuse_prefixes = false}, Course{.kv_spill = uint64_t{64} << 20}}) {
+    std::optional<Pending> urgent;
+    Engine* running = nullptr;
+    int64_t steps = 0;
+    Engine engine(nano(), {.threads = 1,
+                           .max_running = 1,
+                           .prefill_chunk = 50,
+                           .reuse_prefixes = course.reuse_prefixes,
+                           .kv_spill = course.kv_spill,
+                           .before_step = [&](const StepInfo&) {
+                             if (++steps != 4) return;
+                             GenerateRequest request = greedy(make_prompt(40, 3), 3);
+                             request.priority = 1;
+                             urgent = submit(*running, std::move(request));
+                           }});
+    running = &engine;
+    const Outcome outcome = run(engine, scored(prompt));
+    expect_same(outcome.prompt_logprobs, expected);
+    ASSERT_TRUE(urgent.has_value());
+    EXPECT_EQ(urgent->wait().tokens.size(), 3U);
+    EXPECT_EQ(engine.statistics().preemptions, 1);
+  }
 }
 
 TEST(PromptLogprobs, OfOneTokenAreNone) {
