@@ -52,6 +52,7 @@ struct RequestRecord {
   std::string failure_text = {};  // one line, printable
   int http_status = 0;
   std::string finish_reason = {};
+  bool done_missing = false;  // the stream ended without [DONE]
 };
 
 // An event of a streamed answer that carried text, reasoning or part of a tool call.

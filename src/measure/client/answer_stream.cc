@@ -1,0 +1,146 @@
+#include "measure/client/answer_stream.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace hadal {
+namespace {
+
+constexpr int kOk = 200;
+constexpr int kFirstError = 300;
+constexpr size_t kMostErrorBytes = size_t{64} << 10;
+constexpr size_t kMostWholeBytes = size_t{64} << 20;
+
+// What an error's body says, in one line.
+std::string error_text(const std::string& body) {
+  try {
+    const AnswerEvent answer = read_whole_answer(body);
+    if (answer.error) return *answer.error;
+  } catch (const Error&) {
+    // Not JSON: shown as it is.
+  }
+  return printable(body);
+}
+
+}  // namespace
+
+AnswerStream::AnswerStream(Options options, RequestRecord record, Done done)
+    : options_(options), done_(std::move(done)) {
+  answer_.record = std::move(record);
+  answer_.record.sent = monotonic_seconds() - options_.origin;
+}
+
+void AnswerStream::on_headers(int status, std::string_view content_type, double now) {
+  answer_.record.headers = now - options_.origin;
+  answer_.record.http_status = status;
+  is_stream_ = status == kOk && content_type.starts_with("text/event-stream");
+}
+
+void AnswerStream::on_body(std::string_view bytes, double now) {
+  if (is_stream_) {
+    sse_.feed(bytes, [&](std::string_view data) { take_event(data, now); });
+    return;
+  }
+  const size_t most = answer_.record.http_status < kFirstError ? kMostWholeBytes : kMostErrorBytes;
+  body_.append(bytes.substr(0, most - std::min(most, body_.size())));
+}
+
+void AnswerStream::take_event(std::string_view data, double now) {
+  const AnswerEvent event = read_answer_event(data);
+  if (event.done) {
+    has_done_ = true;
+  } else {
+    take(event, now);
+  }
+}
+
+void AnswerStream::take(const AnswerEvent& event, double now) {
+  RequestRecord& record = answer_.record;
+  if (event.error && record.failure.empty()) fail("stream_error", *event.error);
+  if (event.usage) {
+    const AnswerUsage& told = *event.usage;
+    if (told.prompt_tokens) usage_.prompt_tokens = told.prompt_tokens;
+    if (told.completion_tokens) usage_.completion_tokens = told.completion_tokens;
+    if (told.cached_tokens) usage_.cached_tokens = told.cached_tokens;
+    if (told.reasoning_tokens) usage_.reasoning_tokens = told.reasoning_tokens;
+    if (told.prefill_seconds) usage_.prefill_seconds = told.prefill_seconds;
+    if (told.decode_seconds) usage_.decode_seconds = told.decode_seconds;
+  }
+  if (!event.finish_reason.empty()) record.finish_reason = printable(event.finish_reason);
+  if (!event.has_answer && !event.has_reasoning) return;
+  const double seconds = now - options_.origin;
+  if (!record.first_token) record.first_token = seconds;
+  if (event.has_answer && !record.first_answer_token) record.first_answer_token = seconds;
+  record.last_token = seconds;
+  const bool counted = event.usage && event.usage->completion_tokens;
+  answer_.events.push_back(
+      {.seconds = seconds, .tokens_so_far = counted ? *event.usage->completion_tokens : -1});
+  if (options_.keep_text) {
+    answer_.text += event.text;
+    answer_.reasoning += event.reasoning;
+  }
+}
+
+void AnswerStream::fail(std::string failure, std::string text) {
+  answer_.record.outcome = RequestOutcome::kFailed;
+  answer_.record.failure = std::move(failure);
+  answer_.record.failure_text = std::move(text);
+}
+
+void AnswerStream::judge(const HttpEnd& end) {
+  RequestRecord& record = answer_.record;
+  if (!record.failure.empty()) return;  // the stream itself told of it
+  if (end.failure == "cancelled") {
+    record.outcome = RequestOutcome::kCancelled;
+    record.failure = end.failure;
+    return;
+  }
+  if (!end.failure.empty()) return fail(end.failure, end.text);
+  if (record.http_status >= kFirstError && !end.location.empty()) {
+    return fail("redirect", "leads to " + end.location + "; give that URL");
+  }
+  if (record.http_status != kOk) {
+    return fail("http_" + std::to_string(record.http_status), error_text(body_));
+  }
+  if (!is_stream_) {
+    try {
+      const AnswerEvent whole = read_whole_answer(body_);
+      if (whole.error) return fail("stream_error", *whole.error);
+    } catch (const Error&) {
+      return fail("garbage",
+                  "the answer is neither a stream of events nor JSON: " + printable(body_));
+    }
+    return fail("not_streamed", "the answer came whole (" + printable(end.content_type) +
+                                    "), so that nothing can be told of its first token");
+  }
+  if (!has_done_ && record.finish_reason.empty()) {
+    return fail("truncated", "the stream ended without a finish reason and [DONE]");
+  }
+  if (answer_.events.empty()) fail("empty", "no event of the stream carried any text");
+}
+
+void AnswerStream::on_end(const HttpEnd& end) {
+  RequestRecord& record = answer_.record;
+  record.ended = end.seconds - options_.origin;
+  if (record.http_status == 0) record.http_status = end.status;
+  record.done_missing = is_stream_ && !has_done_;
+  answer_.retry_after = end.retry_after.value_or(0);
+  record.input_tokens = usage_.prompt_tokens;
+  record.cached_tokens = usage_.cached_tokens;
+  record.reasoning_tokens = usage_.reasoning_tokens;
+  record.server_prefill_seconds = usage_.prefill_seconds;
+  record.server_decode_seconds = usage_.decode_seconds;
+  record.output_tokens = usage_.completion_tokens;
+  if (!record.output_tokens && !answer_.events.empty()) {
+    record.output_tokens = static_cast<int64_t>(answer_.events.size());
+    record.tokens_estimated = true;
+  }
+  judge(end);
+  // Moved first: `done_` may destroy this.
+  const Done done = std::move(done_);
+  FinishedAnswer answer = std::move(answer_);
+  done(std::move(answer));
+}
+
+}  // namespace hadal
