@@ -42,6 +42,17 @@ TEST(Utf8Test, AcceptsAndRejectsByTheStandard) {
   EXPECT_FALSE(is_valid_utf8("\xE6\x97"));          // truncated
 }
 
+TEST(Utf8Test, TheValidPrefixEndsAtTheFirstFaultWhereverItStands) {
+  for (size_t before = 0; before < 20; ++before) {
+    for (size_t after = 0; after < 20; ++after) {
+      const std::string good = std::string(before, 'a') + "\xC3\xA9" + std::string(after, 'b');
+      EXPECT_EQ(utf8_valid_prefix(good), good.size());
+      EXPECT_EQ(utf8_valid_prefix(good + "\xFF" + good), good.size());
+      EXPECT_EQ(utf8_valid_prefix(good + "\xE6\x97"), good.size());
+    }
+  }
+}
+
 TEST(Utf8Test, DecodesWhatItEncodes) {
   std::u32string code_points = U"left over";
   for (char32_t c = 0; c <= 0x10FFFF; c += c == 0xD7FF ? 0x801 : 1) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 namespace hadal {
 namespace {
@@ -50,14 +51,26 @@ size_t utf8_sequence_length(std::string_view text) {
   return lead.length != 0 && well_formed_prefix(text) == lead.length ? lead.length : 0;
 }
 
-bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = utf8_sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
+size_t utf8_valid_prefix(std::string_view text) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  size_t i = 0;
+  while (i < text.size()) {
+    // Most text is ASCII: eight bytes at once.
+    uint64_t word = 0;
+    while (i + sizeof word <= text.size()) {
+      std::memcpy(&word, text.data() + i, sizeof word);
+      if ((word & kHighBits) != 0) break;
+      i += sizeof word;
+    }
+    if (i == text.size()) break;
+    const size_t length = utf8_sequence_length(text.substr(i));
+    if (length == 0) break;
+    i += length;
   }
-  return true;
+  return i;
 }
+
+bool is_valid_utf8(std::string_view text) { return utf8_valid_prefix(text) == text.size(); }
 
 void utf8_decode(std::string_view text, std::u32string& code_points) {
   code_points.resize(text.size());

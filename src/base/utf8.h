@@ -13,6 +13,8 @@ namespace hadal {
 size_t utf8_sequence_length(std::string_view text);
 
 bool is_valid_utf8(std::string_view text);
+// How many bytes of `text`'s beginning are well-formed: all of it where it is valid.
+size_t utf8_valid_prefix(std::string_view text);
 
 // How many bytes of `text`'s end may still become a character when more bytes follow (0 to 3).
 size_t utf8_incomplete_tail(std::string_view text);

@@ -33,14 +33,9 @@ void append_utf8(std::string& out, uint32_t code_point) {
 
 JsonReader::JsonReader(std::string_view text, std::string where, ErrorCode code, JsonRules rules)
     : text_(text), where_(std::move(where)), code_(code), rules_(rules) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = utf8_sequence_length(text.substr(i));
-    if (length == 0) {
-      position_ = i;
-      fail("the JSON text is not UTF-8");
-    }
-    i += length;
-  }
+  position_ = utf8_valid_prefix(text);
+  if (position_ != text.size()) fail("the JSON text is not UTF-8");
+  position_ = 0;
 }
 
 void JsonReader::fail(const std::string& what) const {

@@ -324,6 +324,7 @@ class HttpLoop::Impl {
     if (fd == wake_ || fd == clock_) {
       uint64_t value = 0;
       [[maybe_unused]] const ssize_t got = read(fd, &value, sizeof value);
+      if (fd == clock_) clock_set_for_ = 0;  // it has rung
       return;
     }
     int action = 0;
@@ -344,7 +345,9 @@ class HttpLoop::Impl {
     }
   }
 
-  void set_clock(double time) const {
+  void set_clock(double time) {
+    if (time == clock_set_for_) return;
+    clock_set_for_ = time;
     itimerspec spec = {};
     const double seconds = std::max(time, 1e-9);
     const double whole = static_cast<double>(static_cast<time_t>(std::min(seconds, 1e9)));
@@ -517,6 +520,7 @@ class HttpLoop::Impl {
   std::vector<CURL*> idle_;
   TransferId next_id_ = 1;
   std::multimap<double, std::function<void()>> timers_;
+  double clock_set_for_ = 0;
   double curl_due_ = kNever;
   double next_tick_ = 0;
   double next_idle_look_ = 0;
