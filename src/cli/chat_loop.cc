@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "cli/answer_printer.h"
 #include "cli/line_reader.h"
-#include "cli/suggest.h"
 #include "cli/terminal.h"
 
 namespace hadal {

@@ -13,7 +13,6 @@
 #include "cli/help_text.h"
 #include "cli/model_setup.h"
 #include "cli/serve_options.h"
-#include "cli/suggest.h"
 
 namespace hadal {
 namespace {
@@ -43,22 +42,6 @@ std::string refusal(std::vector<std::string> words) {
     return error.what();
   }
   return "";
-}
-
-TEST(SuggestTest, CountsEdits) {
-  EXPECT_EQ(edit_distance("", "abc"), 3);
-  EXPECT_EQ(edit_distance("model", "model"), 0);
-  EXPECT_EQ(edit_distance("modle", "model"), 1);  // neighbours swapped
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
-}
-
-TEST(SuggestTest, NearestIsNearOrNothing) {
-  const std::vector<std::string> known = {"run", "serve", "inspect"};
-  EXPECT_EQ(nearest("srve", known), "serve");
-  EXPECT_EQ(nearest("insp", known), "inspect");
-  EXPECT_EQ(nearest("banana", known), "");
-  EXPECT_EQ(nearest("", known), "");
-  EXPECT_EQ(nearest(std::string(100000, 'r'), known), "");
 }
 
 TEST(CommandLineTest, TakesValuesInEveryForm) {

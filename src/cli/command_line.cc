@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "cli/suggest.h"
+#include "base/suggest.h"
 
 namespace hadal {
 namespace {
