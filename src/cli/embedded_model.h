@@ -3,22 +3,15 @@
 // or for the time of one run into a temporary one.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "base/embedded_file.h"
 #include "base/leftovers.h"
 
 namespace hadal {
-
-struct EmbeddedFile {
-  std::string_view name;
-  std::span<const std::byte> bytes;
-};
 
 std::vector<EmbeddedFile> embedded_model_files();
 
