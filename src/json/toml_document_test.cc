@@ -1,0 +1,72 @@
+#include "json/toml_document.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "json/known_keys.h"
+
+namespace hadal {
+namespace {
+
+std::string refusal(std::string_view text) {
+  try {
+    parse_toml(text, "costs.toml");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidFile);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(TomlDocument, BecomesTheSameAsJson) {
+  const char* toml = R"(
+name = "grün"
+gpus = 8
+price = 2.50
+spot = true
+since = 2026-09-01
+at = 2026-08-16T16:00:00Z
+[power]
+idle_kw = [1, 2.5]
+[[band]]
+days = "mon-fri"
+[[band]]
+days = "sat"
+)";
+  const char* json = R"({"name": "grün", "gpus": 8, "price": 2.5, "spot": true,
+    "since": "2026-09-01", "at": "2026-08-16T16:00:00Z", "power": {"idle_kw": [1, 2.5]},
+    "band": [{"days": "mon-fri"}, {"days": "sat"}]})";
+  EXPECT_EQ(nlohmann::json(parse_settings(toml, "a.toml")),
+            nlohmann::json(parse_settings(json, "a.json")));
+}
+
+TEST(TomlDocument, SaysInWhichLineItIsWrong) {
+  EXPECT_NE(refusal("a = 1\nb = \n").find("costs.toml: line 2"), std::string::npos);
+  EXPECT_NE(refusal("a = 1\na = 2\n").find("line 2"), std::string::npos);
+  EXPECT_NE(refusal("x = 1\ny = nan\n").find("line 2, column 5: a number must be finite"),
+            std::string::npos);
+  EXPECT_NE(refusal("a = \"\xff\"\n"), "");
+  EXPECT_NE(refusal("a = " + std::string(100000, '[')), "");
+}
+
+TEST(KnownKeys, AreNamedWhenOneIsMisspelt) {
+  const nlohmann::ordered_json document = parse_toml("gpus = 8\nresidual_sd = 1\n", "costs.toml");
+  const FieldsSource source{.code = ErrorCode::kInvalidFile, .file = "costs.toml"};
+  const Fields fields(document, "", source);
+  constexpr std::string_view kKnown[] = {"gpus", "residual_usd"};
+  EXPECT_NO_THROW(refuse_unknown_keys(Fields(document, "", source),
+                                      std::vector<std::string_view>{"gpus", "residual_sd"}));
+  try {
+    refuse_unknown_keys(fields, kKnown);
+    FAIL() << "took an unknown key";
+  } catch (const FieldError& error) {
+    EXPECT_EQ(error.fault(), FieldFault::kUnknown);
+    EXPECT_STREQ(error.what(),
+                 "costs.toml: residual_sd is not a known key; did you mean \"residual_usd\"?");
+  }
+}
+
+}  // namespace
+}  // namespace hadal
