@@ -121,11 +121,17 @@ struct Window {
   double end = 0;
 };
 
+struct FailureCount {
+  std::string failure = {};  // its class, as RequestRecord has it
+  int64_t count = 0;
+};
+
 struct RequestCounts {
   int64_t attempted = 0;
   int64_t ok = 0;
   int64_t failed = 0;
   int64_t cancelled = 0;
+  std::vector<FailureCount> failures = {};  // of the failed, the most frequent first
 };
 
 // Everything measured at one load, before it is summed up.
@@ -145,6 +151,7 @@ struct PointRecord {
   std::vector<MetricValue> metrics = {};
   std::vector<MetricValue> full_run_metrics = {};  // ramp and drain included
   ClientLoad client = {};
+  bool invalid = false;  // so many requests failed that no figure is to be relied upon
   std::vector<std::string> warnings = {};
   std::string extra_json = {};  // an object: what an import keeps of a foreign definition; or empty
 };

@@ -1,0 +1,48 @@
+// What every figure of a measurement means: one table, from which the documentation is made and
+// against which stores, imports and exports check. Computes no figure (point_metrics.h does).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "measure/records.h"
+
+namespace hadal {
+
+// What one sample of a figure is.
+enum class MetricLevel {
+  kRequest,  // one of a request
+  kGap,      // one between two events of an answer
+  kPoint,    // one of all that was measured at a load: it has a mean and no percentiles
+};
+
+enum class MetricDirection { kLower, kHigher, kNeither };
+
+struct MetricDefinition {
+  std::string_view id;
+  std::string_view unit;
+  MetricLevel level = MetricLevel::kRequest;
+  MetricDirection better = MetricDirection::kNeither;
+  std::string_view definition;  // one sentence without a full stop
+  std::string_view formula;
+  // hadal computes it of its own samples. False: only imports carry it.
+  bool measured = true;
+};
+
+// In the order in which reports show them.
+std::span<const MetricDefinition> metric_catalogue();
+
+// None for an id that is not in the catalogue.
+const MetricDefinition* find_metric(std::string_view id);
+
+// An empty figure with the id's unit. The id must be in the catalogue.
+MetricValue metric_of(std::string_view id);
+
+// The figure of that id among `metrics`; none where it is missing.
+const MetricValue* find_metric(std::span<const MetricValue> metrics, std::string_view id);
+
+// The catalogue as a table in Markdown, for docs/measuring.md. Ends with a line feed.
+std::string metric_table_markdown();
+
+}  // namespace hadal

@@ -1,0 +1,73 @@
+#include "measure/metrics/oversaturation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <vector>
+
+#include "measure/metrics/amount_over_time.h"
+#include "measure/metrics/request_figures.h"
+#include "measure/metrics/steady_window.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kLeastSeconds = 30;
+constexpr size_t kLeastAnswers = 30;
+constexpr double kMatters = 0.2;    // growth over the window, of the mean
+constexpr int kMostParts = 10'000;  // of the window, in which what is in flight is averaged
+
+// Mean number in flight of each second, or longer for very long windows.
+std::vector<TimedValue> in_flight_over_time(const PointSamples& samples, const Window& window) {
+  const double seconds = window.end - window.begin;
+  const int parts = static_cast<int>(std::clamp(seconds, 1.0, double{kMostParts}));
+  AmountOverTime busy(window.begin, window.end, parts);
+  for (const RequestRecord& r : samples.requests) {
+    if (r.ended >= r.sent) busy.add_evenly(r.sent, r.ended, r.ended - r.sent);
+  }
+  std::vector<TimedValue> out;
+  for (const double mean : busy.rates()) {
+    out.push_back({(static_cast<double>(out.size()) + 0.5) * seconds / parts, mean});
+  }
+  return out;
+}
+
+bool grows(const std::optional<Trend>& trend) {
+  return trend && trend->surely_rising() && trend->slope * trend->seconds > kMatters * trend->mean;
+}
+
+}  // namespace
+
+Oversaturation judge_oversaturation(const PointSamples& samples, const Window& window) {
+  const double seconds = window.end - window.begin;
+  if (!(seconds >= kLeastSeconds) || !std::isfinite(seconds)) {
+    return {.why = fmt::format("{:.1f} s of load are too few to tell; {} are needed", seconds,
+                               kLeastSeconds)};
+  }
+  std::vector<TimedValue> ttft;
+  for (const RequestRecord& r : samples.requests) {
+    if (r.phase != RequestPhase::kMeasured || !belongs_to(window, r)) continue;
+    const RequestFigures figures = figures_of(r);
+    const std::optional<double> wait = r.planned ? figures.ttft_from_plan : figures.ttft;
+    if (wait) ttft.push_back({r.planned.value_or(r.sent), *wait});
+  }
+  if (ttft.size() < kLeastAnswers) {
+    return {.why = fmt::format("{} answers are too few to tell; {} are needed", ttft.size(),
+                               kLeastAnswers)};
+  }
+  std::sort(ttft.begin(), ttft.end(),
+            [](const TimedValue& a, const TimedValue& b) { return a.seconds < b.seconds; });
+  Oversaturation out{.in_flight = trend_of(in_flight_over_time(samples, window)),
+                     .ttft = trend_of(ttft)};
+  out.found = grows(out.in_flight) && grows(out.ttft);
+  if (out.in_flight && out.ttft) {
+    out.why = fmt::format(
+        "in flight {:+.3g} per second [{:.3g}, {:.3g}], time to first token "
+        "{:+.3g} s per second [{:.3g}, {:.3g}]",
+        out.in_flight->slope, out.in_flight->ci95.low, out.in_flight->ci95.high, out.ttft->slope,
+        out.ttft->ci95.low, out.ttft->ci95.high);
+  }
+  return out;
+}
+
+}  // namespace hadal

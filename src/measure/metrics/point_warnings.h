@@ -1,0 +1,16 @@
+// What a reader of a point must be told besides its figures, each in one sentence.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "measure/metrics/point_tally.h"
+#include "measure/records.h"
+
+namespace hadal {
+
+// `record` holds counts, windows and figures already.
+std::vector<std::string> point_warnings(const PointSamples& samples, const PointRecord& record,
+                                        const PointTally& tally);
+
+}  // namespace hadal

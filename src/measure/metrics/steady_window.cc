@@ -1,0 +1,205 @@
+#include "measure/metrics/steady_window.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/statistics.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kLeastInFlight = 0.9;  // of what was asked for
+constexpr double kShortDip = 0.05;      // of a median request or session
+constexpr int64_t kLeastRequests = 5;   // in a window that is worth a name
+constexpr double kLongestRamp = 0.5;    // of the time between first and last arrival
+
+// An instant that a clock of seconds can have shown: others are broken samples.
+bool plausible(double seconds) { return std::fabs(seconds) < 1e12; }
+
+bool measured(const RequestRecord& r) {
+  return r.phase == RequestPhase::kMeasured && plausible(r.sent) && plausible(r.ended) &&
+         r.ended >= r.sent;
+}
+
+Window full_because(const PointSamples& samples, const std::string& reason) {
+  Window out = full_window(samples);
+  out.rule = fmt::format("the whole run, ramp and drain included: {}", reason);
+  return out;
+}
+
+// What is in flight as one: a request, or the session that it belongs to.
+std::vector<Interval> stays(const PointSamples& samples) {
+  std::vector<Interval> out;
+  std::map<int64_t, size_t> of_session;
+  for (const RequestRecord& r : samples.requests) {
+    if (!measured(r)) continue;
+    const auto [place, is_new] = r.session < 0 ? std::pair(of_session.end(), true)
+                                               : of_session.emplace(r.session, out.size());
+    if (is_new) {
+      out.push_back({.low = r.sent, .high = r.ended});
+    } else {
+      Interval& stay = out[place->second];
+      stay = {.low = std::min(stay.low, r.sent), .high = std::max(stay.high, r.ended)};
+    }
+  }
+  return out;
+}
+
+// Stretches in which at least `enough` of the stays overlap, ascending, those joined between which
+// lies less than `dip` seconds.
+std::vector<Interval> busy_stretches(const std::vector<Interval>& stays, double enough,
+                                     double dip) {
+  std::vector<std::pair<double, int>> steps;
+  for (const Interval& stay : stays) {
+    steps.emplace_back(stay.low, 1);
+    steps.emplace_back(stay.high, -1);
+  }
+  // At the same instant the end comes first, as it does in a closed loop.
+  std::sort(steps.begin(), steps.end());
+  std::vector<Interval> out;
+  int in_flight = 0;
+  double begin = 0;
+  for (const auto& [seconds, step] : steps) {
+    const bool was_enough = in_flight >= enough;
+    in_flight += step;
+    const bool is_enough = in_flight >= enough;
+    if (!was_enough && is_enough) begin = seconds;
+    if (!was_enough || is_enough) continue;
+    if (!out.empty() && begin - out.back().high <= dip) {
+      out.back().high = seconds;
+    } else {
+      out.push_back({.low = begin, .high = seconds});
+    }
+  }
+  return out;
+}
+
+struct FirstWave {
+  double end = 0;       // as many requests had ended as run at a time
+  bool ran_on = false;  // the warm-up was the first wave: it was in flight when measuring began
+};
+
+// None where so many never ended.
+std::optional<FirstWave> first_wave(const PointSamples& samples, int concurrency) {
+  std::vector<double> ends;
+  double first_sent = INFINITY;
+  double last_of_warm_up = -INFINITY;
+  for (const RequestRecord& r : samples.requests) {
+    if (measured(r)) {
+      ends.push_back(r.ended);
+      first_sent = std::min(first_sent, r.sent);
+    } else if (r.phase == RequestPhase::kWarmUp && plausible(r.ended)) {
+      last_of_warm_up = std::max(last_of_warm_up, r.ended);
+    }
+  }
+  if (last_of_warm_up > first_sent) return FirstWave{.end = first_sent, .ran_on = true};
+  if (ends.size() < static_cast<size_t>(concurrency)) return std::nullopt;
+  std::nth_element(ends.begin(), ends.begin() + concurrency - 1, ends.end());
+  return FirstWave{.end = ends[concurrency - 1]};
+}
+
+Window steady_of_closed_loop(const PointSamples& samples, int concurrency) {
+  if (concurrency < 1) return full_because(samples, "no concurrency was given");
+  const std::vector<Interval> all = stays(samples);
+  std::vector<double> lengths;
+  lengths.reserve(all.size());
+  for (const Interval& stay : all) lengths.push_back(stay.high - stay.low);
+  if (lengths.empty()) return full_because(samples, "no request was measured");
+
+  const std::optional<FirstWave> wave = first_wave(samples, concurrency);
+  if (!wave) return full_because(samples, "fewer requests ended than were to run at a time");
+  const double dip = kShortDip * median(lengths);
+  Interval longest;
+  for (Interval stretch : busy_stretches(all, kLeastInFlight * concurrency, dip)) {
+    stretch.low = std::max(stretch.low, wave->end);
+    if (stretch.high - stretch.low > longest.high - longest.low) longest = stretch;
+  }
+  const bool sessions = std::any_of(samples.requests.begin(), samples.requests.end(),
+                                    [](const RequestRecord& r) { return r.session >= 0; });
+  Window out{.kind = "steady",
+             .rule = fmt::format(
+                 "the longest stretch with at least {} of {} {} in flight, dips of up to "
+                 "{:.3g} s aside, after {}",
+                 static_cast<int>(std::ceil(kLeastInFlight * concurrency)), concurrency,
+                 sessions ? "sessions" : "requests", dip,
+                 wave->ran_on ? "a warm-up that ran on into it"
+                              : fmt::format("the first {} requests had ended", concurrency)),
+             .begin = longest.low,
+             .end = longest.high};
+  const auto inside =
+      std::count_if(samples.requests.begin(), samples.requests.end(),
+                    [&](const RequestRecord& r) { return measured(r) && belongs_to(out, r); });
+  const int64_t least = std::max<int64_t>(kLeastRequests, concurrency);
+  if (inside < least) {
+    return full_because(samples,
+                        fmt::format("only {} requests were sent with at least 90 % of {} in flight "
+                                    "after the first wave, and {} are the least",
+                                    inside, concurrency, least));
+  }
+  return out;
+}
+
+Window steady_of_open_loop(const PointSamples& samples) {
+  double first = INFINITY;
+  double last = -INFINITY;
+  std::vector<double> durations;
+  for (const RequestRecord& r : samples.requests) {
+    if (!measured(r) || !r.planned || !plausible(*r.planned)) continue;
+    first = std::min(first, *r.planned);
+    last = std::max(last, *r.planned);
+    if (r.outcome == RequestOutcome::kOk) durations.push_back(r.ended - *r.planned);
+  }
+  if (durations.empty()) return full_because(samples, "no planned request ended well");
+  const double ramp = median(durations);
+  Window out{.kind = "steady",
+             .rule = fmt::format("from the first planned arrival and a median answer's time more, "
+                                 "{:.3g} s, to the last planned arrival",
+                                 ramp),
+             .begin = first + ramp,
+             .end = last};
+  if (!(ramp <= kLongestRamp * (last - first))) {
+    return full_because(samples, fmt::format("a median answer took {:.3g} s, and arrivals lasted "
+                                             "only {:.3g} s",
+                                             ramp, last - first));
+  }
+  const auto inside =
+      std::count_if(samples.requests.begin(), samples.requests.end(),
+                    [&](const RequestRecord& r) { return measured(r) && belongs_to(out, r); });
+  if (inside < kLeastRequests) {
+    return full_because(samples, fmt::format("only {} requests were due after the ramp", inside));
+  }
+  return out;
+}
+
+}  // namespace
+
+Window full_window(const PointSamples& samples) {
+  Window out{.kind = "full", .rule = "from the first request sent to the last one ended"};
+  bool any = false;
+  for (const RequestRecord& r : samples.requests) {
+    if (!measured(r)) continue;
+    out.begin = any ? std::min(out.begin, r.sent) : r.sent;
+    out.end = any ? std::max(out.end, r.ended) : r.ended;
+    any = true;
+  }
+  return out;
+}
+
+Window steady_window(const PointSamples& samples, const Load& load) {
+  if (load.concurrency) return steady_of_closed_loop(samples, *load.concurrency);
+  if (load.rate) return steady_of_open_loop(samples);
+  return full_because(samples, "neither a concurrency nor a rate was given");
+}
+
+bool belongs_to(const Window& window, const RequestRecord& request) {
+  // The whole run is all of it, whatever the clocks say.
+  if (window.kind == "full") return true;
+  const double start = request.planned.value_or(request.sent);
+  return start >= window.begin && start < window.end;
+}
+
+}  // namespace hadal

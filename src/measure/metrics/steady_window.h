@@ -1,0 +1,26 @@
+// The stretch of a point in which the server was under the load that was asked for: without ramp
+// and drain, which drag rates down and latencies about. Its rule is stored in words with each
+// figure; where there is no such stretch the figures are those of the whole run, and say why.
+#pragma once
+
+#include "measure/records.h"
+
+namespace hadal {
+
+// From the first measured request sent to the last ended, or zero to zero for none.
+Window full_window(const PointSamples& samples);
+
+// Closed loop: the longest stretch in which at least 90 % of the requested number were in flight,
+// once as many requests have ended as run at a time: until then all of them started together.
+// (Where warm-up requests were still in flight when measuring began, they were the first wave.)
+// Dips shorter than a twentieth of the median request do not end it. Where requests belong to
+// sessions, sessions count as what is in flight, think times included.
+// Open loop: between the first planned arrival, and a median answer's time more for the number in
+// flight to settle, and the last planned arrival.
+Window steady_window(const PointSamples& samples, const Load& load);
+
+// Whether figures of the window are about this request: it was sent in it, or was to be sent, under
+// open loop; whenever it ended, so that long answers are not left out.
+bool belongs_to(const Window& window, const RequestRecord& request);
+
+}  // namespace hadal
