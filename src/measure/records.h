@@ -65,8 +65,12 @@ struct TokenEvent {
 struct PowerSample {
   double seconds = 0;  // on the point's clock
   double watts = 0;
-  std::string meter = {};   // "nvml", "rapl", "ipmi", ...
-  std::string device = {};  // "gpu0", "package-1", ...
+  // Of a meter that counts energy: since any moment, the same for all samples of the device.
+  std::optional<double> joules = {};
+  // The meter shows no power: `watts` is the mean since the sample before, by its counter.
+  bool watts_from_joules = false;
+  std::string meter = {};   // "nvml", "rapl", "ipmi", ...; "constant": given, not measured
+  std::string device = {};  // "gpu0", "package-1", "node", ...
 };
 
 // How late the client itself was.
