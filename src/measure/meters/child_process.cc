@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -122,8 +122,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& argv)
                                          : fmt::format("cannot be run: {}", std::strerror(fault)),
                  .remedy = fault == ENOENT ? "install it, or name it with its folder" : ""});
   }
-  process_fd_ = ::pidfd_open(pid_, 0);
-  if (process_fd_ >= 0) ::fcntl(process_fd_, F_SETFD, FD_CLOEXEC);
+  process_fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
   output_fd_ = output.take_read_end();
   error_fd_ = errors.take_read_end();
 }

@@ -1,6 +1,7 @@
 #include "measure/meters/meter_log.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 namespace hadal {
@@ -10,11 +11,21 @@ void MeterLog::add(double seconds, const std::vector<MeterReading>& readings) {
   last_seconds_ = seconds;
   failures_in_a_row_ = 0;
   for (const MeterReading& reading : readings) {
-    if (reading.watts) {
-      add_sample(seconds, *reading.watts, reading);
-    } else if (reading.joules) {
-      add_counted(seconds, reading);
+    const bool is_number =
+        std::isfinite(reading.watts.value_or(0)) && std::isfinite(reading.joules.value_or(0));
+    if (is_number) {
+      add_reading(seconds, reading);
+    } else {
+      warn(seconds, fmt::format("{} showed what is no number", reading.device));
     }
+  }
+}
+
+void MeterLog::add_reading(double seconds, const MeterReading& reading) {
+  if (reading.watts) {
+    add_sample(seconds, *reading.watts, reading);
+  } else if (reading.joules) {
+    add_counted(seconds, reading);
   }
 }
 
@@ -42,6 +53,10 @@ void MeterLog::add_counted(double seconds, const MeterReading& reading) {
 
 void MeterLog::add_failure(double seconds, const std::string& message) {
   ++failures_in_a_row_;
+  warn(seconds, message);
+}
+
+void MeterLog::warn(double seconds, const std::string& message) {
   const auto known = std::ranges::find(failures_, message, &Failure::message);
   if (known != failures_.end()) {
     ++known->count;

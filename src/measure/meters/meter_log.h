@@ -18,7 +18,8 @@ class MeterLog {
   explicit MeterLog(std::string meter) : meter_(std::move(meter)) {}
 
   // Readings of one moment, in seconds on any clock that only goes forward. A counter's first
-  // reading becomes a sample with its second, which tells its power.
+  // reading becomes a sample with its second, which tells its power. What is no number becomes a
+  // warning and no sample.
   void add(double seconds, const std::vector<MeterReading>& readings);
   // A reading failed.
   void add_failure(double seconds, const std::string& message);
@@ -46,8 +47,11 @@ class MeterLog {
     bool is_sampled = false;
   };
 
+  void add_reading(double seconds, const MeterReading& reading);
   void add_counted(double seconds, const MeterReading& reading);
   void add_sample(double seconds, double watts, const MeterReading& reading);
+
+  void warn(double seconds, const std::string& message);
 
   static constexpr size_t kMostKinds = 16;  // of failures told apart
 

@@ -84,7 +84,7 @@ void PowerRecorder::wait_for_readings_after(std::unique_lock<std::mutex>& lock, 
                                             double patience) {
   was_read_.wait_for(lock, duration_of(patience), [&] {
     if (stopping_) return true;
-    bool all_read = true;
+    bool all_read = true;  // as it is without meters
     bool somebody_is_wanted = false;
     const bool has_passed = options_.clock() >= seconds;
     for (auto& station : stations_) {

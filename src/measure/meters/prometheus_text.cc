@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/system_files.h"
 #include "measure/meters/meter_text.h"
 
 namespace hadal {
@@ -148,7 +149,8 @@ std::vector<MeterReading> read_dcgm_power(std::string_view text) {
   std::set<std::string, std::less<>> hosts;
   for (const PrometheusSample& sample : powers) hosts.emplace(sample.label("Hostname"));
   const auto device_of = [&](const PrometheusSample& sample) {
-    std::string device = fmt::format("gpu{}", printable(sample.label("gpu"), 40));
+    const std::string number = printable(sample.label("gpu"), 40);
+    std::string device = fmt::format("gpu{}{}", parse_number(number) ? "" : ":", number);
     if (hosts.size() > 1) device += fmt::format("@{}", printable(sample.label("Hostname"), 80));
     return device;
   };
