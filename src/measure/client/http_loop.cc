@@ -172,6 +172,8 @@ class HttpLoop::Impl {
 
   void at(double time, std::function<void()> call) { timers_.emplace(time, std::move(call)); }
 
+  void clear_timers() { timers_.clear(); }
+
   size_t in_flight() const { return transfers_.size(); }
 
   void run(const std::function<bool()>& finished) {
@@ -538,6 +540,7 @@ HttpLoop::TransferId HttpLoop::start(HttpRequest request, HttpHandler& handler) 
 void HttpLoop::cancel(TransferId id) { impl_->cancel(id); }
 void HttpLoop::cancel_all() { impl_->cancel_all(); }
 void HttpLoop::at(double time, std::function<void()> call) { impl_->at(time, std::move(call)); }
+void HttpLoop::clear_timers() { impl_->clear_timers(); }
 size_t HttpLoop::in_flight() const { return impl_->in_flight(); }
 void HttpLoop::run(const std::function<bool()>& finished) { impl_->run(finished); }
 void HttpLoop::stop() { impl_->stop(); }

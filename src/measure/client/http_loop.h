@@ -75,6 +75,7 @@ class HttpLoop {
   void cancel_all();
   // `time` on the monotonic clock; one in the past is called at once from run().
   void at(double time, std::function<void()> call);
+  void clear_timers();
 
   size_t in_flight() const;
 
