@@ -1,0 +1,94 @@
+#include "economics/cost_report.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace hadal {
+namespace {
+
+// A B200 as published: 651 tok/s a GPU, one token in nine of them output.
+CostReportInput b200() {
+  return {.about = "8 x b200",
+          .seconds = 3600,
+          .tokens = {.computed_input = 16'665'600, .output = 2'083'200},
+          .gpus = 8,
+          .accelerator = &HardwareCatalogue::built_in().accelerator("b200"),
+          .era = "2026-06",
+          .pue = 1.27};
+}
+
+TEST(CostReport, HasBothBasesSideBySide) {
+  const CostFigures figures = cost_figures(b200());
+  EXPECT_NEAR(figures.inferencex.usd_per_million.total.value(), 0.832, 5e-4);
+  EXPECT_NEAR(figures.inferencex.usd_per_million.output.value(), 9 * 0.832, 5e-3);
+  EXPECT_NEAR(figures.inferencex.tokens_per_megawatt_second.total.value(), 300e3, 10);
+  EXPECT_EQ(figures.bill.total, 15'600'000);
+  EXPECT_NEAR(figures.bill.usd_per_million.total.value(), 0.832, 5e-4);
+  EXPECT_FALSE(figures.bill.usd_per_million.output.has_value());
+  // 2.17 kW with the facility are 1.709 without.
+  EXPECT_NEAR(figures.power->it_kw, 8 * 1.709, 5e-3);
+  EXPECT_NEAR(figures.bill.full_joules.total.value(), 1709.0 / 651, 5e-3);
+  const std::string text = cost_report(b200());
+  for (const char* part :
+       {"8 x b200\n651.0 tok/s a GPU in all", "$1.95 a GPU-hour, hyperscaler, era 2026-06",
+        "  total                          0.832         0.832", "not known", "15.600000",
+        "charge the bill 2.00 times", "  2026-06       1.71*    2.17          381,000",
+        "300,000"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(CostReport, DividesByPhasesAndOwnCosts) {
+  CostReportInput input = b200();
+  input.tokens.cached_input = 10'000'000;
+  input.phases = Phases{.prefill = 8 * 900, .decode = 8 * 2700, .basis = PhaseBasis::kEstimated};
+  input.own = read_deployment_costs(
+      "name = \"lab\"\ngpus = 8\nutilisation = 0.5\n[rent]\nusd_per_gpu_hour = 2\n", "costs.toml");
+  input.api = TokenPrices{.input = 0.66, .cached_input = 0.022, .output = 1.98};
+  input.api_name = "DeepSeek";
+  const CostFigures figures = cost_figures(input);
+  // Two hours are paid for one of work; of that a quarter is prefill.
+  EXPECT_EQ(figures.bill.total, 32'000'000);
+  EXPECT_EQ(figures.bill.uses[BillUse::kIdle], 16'000'000);
+  EXPECT_EQ(figures.bill.full[BillUse::kPrefill], 8'000'000);
+  EXPECT_NEAR(figures.bill.usd_per_million.output.value(), 12 / 2.0832, 1e-6);
+  // An hour of work would cost 16.6656 · 0.66 + 10 · 0.022 + 2.0832 · 1.98 there: below own at any
+  // load.
+  EXPECT_NEAR(figures.break_even->api_usd_per_million.value(), 15.344 / 28.7488, 1e-4);
+  EXPECT_FALSE(figures.break_even->own_beats_api_from.has_value());
+  EXPECT_NEAR(figures.break_even->own_usd_per_million.value(), 16 / 14.3744, 1e-6);
+  const std::string text = cost_report(input);
+  for (const char* part : {"Costs for the bill: lab, 50 % utilisation.", "estimated",
+                           "Own costs more than DeepSeek at every utilisation.",
+                           "Cached input saved $2.40 of prefill."}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
+TEST(CostReport, NeedsARunAndAPrice) {
+  const auto refuses = [](auto change, const std::string& part) {
+    CostReportInput input = b200();
+    change(input);
+    try {
+      cost_figures(input);
+      ADD_FAILURE() << "took a run " << part;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  refuses([](CostReportInput& input) { input.seconds = 0; }, "duration");
+  refuses([](CostReportInput& input) { input.gpus = 0; }, "GPU");
+  refuses([](CostReportInput& input) { input.tokens = {}; }, "tokens");
+  refuses([](CostReportInput& input) { input.tokens.output = -1; }, "tokens");
+  refuses([](CostReportInput& input) { input.accelerator = nullptr; }, "no price");
+  refuses(
+      [](CostReportInput& input) {
+        input.era = "2026-09";
+        input.tier = PriceTier::kNeocloud;
+      },
+      "no neocloud price of b200 in era 2026-09");
+}
+
+}  // namespace
+}  // namespace hadal
