@@ -35,10 +35,8 @@ constexpr std::array<NamedKind, 8> kKinds = {{{"closed", ArrivalKind::kClosed},
                                               {"trace", ArrivalKind::kTrace}}};
 
 [[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = "arrivals",
-               .what = what,
-               .remedy = remedy});
+  throw Error(
+      {.code = ErrorCode::kInvalidArgument, .where = "arrivals", .what = what, .remedy = remedy});
 }
 
 bool is_rate(double rate) { return rate > 0 && rate <= kMostRate; }
@@ -250,8 +248,8 @@ double Arrivals::day_instant(double expected) const {
   double left = expected - days * plan_.rate * day;
   double instant = days * day;
   for (const double weight : plan_.day_weights) {
-    const double rate = plan_.rate * weight / day_sum_ *
-                        static_cast<double>(plan_.day_weights.size());
+    const double rate =
+        plan_.rate * weight / day_sum_ * static_cast<double>(plan_.day_weights.size());
     if (left < rate * hour) return instant + left / rate;
     left -= rate * hour;
     instant += hour;

@@ -19,12 +19,12 @@ enum class ArrivalKind {
   kClosed,    // no instants
   kConstant,  // every 1/rate seconds, from 0 on
   kPoisson,   // gaps exponential
-  kGamma,     // gaps of a gamma distribution with shape `burstiness`: below 1 burstier than Poisson,
-              // 1 the same, above 1 more even. Coefficient of variation 1/sqrt(burstiness)
-  kRamp,      // Poisson, its rate going evenly from `rate` to `rate_end` and staying there
-  kBurst,     // `burst_size` at once every `burst_seconds`, from 0 on
-  kDay,       // Poisson, its rate by the hour of a day that lasts 24 h / `speed`, again and again
-  kTrace,     // recorded instants, `speed` times as fast
+  kGamma,  // gaps of a gamma distribution with shape `burstiness`: below 1 burstier than Poisson,
+           // 1 the same, above 1 more even. Coefficient of variation 1/sqrt(burstiness)
+  kRamp,   // Poisson, its rate going evenly from `rate` to `rate_end` and staying there
+  kBurst,  // `burst_size` at once every `burst_seconds`, from 0 on
+  kDay,    // Poisson, its rate by the hour of a day that lasts 24 h / `speed`, again and again
+  kTrace,  // recorded instants, `speed` times as fast
 };
 
 // A made-up day: quiet in the small hours, busiest in the afternoon, mean 1.
@@ -60,7 +60,8 @@ std::string describe_arrivals(const ArrivalPlan& plan);
 // Yields the instants one after the other, ascending.
 class Arrivals {
  public:
-  // Throws Error kInvalidArgument for a plan that is none: rates that are not above 0, and the like.
+  // Throws Error kInvalidArgument for a plan that is none: rates that are not above 0, and the
+  // like.
   explicit Arrivals(ArrivalPlan plan);
 
   // None: there are no more (a trace's end, a ramp down to 0), or the loop is closed.
@@ -72,9 +73,10 @@ class Arrivals {
 
   ArrivalPlan plan_;
   RandomStream random_;
-  int64_t count_ = 0;    // instants given
-  double expected_ = 0;  // how many arrivals the rate so far makes: the process on a clock of rate 1
-  double day_sum_ = 0;   // of the weights
+  int64_t count_ = 0;  // instants given
+  double expected_ =
+      0;                // how many arrivals the rate so far makes: the process on a clock of rate 1
+  double day_sum_ = 0;  // of the weights
 };
 
 }  // namespace hadal

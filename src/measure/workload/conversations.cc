@@ -24,9 +24,9 @@ constexpr int64_t kMostTurns = 4096;
 
 void check_range(const TokenRange& range, int64_t most, const std::string& name) {
   if (range.low >= 1 && range.low <= range.high && range.high <= most) return;
-  refuse(name + " cannot be from " + std::to_string(range.low) + " to " +
-             std::to_string(range.high),
-         "give a range within 1 and " + std::to_string(most) + ", the lower first");
+  refuse(
+      name + " cannot be from " + std::to_string(range.low) + " to " + std::to_string(range.high),
+      "give a range within 1 and " + std::to_string(most) + ", the lower first");
 }
 
 nlohmann::ordered_json pair_of(const TokenRange& range) { return {range.low, range.high}; }
@@ -64,10 +64,9 @@ std::optional<int64_t> Conversations::sessions() const {
   return options_.sessions;
 }
 
-std::vector<Conversations::Turn> Conversations::turns_of(int64_t number,
-                                                         RequestPhase space) const {
-  RandomStream random(shape_key(options_.content, space, StreamUse::kLengths,
-                                static_cast<uint64_t>(number)));
+std::vector<Conversations::Turn> Conversations::turns_of(int64_t number, RequestPhase space) const {
+  RandomStream random(
+      shape_key(options_.content, space, StreamUse::kLengths, static_cast<uint64_t>(number)));
   std::vector<Turn> turns(
       static_cast<size_t>(random.between(options_.turns.low, options_.turns.high)));
   int64_t context = options_.system_tokens;
@@ -123,8 +122,8 @@ Prompt Conversations::prompt(const PlannedRequest& request, const PromptStyle& s
   const int64_t group = is_own ? request.session : request.session % options_.system_prompts;
   std::vector<PromptPiece> pieces;
   if (options_.system_tokens > 0) {
-    pieces.push_back({key(StreamUse::kSystemPrompt, group, 0), options_.system_tokens,
-                      PieceRole::kSystem});
+    pieces.push_back(
+        {key(StreamUse::kSystemPrompt, group, 0), options_.system_tokens, PieceRole::kSystem});
   }
   for (size_t i = 0; i <= static_cast<size_t>(request.source); ++i) {
     pieces.push_back(

@@ -19,10 +19,8 @@ namespace hadal {
 namespace {
 
 [[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = "workload",
-               .what = what,
-               .remedy = remedy});
+  throw Error(
+      {.code = ErrorCode::kInvalidArgument, .where = "workload", .what = what, .remedy = remedy});
 }
 
 template <typename Number>
@@ -105,8 +103,8 @@ std::optional<int64_t> FixedLengths::sessions() const {
 
 PlannedSession FixedLengths::session(int64_t number, RequestPhase space) const {
   const LengthShape& shape = options_.shape;
-  RandomStream random(shape_key(options_.content, space, StreamUse::kLengths,
-                                static_cast<uint64_t>(number)));
+  RandomStream random(
+      shape_key(options_.content, space, StreamUse::kLengths, static_cast<uint64_t>(number)));
   PlannedRequest request{.index = number, .session = number, .phase = space};
   request.input_tokens = random.between(shortest(shape.input, shape.range), shape.input);
   request.output_tokens = random.between(shortest(shape.output, shape.range), shape.output);

@@ -1,7 +1,7 @@
 // Mooncake's traces: a line a request, {"timestamp": ms, "input_length", "output_length",
-// "hash_ids"}. Blocks have 512 tokens; the last is hashed even where it is not full, so a prompt has
-// ceil(input_length / 512) of them. Ids hold for the whole file. Requests know no sessions: each
-// becomes one, which begins at its timestamp.
+// "hash_ids"}. Blocks have 512 tokens; the last is hashed even where it is not full, so a prompt
+// has ceil(input_length / 512) of them. Ids hold for the whole file. Requests know no sessions:
+// each becomes one, which begins at its timestamp.
 #pragma once
 
 #include "measure/workload/line_reader.h"

@@ -74,8 +74,7 @@ PrefixProof PrefixProver::prove() const {
     if (end != a.units.end()) continue;
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "workload",
-                 .what = place(a) + " and " + place(b) + " begin alike (" +
-                         std::to_string(shared) +
+                 .what = place(a) + " and " + place(b) + " begin alike (" + std::to_string(shared) +
                          (a.is_whole ? " tokens, all that the first has)" : " tokens or more)"),
                  .remedy = "ask for longer prompts, a larger vocabulary or another seed"});
   }

@@ -38,8 +38,8 @@ struct TextMeasure {
 
 struct PromptStyle {
   PromptForm form = PromptForm::kTokens;
-  Vocabulary vocabulary = Vocabulary(0, 256);  // of kTokens
-  TextMeasure text = {};                       // of the other two
+  Vocabulary vocabulary = Vocabulary(0, 256);                 // of kTokens
+  TextMeasure text = {};                                      // of the other two
   int64_t most_tokens = std::numeric_limits<int64_t>::max();  // only the prompt's beginning
 };
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <set>
 #include <utility>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -26,9 +26,8 @@ constexpr std::array<std::string_view, 2> kMessageKeys = {"role", "content"};
 constexpr std::array<std::string_view, 4> kRoles = {"system", "developer", "user", "assistant"};
 
 WrittenPrompt read_json_prompt(std::string_view line, const FieldsSource& source) {
-  const ordered_json json =
-      parse_json(line, source.file, source.code,
-                 {.allows_non_finite = false, .refuses_repeated_names = true});
+  const ordered_json json = parse_json(
+      line, source.file, source.code, {.allows_non_finite = false, .refuses_repeated_names = true});
   const Fields fields(json, "", source);
   refuse_unknown_keys(fields, kPromptKeys);
   WrittenPrompt prompt;
@@ -44,8 +43,8 @@ WrittenPrompt read_json_prompt(std::string_view line, const FieldsSource& source
   fields.each("messages", [&](const ordered_json& entry, const std::string& path) {
     const Fields message(entry, path, source);
     refuse_unknown_keys(message, kMessageKeys);
-    prompt.messages.push_back({.role = message.required_string("role"),
-                               .content = message.required_string("content")});
+    prompt.messages.push_back(
+        {.role = message.required_string("role"), .content = message.required_string("content")});
     if (std::find(kRoles.begin(), kRoles.end(), prompt.messages.back().role) == kRoles.end()) {
       message.refuse("role", "is none of system, developer, user and assistant");
     }
@@ -129,8 +128,7 @@ Prompt WrittenPrompts::prompt(const PlannedRequest& request, const PromptStyle& 
                  .remedy = remedy});
   };
   if (style.form == PromptForm::kTokens) {
-    refuse("written prompts have no token ids before the server counts them",
-           "send them as text");
+    refuse("written prompts have no token ids before the server counts them", "send them as text");
   }
   std::string mark;
   if (options_.cache_bust) {

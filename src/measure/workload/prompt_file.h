@@ -12,7 +12,7 @@
 namespace hadal {
 
 struct WrittenPrompt {
-  std::string text = {};                   // or else
+  std::string text = {};  // or else
   std::vector<ChatMessage> messages = {};
   int64_t output_tokens = 0;  // 0: the workload's
 };

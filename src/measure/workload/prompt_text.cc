@@ -50,10 +50,10 @@ TextMeasure measure_text(const CountTokens& count_tokens, int64_t most_words) {
                   " tokens and " + std::to_string(most_words) + " as " +
                   std::to_string(tokens_of_most));
   }
-  measure.overhead_tokens = std::max(0.0, static_cast<double>(tokens_of_few) -
-                                              static_cast<double>(few) * measure.tokens_per_word);
-  const auto expected = static_cast<int64_t>(std::lround(
-      measure.overhead_tokens + static_cast<double>(some) * measure.tokens_per_word));
+  measure.overhead_tokens = std::max(
+      0.0, static_cast<double>(tokens_of_few) - static_cast<double>(few) * measure.tokens_per_word);
+  const auto expected = static_cast<int64_t>(
+      std::lround(measure.overhead_tokens + static_cast<double>(some) * measure.tokens_per_word));
   const int64_t counted = tokens_of(some);
   if (!is_close_length(expected, counted)) {
     refuse_counts(std::to_string(some) + " words should be " + std::to_string(expected) +

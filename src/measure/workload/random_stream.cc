@@ -64,8 +64,8 @@ double RandomStream::gamma(double shape) {
   if (shape < 1) {
     const double larger = gamma(shape + 1);
     // A float's precision is plenty for a random factor.
-    return larger * static_cast<double>(elementary::pow(static_cast<float>(unit()),
-                                                        static_cast<float>(1 / shape)));
+    return larger * static_cast<double>(
+                        elementary::pow(static_cast<float>(unit()), static_cast<float>(1 / shape)));
   }
   const double d = shape - 1.0 / 3;
   const double c = 1 / std::sqrt(9 * d);

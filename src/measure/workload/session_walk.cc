@@ -19,8 +19,7 @@ SessionWalk::SessionWalk(const PlannedSession& session, double begins)
   for (size_t i = 0; i < waiting_.size(); ++i) {
     const PlannedRequest& request = session.requests[i];
     const auto place = static_cast<int>(i);
-    waiting_[i].for_events =
-        static_cast<int>(request.after_end.size() + request.after_sent.size());
+    waiting_[i].for_events = static_cast<int>(request.after_end.size() + request.after_sent.size());
     waiting_[i].latest_event = begins;
     for (const int before : request.after_end) {
       HADAL_CHECK(before >= 0 && before < place);

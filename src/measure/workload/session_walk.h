@@ -34,8 +34,8 @@ class SessionWalk {
 
  private:
   struct Waiting {
-    int for_events = 0;         // that must still happen
-    double latest_event = 0;    // of those that have
+    int for_events = 0;             // that must still happen
+    double latest_event = 0;        // of those that have
     std::vector<int> on_end = {};   // requests that wait for this one's end
     std::vector<int> on_sent = {};  // or for its sending
     bool was_sent = false;

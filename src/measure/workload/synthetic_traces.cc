@@ -136,9 +136,8 @@ TraceSession AgentPlay::play() {
     }
     grow(context, draw(random_, options_.added_tokens));
     constexpr double kLongPause = 600;
-    const double think = random_.unit() < options_.long_pause_share
-                             ? kLongPause
-                             : draw(random_, options_.think);
+    const double think =
+        random_.unit() < options_.long_pause_share ? kLongPause : draw(random_, options_.think);
     last = send(context, ended + think, std::move(after), think);
   }
   // By time; what each waits for was sent, and so comes, before it.

@@ -18,8 +18,8 @@ struct AgentTraceOptions {
   TokenRange added_tokens = {.low = 128, .high = 4096};  // a turn, beside the answer before it
   TokenRange answer_tokens = {.low = 16, .high = 1024};
   SecondsRange think = {.low = 0.2, .high = 8};
-  double helper_share = 0.2;       // of turns that begin a helper
-  double joined_share = 0.75;      // of helpers that the next turn waits for
+  double helper_share = 0.2;   // of turns that begin a helper
+  double joined_share = 0.75;  // of helpers that the next turn waits for
   TokenRange helper_turns = {.low = 1, .high = 5};
   double long_pause_share = 0.02;  // of turns that come after a pause of 600 s
   // As if recorded from a server with these.

@@ -44,7 +44,7 @@ struct TraceRequest {
 
 struct TraceSession {
   std::string id = {};
-  std::optional<double> starts = {};  // recorded: seconds after the trace began
+  std::optional<double> starts = {};        // recorded: seconds after the trace began
   std::vector<TraceRequest> requests = {};  // by `at`
   bool operator==(const TraceSession&) const = default;
 };

@@ -35,22 +35,26 @@ std::optional<double> read_seconds(const Fields& fields, std::string_view key) {
   return seconds;
 }
 
+std::optional<int64_t> whole_number(const nlohmann::ordered_json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  const bool fits = !value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT64_MAX};
+  if (!fits || value.get<int64_t>() < 0) return std::nullopt;
+  return value.get<int64_t>();
+}
+
 int64_t read_block_id(const nlohmann::ordered_json& value, const std::string& path,
                       const FieldsSource& source) {
-  uint64_t number = 0;
+  const std::optional<int64_t> plain = whole_number(value);
+  if (plain && *plain < kBlockIds) return *plain;
+  uint64_t key = 0;
   if (value.is_binary()) {  // an integer of more than 64 bits, by its digits
-    for (const uint8_t digit : value.get_binary()) number = stream_key({number, digit});
-  } else if (value.is_number_unsigned()) {
-    number = value.get<uint64_t>();
-    if (number < static_cast<uint64_t>(kBlockIds)) return static_cast<int64_t>(number);
+    for (const uint8_t digit : value.get_binary()) key = stream_key({key, digit});
   } else if (value.is_number_integer()) {
-    const auto plain = value.get<int64_t>();
-    if (plain >= 0 && plain < kBlockIds) return plain;
-    number = static_cast<uint64_t>(plain);
+    key = stream_key({value.get<uint64_t>()});
   } else {
     refuse_type(path, value, "must be a whole number", source);
   }
-  return static_cast<int64_t>(stream_key({number}) % static_cast<uint64_t>(kBlockIds));
+  return static_cast<int64_t>(key % static_cast<uint64_t>(kBlockIds));
 }
 
 std::vector<BlockRun> read_block_ids(const Fields& fields, std::string_view key, int64_t most) {
@@ -62,8 +66,8 @@ std::vector<BlockRun> read_block_ids(const Fields& fields, std::string_view key,
                            std::to_string(most));
   }
   for (size_t i = 0; i < ids->size(); ++i) {
-    append_block(runs, read_block_id((*ids)[i], element_path(fields.path(key), i),
-                                     fields.source()));
+    append_block(runs,
+                 read_block_id((*ids)[i], element_path(fields.path(key), i), fields.source()));
   }
   return runs;
 }

@@ -1,6 +1,7 @@
 // What the readers of traces have in common: fields of a line of JSON within the limits of a plan.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ FieldsSource trace_line_source(const LineReader& lines);
 int64_t read_tokens(const Fields& fields, std::string_view key, int64_t least);
 // Seconds from 0 to kMostSeconds; none when absent.
 std::optional<double> read_seconds(const Fields& fields, std::string_view key);
+
+// A whole number from 0 up that fits 64 bits; none for any other value.
+std::optional<int64_t> whole_number(const nlohmann::ordered_json& value);
 
 // A whole number as an id. Negative ones and those from kBlockIds on become a hash of themselves.
 int64_t read_block_id(const nlohmann::ordered_json& value, const std::string& path,

@@ -37,20 +37,16 @@ std::vector<BlockRun> read_runs(const Fields& fields, int64_t most) {
   fields.each("blocks", [&](const ordered_json& entry, const std::string& path) {
     const bool is_run = entry.is_array();
     if (is_run && entry.size() != 2) {
-      refuse_field(path, "must be an id or [first id, count]", FieldFault::kValue,
-                   fields.source());
+      refuse_field(path, "must be an id or [first id, count]", FieldFault::kValue, fields.source());
     }
     BlockRun run{.first = read_block_id(is_run ? entry[0] : entry, path, fields.source()),
                  .count = 1};
     if (is_run) {
-      const bool is_count = entry[1].is_number_unsigned();
-      const uint64_t count = is_count ? entry[1].get<uint64_t>() : 0;
-      if (count < 1 || count > static_cast<uint64_t>(kMostTokens) ||
-          run.first > kBlockIds - static_cast<int64_t>(count)) {
+      run.count = whole_number(entry[1]).value_or(0);
+      if (run.count < 1 || run.count > kMostTokens || run.first > kBlockIds - run.count) {
         refuse_field(path, "has a count of blocks that cannot be", FieldFault::kValue,
                      fields.source());
       }
-      run.count = static_cast<int64_t>(count);
     }
     blocks += run.count;
     if (blocks > most) {
@@ -69,12 +65,12 @@ std::vector<BlockRun> read_runs(const Fields& fields, int64_t most) {
 std::vector<int> read_places(const Fields& fields, std::string_view key, size_t before) {
   std::vector<int> places;
   fields.each(key, [&](const ordered_json& entry, const std::string& path) {
-    const bool is_place = entry.is_number_unsigned() && entry.get<uint64_t>() < before;
-    if (!is_place) {
+    const std::optional<int64_t> place = whole_number(entry);
+    if (!place || *place >= static_cast<int64_t>(before)) {
       refuse_field(path, "must be the place of a request before this one", FieldFault::kValue,
                    fields.source());
     }
-    places.push_back(entry.get<int>());
+    places.push_back(static_cast<int>(*place));
   });
   std::sort(places.begin(), places.end());
   if (std::adjacent_find(places.begin(), places.end()) != places.end()) {
@@ -94,8 +90,8 @@ TraceRequest read_request(const Fields& fields, const Trace& trace,
   request.took = read_seconds(fields, "took").value_or(0);
   request.input_tokens = read_tokens(fields, "in", 1);
   request.output_tokens = read_tokens(fields, "out", 1);
-  request.blocks = read_runs(fields, (request.input_tokens + trace.block_tokens - 1) /
-                                         trace.block_tokens);
+  request.blocks =
+      read_runs(fields, (request.input_tokens + trace.block_tokens - 1) / trace.block_tokens);
   request.agent = fields.count("agent", 0).value_or(0);
   if (request.agent > static_cast<int>(kMostRequestsOfSession)) {
     fields.refuse("agent", "is not from 0 to " + std::to_string(kMostRequestsOfSession));

@@ -250,8 +250,7 @@ void TraceReplay::number_requests() {
   const int64_t passes = (options_.lanes + records() - 1) / records();
   first_index_ = {0};
   for (int64_t number = 0; number < passes * records(); ++number) {
-    const auto requests =
-        static_cast<int64_t>(requests_of(number, RequestPhase::kMeasured).size());
+    const auto requests = static_cast<int64_t>(requests_of(number, RequestPhase::kMeasured).size());
     first_index_.push_back(first_index_.back() + requests);
   }
 }
@@ -277,9 +276,8 @@ void TraceReplay::expect_cached(PlannedSession& session, RequestPhase space) con
   const int64_t pass = session.number / records();
   const bool was_played = !options_.cache_bust && pass > 0;
   if (trace_.blocks_are_global) {
-    const bool is_first =
-        space == RequestPhase::kMeasured &&
-        session.number + 1 < static_cast<int64_t>(first_index_.size());
+    const bool is_first = space == RequestPhase::kMeasured &&
+                          session.number + 1 < static_cast<int64_t>(first_index_.size());
     for (PlannedRequest& request : session.requests) {
       const TraceRequest& source = recorded(request);
       const int64_t in_pass = request.index % full_index_.back();
@@ -321,8 +319,8 @@ void TraceReplay::foresee() {
       }
       return expected;
     };
-    first_expected_ = foresee_row(static_cast<int64_t>(first_index_.size()) - 1,
-                                  RequestPhase::kMeasured);
+    first_expected_ =
+        foresee_row(static_cast<int64_t>(first_index_.size()) - 1, RequestPhase::kMeasured);
     full_expected_ = foresee_row(records(), RequestPhase::kWarmUp);
   }
   for (int64_t number = 0; number < records(); ++number) {
@@ -372,9 +370,8 @@ std::vector<PromptPiece> TraceReplay::pieces(const PlannedRequest& request) cons
   if (place < tokens) pieces.push_back({own, tokens - place});
   if (!options_.cache_bust) return pieces;
   // Prompts that begin with other blocks are unlike from the first token on.
-  const uint64_t begins_with = recorded.blocks.empty()
-                                   ? own
-                                   : static_cast<uint64_t>(recorded.blocks.front().first);
+  const uint64_t begins_with =
+      recorded.blocks.empty() ? own : static_cast<uint64_t>(recorded.blocks.front().first);
   int64_t marker = std::min(kMarkerTokens, tokens);
   std::vector<PromptPiece> marked = {
       {key(StreamUse::kMarker, trace_.blocks_are_global ? pass : request.session,

@@ -26,9 +26,9 @@ constexpr std::array<std::string_view, 14> kRequestFields = {
     "t",        "type",     "model",      "in",   "out",  "input_length", "output_length",
     "hash_ids", "api_time", "think_time", "ttft", "stop", "input_types",  "output_types"};
 constexpr std::array<std::string_view, 12> kHelperFields = {
-    "t",           "type",           "agent_id", "subagent_type", "duration_ms",
-    "total_tokens", "tool_use_count", "status",   "tool_tokens",   "system_tokens",
-    "models",      "requests"};
+    "t",           "type",          "agent_id",       "subagent_type",
+    "duration_ms", "total_tokens",  "tool_use_count", "status",
+    "tool_tokens", "system_tokens", "models",         "requests"};
 
 // Recorded times are rounded to milliseconds, so that an answer may seem to end just after the
 // request that it led to.
@@ -122,8 +122,8 @@ int PlayReader::read_request(const Fields& fields, int agent, double at) {
   return static_cast<int>(items_.size()) - 1;
 }
 
-void PlayReader::wait(Item& item, std::vector<Open>& open, int previous,
-                      const Beginning& beginning, std::optional<double> think_time) {
+void PlayReader::wait(Item& item, std::vector<Open>& open, int previous, const Beginning& beginning,
+                      std::optional<double> think_time) {
   TraceRequest& request = item.request;
   double latest = 0;
   bool ends_known = true;
@@ -156,8 +156,8 @@ std::vector<Open> PlayReader::read_helper(const Fields& fields, double at, int d
                                           const Beginning& beginning) {
   unknown_.check(fields, kHelperFields);
   if (depth >= kDeepestAgent) {
-    fields.refuse("type", "is a helper of helpers more than " + std::to_string(kDeepestAgent) +
-                              " deep");
+    fields.refuse("type",
+                  "is a helper of helpers more than " + std::to_string(kDeepestAgent) + " deep");
   }
   // Begun by the request before it: by its answer, or while it ran.
   Beginning begun = beginning;

@@ -38,7 +38,7 @@ struct PlannedRequest {
   // Of the input, what an endless prefix cache would have that saw the plan in its order.
   int64_t expected_cached_tokens = 0;
 
-  int64_t source = 0;                         // the workload's own: where its content comes from
+  int64_t source = 0;                            // the workload's own: where its content comes from
   RequestPhase space = RequestPhase::kMeasured;  // the seed space that its content is drawn from
 };
 
