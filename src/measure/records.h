@@ -170,6 +170,7 @@ struct RunRecord {
   std::string origin = "measured";  // "measured", "imported", "published"
   RunState state = RunState::kRunning;
   GateVerdict gate = GateVerdict::kNotRun;
+  std::string label = {};  // the user's own word for it
   // What people look for. Empty: unknown.
   std::string url = {};
   std::string model = {};
