@@ -25,6 +25,20 @@ struct Close {
 };
 
 constexpr size_t kMostPrepared = 64;
+constexpr int kLongestForeignValue = 128 << 20;  // bytes; larger than any that the store writes
+
+// A path within a URI.
+std::string uri_path(const std::string& path) {
+  std::string uri;
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%') {
+      uri += c == '?' ? "%3F" : c == '#' ? "%23" : "%25";
+    } else {
+      uri += c;
+    }
+  }
+  return uri;
+}
 
 // A new file for its owner alone; SQLite gives its log the same permissions.
 void make_file(const std::filesystem::path& path) {
@@ -118,12 +132,16 @@ class SqliteConnection final : public SqlConnection {
  private:
   void open(const SqliteOptions& options, bool may_write) {
     sqlite3* database = nullptr;
-    const std::string path = options.path.empty() ? ":memory:" : options.path.string();
-    const int result =
-        sqlite3_open_v2(path.c_str(), &database,
-                        (may_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
-                            SQLITE_OPEN_NOMUTEX | (options.path.empty() ? SQLITE_OPEN_CREATE : 0),
-                        options.vfs.empty() ? nullptr : options.vfs.c_str());
+    std::string path = options.path.empty() ? ":memory:" : options.path.string();
+    int flags = (may_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
+    if (options.path.empty()) flags |= SQLITE_OPEN_CREATE;
+    if (options.access == SqliteAccess::kForeign) {
+      // As the file is: no journal that lies beside it is played, and nothing is made there.
+      path = "file:" + uri_path(path) + "?immutable=1";
+      flags |= SQLITE_OPEN_URI;
+    }
+    const int result = sqlite3_open_v2(path.c_str(), &database, flags,
+                                       options.vfs.empty() ? nullptr : options.vfs.c_str());
     database_.reset(database);
     HADAL_CHECK(database != nullptr);
     if (result != SQLITE_OK) fail(result);
@@ -151,16 +169,13 @@ class SqliteConnection final : public SqlConnection {
     }
   }
 
-  // A file may define views and triggers that run whatever functions they like, and pages that
-  // point anywhere.
+  // A file may hold pages that point anywhere, and a schema that calls whatever functions it likes.
   void distrust() {
     sqlite3* database = database_.get();
     sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-    sqlite3_db_config(database, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
-    sqlite3_exec(database, "PRAGMA cell_size_check = ON", nullptr, nullptr, nullptr);
-    sqlite3_exec(database, "PRAGMA mmap_size = 0", nullptr, nullptr, nullptr);
+    sqlite3_limit(database, SQLITE_LIMIT_LENGTH, kLongestForeignValue);
+    execute("PRAGMA cell_size_check = ON");
   }
 
   sqlite3_stmt* prepare(std::string_view sql) {
