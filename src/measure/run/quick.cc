@@ -1,0 +1,123 @@
+#include "measure/run/quick.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/error.h"
+#include "measure/client/answer_stream.h"
+#include "measure/client/http_loop.h"
+#include "measure/metrics/metric_catalogue.h"
+#include "measure/metrics/metric_ids.h"
+
+namespace hadal {
+namespace {
+
+constexpr int64_t kInput = 1024;
+constexpr int64_t kOutput = 128;
+constexpr int64_t kLeastOutput = 16;
+constexpr double kAnswerSeconds = 2;  // that one answer may take with nobody else there
+constexpr int kMostUsers = 4096;
+constexpr int kSteps = 9;         // of climbing that a minute must hold: 1 to 256
+constexpr double kLeastStep = 2;  // seconds
+
+double output_rate(const PointRecord& point) {
+  const MetricValue* rate = find_metric(point.metrics, metric_ids::kRateOutput);
+  return rate == nullptr ? 0 : rate->mean.value_or(0);
+}
+
+double goodput_share(const PointRecord& point) {
+  const MetricValue* share = find_metric(point.metrics, metric_ids::kGoodputShare);
+  return share == nullptr ? 1 : share->mean.value_or(1);
+}
+
+}  // namespace
+
+std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options) {
+  int64_t context = options.context_limit > 0 ? options.context_limit
+                                              : endpoint.context.value_or(2 * (kInput + kOutput));
+  context = std::max<int64_t>(context, 64);
+  const int64_t input = std::min(kInput, context / 2);
+  int64_t output = std::min(kOutput, context / 4);
+  const auto workload =
+      make_workload({.name = fmt::format("{}:{}", input, output), .seed = options.seed},
+                    {.salt = ~uint64_t{0}, .sessions = 1});
+  const PlannedRequest request = workload->session(0, RequestPhase::kWarmUp).requests.at(0);
+  HttpLoop loop(endpoint.http);
+  RequestRecord record;
+  bool ended = false;
+  AnswerStream stream({.origin = 0}, {}, [&](FinishedAnswer&& answer) {
+    record = std::move(answer.record);
+    ended = true;
+  });
+  loop.start({.url = endpoint.url(),
+              .body = request_body(endpoint, workload->prompt(request, endpoint.style),
+                                   {.output_tokens = output}),
+              .timeout = std::max(60.0, options.seconds)},
+             stream);
+  loop.run([&] { return ended; });
+  if (record.outcome == RequestOutcome::kFailed) {
+    throw Error({.code = ErrorCode::kUnavailable,
+                 .where = endpoint.url(),
+                 .what = fmt::format("a request of {} tokens failed ({}): {}", input,
+                                     record.failure, record.failure_text),
+                 .remedy = "look into the server's log; --context sets a shorter length"});
+  }
+  const double decode = record.last_token.value_or(0) - record.first_token.value_or(0);
+  if (decode > kAnswerSeconds) {
+    output = std::max(kLeastOutput,
+                      static_cast<int64_t>(static_cast<double>(output) * kAnswerSeconds / decode));
+  }
+  return fmt::format("{}:{}", input, output);
+}
+
+QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,
+                           PowerRecorder* power, MeasureObserver& observer,
+                           const std::atomic<bool>& stop) {
+  const double begin = monotonic_seconds();
+  QuickOutcome outcome;
+  outcome.workload = choose_quick_workload(endpoint, options);
+  MeasureOptions step = {
+      .workload = {.name = outcome.workload, .seed = options.seed},
+      .longest = std::max(kLeastStep, options.seconds / kSteps),
+      .request_timeout = 2 * options.seconds,
+      .threads = options.threads,
+      .point = options.point,
+  };
+  step.point.objective = options.objective;
+  double best = 0;
+  int without_gain = 0;
+  int limited_in_row = 0;
+  for (int users = 1; users <= kMostUsers && !stop; users *= 2) {
+    step.concurrency = {users};
+    // As many as the time holds; the cut ends the step.
+    step.requests = int64_t{1} << 40;
+    step.warm_up = users == 1 ? 1 : users / 2;
+    step.first_salt = static_cast<uint64_t>(users);
+    const MeasureOutcome measured = measure(endpoint, step, power, observer, stop);
+    outcome.measured.points.insert(outcome.measured.points.end(), measured.points.begin(),
+                                   measured.points.end());
+    if (measured.state == RunState::kFailed || measured.state == RunState::kInvalid) {
+      outcome.measured.state = measured.state;
+      outcome.measured.reason = measured.reason;
+      break;
+    }
+    if (measured.points.empty()) break;
+    const PointRecord& point = measured.points.back();
+    constexpr double kGain = 1.1;
+    without_gain = output_rate(point) > kGain * best ? 0 : without_gain + 1;
+    best = std::max(best, output_rate(point));
+    constexpr double kLeastGood = 0.9;
+    limited_in_row = point.client.limited ? limited_in_row + 1 : 0;
+    if (without_gain >= 2 || limited_in_row >= 2 || goodput_share(point) < kLeastGood) break;
+    if (monotonic_seconds() - begin + *step.longest > options.seconds) break;
+  }
+  if (stop) {
+    outcome.measured.state = RunState::kPartial;
+    outcome.measured.reason = "it was interrupted";
+  }
+  outcome.verdict = judge_endpoint(outcome.measured.points);
+  return outcome;
+}
+
+}  // namespace hadal

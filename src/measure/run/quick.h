@@ -1,0 +1,40 @@
+// A measurement of about a minute with nothing to set: concurrency climbs until throughput stops
+// growing or the objective breaks, and the points say the rest (metrics/verdict.h).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "measure/metrics/verdict.h"
+#include "measure/run/measurement.h"
+
+namespace hadal {
+
+class PowerRecorder;
+
+struct QuickOptions {
+  double seconds = 60;  // about, for all of it
+  ServiceObjective objective = {.ttft = 2, .tpot = 0.1};
+  PointOptions point = {};  // its objective is replaced
+  uint64_t seed = 0;
+  int threads = 1;
+  int64_t context_limit = 0;  // 0: what the endpoint says
+};
+
+struct QuickOutcome {
+  MeasureOutcome measured = {};
+  EndpointVerdict verdict = {};
+  std::string workload = {};  // as chosen: "1024:128"
+};
+
+// Lengths that answer in a second or two on this endpoint, for `seconds` in all; one request is
+// asked to find out.
+std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options);
+
+QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,
+                           PowerRecorder* power, MeasureObserver& observer,
+                           const std::atomic<bool>& stop);
+
+}  // namespace hadal
