@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "measure/meters/command_meter.h"
-#include "measure/meters/test_scripts.h"
 #include "measure/meters/tool_meters.h"
+#include "support/scripts.h"
 
 namespace hadal {
 namespace {

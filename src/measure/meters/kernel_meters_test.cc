@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "measure/meters/hwmon_meter.h"
 #include "measure/meters/rapl_meter.h"
-#include "measure/meters/test_scripts.h"
+#include "support/scripts.h"
 
 namespace hadal {
 namespace {

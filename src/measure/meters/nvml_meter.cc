@@ -11,7 +11,7 @@ namespace hadal {
 namespace {
 
 // Of nvml.h, what is used here. The names with _v2 are those that its macros stand for.
-using Device = struct NvmlDevice*;
+using Device = void*;
 using Status = int;
 constexpr Status kSuccess = 0;
 constexpr Status kNoPermission = 4;

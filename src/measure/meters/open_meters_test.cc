@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "measure/meters/test_scripts.h"
+#include "support/scripts.h"
 
 namespace hadal {
 namespace {
