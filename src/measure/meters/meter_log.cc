@@ -68,9 +68,10 @@ void MeterLog::warn(double seconds, const std::string& message) {
 std::vector<std::string> MeterLog::warnings() const {
   std::vector<std::string> warnings;
   for (const Failure& failure : failures_) {
-    warnings.push_back(fmt::format(
-        "meter {}: {} ({})", meter_, failure.message,
-        failure.count == 1 ? std::string("once") : fmt::format("{} times", failure.count)));
+    const std::string times =
+        failure.count == 1 ? std::string("once") : fmt::format("{} times", failure.count);
+    warnings.push_back(fmt::format("meter {}: {} ({}, first at {:.1f} s)", meter_, failure.message,
+                                   times, failure.first_seconds));
   }
   if (given_up()) {
     warnings.push_back(
