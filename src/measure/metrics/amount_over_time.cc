@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "measure/metrics/plausible_time.h"
 
 namespace hadal {
 
@@ -24,7 +25,7 @@ void AmountOverTime::add_at(double seconds, double amount) {
 }
 
 void AmountOverTime::add_evenly(double from, double to, double amount) {
-  if (!std::isfinite(to - from) || !std::isfinite(amount)) return;
+  if (!plausible_time(from) || !plausible_time(to)) return;
   if (!(to > from)) {
     add_at(from, amount);
     return;

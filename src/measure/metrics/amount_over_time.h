@@ -7,7 +7,8 @@
 namespace hadal {
 
 // After `begin` and up to `end`, that included: of a window between the ends of two requests the
-// second counts and the first does not. Times that are not finite are nowhere.
+// second counts and the first does not. Times that no clock can have
+// shown are nowhere.
 class AmountOverTime {
  public:
   // `end` not before `begin`, both finite; `parts` at least 1.

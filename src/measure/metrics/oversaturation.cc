@@ -1,6 +1,5 @@
 #include "measure/metrics/oversaturation.h"
 
-#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <vector>
@@ -14,20 +13,41 @@ namespace {
 
 constexpr double kLeastSeconds = 30;
 constexpr size_t kLeastAnswers = 30;
-constexpr double kMatters = 0.2;    // growth over the window, of the mean
-constexpr int kMostParts = 10'000;  // of the window, in which what is in flight is averaged
+constexpr double kMatters = 0.5;  // growth over the window, of the mean
+// The means of so many parts of the window make the line: a queue's length follows itself from
+// second to second, much less from part to part.
+constexpr int kParts = 12;
 
-// Mean number in flight of each second, or longer for very long windows.
+double part_middle(const Window& window, int part) {
+  return window.begin + (window.end - window.begin) * (part + 0.5) / kParts;
+}
+
 std::vector<TimedValue> in_flight_over_time(const PointSamples& samples, const Window& window) {
-  const double seconds = window.end - window.begin;
-  const int parts = static_cast<int>(std::clamp(seconds, 1.0, double{kMostParts}));
-  AmountOverTime busy(window.begin, window.end, parts);
+  AmountOverTime busy(window.begin, window.end, kParts);
   for (const RequestRecord& r : samples.requests) {
     if (r.ended >= r.sent) busy.add_evenly(r.sent, r.ended, r.ended - r.sent);
   }
   std::vector<TimedValue> out;
   for (const double mean : busy.rates()) {
-    out.push_back({(static_cast<double>(out.size()) + 0.5) * seconds / parts, mean});
+    out.push_back({part_middle(window, static_cast<int>(out.size())), mean});
+  }
+  return out;
+}
+
+// Means of the parts that have any.
+std::vector<TimedValue> means_over_time(const std::vector<TimedValue>& values,
+                                        const Window& window) {
+  AmountOverTime sums(window.begin, window.end, kParts);
+  AmountOverTime counts(window.begin, window.end, kParts);
+  for (const TimedValue& v : values) {
+    sums.add_at(v.seconds, v.value);
+    counts.add_at(v.seconds, 1);
+  }
+  const std::vector<double> sum = sums.rates();
+  const std::vector<double> count = counts.rates();
+  std::vector<TimedValue> out;
+  for (int part = 0; part < kParts; ++part) {
+    if (count[part] > 0) out.push_back({part_middle(window, part), sum[part] / count[part]});
   }
   return out;
 }
@@ -55,10 +75,8 @@ Oversaturation judge_oversaturation(const PointSamples& samples, const Window& w
     return {.why = fmt::format("{} answers are too few to tell; {} are needed", ttft.size(),
                                kLeastAnswers)};
   }
-  std::sort(ttft.begin(), ttft.end(),
-            [](const TimedValue& a, const TimedValue& b) { return a.seconds < b.seconds; });
   Oversaturation out{.in_flight = trend_of(in_flight_over_time(samples, window)),
-                     .ttft = trend_of(ttft)};
+                     .ttft = trend_of(means_over_time(ttft, window))};
   out.found = grows(out.in_flight) && grows(out.ttft);
   if (out.in_flight && out.ttft) {
     out.why = fmt::format(

@@ -1,25 +1,24 @@
 #include "measure/metrics/request_figures.h"
 
-#include <cmath>
+#include "measure/metrics/plausible_time.h"
 
 namespace hadal {
 namespace {
 
 // From one instant to a later one; none where either is missing, or their order is impossible.
 std::optional<double> span_of(std::optional<double> from, std::optional<double> to) {
-  if (!from || !to) return std::nullopt;
-  const double seconds = *to - *from;
-  if (!std::isfinite(seconds) || seconds < 0) return std::nullopt;
-  return seconds;
+  if (!from || !to || !plausible_time(*from) || !plausible_time(*to)) return std::nullopt;
+  if (*to < *from) return std::nullopt;
+  return *to - *from;
 }
 
 // The instants that are known, in the order in which they can only come.
 bool in_order(const RequestRecord& r) {
   double before = r.sent;
-  if (!std::isfinite(before)) return false;
+  if (!plausible_time(before)) return false;
   const auto follows = [&before](std::optional<double> instant) {
     if (!instant) return true;
-    if (!std::isfinite(*instant) || *instant < before) return false;
+    if (!plausible_time(*instant) || *instant < before) return false;
     before = *instant;
     return true;
   };
@@ -27,7 +26,7 @@ bool in_order(const RequestRecord& r) {
   if (!follows(r.first_answer_token)) return false;
   if (!follows(r.last_token)) return false;
   if (!follows(r.ended)) return false;
-  return !r.headers || (std::isfinite(*r.headers) && *r.headers >= r.sent && *r.headers <= r.ended);
+  return !r.headers || (*r.headers >= r.sent && *r.headers <= r.ended);
 }
 
 }  // namespace

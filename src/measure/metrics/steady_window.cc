@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/statistics.h"
+#include "measure/metrics/plausible_time.h"
 
 namespace hadal {
 namespace {
@@ -17,11 +18,8 @@ constexpr double kShortDip = 0.05;      // of a median request or session
 constexpr int64_t kLeastRequests = 5;   // in a window that is worth a name
 constexpr double kLongestRamp = 0.5;    // of the time between first and last arrival
 
-// An instant that a clock of seconds can have shown: others are broken samples.
-bool plausible(double seconds) { return std::fabs(seconds) < 1e12; }
-
 bool measured(const RequestRecord& r) {
-  return r.phase == RequestPhase::kMeasured && plausible(r.sent) && plausible(r.ended) &&
+  return r.phase == RequestPhase::kMeasured && plausible_time(r.sent) && plausible_time(r.ended) &&
          r.ended >= r.sent;
 }
 
@@ -92,7 +90,7 @@ std::optional<FirstWave> first_wave(const PointSamples& samples, int concurrency
     if (measured(r)) {
       ends.push_back(r.ended);
       first_sent = std::min(first_sent, r.sent);
-    } else if (r.phase == RequestPhase::kWarmUp && plausible(r.ended)) {
+    } else if (r.phase == RequestPhase::kWarmUp && plausible_time(r.ended)) {
       last_of_warm_up = std::max(last_of_warm_up, r.ended);
     }
   }
@@ -148,7 +146,7 @@ Window steady_of_open_loop(const PointSamples& samples) {
   double last = -INFINITY;
   std::vector<double> durations;
   for (const RequestRecord& r : samples.requests) {
-    if (!measured(r) || !r.planned || !plausible(*r.planned)) continue;
+    if (!measured(r) || !r.planned || !plausible_time(*r.planned)) continue;
     first = std::min(first, *r.planned);
     last = std::max(last, *r.planned);
     if (r.outcome == RequestOutcome::kOk) durations.push_back(r.ended - *r.planned);

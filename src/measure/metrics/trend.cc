@@ -25,11 +25,10 @@ std::optional<Trend> trend_of(std::span<const TimedValue> in_order) {
     time_squares += (sample.seconds - mean_time) * (sample.seconds - mean_time);
     products += (sample.seconds - mean_time) * (sample.value - mean);
   }
-  if (!(time_squares > 0) || !std::isfinite(products / time_squares)) return std::nullopt;
+  const double seconds = in_order.back().seconds - in_order.front().seconds;
+  if (!(seconds > 0) || !std::isfinite(products / time_squares)) return std::nullopt;
 
-  Trend out{.slope = products / time_squares,
-            .mean = mean,
-            .seconds = in_order.back().seconds - in_order.front().seconds};
+  Trend out{.slope = products / time_squares, .mean = mean, .seconds = seconds};
   std::vector<double> off;
   off.reserve(n);
   double off_squares = 0;
@@ -37,13 +36,10 @@ std::optional<Trend> trend_of(std::span<const TimedValue> in_order) {
     off.push_back(sample.value - mean - out.slope * (sample.seconds - mean_time));
     off_squares += off.back() * off.back();
   }
-  // What lies off the line is worth fewer samples where it follows itself; two of them went into
-  // the line.
-  const double effective = effective_count(off);
-  const double degrees = std::max(effective - 2, 1.0);
-  const double error =
-      std::sqrt(off_squares / (count - 2) / time_squares * (count / std::max(effective, 1.0)));
-  const double reach = student_t_quantile(0.975, degrees) * error;
+  // What lies off the line is worth fewer samples where it follows itself.
+  const double effective = std::max(effective_count(off), 1.0);
+  const double error = std::sqrt(off_squares / (count - 2) / time_squares * (count / effective));
+  const double reach = student_t_quantile(0.975, count - 2) * error;
   out.ci95 = {.low = out.slope - reach, .high = out.slope + reach};
   return out;
 }

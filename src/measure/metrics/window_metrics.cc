@@ -20,7 +20,7 @@ constexpr size_t kMostParts = 20;       // of a window, by which rates and gaps 
 constexpr size_t kRequestsPerPart = 2;  // at least
 
 constexpr std::string_view kAlwaysThere[] = {m::kTtftFirstToken, m::kTtftFirstAnswerToken,
-                                             m::kTpotExclFirst, m::kE2e};
+                                             m::kTpotExclFirst, m::kE2e, m::kInteractivityTpot};
 
 class WindowSummary {
  public:

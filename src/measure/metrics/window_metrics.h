@@ -27,8 +27,9 @@ struct PointView {
   TokenTimes answer(size_t request) const;
 };
 
-// In the order of the catalogue. Times to first token, per token and of whole answers are always
-// there, without statistics where no request has them; other figures only where something has.
+// In the order of the catalogue. Times to the first token, per token and of whole answers, and the
+// speed that a user sees, are always there, without statistics where no request has them; other
+// figures only where something has.
 std::vector<MetricValue> window_metrics(const PointView& point, const Window& window);
 
 }  // namespace hadal

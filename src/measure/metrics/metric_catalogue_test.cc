@@ -1,0 +1,57 @@
+#include "measure/metrics/metric_catalogue.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "measure/metrics/metric_ids.h"
+
+namespace hadal {
+namespace {
+
+TEST(MetricCatalogue, IdsAreUniqueAndCarryAVersion) {
+  std::set<std::string_view> seen;
+  const std::regex form("[a-z0-9_]+(\\.[a-z0-9_]+)*/[1-9][0-9]*");
+  for (const MetricDefinition& d : metric_catalogue()) {
+    EXPECT_TRUE(seen.insert(d.id).second) << d.id;
+    EXPECT_TRUE(std::regex_match(std::string(d.id), form)) << d.id;
+    EXPECT_FALSE(d.unit.empty()) << d.id;
+    EXPECT_FALSE(d.definition.empty()) << d.id;
+    EXPECT_NE(d.definition.back(), '.') << d.id;
+    EXPECT_FALSE(d.formula.empty()) << d.id;
+  }
+}
+
+TEST(MetricCatalogue, FindsById) {
+  const MetricDefinition* tpot = find_metric(metric_ids::kTpotExclFirst);
+  ASSERT_NE(tpot, nullptr);
+  EXPECT_EQ(tpot->unit, "s");
+  EXPECT_EQ(tpot->better, MetricDirection::kLower);
+  EXPECT_EQ(find_metric("tpot.excl_first/2"), nullptr);
+  EXPECT_EQ(find_metric(""), nullptr);
+}
+
+TEST(MetricCatalogue, TableHasARowForEachAndNothingThatBreaksIt) {
+  const std::string table = metric_table_markdown();
+  std::istringstream lines(table);
+  size_t rows = 0;
+  for (std::string line; std::getline(lines, line); ++rows) {
+    EXPECT_EQ(std::count(line.begin(), line.end(), '|'), 7) << line;
+  }
+  EXPECT_EQ(rows, metric_catalogue().size() + 2);
+}
+
+// The table of docs is this one; whoever changes a definition changes it there.
+TEST(MetricCatalogue, DocumentationIsUpToDate) {
+  std::ifstream file(HADAL_SOURCE_DIR "/docs/measuring/metrics.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_NE(text.str().find(metric_table_markdown()), std::string::npos)
+      << "docs/measuring/metrics.md must hold this table:\n"
+      << metric_table_markdown();
+}
+
+}  // namespace
+}  // namespace hadal

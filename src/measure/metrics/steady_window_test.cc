@@ -1,0 +1,124 @@
+#include "measure/metrics/steady_window.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+#include "support/made_up_answers.h"
+
+namespace hadal {
+namespace {
+
+const Load kFour = {.concurrency = 4};
+
+// Answers of 1.5 seconds each.
+PointSamples loop_of(int concurrency, int requests) {
+  return test::closed_loop({.concurrency = concurrency, .requests = requests});
+}
+
+TEST(SteadyWindow, LeavesOutTheFirstWaveAndTheDrain) {
+  // Ten full waves and two requests more that run alone.
+  const Window window = steady_window(loop_of(4, 42), kFour);
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 1.5, 1e-9);
+  EXPECT_NEAR(window.end, 15, 1e-9);
+  EXPECT_EQ(window.rule,
+            "the longest stretch with at least 4 of 4 requests in flight, dips of up to 0.075 s "
+            "aside, after the first 4 requests had ended");
+}
+
+TEST(SteadyWindow, AWarmUpThatRunsOnIsTheFirstWave) {
+  PointSamples samples = loop_of(4, 40);
+  for (int i = 0; i < 4; ++i) samples.requests[i].phase = RequestPhase::kWarmUp;
+  samples.requests[3].ended += 0.1;  // still there when measuring begins at 1.5
+  const Window window = steady_window(samples, kFour);
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 1.5, 1e-9);
+  EXPECT_NE(window.rule.find("warm-up"), std::string::npos) << window.rule;
+}
+
+TEST(SteadyWindow, ShortDipsDoNotEndIt) {
+  const auto with_pauses = [](double pause) {
+    PointSamples samples;
+    for (int i = 0; i < 20; ++i) test::add_answer(samples, {.sent = i * (1.5 + pause)});
+    return steady_window(samples, {.concurrency = 1});
+  };
+  const Window window = with_pauses(0.05);
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 1.5, 1e-9);
+  EXPECT_NEAR(window.end, 19 * 1.55 + 1.5, 1e-9);
+  EXPECT_EQ(with_pauses(0.5).kind, "full");
+}
+
+TEST(SteadyWindow, TheLongestOfSeveralStretchesCounts) {
+  PointSamples samples = loop_of(4, 20);  // 7.5 s of it
+  const PointSamples more = loop_of(4, 60);
+  for (RequestRecord r : more.requests) {  // then a pause, and 22.5 s
+    r.sent += 20;
+    r.ended += 20;
+    samples.requests.push_back(r);
+  }
+  const Window window = steady_window(samples, kFour);
+  EXPECT_NEAR(window.begin, 20, 1e-9);
+  EXPECT_NEAR(window.end, 42.5, 1e-9);
+}
+
+TEST(SteadyWindow, SessionsAreInFlightWhileTheyThink) {
+  // Two conversations of six turns, a second of thought between them.
+  PointSamples samples;
+  for (int turn = 0; turn < 6; ++turn) {
+    for (int64_t session = 0; session < 2; ++session) {
+      test::add_answer(samples, {.sent = turn * 2.5}).session = session;
+    }
+  }
+  const Window window = steady_window(samples, {.concurrency = 2});
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 1.5, 1e-9);
+  EXPECT_NEAR(window.end, 14, 1e-9);
+}
+
+TEST(SteadyWindow, FallsBackToTheWholeRunAndSaysWhy) {
+  const Window few = steady_window(loop_of(4, 6), kFour);
+  EXPECT_EQ(few.kind, "full");
+  EXPECT_EQ(few.begin, 0);
+  EXPECT_NEAR(few.end, 3, 1e-9);
+  EXPECT_NE(few.rule.find("only 0 requests"), std::string::npos) << few.rule;
+
+  EXPECT_NE(steady_window(loop_of(4, 40), {}).rule.find("neither"), std::string::npos);
+  EXPECT_EQ(steady_window({}, kFour).rule,
+            "the whole run, ramp and drain included: no request was measured");
+}
+
+// The requested number was never in flight: a client with fewer connections than it says.
+TEST(SteadyWindow, IsNotFoundWhereTheLoadWasNeverThere) {
+  EXPECT_EQ(steady_window(loop_of(4, 400), {.concurrency = 8}).kind, "full");
+}
+
+PointSamples open_loop(int requests, double gap) {
+  PointSamples samples;
+  for (int i = 0; i < requests; ++i) test::add_answer(samples, {.sent = i * gap}).planned = i * gap;
+  return samples;
+}
+
+TEST(SteadyWindow, OfOpenLoopLiesBetweenArrivals) {
+  const Window window = steady_window(open_loop(100, 0.5), {.rate = 2, .arrivals = "constant"});
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 1.5, 1e-9);
+  EXPECT_NEAR(window.end, 49.5, 1e-9);
+}
+
+TEST(SteadyWindow, OfOpenLoopNeedsArrivalsForLongerThanAnAnswer) {
+  const Window window = steady_window(open_loop(20, 0.1), {.rate = 10, .arrivals = "constant"});
+  EXPECT_EQ(window.kind, "full");
+  EXPECT_NE(window.rule.find("arrivals lasted only 1.9 s"), std::string::npos) << window.rule;
+}
+
+TEST(SteadyWindow, RequestsBelongToItByWhenTheyWereDue) {
+  const Window window{.kind = "steady", .begin = 1, .end = 2};
+  EXPECT_TRUE(belongs_to(window, {.sent = 1, .ended = 9}));
+  EXPECT_FALSE(belongs_to(window, {.sent = 2}));
+  EXPECT_TRUE(belongs_to(window, {.planned = 1.9, .sent = 2.5}));
+  EXPECT_FALSE(belongs_to(window, {.planned = 0.9, .sent = 1.5}));
+}
+
+}  // namespace
+}  // namespace hadal
