@@ -56,7 +56,7 @@ TEST(Prompt, WordsStayWhatTheyAreForEver) {
   std::string text;
   append_random_words(text, 1, 6);
   append_random_words(text, 2, 2);
-  EXPECT_EQ(text, "food people your with point another church two");
+  EXPECT_EQ(text, "take best week own own power during next");
 }
 
 // A server that counts `per_word` tokens for each word of the list and some on top.

@@ -31,11 +31,21 @@ uint64_t RandomStream::bits() {
 
 uint64_t RandomStream::below(uint64_t bound) {
   HADAL_CHECK(bound >= 1);
-  // The values below 2^64 mod bound would make some results likelier than others.
-  const uint64_t uneven = (0 - bound) % bound;
-  uint64_t value = bits();
-  while (value < uneven) value = bits();
-  return value % bound;
+  if (bound > UINT32_MAX) {
+    // The values below 2^64 mod bound would make some results likelier than others.
+    const uint64_t uneven = (0 - bound) % bound;
+    uint64_t value = bits();
+    while (value < uneven) value = bits();
+    return value % bound;
+  }
+  // Lemire, 2019: prompts draw millions of tokens, and this divides hardly ever.
+  const auto small = static_cast<uint32_t>(bound);
+  uint64_t product = (bits() >> 32) * bound;
+  if (static_cast<uint32_t>(product) < small) {
+    const uint32_t uneven = (0U - small) % small;
+    while (static_cast<uint32_t>(product) < uneven) product = (bits() >> 32) * bound;
+  }
+  return product >> 32;
 }
 
 int64_t RandomStream::between(int64_t low, int64_t high) {
