@@ -76,6 +76,20 @@ std::string_view phase_basis_name(PhaseBasis basis) {
   return "not known";
 }
 
+double idle_seconds(std::span<const RequestSpan> requests, double duration) {
+  std::vector<RequestSpan> spans(requests.begin(), requests.end());
+  std::erase_if(spans, [](const RequestSpan& span) { return !(span.ended > span.sent); });
+  std::ranges::sort(spans, {}, &RequestSpan::sent);
+  double idle = 0;
+  double busy_until = 0;
+  for (const RequestSpan& span : spans) {
+    if (span.sent >= duration) break;
+    idle += std::max(0.0, span.sent - busy_until);
+    busy_until = std::max(busy_until, span.ended);
+  }
+  return idle + std::max(0.0, duration - busy_until);
+}
+
 Phases split_phases(const RunTime& run, std::span<const RequestTimes> requests) {
   require(is_time(run.seconds) && is_time(run.idle_seconds) && run.idle_seconds <= run.seconds,
           "a run", "must have a duration of at least 0, and not be idle for longer");

@@ -53,6 +53,15 @@ struct RequestTimes {
   int64_t output_tokens = 0;
 };
 
+// When a request was under way, seconds on the run's clock.
+struct RequestSpan {
+  double sent = 0;
+  double ended = 0;
+};
+
+// Seconds of [0, duration] in which no request was under way.
+double idle_seconds(std::span<const RequestSpan> requests, double duration);
+
 // From the best that is there. Told seconds are of the whole machine, and taken only if every
 // request that gave tokens has both; where their sum is more than the machine was busy they
 // overlap, and their ratio divides the busy time. The estimate: prefill runs at the speed of the

@@ -70,6 +70,15 @@ TEST(Phases, StayUnknownWhereNobodyTells) {
   }
 }
 
+TEST(Phases, AreIdleWhereNoRequestIsUnderWay) {
+  const std::vector<RequestSpan> requests = {{5, 9}, {1, 3}, {2, 4}, {8, 8.5}, {9, 9}, {12, 20}};
+  EXPECT_DOUBLE_EQ(idle_seconds(requests, 15), 1 + 1 + 3);
+  EXPECT_DOUBLE_EQ(idle_seconds(requests, 11), 1 + 1 + 2);
+  EXPECT_DOUBLE_EQ(idle_seconds({}, 7), 7);
+  EXPECT_DOUBLE_EQ(idle_seconds(std::vector<RequestSpan>{{-1, 100}}, 7), 0);
+  EXPECT_DOUBLE_EQ(idle_seconds(std::vector<RequestSpan>{{std::nan(""), 3}}, 7), 7);
+}
+
 TEST(Phases, ArePaidForHoursWithoutWork) {
   const Phases run{.prefill = 10, .decode = 30, .idle = 10, .basis = PhaseBasis::kTold};
   const Phases paid = at_utilisation(run, 0.25);
