@@ -8,7 +8,7 @@ function(hadal_module name)
   add_library(hadal_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hadal_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
   # With the fuzzer's coverage counters where it has targets, or it would search blindly.
-  if(HADAL_FUZZ AND name MATCHES "^(base|json|checkpoint|text|cache|chat_text|measure_[a-z]+)$")
+  if(HADAL_FUZZ AND name MATCHES "^(base|json|checkpoint|text|cache|chat_text|economics|measure_[a-z]+)$")
     target_compile_options(hadal_${name} PRIVATE -fsanitize=fuzzer-no-link)
     hadal_precompile(hadal_${name} hadal_fuzzed_headers)
   else()
