@@ -241,8 +241,9 @@ class SqliteConnection final : public SqlConnection {
   }
 
   ErrorParts parts_of(int result) const {
-    const int error = sqlite3_system_errno(database_.get());
-    const bool no_room = error == ENOSPC || error == EDQUOT || error == EFBIG;
+    // A write that fails for another reason than ENOSPC; what the system said is lost by then.
+    // Nearly always it is a quota or a limit of size.
+    const bool no_room = result == SQLITE_IOERR_WRITE || result == SQLITE_IOERR_SHMSIZE;
     switch (result & 0xFF) {
       case SQLITE_BUSY:
       case SQLITE_LOCKED:
