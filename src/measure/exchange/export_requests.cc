@@ -1,0 +1,84 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "json/python_json.h"
+#include "measure/exchange/export.h"
+#include "measure/exchange/record_json.h"
+#include "measure/exchange/request_json.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json request_json(const RequestRecord& request, const std::vector<TokenEvent>& events) {
+  ordered_json json = {{"index", request.index}};
+  for (const RequestTime& time : kRequestTimes) {
+    if ((request.*time.value).has_value()) json[std::string(time.name)] = *(request.*time.value);
+  }
+  json["sent"] = request.sent;
+  json["ended"] = request.ended;
+  for (const RequestTokens& tokens : kRequestTokens) {
+    if ((request.*tokens.value).has_value()) {
+      json[std::string(tokens.name)] = *(request.*tokens.value);
+    }
+  }
+  for (const RequestAsked& asked : kRequestAsked) {
+    if (request.*asked.value != 0) json[std::string(asked.name)] = request.*asked.value;
+  }
+  for (const RequestText& text : kRequestTexts) {
+    if (!(request.*text.value).empty()) json[std::string(text.name)] = request.*text.value;
+  }
+  if (request.phase == RequestPhase::kWarmUp) json["phase"] = "warm_up";
+  if (request.session >= 0) json["session"] = request.session;
+  if (request.turn != 0) json["turn"] = request.turn;
+  if (request.tokens_estimated) json["tokens_estimated"] = true;
+  if (request.http_status != 0) json["http_status"] = request.http_status;
+  json["outcome"] = outcome_name(request.outcome);
+  if (!events.empty()) {
+    ordered_json list = ordered_json::array();
+    for (const TokenEvent& event : events) {
+      list.push_back(event.tokens_so_far < 0
+                         ? ordered_json::array({event.seconds})
+                         : ordered_json::array({event.seconds, event.tokens_so_far}));
+    }
+    json["events"] = std::move(list);
+  }
+  return json;
+}
+
+}  // namespace
+
+void export_requests(const RunRecord& run, const PointRecord& point, const PointSamples& samples,
+                     FunctionRef<void(std::string_view)> write) {
+  ordered_json load = {{"arrivals", point.load.arrivals}};
+  if (point.load.concurrency) load["concurrency"] = *point.load.concurrency;
+  if (point.load.rate) load["rate"] = *point.load.rate;
+  ordered_json head = {{"schema", kRequestsSchema},
+                       {"run", run_to_json(run)},
+                       {"load", std::move(load)},
+                       {"repeat", point.repeat},
+                       {"duration", samples.duration}};
+  if (ordered_json client = client_to_json(samples.client); !client.empty()) {
+    head["client"] = std::move(client);
+  }
+  write(dump_json(head) + "\n");
+  for (const PowerSample& power : samples.power) {
+    write(dump_json(ordered_json{{"power", power.watts},
+                                 {"seconds", power.seconds},
+                                 {"meter", power.meter},
+                                 {"device", power.device}}) +
+          "\n");
+  }
+  static const std::vector<TokenEvent> kNoEvents;
+  for (size_t i = 0; i < samples.requests.size(); ++i) {
+    const std::vector<TokenEvent>& events =
+        i < samples.events.size() ? samples.events[i] : kNoEvents;
+    write(dump_json(request_json(samples.requests[i], events)) + "\n");
+  }
+}
+
+}  // namespace hadal

@@ -1,0 +1,179 @@
+#include "measure/exchange/record_json.h"
+
+#include <array>
+#include <utility>
+
+#include "measure/exchange/point_builder.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::array<std::pair<RunState, std::string_view>, 5> kStates = {{
+    {RunState::kRunning, "running"},
+    {RunState::kComplete, "complete"},
+    {RunState::kPartial, "partial"},
+    {RunState::kFailed, "failed"},
+    {RunState::kInvalid, "invalid"},
+}};
+constexpr std::array<std::pair<GateVerdict, std::string_view>, 3> kVerdicts = {{
+    {GateVerdict::kNotRun, "not_run"},
+    {GateVerdict::kPassed, "passed"},
+    {GateVerdict::kFailed, "failed"},
+}};
+
+bool is_plain_id(std::string_view id) {
+  if (id.empty() || id.size() > 200) return false;
+  for (const char c : id) {
+    if (c <= ' ' || c > '~' || c == '(' || c == ')' || c == ',' || c == '"') return false;
+  }
+  return true;
+}
+
+ordered_json interval_json(const Interval& interval) {
+  return ordered_json::array({interval.low, interval.high});
+}
+
+Interval read_interval(const ordered_json& json, const std::string& path,
+                       const FieldsSource& source) {
+  if (!json.is_array() || json.size() != 2 || !json[0].is_number() || !json[1].is_number()) {
+    refuse_type(path, json, "must be an array of two numbers", source);
+  }
+  return {.low = json[0].get<double>(), .high = json[1].get<double>()};
+}
+
+}  // namespace
+
+std::string_view run_state_name(RunState state) {
+  for (const auto& [value, name] : kStates) {
+    if (value == state) return name;
+  }
+  return "";
+}
+
+std::string_view gate_verdict_name(GateVerdict verdict) {
+  for (const auto& [value, name] : kVerdicts) {
+    if (value == verdict) return name;
+  }
+  return "";
+}
+
+std::optional<RunState> find_run_state(std::string_view name) {
+  for (const auto& [value, known] : kStates) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<GateVerdict> find_gate_verdict(std::string_view name) {
+  for (const auto& [value, known] : kVerdicts) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+ordered_json metric_to_json(const MetricValue& value) {
+  ordered_json json = {{"id", value.id}};
+  if (!value.unit.empty()) json["unit"] = value.unit;
+  if (value.count != 0) json["count"] = value.count;
+  for (const MetricFigure& figure : kMetricFigures) {
+    const std::string name(figure.name);
+    if ((value.*figure.figure).has_value()) json[name] = *(value.*figure.figure);
+    if ((value.*figure.interval).has_value()) {
+      json[name + "_ci95"] = interval_json(*(value.*figure.interval));
+    }
+  }
+  return json;
+}
+
+MetricValue metric_from_json(const ordered_json& json, const std::string& path,
+                             const FieldsSource& source) {
+  TakenFields fields(json, path, source);
+  MetricValue value;
+  value.id = fields.fields().required_string("id");
+  if (!is_plain_id(value.id)) {
+    fields.fields().refuse("id", "must be an id such as ttft.first_token/1");
+  }
+  value.unit = fields.string("unit").value_or("");
+  value.count = fields.count("count").value_or(0);
+  for (const MetricFigure& figure : kMetricFigures) {
+    const std::string name(figure.name);
+    value.*figure.figure = fields.number(name);
+    if (const ordered_json* interval = fields.value(name + "_ci95"); interval != nullptr) {
+      value.*figure.interval =
+          read_interval(*interval, fields.fields().path(name + "_ci95"), source);
+    }
+  }
+  return value;
+}
+
+ordered_json client_to_json(const ClientLoad& client) {
+  ordered_json json = ordered_json::object();
+  if (!client.lag_counts.empty()) json["lag_counts"] = client.lag_counts;
+  if (client.lag_p99 != 0) json["lag_p99"] = client.lag_p99;
+  if (client.cpu_share != 0) json["cpu_share"] = client.cpu_share;
+  if (client.schedule_delay_p99) json["schedule_delay_p99"] = *client.schedule_delay_p99;
+  if (client.limited) json["limited"] = true;
+  if (!client.reasons.empty()) json["reasons"] = client.reasons;
+  return json;
+}
+
+ClientLoad client_from_json(const ordered_json& json, const std::string& path,
+                            const FieldsSource& source) {
+  TakenFields fields(json, path, source);
+  ClientLoad client;
+  fields.fields().each("lag_counts", [&](const ordered_json& count, const std::string& at) {
+    if (!count.is_number_unsigned() && !(count.is_number_integer() && count.get<int64_t>() >= 0)) {
+      refuse_type(at, count, "must be a count", source);
+    }
+    client.lag_counts.push_back(count.get<int64_t>());
+  });
+  client.lag_p99 = fields.number("lag_p99").value_or(0);
+  client.cpu_share = fields.number("cpu_share").value_or(0);
+  client.schedule_delay_p99 = fields.number("schedule_delay_p99");
+  client.limited = fields.flag("limited").value_or(false);
+  fields.fields().each("reasons", [&](const ordered_json& reason, const std::string& at) {
+    if (!reason.is_string()) refuse_type(at, reason, "must be a string", source);
+    client.reasons.push_back(reason.get<std::string>());
+  });
+  return client;
+}
+
+ordered_json run_to_json(const RunRecord& run) {
+  ordered_json json = ordered_json::object();
+  for (const RunText& text : kRunTexts) {
+    if (!(run.*text.text).empty()) json[std::string(text.name)] = run.*text.text;
+  }
+  for (const RunCount& count : kRunCounts) {
+    if (run.*count.count != 0) json[std::string(count.name)] = run.*count.count;
+  }
+  json["created_unix"] = run.created_unix;
+  json["state"] = run_state_name(run.state);
+  json["gate"] = gate_verdict_name(run.gate);
+  return json;
+}
+
+RunRecord run_from_json(const ordered_json& json, const std::string& path,
+                        const FieldsSource& source) {
+  TakenFields fields(json, path, source);
+  RunRecord run;
+  for (const RunText& text : kRunTexts) {
+    run.*text.text = fields.string(text.name).value_or("");
+  }
+  for (const RunCount& count : kRunCounts) {
+    const int64_t value = fields.count(count.name).value_or(0);
+    if (value > 10'000'000) fields.fields().refuse(count.name, "is too large");
+    run.*count.count = static_cast<int>(value);
+  }
+  run.created_unix = fields.amount("created_unix").value_or(0);
+  const std::string state = fields.string("state").value_or("complete");
+  if (!find_run_state(state)) fields.fields().refuse("state", "is no state of a run");
+  run.state = *find_run_state(state);
+  const std::string gate = fields.string("gate").value_or("not_run");
+  if (!find_gate_verdict(gate)) fields.fields().refuse("gate", "is no verdict of a gate");
+  run.gate = *find_gate_verdict(gate);
+  return run;
+}
+
+}  // namespace hadal
