@@ -313,31 +313,45 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
   return line;
 }
 
-// The member's name is the first word that is neither an option nor the value of one.
-ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> words) {
+// Of a group's members and of the groups below it.
+std::vector<const OptionSpec*> options_below(const GroupSpec& group) {
   std::vector<const OptionSpec*> options;
-  std::vector<std::string_view> names;
   for (const CommandSpec* member : members_of(group)) {
-    names.push_back(member->name);
     const auto of_member = options_of(member->id);
     options.insert(options.end(), of_member.begin(), of_member.end());
   }
+  for (const GroupSpec* below : groups_of(group)) {
+    const auto of_group = options_below(*below);
+    options.insert(options.end(), of_group.begin(), of_group.end());
+  }
+  return options;
+}
+
+// The member's name is the first word that is neither an option nor the value of one.
+ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> words) {
+  const std::vector<const OptionSpec*> options = options_below(group);
+  std::vector<std::string_view> names;
+  for (const CommandSpec* member : members_of(group)) names.push_back(member->name);
+  for (const GroupSpec* below : groups_of(group)) names.push_back(below->last_name());
   ParsedLine line;
   line.group = &group;
   const std::string typed = "hadal " + std::string(group.name);
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
+    const std::string full_name = std::string(group.name) + " " + word;
     if (word == "--help" || word == "-h" || word == "--version" || word == "-V") {
       line.request = word == "--help" || word == "-h" ? Request::kHelp : Request::kVersion;
-    } else if (begins_option(word)) {
-      if (take_apart(word, options).takes_next()) ++i;
-    } else if (const auto* found = find_command(std::string(group.name) + " " + word)) {
-      std::vector<std::string> rest(words.begin(), words.end());
-      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-      return parse_command(*found, rest);
-    } else if (line.request == Request::kCommand) {
-      check_choice(std::string(group.what), word, names);
+      continue;
     }
+    if (begins_option(word)) {
+      if (take_apart(word, options).takes_next()) ++i;
+      continue;
+    }
+    std::vector<std::string> rest(words.begin(), words.end());
+    rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+    if (const CommandSpec* found = find_command(full_name)) return parse_command(*found, rest);
+    if (const GroupSpec* found = find_group(full_name)) return parse_member(*found, rest);
+    if (line.request == Request::kCommand) check_choice(std::string(group.what), word, names);
   }
   if (line.request == Request::kCommand) {
     refuse(typed, "needs " + std::string(group.what), "give " + joined(names));
@@ -352,7 +366,8 @@ ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> wor
   }
   std::vector<std::string> known = {"help", "--help", "--version"};
   for (const CommandSpec& command : command_table()) {
-    known.emplace_back(command.group.empty() ? command.name : command.group);
+    const std::string name = command.full_name();
+    known.push_back(name.substr(0, name.find(' ')));
   }
   const std::string meant = nearest(word, known);
   refuse(printable(word), "is no command of hadal",
@@ -367,10 +382,14 @@ ParsedLine parse_help(std::span<const std::string> words) {
     line.request = Request::kMarkdown;
     return line;
   }
-  line.group = find_group(words.front());
-  const CommandSpec* command = line.group != nullptr && words.size() > 1
-                                   ? find_command(words[0] + " " + words[1])
-                                   : find_command(words.front());
+  // The longest name that the words make.
+  const CommandSpec* command = nullptr;
+  std::string name;
+  for (const std::string& word : words) {
+    name += name.empty() ? word : " " + word;
+    if (const GroupSpec* group = find_group(name)) line.group = group;
+    if (command == nullptr) command = find_command(name);
+  }
   if (command != nullptr) line.command = command->id;
   if (command == nullptr && line.group == nullptr) refuse_command(words.front());
   return line;

@@ -13,5 +13,12 @@ int synth_command(const ParsedLine& line);
 int score_command(const ParsedLine& line);
 int text_command(const ParsedLine& line);
 int bench_command(const ParsedLine& line);
+int measure_quick_command(const ParsedLine& line);
+int measure_run_command(const ParsedLine& line);
+int measure_verify_command(const ParsedLine& line);
+int measure_compare_command(const ParsedLine& line);
+int measure_selftest_command(const ParsedLine& line);
+int measure_costs_command(const ParsedLine& line);
+int measure_runs_command(const ParsedLine& line);
 
 }  // namespace hadal

@@ -144,12 +144,12 @@ std::string overview_help() {
   for (const CommandSpec& command : command_table()) {
     if (command.group.empty()) {
       entries.emplace_back(command.name, command.summary);
-    } else if (command.group != group) {
+    } else if (command.group != group && command.group.find(' ') == std::string_view::npos) {
       entries.emplace_back(command.group, find_group(command.group)->summary);
     }
     group = command.group;
   }
-  return "hadal serves DeepSeek V4 on machines of your own.\n\n"
+  return "hadal serves DeepSeek V4 on machines of your own, and measures any server of it.\n\n"
          "Usage: hadal COMMAND [options]\n\nCommands:\n" +
          rows(entries) +
          "\nhadal COMMAND --help explains a command; hadal --version prints the version.\n";
@@ -159,6 +159,9 @@ std::string group_help(const GroupSpec& group) {
   std::vector<std::pair<std::string, std::string>> entries;
   for (const CommandSpec* member : members_of(group)) {
     entries.emplace_back(member->name, member->summary);
+  }
+  for (const GroupSpec* below : groups_of(group)) {
+    entries.emplace_back(below->last_name(), below->summary);
   }
   return fmt::format(
       "{}.\n\nUsage: hadal {} {} [options]\n\n{}\n\n{}:\n{}\nhadal {} {} --help explains one of "

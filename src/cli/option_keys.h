@@ -105,12 +105,72 @@ inline constexpr FlagKey kVerify{"verify"};
 inline constexpr IntegerKey kVocab{"vocab"};
 inline constexpr IntegerKey kWriteTimeout{"write-timeout"};
 
+// hadal measure
+inline constexpr NameKey kA{"a"};
+inline constexpr ChoiceKey kApi{"api"};
+inline constexpr NameKey kArrivals{"arrivals"};
+inline constexpr NameKey kAuthor{"author"};
+inline constexpr NameKey kB{"b"};
+inline constexpr IntegerKey kBlocks{"blocks"};
+inline constexpr PathKey kCaFile{"ca-file"};
+inline constexpr IntegerKey kClientThreads{"client-threads"};
+inline constexpr ListKey kConcurrency{"concurrency"};
+inline constexpr IntegerKey kContextLimit{"context"};
+inline constexpr PathKey kCosts{"costs"};
+inline constexpr IntegerKey kDecodeGpus{"decode-gpus"};
+inline constexpr FlagKey kDryRun{"dry-run"};
+inline constexpr NumberKey kDuration{"duration"};
+inline constexpr NameKey kEngine{"engine"};
+inline constexpr NameKey kEngineVersion{"engine-version"};
+inline constexpr NameKey kEra{"era"};
+inline constexpr NameKey kField{"field"};
+inline constexpr ChoiceKey kFormat{"format"};
+inline constexpr IntegerKey kGpus{"gpus"};
+inline constexpr NameKey kHardware{"hardware"};
+inline constexpr PathKey kHeaders{"headers"};
+inline constexpr NumberKey kInputRate{"input-rate"};
+inline constexpr FlagKey kInsecure{"insecure"};
+inline constexpr PathKey kKeyFile{"key-file"};
+inline constexpr IntegerKey kLast{"last"};
+inline constexpr TextKey kLaunchCommand{"launch-command"};
+inline constexpr NumberKey kMaxFailures{"max-failures"};
+inline constexpr NumberKey kOutputRate{"output-rate"};
+inline constexpr ListKey kPower{"power"};
+inline constexpr NameKey kPrecision{"precision"};
+inline constexpr IntegerKey kPrefillGpus{"prefill-gpus"};
+inline constexpr NumberKey kPrice{"price"};
+inline constexpr FlagKey kPublished{"published"};
+inline constexpr ListKey kRate{"rate"};
+inline constexpr PathKey kRecord{"record"};
+inline constexpr PathKey kReference{"reference"};
+inline constexpr IntegerKey kRepeats{"repeats"};
+inline constexpr NumberKey kScale{"scale"};
+inline constexpr NameKey kServedModel{"model"};
+inline constexpr NumberKey kSloE2e{"slo-e2e"};
+inline constexpr NumberKey kSloTpot{"slo-tpot"};
+inline constexpr NumberKey kSloTtft{"slo-ttft"};
+inline constexpr NameKey kSpeculation{"speculation"};
+inline constexpr NameKey kStore{"store"};
+inline constexpr IntegerKey kStreams{"streams"};
+inline constexpr NumberKey kTimeout{"timeout"};
+inline constexpr ChoiceKey kTier{"tier"};
+inline constexpr PathKey kTrace{"trace"};
+inline constexpr NameKey kUrl{"url"};
+inline constexpr NameKey kValue{"value"};
+inline constexpr ListKey kVocabularyRange{"vocabulary"};
+inline constexpr NameKey kWarmUp{"warm-up"};
+inline constexpr NameKey kWorkload{"workload"};
+
 }  // namespace option
 
 namespace argument {
 
 inline constexpr ArgumentKey kDirectory{"DIR"};
+inline constexpr ArgumentKey kFile{"FILE"};
+inline constexpr ArgumentKey kOtherRun{"OTHER"};
 inline constexpr ArgumentKey kPreset{"PRESET"};
+inline constexpr ArgumentKey kRun{"RUN"};
+inline constexpr ArgumentKey kText{"TEXT"};
 
 }  // namespace argument
 

@@ -33,4 +33,8 @@ struct OptionSpec {
 // The options of one command in the order of the table.
 std::vector<const OptionSpec*> options_of(Command command);
 
+// The parts of the table: of commands that need an engine, and of those that do not.
+const std::vector<OptionSpec>& engine_options();
+const std::vector<OptionSpec>& measure_options();
+
 }  // namespace hadal

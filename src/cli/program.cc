@@ -20,7 +20,8 @@ constexpr int kUserError = 2;
 constexpr int kInterrupted = 130;
 constexpr int kReaderGone = 141;
 
-int dispatch(const ParsedLine& line) {
+#ifdef HADAL_WITH_ENGINE
+int dispatch_engine(const ParsedLine& line) {
   switch (line.command.value()) {
     case Command::kRun:
       return run_command(line);
@@ -43,8 +44,40 @@ int dispatch(const ParsedLine& line) {
     case Command::kBenchEngine:
     case Command::kBenchCache:
       return bench_command(line);
+    default:
+      return kOwnFault;
   }
-  return kOwnFault;
+}
+#else
+int dispatch_engine(const ParsedLine& /*line*/) { return kOwnFault; }
+#endif
+
+int dispatch(const ParsedLine& line) {
+  switch (line.command.value()) {
+    case Command::kMeasureQuick:
+      return measure_quick_command(line);
+    case Command::kMeasureRun:
+      return measure_run_command(line);
+    case Command::kMeasureVerify:
+      return measure_verify_command(line);
+    case Command::kMeasureCompare:
+      return measure_compare_command(line);
+    case Command::kMeasureSelftest:
+      return measure_selftest_command(line);
+    case Command::kMeasureCosts:
+      return measure_costs_command(line);
+    case Command::kRunsList:
+    case Command::kRunsShow:
+    case Command::kRunsCompare:
+    case Command::kRunsAnnotate:
+    case Command::kRunsExport:
+    case Command::kRunsImport:
+    case Command::kRunsBundle:
+    case Command::kRunsCheck:
+      return measure_runs_command(line);
+    default:
+      return dispatch_engine(line);
+  }
 }
 
 int answer(const ParsedLine& line) {

@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
+#include "json/python_json.h"
 #include "measure/metrics/metric_ids.h"
 
 namespace hadal {
@@ -99,6 +102,33 @@ std::string comparison_table(const ComparisonOutcome& outcome) {
     out += "\nOthers that differ (one in twenty figures will seem to by chance)\n" + others;
   }
   return out;
+}
+
+std::string comparison_json(const ComparisonOutcome& outcome, const std::string& run_a,
+                            const std::string& run_b) {
+  using Json = nlohmann::ordered_json;
+  Json metrics = Json::array();
+  for (const MetricComparison& comparison : outcome.metrics) {
+    Json interval = nullptr;
+    if (comparison.ratio.ci95) {
+      interval = {{"low", comparison.ratio.ci95->low}, {"high", comparison.ratio.ci95->high}};
+    }
+    metrics.push_back({{"id", comparison.id},
+                       {"statistic", std::string(comparison.statistic)},
+                       {"a", comparison.first},
+                       {"b", comparison.second},
+                       {"ratio", comparison.ratio.ratio},
+                       {"ci95", std::move(interval)},
+                       {"finding", finding_text(comparison.finding)}});
+  }
+  Json document;
+  document["schema"] = "hadal.blocks/1";
+  document["a"] = run_a.empty() ? Json(nullptr) : Json(run_a);
+  document["b"] = run_b.empty() ? Json(nullptr) : Json(run_b);
+  document["blocks"] = std::min(outcome.a.size(), outcome.b.size());
+  document["complete"] = outcome.state == RunState::kComplete;
+  document["metrics"] = std::move(metrics);
+  return dump_json(document);
 }
 
 }  // namespace hadal

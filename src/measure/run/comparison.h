@@ -30,4 +30,9 @@ ComparisonOutcome compare_endpoints(const Endpoint& a, const Endpoint& b,
 // The figures that people decide by first, then the others that differ.
 std::string comparison_table(const ComparisonOutcome& outcome);
 
+// {"schema": "hadal.blocks/1", "a": run id, "b": …, "blocks", "metrics": [{"id", "statistic", "a",
+// "b", "ratio", "ci95", "finding"}]}
+std::string comparison_json(const ComparisonOutcome& outcome, const std::string& run_a,
+                            const std::string& run_b);
+
 }  // namespace hadal

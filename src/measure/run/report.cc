@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
 
@@ -73,12 +74,6 @@ std::string seconds_text(const std::optional<double>& seconds) {
   if (!seconds || !std::isfinite(*seconds)) return std::string(kNone);
   if (std::abs(*seconds) < 1) return fmt::format("{:.3g} ms", *seconds * 1e3);
   return fmt::format("{:.3g} s", *seconds);
-}
-
-std::string load_text(const Load& load) {
-  if (load.concurrency) return fmt::format("{} at a time", *load.concurrency);
-  if (load.rate) return fmt::format("{:.3g} a second ({})", *load.rate, load.arrivals);
-  return "not known";
 }
 
 std::string points_table(std::span<const PointRecord> points) {

@@ -13,9 +13,6 @@ namespace hadal {
 // "0.123 s", "4.5 ms"; "–" for none.
 std::string seconds_text(const std::optional<double>& seconds);
 
-// "8 at a time" or "2.5 a second (poisson)".
-std::string load_text(const Load& load);
-
 // A row for each point: load, requests, rates, first token, speed for each user, and marks for what
 // is not to be trusted, which a line below explains. Warnings follow.
 std::string points_table(std::span<const PointRecord> points);

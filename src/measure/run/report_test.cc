@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
 
@@ -28,7 +29,7 @@ PointRecord point(int users, double rate, double tpot) {
 TEST(Report, ATableShowsWhatIsThereAndDashesForTheRest) {
   const std::vector<PointRecord> points = {point(1, 40, 0.025), point(2, 76.5, 0.026)};
   const std::string table = points_table(points);
-  EXPECT_NE(table.find("1 at a time"), std::string::npos);
+  EXPECT_NE(table.find("concurrency 1"), std::string::npos);
   EXPECT_NE(table.find("76.5"), std::string::npos);
   EXPECT_NE(table.find("250 ms"), std::string::npos);
   EXPECT_NE(table.find("–"), std::string::npos) << "no p99 of five samples";
@@ -45,8 +46,8 @@ TEST(Report, PointsNotToBeTrustedAreMarkedAndExplained) {
   const std::string table = points_table(points);
   EXPECT_NE(table.find(" cw\n"), std::string::npos);
   EXPECT_NE(table.find("c: the client may have"), std::string::npos);
-  EXPECT_NE(table.find("4 at a time: client: a thread was busy"), std::string::npos);
-  EXPECT_NE(table.find("4 at a time: tokens are estimated"), std::string::npos);
+  EXPECT_NE(table.find("concurrency 4: client: a thread was busy"), std::string::npos);
+  EXPECT_NE(table.find("concurrency 4: tokens are estimated"), std::string::npos);
 }
 
 TEST(Report, TheChartHasABarForEachPointByConcurrency) {
@@ -62,7 +63,7 @@ TEST(Report, SecondsAndLoads) {
   EXPECT_EQ(seconds_text(0.0123), "12.3 ms");
   EXPECT_EQ(seconds_text(2.5), "2.5 s");
   EXPECT_EQ(seconds_text({}), "–");
-  EXPECT_EQ(load_text({.rate = 2.5, .arrivals = "poisson"}), "2.5 a second (poisson)");
+  EXPECT_EQ(load_text({.rate = 2.5, .arrivals = "poisson"}), "2.5 requests/s, poisson");
 }
 
 }  // namespace

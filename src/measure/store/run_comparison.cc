@@ -27,15 +27,15 @@ bool same_load(const Load& a, const Load& b) {
 
 bool is_known(const Load& load) { return load.concurrency.has_value() || load.rate.has_value(); }
 
-std::vector<MetricComparison> compare_metrics(const std::vector<MetricValue>& a,
-                                              const std::vector<MetricValue>& b) {
-  std::vector<MetricComparison> list;
+std::vector<MetricRatios> compare_metrics(const std::vector<MetricValue>& a,
+                                          const std::vector<MetricValue>& b) {
+  std::vector<MetricRatios> list;
   for (const MetricValue& of_a : a) {
     const auto of_b = std::find_if(b.begin(), b.end(), [&](const MetricValue& other) {
       return other.id == of_a.id && other.unit == of_a.unit;
     });
     if (of_b == b.end()) continue;
-    MetricComparison comparison{.id = of_a.id, .unit = of_a.unit};
+    MetricRatios comparison{.id = of_a.id, .unit = of_a.unit};
     for (const Figure& figure : kFigures) {
       const std::optional<double>& value_a = of_a.*figure.value;
       const std::optional<double>& value_b = (*of_b).*figure.value;

@@ -21,7 +21,7 @@ struct FigureRatio {
   std::optional<Interval> ci95 = {};
 };
 
-struct MetricComparison {
+struct MetricRatios {
   std::string id = {};
   std::string unit = {};
   std::vector<FigureRatio> figures = {};  // that both have, and whose ratio exists
@@ -31,7 +31,7 @@ struct PointComparison {
   Load load = {};
   int repeat_a = 0;
   int repeat_b = 0;
-  std::vector<MetricComparison> metrics = {};
+  std::vector<MetricRatios> metrics = {};
   std::vector<std::string> notes = {};  // what makes this comparison doubtful
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "json/python_json.h"
+#include "measure/metrics/load_text.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
@@ -179,16 +180,6 @@ ordered_json texts_json(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-std::string load_text(const Load& load) {
-  std::string text;
-  if (load.concurrency) text = fmt::format("concurrency {}", *load.concurrency);
-  if (load.rate) {
-    text += fmt::format("{}{:.4g} requests/s", text.empty() ? "" : ", ", *load.rate);
-  }
-  if (load.arrivals != "closed") text += ", " + printable(load.arrivals, kWidest);
-  return text.empty() ? "unknown load" : text;
-}
-
 std::string runs_text(std::span<const RunSummary> runs) {
   if (runs.empty()) return "no runs\n";
   Table table;
@@ -274,7 +265,7 @@ std::string comparison_text(const RunComparison& comparison, const RunRecord& a,
     for (const std::string& note : point.notes) out += "  note: " + printable(note) + "\n";
     Table table;
     table.add({"metric", "figure", "unit", "A", "B", "B/A", "95 %"});
-    for (const MetricComparison& metric : point.metrics) {
+    for (const MetricRatios& metric : point.metrics) {
       for (const FigureRatio& figure : metric.figures) {
         table.add({printable(metric.id, kWidest), figure.figure, printable(metric.unit, kWidest),
                    number_text(figure.a), number_text(figure.b), number_text(figure.ratio),
@@ -299,7 +290,7 @@ std::string comparison_json(const RunComparison& comparison, const RunRecord& a,
   ordered_json points = ordered_json::array();
   for (const PointComparison& point : comparison.points) {
     ordered_json metrics = ordered_json::array();
-    for (const MetricComparison& metric : point.metrics) {
+    for (const MetricRatios& metric : point.metrics) {
       ordered_json figures = ordered_json::object();
       for (const FigureRatio& figure : metric.figures) {
         figures[figure.figure] = {

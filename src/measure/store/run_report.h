@@ -25,7 +25,4 @@ std::string comparison_text(const RunComparison& comparison, const RunRecord& a,
 std::string comparison_json(const RunComparison& comparison, const RunRecord& a,
                             const RunRecord& b);
 
-// "concurrency 4", "2.5 requests/s, poisson".
-std::string load_text(const Load& load);
-
 }  // namespace hadal

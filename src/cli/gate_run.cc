@@ -1,0 +1,77 @@
+#include "cli/gate_run.h"
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "cli/terminal.h"
+#include "measure/gate/gate_endpoint.h"
+#include "measure/gate/reference_server.h"
+#include "measure/gate/verify.h"
+
+namespace hadal {
+namespace {
+
+double unix_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Reference reference_of(const std::string& path) {
+  if (!std::filesystem::is_directory(path)) return load_reference(path);
+  // All roundings of activations that the engine knows are honest.
+  constexpr std::array<const char*, 3> kPolicies = {"int8", "fp8", "none"};
+  Progress progress("recording the reference", "canaries", std::chrono::seconds(2));
+  Reference reference;
+  for (size_t i = 0; i < kPolicies.size(); ++i) {
+    const ReferenceServer server({.model = path, .arguments = {"--activations", kPolicies[i]}});
+    HttpGateEndpoint endpoint(server.url());
+    const auto show = [&](size_t done, size_t all) {
+      progress.update(i * all + done, kPolicies.size() * all);
+    };
+    if (i == 0) {
+      reference =
+          record_reference(endpoint, {}, {.variant = kPolicies[i], .now_unix = unix_now()}, show);
+    } else {
+      record_variant(reference, endpoint, {}, kPolicies[i], show);
+    }
+  }
+  progress.finish();
+  return reference;
+}
+
+void pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run, RunStore* store) {
+  const auto path = line.get(option::kReference);
+  if (!path) return;
+  const Reference reference = reference_of(*path);
+  Progress progress("gate", "canaries", std::chrono::seconds(2));
+  HttpGateEndpoint asked(endpoint.base, endpoint.http);
+  const GateReport report =
+      verify_endpoint(asked, {.model = endpoint.model}, reference, {},
+                      [&](size_t done, size_t all) { progress.update(done, all); });
+  progress.finish();
+  run.gate = report.verdict;
+  run.gate_json = gate_report_json(report);
+  if (store != nullptr && !run.id.empty()) {
+    store->record_gate(run.id, run.gate, run.gate_json);
+  }
+  write_err(gate_report_text(report) + "\n");
+}
+
+std::string gate_sentence(const RunRecord& run) {
+  switch (run.gate) {
+    case GateVerdict::kPassed:
+      return "The gate was passed: answers are those of the reference.";
+    case GateVerdict::kFailed:
+      return "The gate was NOT passed: answers differ from the reference; the figures say how fast "
+             "wrong answers come.";
+    case GateVerdict::kNotRun:
+      return "Ungated: whether answers were right was not checked (--reference).";
+  }
+  return "";
+}
+
+}  // namespace hadal

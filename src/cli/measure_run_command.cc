@@ -1,0 +1,219 @@
+// hadal measure run, quick and compare.
+#include <atomic>
+#include <chrono>
+#include <fmt/format.h>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/gate_run.h"
+#include "cli/measure_observer.h"
+#include "cli/measure_setup.h"
+#include "cli/stop_signals.h"
+#include "cli/terminal.h"
+#include "measure/meters/open_meters.h"
+#include "measure/meters/power_recorder.h"
+#include "measure/run/answer_check.h"
+#include "measure/run/comparison.h"
+#include "measure/run/quick.h"
+#include "measure/run/report.h"
+#include "measure/store/run_json.h"
+
+namespace hadal {
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(30);
+
+// Ctrl-C ends the load and keeps what was measured; a second one ends the program.
+class StopFlag {
+ public:
+  StopFlag() : reaction_([this] { stop_ = true; }, kPatience) {}
+  const std::atomic<bool>& flag() const { return stop_; }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  StopReaction reaction_;
+};
+
+// The meters that were asked for, reading; null where there are none.
+std::unique_ptr<PowerRecorder> start_meters(const ParsedLine& line,
+                                            std::vector<std::string>& names) {
+  const std::vector<std::string> specs = line.list(option::kPower);
+  PowerMeters meters = open_meters(specs);
+  if (meters.empty()) return nullptr;
+  for (const auto& meter : meters) names.push_back(meter->description().name);
+  auto recorder = std::make_unique<PowerRecorder>(std::move(meters),
+                                                  PowerRecorderOptions{.clock = monotonic_seconds});
+  recorder->start();
+  return recorder;
+}
+
+void say_endpoint(const Endpoint& endpoint) {
+  write_err(fmt::format(
+      "{}: model {}{}{}, {}{}\n", endpoint.base, terminal_safe(endpoint.model),
+      endpoint.engine.empty() ? "" : ", engine " + endpoint.engine,
+      endpoint.engine_version.empty() ? "" : " " + terminal_safe(endpoint.engine_version),
+      endpoint.is_chat ? "chat completions" : "completions",
+      endpoint.takes_token_ids ? " with token ids" : ", texts of confirmed lengths"));
+  for (const std::string& note : endpoint.notes) {
+    write_err("note: " + terminal_safe(note) + "\n");
+  }
+}
+
+// Costs of the point with the highest output rate.
+std::string best_costs(const CostBasis& basis, const std::vector<PointRecord>& points,
+                       const std::vector<std::optional<Phases>>& phases) {
+  const PointRecord* best = nullptr;
+  CostBasis chosen = basis;
+  double most = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const double rate = output_rate(points[i]);
+    if (rate <= most) continue;
+    most = rate;
+    best = &points[i];
+    chosen.input.phases = i < phases.size() ? phases[i] : std::nullopt;
+  }
+  return best == nullptr ? "" : "\n" + point_costs(chosen, *best);
+}
+
+void say_kept(const RunRecord& run, const RunStore* store) {
+  if (store == nullptr || run.id.empty()) return;
+  write_err(
+      fmt::format("kept as run {}: hadal measure runs show {}\n", run.id, run.id.substr(0, 10)));
+}
+
+int finish(const ParsedLine& line, RunRecord& run, const std::string& reason,
+           MeasureWatcher& watcher, const RunStore* store) {
+  watcher.end(run, reason);
+  if (line.has(option::kJson)) write_out(run_to_json(run) + "\n");
+  say_kept(run, store);
+  if (!reason.empty()) write_err("hadal: " + terminal_safe(reason) + "\n");
+  return exit_status(run.state, run.gate);
+}
+
+}  // namespace
+
+int measure_run_command(const ParsedLine& line) {
+  const StopFlag stop;
+  const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
+  const MeasureOptions options = measure_options(line, endpoint);
+  const std::optional<CostBasis> costs = cost_basis(line);
+  if (line.has(option::kDryRun)) {
+    write_out(describe_plan(endpoint, options) + "\n");
+    return 0;
+  }
+  const bool json = line.has(option::kJson);
+  if (!json) say_endpoint(endpoint);
+  std::optional<RunStore> store = open_store(line);
+  RunStore* const kept = store ? &*store : nullptr;
+  std::vector<std::string> meter_names;
+  const std::unique_ptr<PowerRecorder> power = start_meters(line, meter_names);
+  RunRecord run = run_description(line, endpoint, options, meter_names);
+  MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
+  watcher.begin(run);
+  pass_gate(line, endpoint, run, kept);
+  const MeasureOutcome outcome = measure(endpoint, options, power.get(), watcher, stop.flag());
+  run.points = outcome.points;
+  run.state = outcome.state;
+  if (!json) {
+    write_out("\n" + points_table(run.points));
+    if (const std::string chart = throughput_chart(run.points); !chart.empty()) {
+      write_out("\n" + chart);
+    }
+    if (costs) write_out(best_costs(*costs, run.points, watcher.phases()));
+    write_out("\n" + gate_sentence(run) + "\n");
+  }
+  return finish(line, run, outcome.reason, watcher, kept);
+}
+
+int measure_quick_command(const ParsedLine& line) {
+  const StopFlag stop;
+  const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
+  const bool json = line.has(option::kJson);
+  if (!json) say_endpoint(endpoint);
+  std::optional<CostBasis> costs = cost_basis(line);
+  QuickOptions options;
+  options.seconds = line.value(option::kDuration);
+  options.seed = line.value(option::kSeed);
+  options.threads = line.value(option::kClientThreads);
+  options.point.gpus = line.get(option::kGpus).value_or(0);
+  if (const auto ttft = line.get(option::kSloTtft)) options.objective.ttft = *ttft;
+  if (const auto tpot = line.get(option::kSloTpot)) options.objective.tpot = *tpot;
+  options.objective.e2e = line.get(option::kSloE2e);
+  std::optional<RunStore> store = open_store(line);
+  RunStore* const kept = store ? &*store : nullptr;
+  std::vector<std::string> meter_names;
+  const std::unique_ptr<PowerRecorder> power = start_meters(line, meter_names);
+  MeasureOptions plan;
+  plan.workload.name = choose_quick_workload(endpoint, options);
+  plan.workload.seed = options.seed;
+  plan.concurrency = {1, 2, 4, 8};
+  plan.point = options.point;
+  plan.point.objective = options.objective;
+  RunRecord run = run_description(line, endpoint, plan, meter_names);
+  MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
+  watcher.begin(run);
+  pass_gate(line, endpoint, run, kept);
+  const std::string rightness = run.gate == GateVerdict::kNotRun
+                                    ? answer_check_text(check_answers(endpoint))
+                                    : gate_sentence(run);
+  const QuickOutcome outcome = measure_quick(endpoint, options, power.get(), watcher, stop.flag());
+  run.points = outcome.measured.points;
+  run.state = outcome.measured.state;
+  if (!json) {
+    write_out("\n" + verdict_text(outcome.verdict) + "\n" + throughput_chart(run.points) + "\n" +
+              points_table(run.points));
+    write_out("\nAnswers: " + rightness + "\n");
+    if (!costs) {
+      costs = CostBasis{
+          .input = {.gpus = 1,
+                    .own =
+                        DeploymentCosts{.name = "assumed", .gpus = 1, .rent_usd_per_gpu_hour = 1}},
+          .note =
+              "no price was given: $1 an hour for the whole machine is assumed; "
+              "multiply by yours, or give --price and --gpus, --hardware or --costs"};
+    }
+    write_out(best_costs(*costs, run.points, watcher.phases()));
+  }
+  return finish(line, run, outcome.measured.reason, watcher, kept);
+}
+
+int measure_compare_command(const ParsedLine& line) {
+  const StopFlag stop;
+  const Endpoint a = probe_endpoint(endpoint_options(line, line.value(option::kA)));
+  const Endpoint b = probe_endpoint(endpoint_options(line, line.value(option::kB)));
+  const bool json = line.has(option::kJson);
+  if (!json) {
+    say_endpoint(a);
+    say_endpoint(b);
+  }
+  const MeasureOptions options = measure_options(line, a);
+  std::optional<RunStore> store = open_store(line);
+  RunStore* const kept = store ? &*store : nullptr;
+  RunRecord run_a = run_description(line, a, options, {});
+  RunRecord run_b = run_description(line, b, options, {});
+  const bool quiet = json && !errors_are_terminal();
+  MeasureWatcher watcher_a(kept, "A: ", quiet);
+  MeasureWatcher watcher_b(kept, "B: ", quiet);
+  watcher_a.begin(run_a);
+  watcher_b.begin(run_b);
+  const ComparisonOutcome outcome = compare_endpoints(
+      a, b, options, line.value(option::kBlocks),
+      [&](bool is_b) -> MeasureObserver& { return is_b ? watcher_b : watcher_a; }, stop.flag());
+  run_a.state = run_b.state = outcome.state;
+  run_a.points = outcome.a;
+  run_b.points = outcome.b;
+  watcher_a.end(run_a, outcome.reason);
+  watcher_b.end(run_b, outcome.reason);
+  if (json) {
+    write_out(comparison_json(outcome, run_a.id, run_b.id) + "\n");
+  } else {
+    write_out("\n" + comparison_table(outcome));
+  }
+  say_kept(run_a, kept);
+  say_kept(run_b, kept);
+  if (!outcome.reason.empty()) write_err("hadal: " + terminal_safe(outcome.reason) + "\n");
+  return exit_status(outcome.state, GateVerdict::kNotRun);
+}
+
+}  // namespace hadal

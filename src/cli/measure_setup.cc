@@ -1,0 +1,266 @@
+#include "cli/measure_setup.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fmt/format.h>
+#include <utility>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "measure/metrics/load_text.h"
+#include "measure/metrics/metric_catalogue.h"
+#include "measure/metrics/metric_ids.h"
+#include "measure/run/provenance.h"
+#include "measure/workload/arrivals.h"
+
+namespace hadal {
+namespace {
+
+constexpr size_t kMostHeaderBytes = size_t{1} << 20;
+
+[[noreturn]] void refuse(std::string where, std::string what, std::string remedy) {
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = std::move(where),
+               .what = std::move(what),
+               .remedy = std::move(remedy)});
+}
+
+std::vector<std::string> lines_of(const std::string& path) {
+  const std::string text = read_text_file(path, kMostHeaderBytes);
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) lines.push_back(std::move(line));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+template <typename Number>
+std::vector<Number> numbers(const OptionKey& key, const std::vector<std::string>& words,
+                            Number least, Number most) {
+  std::vector<Number> values;
+  for (const std::string& word : words) {
+    Number value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (error != std::errc() || end != word.data() + word.size() || !(value >= least) ||
+        !(value <= most)) {
+      refuse("--" + std::string(key.name), "cannot be '" + printable(word) + "'",
+             fmt::format("give numbers from {} to {} with commas between them", least, most));
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
+std::optional<Vocabulary> vocabulary(const ParsedLine& line) {
+  const std::vector<std::string> words = line.list(option::kVocabularyRange);
+  if (words.empty()) return std::nullopt;
+  constexpr int kMost = 1 << 30;
+  const std::vector<int> range = numbers<int>(option::kVocabularyRange, words, 0, kMost);
+  if (range.size() != 2) refuse("--vocabulary", "needs two numbers", "give FIRST,END");
+  return Vocabulary(range[0], range[1]);
+}
+
+std::optional<int64_t> warm_up(const ParsedLine& line) {
+  const std::string word = line.value(option::kWarmUp);
+  if (word == "auto") return std::nullopt;
+  constexpr int64_t kMost = 1'000'000;
+  return numbers<int64_t>(option::kWarmUp, {word}, 0, kMost).front();
+}
+
+std::optional<double> mean_of(const PointRecord& point, std::string_view id) {
+  const MetricValue* found = find_metric(point.metrics, id);
+  return found == nullptr ? std::nullopt : found->mean;
+}
+
+}  // namespace
+
+int exit_status(RunState state, GateVerdict gate) {
+  switch (state) {
+    case RunState::kPartial:
+    case RunState::kRunning:
+      return kExitPartial;
+    case RunState::kInvalid:
+      return kExitInvalid;
+    case RunState::kFailed:
+      return kExitFailed;
+    case RunState::kComplete:
+      return gate == GateVerdict::kFailed ? kExitGateFailed : 0;
+  }
+  return kExitFailed;
+}
+
+EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url) {
+  EndpointOptions options;
+  options.url = url;
+  options.model = line.get(option::kServedModel).value_or("");
+  const std::string api = line.value(option::kApi);
+  options.api = api == "chat"          ? ApiChoice::kChat
+                : api == "completions" ? ApiChoice::kCompletions
+                                       : ApiChoice::kAuto;
+  if (const auto file = line.get(option::kKeyFile)) {
+    const std::vector<std::string> lines = lines_of(*file);
+    if (lines.empty()) refuse("--key-file", "is empty: " + *file, "write the key into it");
+    options.key = lines.front();
+  }
+  if (const auto file = line.get(option::kHeaders)) {
+    options.headers = lines_of(*file);
+    for (const std::string& header : options.headers) {
+      if (header.find(':') != std::string::npos) continue;
+      refuse("--headers", "has a line that is no header: " + printable(header),
+             "write lines such as X-Team: search");
+    }
+  }
+  options.verify_tls = !line.has(option::kInsecure);
+  options.ca_file = line.get(option::kCaFile).value_or("");
+  options.timeout = line.value(option::kTimeout);
+  const CommandSpec& command = command_spec(line.command.value());
+  if (command.id != Command::kMeasureVerify) {
+    options.vocabulary = vocabulary(line);
+    options.context = line.get(option::kContextLimit);
+  }
+  return options;
+}
+
+MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint) {
+  MeasureOptions options;
+  options.workload = {.name = line.value(option::kWorkload),
+                      .trace = line.get(option::kTrace).value_or(""),
+                      .length_scale = line.value(option::kScale),
+                      .context_limit = endpoint.context.value_or(0),
+                      .seed = line.value(option::kSeed)};
+  check_workload_name(options.workload);
+  constexpr int kMostConcurrency = 1 << 20;
+  options.concurrency =
+      numbers<int>(option::kConcurrency, line.list(option::kConcurrency), 1, kMostConcurrency);
+  options.requests = line.get(option::kRequests);
+  options.longest = line.get(option::kDuration);
+  options.request_timeout = line.value(option::kTimeout);
+  options.warm_up = warm_up(line);
+  options.threads = line.value(option::kClientThreads);
+  options.point.most_failures = line.value(option::kMaxFailures);
+  if (line.command == Command::kMeasureCompare) {
+    if (options.concurrency.size() != 1) {
+      refuse("--concurrency", "has several numbers", "compare at one");
+    }
+    return options;
+  }
+  constexpr double kMostRate = 1e6;
+  options.rates = numbers<double>(option::kRate, line.list(option::kRate), 1e-4, kMostRate);
+  options.arrivals = line.value(option::kArrivals);
+  if (!options.rates.empty()) {
+    static_cast<void>(parse_arrivals(options.arrivals, options.rates.front(), 0));
+  }
+  options.repeats = line.value(option::kRepeats);
+  options.point.gpus = line.get(option::kGpus).value_or(0);
+  options.point.prefill_gpus = line.get(option::kPrefillGpus).value_or(0);
+  options.point.decode_gpus = line.get(option::kDecodeGpus).value_or(0);
+  options.point.objective = {.ttft = line.get(option::kSloTtft),
+                             .tpot = line.get(option::kSloTpot),
+                             .e2e = line.get(option::kSloE2e)};
+  return options;
+}
+
+RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
+                          const MeasureOptions& options, const std::vector<std::string>& meters) {
+  RunRecord run;
+  run.url = endpoint.base;
+  run.model = endpoint.model;
+  run.engine = endpoint.engine;
+  run.engine_version = endpoint.engine_version;
+  run.workload = options.workload.name;
+  run.plan_json = describe_plan(endpoint, options);
+  ProvenanceInput provenance = {.hadal_version = HADAL_VERSION, .meters = meters};
+  if (line.command == Command::kMeasureRun || line.command == Command::kMeasureQuick) {
+    run.engine = line.get(option::kEngine).value_or(run.engine);
+    run.engine_version = line.get(option::kEngineVersion).value_or(run.engine_version);
+    run.hardware = line.get(option::kHardware).value_or("");
+    run.precision = line.get(option::kPrecision).value_or("");
+    run.speculation = line.get(option::kSpeculation).value_or("");
+    run.gpus = line.get(option::kGpus).value_or(0);
+    provenance.launch_command = line.get(option::kLaunchCommand).value_or("");
+    provenance.price_era =
+        run.hardware.empty()
+            ? ""
+            : HardwareCatalogue::built_in().era(line.get(option::kEra).value_or("")).key;
+  }
+  run.prefill_gpus = options.point.prefill_gpus;
+  run.decode_gpus = options.point.decode_gpus;
+  run.provenance_json = describe_provenance(endpoint, provenance);
+  return run;
+}
+
+std::optional<CostBasis> cost_basis(const ParsedLine& line) {
+  CostBasis basis;
+  CostReportInput& input = basis.input;
+  const HardwareCatalogue& catalogue = HardwareCatalogue::built_in();
+  input.era = catalogue.era(line.get(option::kEra).value_or("")).key;
+  input.tier = price_tier_of(line.value(option::kTier)).value();
+  input.pue = catalogue.default_pue();
+  input.gpus = line.get(option::kGpus).value_or(0);
+  if (const auto hardware = line.get(option::kHardware)) {
+    input.accelerator = &catalogue.accelerator(*hardware);
+  }
+  if (line.command != Command::kMeasureQuick) {
+    input.prefill_gpus = line.get(option::kPrefillGpus).value_or(0);
+    input.decode_gpus = line.get(option::kDecodeGpus).value_or(0);
+  }
+  if (const auto file = line.get(option::kCosts)) {
+    input.own = load_deployment_costs(*file);
+    if (input.gpus == 0) input.gpus = input.own->gpus;
+  } else if (const auto price = line.get(option::kPrice)) {
+    input.own = DeploymentCosts{
+        .name = "given price", .gpus = std::max(input.gpus, 1), .rent_usd_per_gpu_hour = *price};
+  } else if (input.accelerator == nullptr) {
+    return std::nullopt;
+  }
+  if (input.gpus == 0) {
+    input.gpus = 1;
+    basis.note = "one accelerator is assumed; --gpus says how many there are";
+  }
+  if (input.own) input.own->gpus = input.gpus;
+  return basis;
+}
+
+std::string point_costs(const CostBasis& basis, const PointRecord& point) {
+  const double seconds = point.window.end - point.window.begin;
+  const std::optional<double> input_rate = mean_of(point, metric_ids::kRateInput);
+  const std::optional<double> output_rate = mean_of(point, metric_ids::kRateOutput);
+  if (!(seconds > 0) || !output_rate) return "";
+  const double hits = mean_of(point, metric_ids::kCacheHitShare).value_or(0);
+  const double input_tokens = input_rate.value_or(0) * seconds;
+  CostReportInput input = basis.input;
+  input.about = load_text(point.load);
+  input.seconds = seconds;
+  input.tokens = {.computed_input = std::llround(input_tokens * (1 - hits)),
+                  .cached_input = std::llround(input_tokens * hits),
+                  .output = std::llround(*output_rate * seconds)};
+  if (input.tokens.output == 0) return "";
+  if (input.phases) {
+    // From the machine's time as it was measured to GPU-seconds of the window.
+    const double factor = seconds * input.gpus / input.phases->all();
+    for (double* part : {&input.phases->prefill, &input.phases->cached_input, &input.phases->decode,
+                         &input.phases->shared, &input.phases->idle}) {
+      *part *= factor;
+    }
+  }
+  std::string out = cost_report(input);
+  if (!basis.note.empty()) out += basis.note + "\n";
+  return out;
+}
+
+double output_rate(const PointRecord& point) {
+  return mean_of(point, metric_ids::kRateOutput).value_or(0);
+}
+
+std::optional<RunStore> open_store(const ParsedLine& line, StoreAccess access) {
+  const std::string place = line.get(option::kStore).value_or(default_store());
+  if (place == "none") return std::nullopt;
+  return RunStore::open(place, access);
+}
+
+}  // namespace hadal

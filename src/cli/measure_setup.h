@@ -1,0 +1,52 @@
+// What the commands of `hadal measure` share: from their options to a server's address, a plan, a
+// price, a store.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command_line.h"
+#include "economics/cost_report.h"
+#include "measure/records.h"
+#include "measure/run/endpoint.h"
+#include "measure/run/measurement.h"
+#include "measure/store/run_store.h"
+
+namespace hadal {
+
+// Exit statuses of what was measured; those of program.h besides.
+inline constexpr int kExitPartial = 3;
+inline constexpr int kExitInvalid = 4;
+inline constexpr int kExitFailed = 5;
+inline constexpr int kExitGateFailed = 6;
+int exit_status(RunState state, GateVerdict gate);
+
+// `url` as --url, --a or --b has it.
+EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url);
+
+// Of `measure run` and `measure compare`, for the endpoint that was found.
+MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint);
+
+// What the options and the endpoint say of the server, the run's plan and provenance.
+RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
+                          const MeasureOptions& options, const std::vector<std::string>& meters);
+
+// Where the costs of a token come from; none where nothing was said.
+struct CostBasis {
+  CostReportInput input = {};  // without tokens and time
+  std::string note = {};       // what was assumed, in words
+};
+std::optional<CostBasis> cost_basis(const ParsedLine& line);
+
+// The report of one point's costs; empty where its figures do not suffice.
+std::string point_costs(const CostBasis& basis, const PointRecord& point);
+
+// Output tokens a second; 0 where unknown.
+double output_rate(const PointRecord& point);
+
+// None for --store none.
+std::optional<RunStore> open_store(const ParsedLine& line,
+                                   StoreAccess access = StoreAccess::kWrite);
+
+}  // namespace hadal
