@@ -52,7 +52,8 @@ class CommandReader {
 
  private:
   std::vector<MeterReading> read_lines() {
-    auto until = seconds_from_now(args_.seconds);
+    const auto deadline = seconds_from_now(args_.seconds);
+    auto until = deadline;
     Newest newest;
     size_t bytes = 0;
     bool started = false;
@@ -72,7 +73,7 @@ class CommandReader {
       const bool was_empty = newest.empty();
       take_lines(newest);
       if (child_->output_ended()) {
-        child_->expect_success(until);
+        child_->expect_success(deadline);
         child_.reset();
         if (!newest.empty()) return newest.take();
         if (started) fail(ErrorCode::kUnavailable, "ended without a figure", "");

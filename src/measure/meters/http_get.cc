@@ -68,7 +68,8 @@ HttpGet curl_http_get(double seconds) {
 
 std::string url_to_show(const std::string& url) {
   const size_t scheme = url.find("://");
-  const size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  if (scheme == std::string::npos) return printable(url);
+  const size_t begin = scheme + 3;
   const size_t end = url.find_first_of("/?#", begin);
   const size_t at = url.rfind('@', end);
   if (at == std::string::npos || at < begin) return printable(url);

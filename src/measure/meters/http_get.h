@@ -15,7 +15,7 @@ using HttpGet = std::function<std::string(const std::string& url)>;
 // answers, a status that is not 200), kDeadlineExceeded, kResourceExhausted (too long).
 HttpGet curl_http_get(double seconds);
 
-// The URL without a password in it.
+// The URL, or what contains one, without a name and password in it; printable.
 std::string url_to_show(const std::string& url);
 
 }  // namespace hadal

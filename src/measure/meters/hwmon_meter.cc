@@ -42,7 +42,7 @@ std::map<int64_t, std::string> monitors_in(const std::string& hwmon) {
 
 // Average where there is one: an instant reading catches one moment of a second.
 std::string power_file(const std::string& folder) {
-  const std::string average = folder + "/power1_average";
+  std::string average = folder + "/power1_average";
   if (exists(average)) return average;
   const std::string instant = folder + "/power1_input";
   return exists(instant) ? instant : std::string();

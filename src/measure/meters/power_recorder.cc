@@ -36,6 +36,9 @@ void PowerRecorder::start() {
   for (auto& station : stations_) {
     station->thread = std::thread([this, &station = *station] { read_until_stopped(station); });
   }
+  const double begun = now();
+  std::unique_lock lock(mutex_);
+  wait_for_readings_after(lock, begun, kPatience);
 }
 
 void PowerRecorder::stop() {

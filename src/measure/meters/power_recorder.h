@@ -40,7 +40,8 @@ class PowerRecorder {
   PowerRecorder(const PowerRecorder&) = delete;
   PowerRecorder& operator=(const PowerRecorder&) = delete;
 
-  // Begins to read; once.
+  // Begins to read; once. Comes back when each meter has been read or has failed for good, after
+  // kPatience seconds at the latest, so that whatever begins now has a sample before it.
   void start();
   // Ends the reading: waits for a reading under way, at most for that meter's own time limit. What
   // was read stays.
