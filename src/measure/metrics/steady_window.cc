@@ -14,7 +14,7 @@ namespace hadal {
 namespace {
 
 constexpr double kLeastInFlight = 0.9;  // of what was asked for
-constexpr double kShortDip = 0.05;      // of a median request or session
+constexpr double kShortDip = 0.05;      // of a median request
 constexpr int64_t kLeastRequests = 5;   // in a window that is worth a name
 constexpr double kLongestRamp = 0.5;    // of the time between first and last arrival
 
@@ -77,24 +77,25 @@ std::vector<Interval> busy_stretches(const std::vector<Interval>& stays, double 
 }
 
 struct FirstWave {
-  double end = 0;       // as many requests had ended as run at a time
-  bool ran_on = false;  // the warm-up was the first wave: it was in flight when measuring began
+  double end = 0;  // as many requests had ended as run at a time
+  // The warm-up was the first wave: half of those at a time were still of it when measuring began.
+  bool ran_on = false;
 };
 
 // None where so many never ended.
 std::optional<FirstWave> first_wave(const PointSamples& samples, int concurrency) {
   std::vector<double> ends;
   double first_sent = INFINITY;
-  double last_of_warm_up = -INFINITY;
   for (const RequestRecord& r : samples.requests) {
-    if (measured(r)) {
-      ends.push_back(r.ended);
-      first_sent = std::min(first_sent, r.sent);
-    } else if (r.phase == RequestPhase::kWarmUp && plausible_time(r.ended)) {
-      last_of_warm_up = std::max(last_of_warm_up, r.ended);
-    }
+    if (!measured(r)) continue;
+    ends.push_back(r.ended);
+    first_sent = std::min(first_sent, r.sent);
   }
-  if (last_of_warm_up > first_sent) return FirstWave{.end = first_sent, .ran_on = true};
+  const auto running_on =
+      std::count_if(samples.requests.begin(), samples.requests.end(), [&](const RequestRecord& r) {
+        return r.phase == RequestPhase::kWarmUp && r.sent < first_sent && r.ended > first_sent;
+      });
+  if (2 * running_on >= concurrency) return FirstWave{.end = first_sent, .ran_on = true};
   if (ends.size() < static_cast<size_t>(concurrency)) return std::nullopt;
   std::nth_element(ends.begin(), ends.begin() + concurrency - 1, ends.end());
   return FirstWave{.end = ends[concurrency - 1]};
@@ -102,17 +103,17 @@ std::optional<FirstWave> first_wave(const PointSamples& samples, int concurrency
 
 Window steady_of_closed_loop(const PointSamples& samples, int concurrency) {
   if (concurrency < 1) return full_because(samples, "no concurrency was given");
-  const std::vector<Interval> all = stays(samples);
   std::vector<double> lengths;
-  lengths.reserve(all.size());
-  for (const Interval& stay : all) lengths.push_back(stay.high - stay.low);
+  for (const RequestRecord& r : samples.requests) {
+    if (measured(r)) lengths.push_back(r.ended - r.sent);
+  }
   if (lengths.empty()) return full_because(samples, "no request was measured");
 
   const std::optional<FirstWave> wave = first_wave(samples, concurrency);
   if (!wave) return full_because(samples, "fewer requests ended than were to run at a time");
   const double dip = kShortDip * median(lengths);
   Interval longest;
-  for (Interval stretch : busy_stretches(all, kLeastInFlight * concurrency, dip)) {
+  for (Interval stretch : busy_stretches(stays(samples), kLeastInFlight * concurrency, dip)) {
     stretch.low = std::max(stretch.low, wave->end);
     if (stretch.high - stretch.low > longest.high - longest.low) longest = stretch;
   }

@@ -12,7 +12,7 @@ Window full_window(const PointSamples& samples);
 
 // Closed loop: the longest stretch in which at least 90 % of the requested number were in flight,
 // once as many requests have ended as run at a time: until then all of them started together.
-// (Where warm-up requests were still in flight when measuring began, they were the first wave.)
+// (Where half of a warm-up was still in flight when measuring began, it was the first wave.)
 // Dips shorter than a twentieth of the median request do not end it. Where requests belong to
 // sessions, sessions count as what is in flight, think times included.
 // Open loop: between the first planned arrival, and a median answer's time more for the number in
