@@ -64,7 +64,7 @@ ByUse<MicroUsd> fully_spread(MicroUsd total, const ByUse<MicroUsd>& uses) {
   if (std::ranges::all_of(weights, [](double weight) { return weight == 0; })) return uses;
   const std::vector<MicroUsd> shares = allocate(total, weights);
   ByUse<MicroUsd> full;
-  for (size_t i = 0; i < shares.size(); ++i) full[kPaidByTokens[i]] = shares[i];
+  for (size_t i = 0; i < std::size(kPaidByTokens); ++i) full[kPaidByTokens[i]] = shares[i];
   return full;
 }
 
