@@ -54,6 +54,10 @@ CostFigures cost_figures(const CostReportInput& input);
 
 std::string cost_report(const CostReportInput& input);
 
+// The same as one JSON document, "hadal.costs/1": null where there is no figure, the parts of the
+// bill as whole millionths of a dollar.
+std::string cost_report_json(const CostReportInput& input);
+
 // The table of published_conversions.h, in columns, or as a table of Markdown.
 std::string published_conversions_text();
 std::string published_conversions_markdown();

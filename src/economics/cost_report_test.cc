@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 
 namespace hadal {
@@ -64,6 +66,38 @@ TEST(CostReport, DividesByPhasesAndOwnCosts) {
                            "Cached input saved $2.40 of prefill."}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
+}
+
+// Twenty GPUs prefill and 32 decode.
+TEST(CostReport, IsADocumentForPrograms) {
+  CostReportInput input = b200();
+  input.gpus = 52;
+  input.prefill_gpus = 20;
+  input.decode_gpus = 32;
+  input.own = read_deployment_costs(
+      "gpus = 52\nutilisation = 0.7\n[purchase]\nusd = 2e6\nyears = 4\ninterest_per_year = 0.05\n"
+      "[power]\nit_kw = 90\nidle_kw = 30\npue = 1.3\n[electricity]\nusd_per_kwh = 0.11\n",
+      "\xff.toml");
+  const auto json = nlohmann::json::parse(cost_report_json(input));
+  EXPECT_EQ(json["schema"], "hadal.costs/1");
+  EXPECT_EQ(json["bill"]["phases"], "by the roles of GPUs");
+  EXPECT_EQ(json["bill"]["power"]["basis"], "provisioned");
+  // What a program adds up is the bill.
+  const auto& amounts = json["bill"]["micro_usd"];
+  MicroUsd of_parts = 0;
+  for (const auto& part : amounts["parts"]) {
+    MicroUsd of_uses = 0;
+    for (const auto& use : part["uses"]) of_uses += use.get<MicroUsd>();
+    EXPECT_EQ(part["total"], of_uses);
+    of_parts += of_uses;
+  }
+  EXPECT_EQ(amounts["total"], of_parts);
+  EXPECT_EQ(amounts["parts"].size(), 4U);
+  EXPECT_NEAR(json["inferencex"]["usd_per_million"]["output"].get<double>(), 1.95 * 32 / 2.0832,
+              1e-6);
+  EXPECT_EQ(json["power"].size(), 6U);
+  EXPECT_TRUE(json["bill"]["usd_per_million"]["cached_input"].is_null());
+  EXPECT_TRUE(json["break_even"]["own_beats_api_from"].is_null());
 }
 
 TEST(CostReport, NeedsARunAndAPrice) {
