@@ -175,7 +175,7 @@ const std::vector<OptionSpec>& measure_options() {
        .maximum = 1000},
       {.key = option::kSeed,
        .value_name = "N",
-       .fallback = "0",
+       .fallback_note = "a new one, so that no cache knows the prompts",
        .help = "The same seed gives the same requests",
        .commands = kLoads,
        .maximum = kMaxSeed},

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
+#include <random>
 #include <utility>
 
 #include "base/error.h"
@@ -94,6 +95,14 @@ int exit_status(RunState state, GateVerdict gate) {
   return kExitFailed;
 }
 
+uint64_t load_seed(const ParsedLine& line) {
+  if (const auto seed = line.get(option::kSeed)) return *seed;
+  // As many bits as a plan's JSON number carries exactly.
+  constexpr int kBits = 53;
+  std::random_device random;
+  return ((uint64_t{random()} << 32) | random()) >> (64 - kBits);
+}
+
 EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url) {
   EndpointOptions options;
   options.url = url;
@@ -132,7 +141,7 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
                       .trace = line.get(option::kTrace).value_or(""),
                       .length_scale = line.value(option::kScale),
                       .context_limit = endpoint.context.value_or(0),
-                      .seed = line.value(option::kSeed)};
+                      .seed = load_seed(line)};
   check_workload_name(options.workload);
   constexpr int kMostConcurrency = 1 << 20;
   options.concurrency =

@@ -22,6 +22,9 @@ inline constexpr int kExitFailed = 5;
 inline constexpr int kExitGateFailed = 6;
 int exit_status(RunState state, GateVerdict gate);
 
+// --seed, or a new one: a server's cache may know the prompts of an earlier run.
+uint64_t load_seed(const ParsedLine& line);
+
 // `url` as --url, --a or --b has it.
 EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url);
 

@@ -76,7 +76,8 @@ QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options
                            const std::atomic<bool>& stop) {
   const double begin = monotonic_seconds();
   QuickOutcome outcome;
-  outcome.workload = choose_quick_workload(endpoint, options);
+  outcome.workload =
+      options.workload.empty() ? choose_quick_workload(endpoint, options) : options.workload;
   MeasureOptions step = {
       .workload = {.name = outcome.workload, .seed = options.seed},
       .longest = std::max(kLeastStep, options.seconds / kSteps),

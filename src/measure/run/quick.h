@@ -21,6 +21,7 @@ struct QuickOptions {
   uint64_t seed = 0;
   int threads = 1;
   int64_t context_limit = 0;  // 0: what the endpoint says
+  std::string workload = {};  // lengths; empty: choose_quick_workload()
 };
 
 struct QuickOutcome {

@@ -106,9 +106,6 @@ std::string points_table(std::span<const PointRecord> points) {
   if (client_limited) out += "c: the client may have made the server look slower\n";
   if (whole_run) out += "w: no steady stretch; figures of the whole run, ramp and drain included\n";
   for (const PointRecord& point : points) {
-    for (const std::string& reason : point.client.reasons) {
-      out += fmt::format("{}: client: {}\n", load_text(point.load), reason);
-    }
     for (const std::string& warning : point.warnings) {
       out += fmt::format("{}: {}\n", load_text(point.load), warning);
     }

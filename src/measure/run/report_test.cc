@@ -39,14 +39,12 @@ TEST(Report, ATableShowsWhatIsThereAndDashesForTheRest) {
 TEST(Report, PointsNotToBeTrustedAreMarkedAndExplained) {
   PointRecord slow = point(4, 10, 0.1);
   slow.client.limited = true;
-  slow.client.reasons = {"a thread was busy"};
   slow.window.kind = "full";
   slow.warnings = {"tokens are estimated"};
   const std::vector<PointRecord> points = {slow};
   const std::string table = points_table(points);
   EXPECT_NE(table.find(" cw\n"), std::string::npos);
   EXPECT_NE(table.find("c: the client may have"), std::string::npos);
-  EXPECT_NE(table.find("concurrency 4: client: a thread was busy"), std::string::npos);
   EXPECT_NE(table.find("concurrency 4: tokens are estimated"), std::string::npos);
 }
 
