@@ -21,7 +21,9 @@ namespace hadal::test {
 
 class PostgresServer {
  public:
-  // nullptr where the package is not installed, or the server does not start.
+  // Whether Debian's package is there.
+  static bool is_installed() { return !find_programs().empty(); }
+  // nullptr where it is not, or the server does not start.
   static PostgresServer* get() {
     static const std::unique_ptr<PostgresServer> server = start();
     return server.get();
@@ -67,14 +69,13 @@ class PostgresServer {
     if (::waitpid(init, &status, 0) != init || status != 0) return nullptr;
     std::array<int, 2> log = {};
     if (::pipe2(log.data(), O_CLOEXEC) != 0) return nullptr;
+    // Errors that tests provoke are not logged: nobody empties the pipe later.
     server->server_ = spawn({(programs / "postgres").string(), "-D", data, "-k", name, "-h", "",
-                             "-c", "fsync=off", "-c", "full_page_writes=off",
-                             // Rights of tests that give them up, as at large.
-                             "-c", "unix_socket_permissions=0777"},
+                             "-c", "fsync=off", "-c", "full_page_writes=off", "-c",
+                             "log_min_messages=log", "-c", "log_min_error_statement=panic"},
                             user, log[1]);
     ::close(log[1]);
     const bool ready = wait_for_line(log[0], "ready to accept connections");
-    // It goes on writing its log to nobody; ignore it.
     server->log_ = log[0];
     if (!ready) return nullptr;
     return server;

@@ -128,9 +128,10 @@ inline std::string save_some_run(RunStore& store) {
 class StoreTest : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (is_postgres() && PostgresServer::get() == nullptr) {
+    if (is_postgres() && !PostgresServer::is_installed()) {
       GTEST_SKIP() << "PostgreSQL is not installed";
     }
+    ASSERT_TRUE(!is_postgres() || PostgresServer::get() != nullptr) << "the server does not start";
     place_ = new_place();
   }
 

@@ -261,7 +261,12 @@ StoredRun RunStore::load(const std::string& run_id) {
   }
   stored.original.gate = stored.summary.run.gate;
   connection_->query(run_table("gates").select_rows_of_run(), {&id, 1}, [&](SqlRow& row) {
-    stored.original.gate_json = std::get<std::string>(row.at(4));
+    SqlRowReader reader(row, where);
+    reader.text();
+    reader.text();
+    reader.real();
+    reader.text();
+    stored.original.gate_json = reader.text();
   });
   stored.run = stored.original;
   apply_annotations(stored.run, stored.annotations);

@@ -261,7 +261,8 @@ TEST_F(StoreFilesTest, AWriterThatDoesNotEndIsNamed) {
 class PostgresPlaceTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (test::PostgresServer::get() == nullptr) GTEST_SKIP() << "PostgreSQL is not installed";
+    if (!test::PostgresServer::is_installed()) GTEST_SKIP() << "PostgreSQL is not installed";
+    ASSERT_NE(test::PostgresServer::get(), nullptr) << "the server does not start";
   }
 };
 
