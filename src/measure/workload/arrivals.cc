@@ -264,8 +264,10 @@ std::optional<double> Arrivals::next() {
       return std::nullopt;
     case ArrivalKind::kConstant:
       return static_cast<double>(number) / plan_.rate;
-    case ArrivalKind::kBurst:
-      return static_cast<double>(number / plan_.burst_size) * plan_.burst_seconds;
+    case ArrivalKind::kBurst: {
+      const int64_t burst = number / plan_.burst_size;
+      return static_cast<double>(burst) * plan_.burst_seconds;
+    }
     case ArrivalKind::kTrace:
       if (number >= static_cast<int64_t>(plan_.recorded.size())) return std::nullopt;
       return plan_.recorded[static_cast<size_t>(number)] / plan_.speed;

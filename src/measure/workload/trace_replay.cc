@@ -110,6 +110,12 @@ TraceReplay::TraceReplay(Trace trace, ReplayOptions options)
                std::to_string(options_.context_limit) + " tokens",
            "scale the lengths down, or give a server a longer context");
   }
+  const bool are_timed = std::all_of(trace_.sessions.begin(), trace_.sessions.end(),
+                                     [](const auto& record) { return record.starts.has_value(); });
+  if (are_timed) {
+    std::stable_sort(trace_.sessions.begin(), trace_.sessions.end(),
+                     [](const auto& a, const auto& b) { return *a.starts < *b.starts; });
+  }
   number_requests();
   foresee();
 }
@@ -164,7 +170,6 @@ std::vector<double> TraceReplay::recorded_starts() const {
     if (!record.starts) return {};
     starts.push_back(*record.starts);
   }
-  std::sort(starts.begin(), starts.end());
   return starts;
 }
 
@@ -280,7 +285,8 @@ void TraceReplay::expect_cached(PlannedSession& session, RequestPhase space) con
                           session.number + 1 < static_cast<int64_t>(first_index_.size());
     for (PlannedRequest& request : session.requests) {
       const TraceRequest& source = recorded(request);
-      const int64_t in_pass = request.index % full_index_.back();
+      const int64_t in_pass =
+          full_index_[static_cast<size_t>(session.number % records())] + request.turn;
       request.expected_cached_tokens =
           was_played ? cached_tokens(count_blocks(source.blocks), source)
           : is_first ? first_expected_[static_cast<size_t>(request.index)]

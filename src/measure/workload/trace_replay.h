@@ -51,7 +51,8 @@ struct ReplayOptions {
 
 class TraceReplay : public Workload {
  public:
-  // Throws Error kInvalidArgument for options out of range, and when no request is left.
+  // Sessions are played in the order of their recorded starts where all have one, else as they
+  // stand. Throws Error kInvalidArgument for options out of range, and when no request is left.
   TraceReplay(Trace trace, ReplayOptions options);
 
   std::string name() const override { return options_.name; }

@@ -266,6 +266,41 @@ TEST(TraceReplay, GlobalBlocksAreSharedBetweenSessions) {
   EXPECT_EQ(requests_of(again, 60)[0].expected_cached_tokens, 0);
 }
 
+// Sessions that begin midway leave requests out; later passes are foreseen by place all the same.
+TEST(TraceReplay, GlobalBlocksAreForeseenInEveryPass) {
+  Trace trace = staircase(10);
+  trace.blocks_are_global = true;
+  trace.sessions.push_back(staircase(4).sessions[0]);
+  const TraceReplay replay(trace, {.lanes = 1, .start_min = 0.5, .start_max = 0.5});
+  const auto expected = [&](int64_t number, RequestPhase space = kMeasured) {
+    std::vector<int64_t> tokens;
+    for (const PlannedRequest& request : requests_of(replay, number, space)) {
+      tokens.push_back(request.expected_cached_tokens / 64);
+    }
+    return tokens;
+  };
+  using Blocks = std::vector<int64_t>;
+  EXPECT_EQ(expected(0), (Blocks{0, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(expected(1), (Blocks{1, 2, 3, 4}));  // all of it was in the first
+  for (const int64_t later : {2, 4}) {
+    EXPECT_EQ(expected(later), (Blocks{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    EXPECT_EQ(expected(later + 1), (Blocks{1, 2, 3, 4}));
+  }
+  EXPECT_EQ(expected(0, kWarmUp), (Blocks{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(TraceReplay, SessionsArePlayedInTheOrderOfTheirStarts) {
+  Trace trace = staircase(1);
+  trace.sessions.push_back(staircase(2).sessions[0]);
+  trace.sessions[0].starts = 5;
+  trace.sessions[1].starts = 2;
+  const TraceReplay replay(trace, {});
+  EXPECT_EQ(replay.recorded_starts(), (std::vector<double>{2, 5}));
+  EXPECT_EQ(requests_of(replay, 0).size(), 2U);
+  EXPECT_EQ(replay.session(0, kMeasured).starts, 2);
+  EXPECT_FALSE(replay.session(2, kMeasured).starts.has_value());
+}
+
 TEST(TraceReplay, SessionsAreProvenUnlike) {
   const TraceReplay replay(make_agent_trace({.seed = 1, .plays = 10}), {});
   PrefixProver prover;
