@@ -74,7 +74,7 @@ std::string text_of_length(int64_t tokens, uint64_t key, const CountTokens& coun
   int64_t best_count = 0;  // words of the closest text so far
   int64_t best_tokens = 0;
   for (int probe = 0; probe < kProbes; ++probe) {
-    const std::string text = words(key, count);
+    std::string text = words(key, count);
     const int64_t counted = count_tokens(text);
     if (is_close_length(tokens, counted)) return text;
     int64_t next = 0;

@@ -149,7 +149,7 @@ TEST(LineReader, ReadsFilesOfAnySizeByLines) {
   {
     std::ofstream file(path, std::ios::binary);
     for (size_t i = 0; i < 40; ++i) {
-      expected.push_back(std::string(i * i * 1700 + 1, static_cast<char>('a' + i % 26)));
+      expected.emplace_back(i * i * 1700 + 1, static_cast<char>('a' + i % 26));
       file << expected.back() << (i % 3 == 0 ? "\r\n\n" : "\n");
     }
     file << "the end";
