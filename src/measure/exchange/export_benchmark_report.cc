@@ -234,7 +234,7 @@ class ReportWriter {
 
   ordered_json own_section() const {
     ordered_json own = {{"run", run_to_json(run_)},
-                        {"arrivals", point_.load.arrivals},
+                        {"load", load_to_json(point_.load)},
                         {"window",
                          {{"kind", point_.window.kind},
                           {"rule", point_.window.rule},
@@ -248,7 +248,7 @@ class ReportWriter {
     if (ordered_json client = client_to_json(point_.client); !client.empty()) {
       own["client"] = std::move(client);
     }
-    if (!point_.warnings.empty()) own["warnings"] = point_.warnings;
+    own["warnings"] = point_.warnings;
     if (!extra_.empty()) own["extra"] = extra_;
     return own;
   }

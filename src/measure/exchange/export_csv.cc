@@ -27,7 +27,9 @@ struct MetricColumn {
 // Each figure of a metric with its name.
 template <typename Use>
 void each_figure(const MetricValue& value, Use use) {
-  if (value.count != 0) use("count", std::to_string(value.count));
+  // A metric whose figures are all in extra_json is there all the same.
+  const bool is_empty = metric_to_json(value).size() <= (value.unit.empty() ? 1U : 2U);
+  if (value.count != 0 || is_empty) use("count", std::to_string(value.count));
   for (const MetricFigure& figure : kMetricFigures) {
     const std::string name(figure.name);
     if ((value.*figure.figure).has_value()) use(name, number_cell(*(value.*figure.figure)));

@@ -34,6 +34,7 @@ constexpr std::array kAgentic = {
     Column{metric::kTpot, "tpot"},
     Column{{"aiperf.inter_token_latency/1", "s"}, "itl"},
     Column{metric::kE2e, "e2el"},
+    Column{{"inferencex.intvty/1", "tokens/s"}, "intvty"},
     Column{metric::kInteractivityItl, "intvty"},
     Column{metric::kInteractivityE2e, "e2e_norm_intvty"},
     Column{{"inferencex.full_response_itl/1", "s"}, "full_response_itl"},
@@ -117,6 +118,9 @@ class RowWriter {
     if (point_.requests.failed > 0 && !row_.contains("request_accounting")) {
       row_["request_accounting"] = {{"records_error_dropped", point_.requests.failed}};
     }
+    if (point_.requests.cancelled > 0) {
+      row_["profiling_cancelled_requests"] = point_.requests.cancelled;
+    }
     if (!point_.warnings.empty()) row_["warnings"] = point_.warnings;
     kept();
     return std::move(row_);
@@ -196,10 +200,11 @@ class RowWriter {
     return nullptr;
   }
 
+  // What the row gave itself, not what follows from it.
   void statistics(const Column& column) {
-    const MetricValue* value = find(column.name.id);
+    if (is_derived(column.name.id)) return;
     const std::string stem = "_" + std::string(column.stem);
-    if (value != nullptr && !is_derived(column.name.id)) {
+    if (const MetricValue* value = find(column.name.id); value != nullptr) {
       const auto put = [&](const char* word, const std::optional<double>& figure) {
         if (figure) row_[word + stem] = *figure;
       };

@@ -54,12 +54,9 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenE
 
 void export_requests(const RunRecord& run, const PointRecord& point, const PointSamples& samples,
                      FunctionRef<void(std::string_view)> write) {
-  ordered_json load = {{"arrivals", point.load.arrivals}};
-  if (point.load.concurrency) load["concurrency"] = *point.load.concurrency;
-  if (point.load.rate) load["rate"] = *point.load.rate;
   ordered_json head = {{"schema", kRequestsSchema},
                        {"run", run_to_json(run)},
-                       {"load", std::move(load)},
+                       {"load", load_to_json(point.load)},
                        {"repeat", point.repeat},
                        {"duration", samples.duration}};
   if (ordered_json client = client_to_json(samples.client); !client.empty()) {

@@ -1,6 +1,7 @@
 // Names and times as other tools write them.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -130,13 +131,12 @@ std::optional<double> parse_time(std::string_view text) {
       moment.minute = digits(text, 14, 2);
       moment.second = digits(text, 17, 2);
       rest = text.substr(19);
-      double unit = 0.1;
       if (rest.starts_with('.')) {
-        rest.remove_prefix(1);
-        for (; !rest.empty() && rest[0] >= '0' && rest[0] <= '9'; rest.remove_prefix(1)) {
-          moment.fraction += (rest[0] - '0') * unit;
-          unit /= 10;
-        }
+        const size_t end = std::min(rest.find_first_not_of("0123456789", 1), rest.size());
+        if (end > 20) return std::nullopt;
+        const std::string fraction = "0" + std::string(rest.substr(0, end));
+        std::from_chars(fraction.data(), fraction.data() + fraction.size(), moment.fraction);
+        rest.remove_prefix(end);
       }
     }
   }
@@ -165,8 +165,12 @@ std::string format_time(double unix_seconds) {
       static_cast<std::time_t>(std::floor(std::clamp(unix_seconds, 0.0, kEndOf9999)));
   std::tm parts = {};
   gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  const double fraction = unix_seconds - static_cast<double>(seconds);
+  // Micros are as fine as a double is here.
+  const auto micros = static_cast<int>(std::clamp(std::round(fraction * 1e6), 0.0, 999999.0));
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     micros == 0 ? "" : fmt::format(".{:06}", micros));
 }
 
 }  // namespace hadal

@@ -103,14 +103,15 @@ class ReportReader {
     health();
     placeholders();
     kept_sections();
-    own_section();
-    builder_.derive_interactivity();
-    note_repeated(builder_, context_.repeated);
-    if (run_.gpus == 0) run_.gpus = context_.gpus;
-    derive_per_gpu(builder_, run_.gpus, "no_gpu_count_in_file");
-    if (!provenance_.empty() && run_.provenance_json.empty()) {
+    if (const ordered_json* own = section({"results", "profiling", "hadal"}); own != nullptr) {
+      own_section(*own);
+    } else {
+      builder_.derive_interactivity();
+      if (run_.gpus == 0) run_.gpus = context_.gpus;
+      derive_per_gpu(builder_, run_.gpus, "no_gpu_count_in_file");
       run_.provenance_json = dump_json(keepable_json(provenance_));
     }
+    note_repeated(builder_, context_.repeated);
     add_point(imported.runs, std::move(run_), builder_.finish());
   }
 
@@ -351,8 +352,12 @@ class ReportReader {
     const ordered_json& results = *document_.object("results");
     for (const auto& [key, value] : results.items()) {
       if (value.is_null() || key == "request_performance") continue;
-      if (key == "profiling" && value.is_object() && value.contains("hadal")) continue;
-      builder_.keep_fields({{"results." + key, value}});
+      ordered_json kept = value;
+      if (key == "profiling" && kept.is_object() && kept.contains("hadal")) {
+        kept.erase("hadal");
+        if (kept.empty()) continue;
+      }
+      builder_.keep_fields({{"results." + key, kept}});
     }
     if (const ordered_json* performance = section({"results", "request_performance"});
         performance != nullptr && performance->contains("time_series")) {
@@ -361,34 +366,18 @@ class ReportReader {
     }
   }
 
-  // What this program wrote because the report has no place for it.
-  void own_section() {
-    const ordered_json* results = document_.object("results");
-    const auto profiling = results->find("profiling");
-    if (profiling == results->end() || !profiling->is_object() || !profiling->contains("hadal")) {
-      return;
-    }
+  // What this program wrote because the report has no place for it. A report with it is one of
+  // ours, and what was found odd about it the first time stands there too.
+  void own_section(const ordered_json& json) {
     const std::string path = "results.profiling.hadal";
-    const Fields own((*profiling)["hadal"], path, source());
+    const Fields own(json, path, source());
     PointRecord& point = builder_.point;
-    const auto metrics = [&](const char* key, std::vector<MetricValue>& into) {
-      own.each(key, [&](const ordered_json& json, const std::string& at) {
-        MetricValue value = metric_from_json(json, at, source());
-        const auto found = std::find_if(into.begin(), into.end(), [&](const MetricValue& other) {
-          return other.id == value.id;
-        });
-        if (found != into.end()) {
-          *found = std::move(value);
-        } else {
-          into.push_back(std::move(value));
-        }
-      });
-    };
-    metrics("metrics", point.metrics);
-    metrics("full_run_metrics", point.full_run_metrics);
+    own_metrics(own, "metrics", point.metrics);
+    own_metrics(own, "full_run_metrics", point.full_run_metrics);
     if (const ordered_json* client = own.object("client"); client != nullptr) {
       point.client = client_from_json(*client, path + ".client", source());
     }
+    point.warnings.clear();
     own.each("warnings", [&](const ordered_json& word, const std::string&) {
       if (word.is_string()) builder_.warn(printable(word.get<std::string>()));
     });
@@ -399,17 +388,31 @@ class ReportReader {
                       .begin = fields.number("begin").value_or(0),
                       .end = fields.number("end").value_or(0)};
     }
-    TakenFields fields(own.json(), path, source());
-    if (const auto arrivals = fields.string("arrivals")) point.load.arrivals = *arrivals;
+    if (const ordered_json* load = own.object("load"); load != nullptr) {
+      point.load = load_from_json(*load, path + ".load", source());
+    }
+    TakenFields fields(json, path, source());
     point.repeat =
         static_cast<int>(std::min<int64_t>(fields.count("repeat").value_or(0), 1'000'000));
-    builder_.restore(own.object("extra") != nullptr ? *own.object("extra")
-                                                    : ordered_json::object());
+    const ordered_json* extra = own.object("extra");
+    builder_.restore(extra == nullptr ? ordered_json::object() : *extra);
     if (const ordered_json* run = own.object("run"); run != nullptr) {
-      RunRecord kept = run_from_json(*run, path + ".run", source());
-      if (kept.source.empty()) kept.source = run_.source;
-      run_ = std::move(kept);
+      run_ = run_from_json(*run, path + ".run", source());
     }
+  }
+
+  // A metric of ours says more than the report's place for it could.
+  void own_metrics(const Fields& own, const char* key, std::vector<MetricValue>& into) {
+    own.each(key, [&](const ordered_json& json, const std::string& at) {
+      MetricValue value = metric_from_json(json, at, source());
+      const auto found = std::find_if(
+          into.begin(), into.end(), [&](const MetricValue& other) { return other.id == value.id; });
+      if (found == into.end()) {
+        into.push_back(std::move(value));
+      } else {
+        *found = std::move(value);
+      }
+    });
   }
 
   const ImportContext& context_;

@@ -189,7 +189,7 @@ class ClientReader {
       builder_.add(metric::kTotalRate, "mean", fields_.amount("total_token_throughput"));
     } else if (fields_.has("total_throughput")) {
       builder_.add(metric::kTotalRate, "mean", fields_.amount("total_throughput"));
-    } else {
+    } else if (!is_sglang()) {
       builder_.warn("total_throughput_key_absent");
     }
     builder_.add({"vllm.goodput/1", "requests/s"}, "mean", fields_.amount("request_goodput"));
@@ -225,7 +225,7 @@ class ClientReader {
       builder_.warn("output_shorter_than_requested");
     }
     const std::optional<double> again = fields_.amount("total_output_tokens_retokenized");
-    if (again) builder_.add({"sglang.output_tokens_retokenized/1", "tokens"}, "sum", again);
+    if (again) builder_.add({"sglang.output_tokens_retokenized/1", "tokens"}, "mean", again);
     if (again && output && *again != *output) builder_.warn("retokenized_count_differs");
     if (is_sglang()) dataset();
   }

@@ -147,7 +147,7 @@ class StageReader {
     TakenFields fields(*successes, "successes", context_.source);
     const std::optional<double> count = fields.number("count");
     const std::optional<double> rate = fields.number("rate");
-    builder_.add({"inference_perf.server.requests/1", "requests"}, "sum", count);
+    builder_.add({"inference_perf.server.requests/1", "requests"}, "mean", count);
     builder_.add({"inference_perf.server.request_rate/1", "requests/s"}, "mean", rate);
     const auto client_count = static_cast<double>(builder_.point.requests.ok);
     if (count && document_.object("successes")->contains("latency") && *count != client_count) {

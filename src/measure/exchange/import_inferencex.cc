@@ -76,26 +76,19 @@ InferenceXRow rerun_of(const InferenceXRow& reference, const std::string& name,
   ordered_json row = *metrics;
   row["conc"] = reference.point.load.concurrency.value_or(0);
   row["benchmark_type"] = "agentic_traces";
-  InferenceXRow read = read_inferencex_row(row, path + ".metrics", context);
-  PointBuilder builder;
-  builder.point = std::move(read.point);
-  // The row read from figures alone lacks all of the reference's configuration.
+  row["id"] = "rerun-" + name;
+  row["rerun_of"] = reference.run.model + " on " + reference.run.hardware;
+  for (const auto& [key, value] : rerun.items()) {
+    if (key != "metrics" && key != "start") row[key] = value;
+  }
+  InferenceXRow read = read_inferencex_row(row, path, context);
   RunRecord run = reference.run;
   run.gpus = read.run.gpus;
   run.engine_version = {};
   run.source = context.run_source(ImportFormat::kInferenceXComparison);
   run.created_unix = parse_time(fields.string("start").value_or("")).value_or(0);
-  run.provenance_json =
-      dump_json(ordered_json{{"rerun_of", run.model + " " + run.hardware}, {"case", name}});
-  builder.point.requests.cancelled = fields.count("profiling_cancelled_requests").value_or(0);
-  builder.point.requests.attempted += builder.point.requests.cancelled;
-  ordered_json extra = ordered_json::object();
-  if (!builder.point.extra_json.empty()) extra = parse_json(builder.point.extra_json, "extra_json");
-  extra["id"] = "rerun-" + name;
-  const ordered_json rest = fields.rest();
-  for (const auto& [key, value] : rest.items()) extra["fields"][key] = value;
-  builder.point.extra_json = dump_json(extra);
-  return {.run = std::move(run), .point = std::move(builder.point)};
+  run.provenance_json = read.run.provenance_json;
+  return {.run = std::move(run), .point = std::move(read.point)};
 }
 
 }  // namespace

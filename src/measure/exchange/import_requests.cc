@@ -78,14 +78,7 @@ class RequestsImport : public LineImport {
     if (schema != kRequestsSchema) fields.fields().refuse("schema", "must be hadal.requests/1");
     PointRecord point;
     if (const ordered_json* load = fields.value("load"); load != nullptr) {
-      TakenFields known(*load, fields.fields().path("load"), context.source);
-      point.load.arrivals = known.string("arrivals").value_or("closed");
-      point.load.rate = known.amount("rate");
-      if (const auto concurrency = known.count("concurrency"); concurrency) {
-        if (*concurrency > 100'000'000) known.fields().refuse("concurrency", "is too large");
-        point.load.concurrency = static_cast<int>(*concurrency);
-      }
-      refuse_unknown(known);
+      point.load = load_from_json(*load, fields.fields().path("load"), context.source);
     }
     ImportedSamples samples;
     samples.samples.duration = fields.amount("duration").value_or(0);

@@ -32,7 +32,7 @@ constexpr std::array kAgenticFamilies = {
     Family{"tpot", metric::kTpot},
     Family{"itl", {"aiperf.inter_token_latency/1", "s"}},
     Family{"e2el", metric::kE2e},
-    Family{"intvty", metric::kInteractivityItl},
+    Family{"intvty", {"inferencex.intvty/1", "tokens/s"}},
     Family{"e2e_norm_intvty", metric::kInteractivityE2e},
     Family{"full_response_itl", {"inferencex.full_response_itl/1", "s"}},
     Family{"full_response_intvty", {"inferencex.full_response_intvty/1", "tokens/s"}},
@@ -224,16 +224,22 @@ class RowReader {
     power();
     requests();
     if (facts_.is_agentic) {
-      if (!builder_.has(metric::kInteractivityItl)) {
-        for (const char* statistic : {"mean", "p50", "p90", "p95"}) {
-          const auto gap = builder_.get({"aiperf.inter_token_latency/1", "s"}, statistic);
-          if (gap.value_or(0) > 0) builder_.derive(metric::kInteractivityItl, statistic, 1 / *gap);
-        }
-      }
+      agentic_interactivity();
     } else {
       builder_.derive_interactivity();
     }
     warn_of_inferencex_figures(metrics_, facts_, builder_);
+  }
+
+  // 1 / ITL, statistic by statistic, as its definition says. The row's own figure comes from times
+  // before they were rounded and is kept beside it; it stands in where no times are given.
+  void agentic_interactivity() {
+    for (const char* statistic : {"mean", "p50", "p75", "p90", "p95"}) {
+      const auto gap = builder_.get({"aiperf.inter_token_latency/1", "s"}, statistic);
+      if (gap.value_or(0) > 0) builder_.derive(metric::kInteractivityItl, statistic, 1 / *gap);
+      builder_.derive(metric::kInteractivityItl, statistic,
+                      builder_.get({"inferencex.intvty/1", "tokens/s"}, statistic));
+    }
   }
 
   void cache() {
@@ -337,15 +343,16 @@ class RowReader {
       counts.failed = account.count("records_error_dropped").value_or(0);
       builder_.keep_fields({{"request_accounting", *accounts}});
     }
-    counts.attempted = counts.ok + counts.failed;
-    // Tokens per request follow from energies per token and per request.
-    const auto ratio = [&](const MetricName& per_token) -> std::optional<double> {
-      const auto token = builder_.get(per_token, "mean");
-      if (!each || token.value_or(0) <= 0) return std::nullopt;
-      return *each / *token;
-    };
-    builder_.derive(metric::kInputTokens, "mean", ratio(metric::kEnergyPerInput));
-    builder_.derive(metric::kOutputTokens, "mean", ratio(metric::kEnergyPerOutput));
+    counts.cancelled = row_.count("profiling_cancelled_requests").value_or(0);
+    counts.attempted = counts.ok + counts.failed + counts.cancelled;
+    // Tokens per request follow from the rates over the window that the energy was taken over.
+    const auto window = builder_.get(metric::kEnergyWindow, "mean");
+    if (!window || counts.ok == 0 || facts_.is_agentic) return;
+    const double seconds_each = *window / static_cast<double>(counts.ok);
+    const auto input = builder_.get(metric::kInputRate, "mean");
+    const auto output = builder_.get(metric::kOutputRate, "mean");
+    if (input) builder_.derive(metric::kInputTokens, "mean", *input * seconds_each);
+    if (output) builder_.derive(metric::kOutputTokens, "mean", *output * seconds_each);
   }
 
   void keep_the_rest() {

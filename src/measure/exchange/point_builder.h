@@ -84,7 +84,8 @@ class PointBuilder {
   void keep(std::string_view key, nlohmann::ordered_json value);  // in extra_json
   void keep_fields(const nlohmann::ordered_json& fields);         // in extra_json's "fields"
   void note_not_finite(const TakenFields& fields);
-  // Takes over what finish() wrote into extra_json before.
+  // Takes over what finish() wrote into extra_json before: statistics and fields are added to those
+  // that are there, all else replaces it.
   void restore(const nlohmann::ordered_json& extra);
 
   PointRecord finish();
@@ -117,7 +118,7 @@ std::string workload_name(int64_t input_length, int64_t output_length);
 // Seconds since 1970 of "2026-09-03", "2026-09-03 22:38:12+00", "2025-11-05T18:00:42Z" or
 // "20260314-200445" (taken as UTC); nothing for other texts.
 std::optional<double> parse_time(std::string_view text);
-// "2025-11-05T18:00:42Z".
+// "2025-11-05T18:00:42Z", with microseconds where there are any.
 std::string format_time(double unix_seconds);
 
 }  // namespace hadal

@@ -108,6 +108,25 @@ MetricValue metric_from_json(const ordered_json& json, const std::string& path,
   return value;
 }
 
+ordered_json load_to_json(const Load& load) {
+  ordered_json json = {{"arrivals", load.arrivals}};
+  if (load.concurrency) json["concurrency"] = *load.concurrency;
+  if (load.rate) json["rate"] = *load.rate;
+  return json;
+}
+
+Load load_from_json(const ordered_json& json, const std::string& path, const FieldsSource& source) {
+  TakenFields fields(json, path, source);
+  Load load;
+  load.arrivals = fields.string("arrivals").value_or("closed");
+  load.rate = fields.amount("rate");
+  if (const auto concurrency = fields.count("concurrency"); concurrency.has_value()) {
+    if (*concurrency > 100'000'000) fields.fields().refuse("concurrency", "is too large");
+    load.concurrency = static_cast<int>(*concurrency);
+  }
+  return load;
+}
+
 ordered_json client_to_json(const ClientLoad& client) {
   ordered_json json = ordered_json::object();
   if (!client.lag_counts.empty()) json["lag_counts"] = client.lag_counts;

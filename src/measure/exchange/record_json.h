@@ -17,6 +17,10 @@ nlohmann::ordered_json metric_to_json(const MetricValue& value);
 MetricValue metric_from_json(const nlohmann::ordered_json& json, const std::string& path,
                              const FieldsSource& source);
 
+nlohmann::ordered_json load_to_json(const Load& load);
+Load load_from_json(const nlohmann::ordered_json& json, const std::string& path,
+                    const FieldsSource& source);
+
 nlohmann::ordered_json client_to_json(const ClientLoad& client);
 ClientLoad client_from_json(const nlohmann::ordered_json& json, const std::string& path,
                             const FieldsSource& source);
