@@ -22,7 +22,7 @@ std::vector<ModelFault> model_faults(int window) {
        [](FaultyModel& model) {
          model.scale_bf16(R"((layers\.\d+\.(attn|ffn)_)?norm\.weight)", std::sqrt(224.0F / 256));
        }},
-      {"TransposedMatrix", "in another order or shape",
+      {"TransposedMatrix", "wrong",
        [](FaultyModel& model) { model.transpose(R"(layers\.1\.attn\.wo_b\.weight)"); }},
       {"MissingRopeScaling", "a constant of the model",
        [](FaultyModel& model) {
