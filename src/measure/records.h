@@ -27,7 +27,7 @@ struct RequestRecord {
   int turn = 0;          // within the session
 
   std::optional<double> planned = {};             // open loop: when it was to be sent
-  double sent = 0;                                // handed to the network
+  double sent = 0;                                // written to a connection that stands
   std::optional<double> headers = {};             // the answer's first bytes
   std::optional<double> first_token = {};         // of any kind: text, reasoning, tool call
   std::optional<double> first_answer_token = {};  // not reasoning

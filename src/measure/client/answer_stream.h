@@ -31,10 +31,11 @@ class AnswerStream final : public HttpHandler {
   };
   using Done = std::function<void(FinishedAnswer&&)>;
 
-  // `record` holds what was planned; `sent` is set to now. `done` is called once, from on_end, and
-  // may destroy this.
+  // `record` holds what was planned; `sent` is now until the request is written. `done` is called
+  // once, from on_end, and may destroy this.
   AnswerStream(Options options, RequestRecord record, Done done);
 
+  void on_sent(double now) override { answer_.record.sent = now - options_.origin; }
   void on_headers(int status, std::string_view content_type, double now) override;
   void on_body(std::string_view bytes, double now) override;
   void on_end(const HttpEnd& end) override;

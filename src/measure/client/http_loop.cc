@@ -269,6 +269,7 @@ class HttpLoop::Impl {
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Impl::body_came);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Impl::header_came);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Impl::request_goes);
     return easy;
   }
 
@@ -277,6 +278,7 @@ class HttpLoop::Impl {
     curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.message.data());
     curl_easy_setopt(easy, CURLOPT_URL, transfer.request.url.c_str());
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(transfer.request.timeout * 1000));
@@ -437,6 +439,14 @@ class HttpLoop::Impl {
     loop->curl_due_ =
         milliseconds < 0 ? kNever : monotonic_seconds() + static_cast<double>(milliseconds) * 1e-3;
     return 0;
+  }
+
+  static int request_goes(void* self, char* /*address*/, char* /*own_address*/, int /*port*/,
+                          int /*own_port*/) {
+    auto* transfer = static_cast<Transfer*>(self);
+    transfer->last_byte = monotonic_seconds();
+    transfer->handler->on_sent(transfer->last_byte);
+    return CURL_PREREQFUNC_OK;
   }
 
   static size_t header_came(char* data, size_t size, size_t count, void* self) {

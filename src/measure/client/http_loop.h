@@ -51,6 +51,9 @@ struct HttpEnd {
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
+  // The connection stands, and the request is about to be written to it. Again where a connection
+  // that was kept turned out to be dead.
+  virtual void on_sent(double /*now*/) {}
   // The first bytes of the answer have come.
   virtual void on_headers(int status, std::string_view content_type, double now) = 0;
   // `now`: when they were read. What it throws ends the transfer with failure "garbage". Must not
