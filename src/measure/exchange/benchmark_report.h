@@ -44,7 +44,7 @@ inline constexpr std::array kReportTools = {
     ReportTool{"inferencemax", metric::kItl},
     ReportTool{"inference-perf", {"inference_perf.inter_token_latency/1", "s"}},
     ReportTool{"guidellm", {"guidellm.inter_token_latency/2", "s"}},
-    ReportTool{"aiperf", metric::kTpot},
+    ReportTool{"aiperf", metric::kItlPerRequest},
 };
 inline constexpr MetricName kReportItl{"benchmark_report.inter_token_latency/1", "s"};
 

@@ -223,7 +223,7 @@ class ReportWriter {
                [std::string(rest.substr(dot + 1))] = value;
       } else if (path == "results.request_performance.time_series") {
         results["request_performance"]["time_series"] = value;
-      } else if (path.starts_with(kPrefix)) {
+      } else if (path.starts_with(kPrefix) && path != "results.request_performance") {
         results[std::string(path.substr(kPrefix.size()))] = value;
       } else {
         others[key] = value;

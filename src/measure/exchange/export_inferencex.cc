@@ -32,7 +32,7 @@ constexpr std::array kFixed = {
 constexpr std::array kAgentic = {
     Column{metric::kTtft, "ttft"},
     Column{metric::kTpot, "tpot"},
-    Column{{"aiperf.inter_token_latency/1", "s"}, "itl"},
+    Column{metric::kItlPerRequest, "itl"},
     Column{metric::kE2e, "e2el"},
     Column{{"inferencex.intvty/1", "tokens/s"}, "intvty"},
     Column{metric::kInteractivityItl, "intvty"},

@@ -23,12 +23,10 @@ struct Known {
   MetricName name;
 };
 
-// Its inter-token latency is (end - first token) / (tokens - 1) of each request, which is our time
-// per output token.
 constexpr std::array kKnown = {
     Known{"request_latency", metric::kE2e},
     Known{"time_to_first_token", metric::kTtft},
-    Known{"inter_token_latency", metric::kTpot},
+    Known{"inter_token_latency", metric::kItlPerRequest},
     Known{"request_throughput", metric::kRequestRate},
     Known{"output_token_throughput", metric::kOutputRate},
     Known{"total_token_throughput", metric::kTotalRate},
@@ -151,6 +149,11 @@ class AiPerfReader {
     const auto rate = builder_.get(metric::kRequestRate, "mean");
     const auto time = builder_.get(metric::kE2e, "mean");
     if (rate && time) builder_.derive(metric::kMeanConcurrency, "mean", *rate * *time);
+    // Its inter-token latency is (end - first token) / (tokens - 1) of each request, which is our
+    // time per output token.
+    for (const char* statistic : {"mean", "p50", "p90", "p95", "p99"}) {
+      builder_.derive(metric::kTpot, statistic, builder_.get(metric::kItlPerRequest, statistic));
+    }
     builder_.derive_interactivity();
     if (!builder_.has(metric::kTpot) || !builder_.has(metric::kOutputRate)) {
       builder_.warn("excerpt_other_metrics_missing");

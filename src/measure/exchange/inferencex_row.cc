@@ -30,7 +30,7 @@ constexpr std::array kFixedFamilies = {
 constexpr std::array kAgenticFamilies = {
     Family{"ttft", metric::kTtft},
     Family{"tpot", metric::kTpot},
-    Family{"itl", {"aiperf.inter_token_latency/1", "s"}},
+    Family{"itl", metric::kItlPerRequest},
     Family{"e2el", metric::kE2e},
     Family{"intvty", {"inferencex.intvty/1", "tokens/s"}},
     Family{"e2e_norm_intvty", metric::kInteractivityE2e},
@@ -235,7 +235,7 @@ class RowReader {
   // before they were rounded and is kept beside it; it stands in where no times are given.
   void agentic_interactivity() {
     for (const char* statistic : {"mean", "p50", "p75", "p90", "p95"}) {
-      const auto gap = builder_.get({"aiperf.inter_token_latency/1", "s"}, statistic);
+      const auto gap = builder_.get(metric::kItlPerRequest, statistic);
       if (gap.value_or(0) > 0) builder_.derive(metric::kInteractivityItl, statistic, 1 / *gap);
       builder_.derive(metric::kInteractivityItl, statistic,
                       builder_.get({"inferencex.intvty/1", "tokens/s"}, statistic));

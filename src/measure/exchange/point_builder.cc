@@ -47,6 +47,17 @@ ordered_json keepable(const ordered_json& value) {
   return result;
 }
 
+// Names out of files become ids and warnings: one word of plain characters.
+std::string plain_word(std::string_view text) {
+  std::string word(text.substr(0, 150));
+  for (char& c : word) {
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '.' || c == '/' || c == '-' || c == ':';
+    if (!is_plain) c = '_';
+  }
+  return word;
+}
+
 std::optional<double>* place(MetricValue& metric, std::string_view statistic) {
   if (statistic == "mean") return &metric.mean;
   if (statistic == "p50") return &metric.p50;
@@ -140,7 +151,8 @@ std::optional<StatisticKey> split_statistic(std::string_view key) {
   return StatisticKey{.statistic = std::string(word), .stem = stem};
 }
 
-const MetricValue* PointBuilder::find(std::string_view id) const {
+const MetricValue* PointBuilder::find(std::string_view name) const {
+  const std::string id = plain_word(name);
   const auto found = std::find_if(point.metrics.begin(), point.metrics.end(),
                                   [&](const MetricValue& value) { return value.id == id; });
   return found == point.metrics.end() ? nullptr : &*found;
@@ -150,7 +162,7 @@ MetricValue& PointBuilder::metric(const MetricName& name) {
   if (const MetricValue* found = find(name.id); found != nullptr) {
     return point.metrics[static_cast<size_t>(found - point.metrics.data())];
   }
-  point.metrics.push_back({.id = std::string(name.id), .unit = std::string(name.unit)});
+  point.metrics.push_back({.id = plain_word(name.id), .unit = printable(name.unit, 40)});
   return point.metrics.back();
 }
 
@@ -162,7 +174,7 @@ void PointBuilder::add(const MetricName& name, std::string_view statistic,
     if (!slot->has_value()) *slot = figure;
     return;
   }
-  ordered_json& kept = statistics_[std::string(name.id)];
+  ordered_json& kept = statistics_[plain_word(name.id)];
   if (!kept.contains(statistic)) kept[std::string(statistic)] = *figure;
 }
 
@@ -170,7 +182,7 @@ void PointBuilder::derive(const MetricName& name, std::string_view statistic,
                           std::optional<double> figure) {
   if (!figure.has_value() || !std::isfinite(*figure) || get(name, statistic).has_value()) return;
   add(name, statistic, figure);
-  const std::string id(name.id);
+  const std::string id = plain_word(name.id);
   if (std::find(derived_.begin(), derived_.end(), id) == derived_.end()) derived_.push_back(id);
 }
 
@@ -181,7 +193,7 @@ std::optional<double> PointBuilder::get(const MetricName& name, std::string_view
   if (value == nullptr) return std::nullopt;
   MetricValue copy = *value;
   if (const std::optional<double>* slot = place(copy, statistic); slot != nullptr) return *slot;
-  const auto kept = statistics_.find(std::string(name.id));
+  const auto kept = statistics_.find(plain_word(name.id));
   if (kept == statistics_.end() || !kept->contains(statistic)) return std::nullopt;
   return kept->at(std::string(statistic)).get<double>();
 }
@@ -196,7 +208,8 @@ void PointBuilder::derive_interactivity() {
 
 void PointBuilder::warn(std::string_view name) {
   auto& list = point.warnings;
-  if (std::find(list.begin(), list.end(), name) == list.end()) list.emplace_back(name);
+  std::string word = plain_word(name);
+  if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(std::move(word));
 }
 
 void PointBuilder::keep(std::string_view key, ordered_json value) {

@@ -54,7 +54,8 @@ PointColumn run_text_column(size_t index) {
           .read =
               [](const std::string& cell, RunRecord& run, PointRecord&, size_t i) {
                 run.*kRunTexts[i].text = cell;
-                return std::string();
+                return std::string(
+                    is_text_of_run(kRunTexts[i].name, cell) ? "" : "must be a JSON object");
               },
           .index = index};
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "json/python_json.h"
 #include "measure/exchange/point_builder.h"
 
 namespace hadal {
@@ -24,7 +25,7 @@ constexpr std::array<std::pair<GateVerdict, std::string_view>, 3> kVerdicts = {{
 }};
 
 bool is_plain_id(std::string_view id) {
-  if (id.empty() || id.size() > 200) return false;
+  if (id.empty() || id.size() > 200 || id.starts_with("full:")) return false;
   for (const char c : id) {
     if (c <= ' ' || c > '~' || c == '(' || c == ')' || c == ',' || c == '"') return false;
   }
@@ -44,6 +45,10 @@ Interval read_interval(const ordered_json& json, const std::string& path,
 }
 
 }  // namespace
+
+bool is_text_of_run(std::string_view name, const std::string& text) {
+  return !name.ends_with("_json") || text.empty() || (text.front() == '{' && is_json(text));
+}
 
 std::string_view run_state_name(RunState state) {
   for (const auto& [value, name] : kStates) {
@@ -179,6 +184,9 @@ RunRecord run_from_json(const ordered_json& json, const std::string& path,
   RunRecord run;
   for (const RunText& text : kRunTexts) {
     run.*text.text = fields.string(text.name).value_or("");
+    if (!is_text_of_run(text.name, run.*text.text)) {
+      fields.fields().refuse(text.name, "must be a JSON object as text");
+    }
   }
   for (const RunCount& count : kRunCounts) {
     const int64_t value = fields.count(count.name).value_or(0);

@@ -71,6 +71,9 @@ inline constexpr RunText kRunTexts[] = {
     {"provenance_json", &RunRecord::provenance_json},
     {"gate_json", &RunRecord::gate_json},
 };
+// Whether the text may stand there: those named "..._json" hold an object or nothing.
+bool is_text_of_run(std::string_view name, const std::string& text);
+
 struct RunCount {
   std::string_view name;
   int RunRecord::*count;

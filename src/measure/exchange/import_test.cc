@@ -1,0 +1,83 @@
+// Finding the format, and what is said of files that are none.
+#include "measure/exchange/import.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <string>
+
+#include "measure/exchange/foreign_document.h"
+#include "support/imported_runs.h"
+#include "support/temporary_directory.h"
+
+namespace hadal {
+namespace {
+
+TEST(Import, NamesOfFormatsReadBack) {
+  for (const char* name : {"inferencex", "guidellm", "hadal-csv", "hadal-requests"}) {
+    ASSERT_TRUE(find_import_format(name).has_value()) << name;
+    EXPECT_EQ(import_format_name(*find_import_format(name)), name);
+  }
+  EXPECT_FALSE(find_import_format("csv").has_value());
+}
+
+TEST(Import, AnUnknownDocumentIsDescribedAndTheFormatsAreNamed) {
+  const std::string refusal = refusal_of(R"({"colour": 1, "shape": 2})");
+  EXPECT_NE(refusal.find("an object with colour, shape"), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("benchmark-report"), std::string::npos) << refusal;
+}
+
+TEST(Import, AWronglyNamedFormatSaysWhatItLooksLike) {
+  const std::string refusal =
+      refusal_of(R"([{"conc": 4}])", {.format = ImportFormat::kBenchmarkReport});
+  EXPECT_NE(refusal.find("looks like inferencex"), std::string::npos) << refusal;
+}
+
+TEST(Import, EmptyAndBrokenFilesAreRefused) {
+  EXPECT_NE(refusal_of(" \n").find("is empty"), std::string::npos);
+  EXPECT_NE(refusal_of("{\"conc\": 4").find("not valid JSON"), std::string::npos);
+  EXPECT_NE(refusal_of("a: [1").find("not valid YAML"), std::string::npos);
+  EXPECT_NE(refusal_of("[]").find("of no format"), std::string::npos);
+  EXPECT_NE(refusal_of(R"({"benchmarks": []})").find("holds no results"), std::string::npos);
+  EXPECT_NE(refusal_of(R"({"benchmarks": 3})").find("benchmarks must be an array"),
+            std::string::npos);
+}
+
+TEST(Import, NamesGivenTwiceAreToldAndTheFirstStands) {
+  const Imported imported =
+      import_text(R"({"conc": 4, "tput_per_gpu": 10, "tput_per_gpu": 20})", "rows.json");
+  const PointRecord& point = only_point(imported);
+  EXPECT_EQ(figure_of(point, "rate.total_tokens_per_gpu/1"), 10);
+  EXPECT_TRUE(warns(point, "duplicate_json_key_tput_per_gpu"));
+  EXPECT_EQ(extra_of(point)["repeated"][0]["not_taken"], 20);
+}
+
+TEST(Import, KeysAreNotKept) {
+  const Imported imported = import_text(
+      R"({"conc": 4, "env": {"HF_TOKEN": "hf_x", "openai_api_key": "k", "tokens": "12"}})",
+      "r.json");
+  const nlohmann::json kept = extra_of(only_point(imported))["fields"]["env"];
+  EXPECT_EQ(kept["HF_TOKEN"], "(removed)");
+  EXPECT_EQ(kept["openai_api_key"], "(removed)");
+  EXPECT_EQ(kept["tokens"], "12");
+}
+
+TEST(Import, FilesOfLinesAreReadLineByLine) {
+  const test::TemporaryDirectory folder;
+  const std::filesystem::path path = folder.path() / "bench.jsonl";
+  {
+    std::ofstream file(path);
+    for (int i = 1; i <= 500; ++i) {
+      file << R"({"completed": 1, "accept_length": null, "max_concurrency": )" << i
+           << R"(, "duration": 2, "total_input_tokens": 7, "total_output_tokens": 3, "pad": ")"
+           << std::string(5000, 'x') << "\"}\n";
+    }
+  }
+  const Imported imported = import_file(path);
+  ASSERT_EQ(imported.runs.size(), 1U);
+  ASSERT_EQ(imported.runs[0].points.size(), 500U);
+  EXPECT_EQ(imported.runs[0].points[499].load.concurrency, 500);
+  EXPECT_EQ(imported.runs[0].source, "sglang-bench bench.jsonl");
+}
+
+}  // namespace
+}  // namespace hadal
