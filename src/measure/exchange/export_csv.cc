@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <compare>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +19,7 @@ struct MetricColumn {
   std::string unit = {};
   std::string statistic = {};
 
-  bool operator==(const MetricColumn&) const = default;
+  auto operator<=>(const MetricColumn&) const = default;
   std::string name() const {
     return (of_full_run ? "full:" : "") + id + " " + statistic + " (" + unit + ")";
   }
@@ -69,6 +70,8 @@ std::string export_csv(const std::vector<RunRecord>& runs) {
       });
     }
   }
+  // In an order that does not hang on which point has which metric.
+  std::sort(metrics.begin(), metrics.end());
   const std::vector<PointColumn>& columns = point_columns();
   std::vector<std::string> cells;
   for (const PointColumn& column : columns) cells.push_back(column.name);

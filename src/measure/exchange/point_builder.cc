@@ -263,11 +263,11 @@ void add_point(std::vector<RunRecord>& runs, RunRecord run, PointRecord point) {
   });
   std::vector<PointRecord>& points =
       found == runs.end() ? runs.emplace_back(std::move(run)).points : found->points;
-  point.repeat =
-      static_cast<int>(std::count_if(points.begin(), points.end(), [&](const PointRecord& earlier) {
-        return earlier.load.concurrency == point.load.concurrency &&
-               earlier.load.rate == point.load.rate && earlier.load.arrivals == point.load.arrivals;
-      }));
+  const auto earlier = std::count_if(points.begin(), points.end(), [&](const PointRecord& other) {
+    return other.load.concurrency == point.load.concurrency && other.load.rate == point.load.rate &&
+           other.load.arrivals == point.load.arrivals;
+  });
+  point.repeat = std::max(point.repeat, static_cast<int>(earlier));
   points.push_back(std::move(point));
 }
 
