@@ -72,7 +72,7 @@ class ClientReader {
     ordered_json rest = fields_.rest();
     rest.erase("request_goodput:");
     builder_.keep_fields(rest);
-    run_.provenance_json = dump_json(provenance_);
+    run_.provenance_json = dump_json(keepable_json(provenance_));
     add_point(imported.runs, std::move(run_), builder_.finish());
   }
 

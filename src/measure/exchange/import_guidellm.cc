@@ -105,7 +105,7 @@ class GuideLlmReader {
         run_.plan_json = dump_json(keepable_json(plan));
       }
     }
-    run_.provenance_json = dump_json(provenance);
+    run_.provenance_json = dump_json(keepable_json(provenance));
   }
 
   void point(const ordered_json& benchmark, const std::string& path) {

@@ -107,7 +107,7 @@ class RowReader {
     builder_.note_not_finite(row_);
     if (&metrics_ == &own_metrics_) builder_.note_not_finite(metrics_);
     keep_the_rest();
-    run_.provenance_json = dump_json(provenance_);
+    run_.provenance_json = dump_json(keepable_json(provenance_));
     return {.run = std::move(run_), .point = builder_.finish()};
   }
 
