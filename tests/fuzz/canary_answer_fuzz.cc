@@ -11,8 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const hadal::CanaryKind kind :
        {hadal::CanaryKind::kScore, hadal::CanaryKind::kGenerate, hadal::CanaryKind::kChat}) {
     const hadal::Canary canary{.id = "c", .kind = kind, .prompt = {1, 2, 3}};
-    const hadal::CanaryAnswer answer =
-        hadal::read_answer(canary, {.status = 200, .body = body});
+    const hadal::CanaryAnswer answer = hadal::read_answer(canary, {.status = 200, .body = body});
     const hadal::CanaryAgreement same = hadal::compare_answers(canary, 0, answer, answer);
     if (same.first_bad >= 0 || same.same_tops != same.tops) __builtin_trap();
   }

@@ -13,8 +13,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view lines(reinterpret_cast<const char*>(data), size);
   std::string text(lines);
-  text += "{\"digest\":\"xxh3-128:" +
-          hadal::to_hex(hadal::checksum(std::as_bytes(std::span(lines)))) + "\"}\n";
+  text +=
+      "{\"digest\":\"xxh3-128:" + hadal::to_hex(hadal::checksum(std::as_bytes(std::span(lines)))) +
+      "\"}\n";
   try {
     const hadal::Reference reference = hadal::parse_reference(text, "fuzz");
     const std::string written = hadal::reference_text(reference);

@@ -42,9 +42,8 @@ struct Subject {
 };
 
 Reference record(const std::vector<GateEndpoint*>& endpoints, uint64_t seed) {
-  Reference reference =
-      record_reference(*endpoints[0], {},
-                       {.seed = seed, .variant = "variant-0", .longest_score = kLongestScore});
+  Reference reference = record_reference(
+      *endpoints[0], {}, {.seed = seed, .variant = "variant-0", .longest_score = kLongestScore});
   for (size_t i = 1; i < endpoints.size(); ++i) {
     record_variant(reference, *endpoints[i], {}, "variant-" + std::to_string(i));
   }

@@ -22,7 +22,7 @@ class FakeModelEndpoint final : public GateEndpoint {
   using Json = nlohmann::ordered_json;
 
   std::string engine = "hadal";
-  uint64_t rounding = 0;                                        // another number, other noise
+  uint64_t rounding = 0;  // another number, other noise
   std::function<double(int position)> noise = [](int) { return 0.0; };  // nats
   double steepness = 1;
   bool has_completions = true;
@@ -93,7 +93,8 @@ class FakeModelEndpoint final : public GateEndpoint {
     for (int token = 0; token < kVocabulary; ++token) {
       top.emplace_back(token, logprobs[static_cast<size_t>(token)]);
     }
-    std::sort(top.begin(), top.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::sort(top.begin(), top.end(),
+              [](const auto& a, const auto& b) { return a.second > b.second; });
     top.resize(5);
     return top;
   }
@@ -149,7 +150,8 @@ class FakeModelEndpoint final : public GateEndpoint {
       const std::vector<double> logprobs = logprobs_after(ids);
       const auto top = top_of(logprobs);
       const auto [token, logprob] = top[samples ? 1 : 0];
-      Json entry = {{"token", text_of(token)}, {"logprob", logprob}, {"top_logprobs", Json::array()}};
+      Json entry = {
+          {"token", text_of(token)}, {"logprob", logprob}, {"top_logprobs", Json::array()}};
       for (const auto& [other, value] : top) {
         entry["top_logprobs"].push_back({{"token", text_of(other)}, {"logprob", value}});
       }
@@ -158,7 +160,8 @@ class FakeModelEndpoint final : public GateEndpoint {
       ids.push_back(token);
     }
     Json choice = {{"message", {{"role", "assistant"}, {"content", text}}}, {"logprobs", nullptr}};
-    if (tells_logprobs && body.value("logprobs", false)) choice["logprobs"] = {{"content", content}};
+    if (tells_logprobs && body.value("logprobs", false))
+      choice["logprobs"] = {{"content", content}};
     return ok({{"choices", Json::array({choice})}, {"usage", {{"prompt_tokens", prompt}}}});
   }
 };

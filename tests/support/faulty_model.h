@@ -21,7 +21,7 @@ namespace hadal::test {
 
 struct TensorBytes {
   std::string name;
-  std::string dtype;            // as safetensors has it: "F8_E4M3", "I8", "BF16", ...
+  std::string dtype;  // as safetensors has it: "F8_E4M3", "I8", "BF16", ...
   std::vector<int64_t> shape;
   uint8_t* bytes = nullptr;
   size_t size = 0;
@@ -113,9 +113,8 @@ class FaultyModel {
   }
 
   FaultyModel& clear(const std::string& pattern) {
-    return edit_tensors(pattern, [](const TensorBytes& tensor) {
-      std::memset(tensor.bytes, 0, tensor.size);
-    });
+    return edit_tensors(
+        pattern, [](const TensorBytes& tensor) { std::memset(tensor.bytes, 0, tensor.size); });
   }
 
   // FP8 weights with two bits of mantissa in place of three.
@@ -140,8 +139,8 @@ class FaultyModel {
       constexpr uint8_t kRounded[] = {0, 1, 2, 4, 4, 6, 6, 6};
       const auto coarse = [&](int code) { return (code & 8) | kRounded[code & 7]; };
       for (size_t i = 0; i < tensor.size; ++i) {
-        tensor.bytes[i] = static_cast<uint8_t>(coarse(tensor.bytes[i] & 15) |
-                                               coarse(tensor.bytes[i] >> 4) << 4);
+        tensor.bytes[i] =
+            static_cast<uint8_t>(coarse(tensor.bytes[i] & 15) | coarse(tensor.bytes[i] >> 4) << 4);
       }
     });
   }

@@ -67,10 +67,9 @@ void compare_position(const TokenScore& reference, const TokenScore& answer, boo
     ++into.tops;
     into.same_tops += reference.top.front().first == answer.top.front().first ? 1 : 0;
   }
-  const bool is_among_tops =
-      std::any_of(pairs.begin(), pairs.end(), [&](const Pair& pair) {
-        return pair.first == reference.logprob && pair.second == answer.logprob;
-      });
+  const bool is_among_tops = std::any_of(pairs.begin(), pairs.end(), [&](const Pair& pair) {
+    return pair.first == reference.logprob && pair.second == answer.logprob;
+  });
   if (same_token && !is_among_tops) pairs.emplace_back(reference.logprob, answer.logprob);
   add_slope(pairs, into);
   double sum = 0;

@@ -32,10 +32,10 @@ TEST(Agreement, TakesTheMeanDifferenceOfTheTokenAndTheLikeliest) {
 
 TEST(Agreement, ComparesContinuationsUntilTheyPart) {
   const Canary canary{.kind = CanaryKind::kGenerate, .prompt = {1, 2, 3, 4}};
-  const CanaryAnswer a = answer({score("p", -0.1), score("q", -0.6, {{"q", -0.6}, {"r", -0.9}}),
-                                 score("s", -0.1)});
-  const CanaryAnswer b = answer({score("p", -0.1), score("r", -0.7, {{"r", -0.7}, {"q", -0.8}}),
-                                 score("s", -5)});
+  const CanaryAnswer a =
+      answer({score("p", -0.1), score("q", -0.6, {{"q", -0.6}, {"r", -0.9}}), score("s", -0.1)});
+  const CanaryAnswer b =
+      answer({score("p", -0.1), score("r", -0.7, {{"r", -0.7}, {"q", -0.8}}), score("s", -5)});
   const CanaryAgreement agreement = compare_answers(canary, 0, a, b);
   EXPECT_EQ(agreement.start, 4);
   ASSERT_EQ(agreement.distances.size(), 2U);
@@ -70,8 +70,8 @@ TEST(Agreement, DivergenceIsThatOfTheDistributions) {
   };
   const CanaryAgreement agreement =
       compare_answers(canary, 0, answer({top(0.5, 0.25)}), answer({top(0.4, 0.4)}));
-  const double expected = 0.5 * std::log(0.5 / 0.4) + 0.25 * std::log(0.25 / 0.4) +
-                          0.25 * std::log(0.25 / 0.2);
+  const double expected =
+      0.5 * std::log(0.5 / 0.4) + 0.25 * std::log(0.25 / 0.4) + 0.25 * std::log(0.25 / 0.2);
   EXPECT_NEAR(agreement.divergence, expected, 1e-12);
 }
 

@@ -80,10 +80,8 @@ Tried try_body(GateEndpoint& endpoint, CanaryKind kind, const std::string& path,
 void probe_completions(GateEndpoint& endpoint, EndpointTraits& traits) {
   const std::string path = "/v1/completions";
   // Ids that every vocabulary has.
-  const Json plain = {{"model", traits.model},
-                      {"prompt", {11, 12, 13, 14}},
-                      {"max_tokens", 1},
-                      {"temperature", 0}};
+  const Json plain = {
+      {"model", traits.model}, {"prompt", {11, 12, 13, 14}}, {"max_tokens", 1}, {"temperature", 0}};
   traits.takes_ids = try_body(endpoint, CanaryKind::kGenerate, path, plain).answered;
   if (!traits.takes_ids) return;
   Json body = plain;
@@ -167,9 +165,8 @@ EndpointTraits probe_endpoint(GateEndpoint& endpoint, const ProbeOptions& option
 
 std::vector<int32_t> tokenize_by(GateEndpoint& endpoint, const EndpointTraits& traits,
                                  const std::string& text, bool with_special_tokens) {
-  const Json body = {{"model", traits.model},
-                     {"prompt", text},
-                     {"add_special_tokens", with_special_tokens}};
+  const Json body = {
+      {"model", traits.model}, {"prompt", text}, {"add_special_tokens", with_special_tokens}};
   std::vector<int32_t> ids;
   const std::optional<Json> answer = object_of(endpoint.ask("/tokenize", body.dump()));
   if (!answer || !answer->contains("tokens") || !(*answer)["tokens"].is_array()) return ids;

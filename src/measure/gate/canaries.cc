@@ -43,9 +43,8 @@ constexpr std::array<std::string_view, 5> kColours = {"red", "green", "white", "
 constexpr std::array<std::string_view, 5> kPets = {"owl", "cat", "dog", "horse", "fox"};
 constexpr std::array<std::string_view, 5> kDays = {"Monday", "Tuesday", "Thursday", "Friday",
                                                    "Sunday"};
-constexpr std::array<std::string_view, 5> kPlaces = {"under the stairs", "behind the door",
-                                                     "in the kitchen", "on the table",
-                                                     "in the garden"};
+constexpr std::array<std::string_view, 5> kPlaces = {
+    "under the stairs", "behind the door", "in the kitchen", "on the table", "in the garden"};
 constexpr size_t kFactKinds = 6;
 constexpr int kFirstCode = 1000;
 constexpr size_t kCodes = 9000;
@@ -82,24 +81,30 @@ std::string facts(Random& random, int count) {
 // Cuts prompts out of the stream of tokens.
 class PromptSource {
  public:
-  PromptSource(const CanaryPlan& plan, Random& random) : plan_(plan), random_(random) {}
+  PromptSource(const CanaryPlan& plan, Random& random)
+      : plan_(plan), random_(random), distinct_(plan.stream) {
+    std::sort(distinct_.begin(), distinct_.end());
+    distinct_.erase(std::unique(distinct_.begin(), distinct_.end()), distinct_.end());
+  }
 
-  // `tokens` in all, the first token included. Shuffled, they are words without sense, after which
-  // no token is certain: small differences show in all logits.
-  std::vector<int32_t> take(int tokens, bool shuffled) {
+  // `tokens` in all. Mixed, they are words without sense, rare ones as often as others, after which
+  // no token is certain: small differences show in all logits. With `begun`, the first is the one
+  // that texts begin with: not
+  // in most prompts, or a value of it that is rounded the other way would show in all of them.
+  std::vector<int32_t> take(int tokens, bool mixed, bool begun) {
     std::vector<int32_t> ids;
-    if (plan_.first_token) ids.push_back(*plan_.first_token);
+    if (begun && plan_.first_token) ids.push_back(*plan_.first_token);
     while (ids.size() < static_cast<size_t>(tokens)) {
-      ids.push_back(plan_.stream[at_++ % plan_.stream.size()]);
+      ids.push_back(mixed ? distinct_[random_.below(distinct_.size())]
+                          : plan_.stream[at_++ % plan_.stream.size()]);
     }
-    if (!shuffled) return ids;
-    for (size_t i = ids.size() - 1; i > 1; --i) std::swap(ids[i], ids[1 + random_.below(i)]);
     return ids;
   }
 
  private:
   const CanaryPlan& plan_;
   Random& random_;
+  std::vector<int32_t> distinct_;
   size_t at_ = 0;
 };
 
@@ -111,7 +116,8 @@ void add_scores(const CanaryPlan& plan, PromptSource& source, std::vector<Canary
   };
   // "middle" crosses the windows of 64 and 128 tokens and one compressed block of 128 in many
   // prompts, so that a fault at a border shows in all of them at the same place.
-  constexpr Group kGroups[] = {{"short", 12, 24}, {"middle", 12, 168}, {"long", 3, 640}};
+  constexpr Group kGroups[] = {{"short", 24, 16}, {"middle", 12, 150}, {"long", 3, 600}};
+  constexpr int kBegun = 4;  // one prompt in so many
   const int most = std::min(plan.context - 1, plan.longest_score);
   for (const Group& group : kGroups) {
     if (group.tokens > most) continue;
@@ -119,27 +125,28 @@ void add_scores(const CanaryPlan& plan, PromptSource& source, std::vector<Canary
       all.push_back({.id = fmt::format("{}-{}", group.name, i),
                      .group = group.name,
                      .kind = CanaryKind::kScore,
-                     .prompt = source.take(group.tokens, i % 2 == 1)});
+                     .prompt = source.take(group.tokens, i % 2 == 1, i % kBegun == 0)});
     }
   }
   if (most <= kGroups[2].tokens) return;
   all.push_back({.id = "long-3",
                  .group = "long",
                  .kind = CanaryKind::kScore,
-                 .prompt = source.take(most, false)});
+                 .prompt = source.take(most, false, false)});
 }
 
 void add_continuations(const CanaryPlan& plan, PromptSource& source, std::vector<Canary>& all) {
   constexpr int kContinuation = 8;
   // Around compression by 4 and 128, windows of 64 and 128, pages of 256.
-  constexpr int kLengths[] = {3,   4,   5,   7,   8,   9,   12,  15,  63, 64,
+  constexpr int kLengths[] = {3,  4,   5,   7,   8,   9,   12,  15,  63,  64,
                               65, 127, 128, 129, 255, 256, 257, 511, 512, 513};
+  constexpr int kShort = 16;
   for (const int length : kLengths) {
     if (length + kContinuation > plan.context) continue;
     all.push_back({.id = fmt::format("border-{}", length),
                    .group = "border",
                    .kind = CanaryKind::kGenerate,
-                   .prompt = source.take(length, length % 2 == 1),
+                   .prompt = source.take(length, length % 2 == 1, length > kShort),
                    .max_tokens = kContinuation});
   }
 
@@ -148,13 +155,14 @@ void add_continuations(const CanaryPlan& plan, PromptSource& source, std::vector
   constexpr int kEnd = 12;
   if (kBeginning + kEnd + kContinuation > plan.context) return;
   for (int family = 0; family < 2; ++family) {
-    const std::vector<int32_t> first = source.take(kBeginning, false);
+    const std::vector<int32_t> first = source.take(kBeginning, false, true);
     std::vector<int32_t> second = first;
     constexpr size_t kChangedFrom = 8;
     constexpr size_t kChanged = 24;
     std::rotate(second.begin() + kChangedFrom, second.begin() + kChangedFrom + kChanged / 2,
                 second.begin() + kChangedFrom + kChanged);
-    const std::vector<int32_t> ends[] = {source.take(kEnd, true), source.take(kEnd, true)};
+    const std::vector<int32_t> ends[] = {source.take(kEnd, true, false),
+                                         source.take(kEnd, true, false)};
     const auto add = [&](const char* name, const std::vector<int32_t>& beginning, int end,
                          const std::string& same_as, const std::string& not_as) {
       std::vector<int32_t> prompt = beginning;

@@ -36,7 +36,7 @@ struct Canary {
 
 struct CanaryPlan {
   uint64_t seed = 1;
-  int context = 4096;       // tokens of the endpoint
+  int context = 4096;        // tokens of the endpoint
   int longest_score = 2048;  // tokens of the longest prompt that is scored
   // Token ids of canary_text(), as the endpoint's tokenizer has them; without them there are
   // conversations only.

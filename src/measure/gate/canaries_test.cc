@@ -19,7 +19,8 @@ CanaryPlan plan_of(int context) {
 }
 
 const Canary& find(const std::vector<Canary>& all, const std::string& id) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.id == id; });
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.id == id; });
   EXPECT_NE(found, all.end()) << id;
   return *found;
 }
@@ -42,19 +43,24 @@ TEST(Canaries, CrossTheBordersOfWindowsPagesAndCompressedBlocks) {
   const std::vector<Canary> all = make_canaries(plan_of(4096));
   std::set<size_t> lengths;
   std::map<std::string, int> groups;
+  int begun = 0;
+  int prompts = 0;
   for (const Canary& canary : all) {
     ++groups[canary.group];
     if (canary.kind == CanaryKind::kChat) continue;
-    EXPECT_EQ(canary.prompt.front(), 0) << canary.id;
+    begun += canary.prompt.front() == 0 ? 1 : 0;
+    prompts += 1;
     if (canary.group == "border") lengths.insert(canary.prompt.size());
   }
+  EXPECT_GT(begun, 10);
+  EXPECT_LT(begun, 2 * prompts / 3);
   for (const size_t border : {4, 64, 128, 256, 512}) {
     for (const size_t length : {border - 1, border, border + 1}) {
       EXPECT_TRUE(lengths.contains(length)) << length;
     }
   }
-  for (const char* group : {"short", "middle", "long", "border", "prefix", "chat", "thinking",
-                            "tools"}) {
+  for (const char* group :
+       {"short", "middle", "long", "border", "prefix", "chat", "thinking", "tools"}) {
     EXPECT_GE(groups[group], 2) << group;
   }
 }
@@ -99,7 +105,8 @@ TEST(Canaries, PrefixesAreSharedAskedTwiceAndChanged) {
   EXPECT_EQ(other.prompt.size(), cold.prompt.size());
   EXPECT_NE(std::vector(other.prompt.begin(), other.prompt.begin() + 256),
             std::vector(cold.prompt.begin(), cold.prompt.begin() + 256));
-  EXPECT_TRUE(std::equal(other.prompt.begin() + 256, other.prompt.end(), cold.prompt.begin() + 256));
+  EXPECT_TRUE(
+      std::equal(other.prompt.begin() + 256, other.prompt.end(), cold.prompt.begin() + 256));
   EXPECT_TRUE(std::equal(end.prompt.begin(), end.prompt.begin() + 256, cold.prompt.begin()));
   EXPECT_NE(end.prompt, cold.prompt);
 }

@@ -47,10 +47,10 @@ std::vector<TokenScore> read_legacy_logprobs(const Fields& logprobs) {
   }
   const Json* top = logprobs.array("top_logprobs");
   for (size_t i = 0; i < tokens->size(); ++i) {
-    TokenScore score{.text = (*tokens)[i].is_string() ? (*tokens)[i].get<std::string>()
-                                                      : (*tokens)[i].dump(),
-                     .known = (*values)[i].is_number(),
-                     .logprob = logprob_of((*values)[i])};
+    TokenScore score{
+        .text = (*tokens)[i].is_string() ? (*tokens)[i].get<std::string>() : (*tokens)[i].dump(),
+        .known = (*values)[i].is_number(),
+        .logprob = logprob_of((*values)[i])};
     if (top != nullptr && i < top->size()) {
       const Json& entry = (*top)[i];
       for (const auto& [key, value] : entry.items()) {
@@ -106,8 +106,8 @@ std::string text_of(const Fields& message) {
 }
 
 void read_document(const Canary& canary, const std::string& body, CanaryAnswer& answer) {
-  const Json document = parse_json(body, "the answer", ErrorCode::kInvalidFile,
-                                   {.replaces_lone_surrogates = true});
+  const Json document =
+      parse_json(body, "the answer", ErrorCode::kInvalidFile, {.replaces_lone_surrogates = true});
   const Fields fields(document, "", answer_source());
   if (const Json* usage = fields.object("usage")) {
     const Fields counts(*usage, "usage", answer_source());

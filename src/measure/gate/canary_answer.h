@@ -14,9 +14,9 @@
 namespace hadal {
 
 struct TokenScore {
-  std::string text;      // as the endpoint writes the token; an id where it writes "token_id:N"
-  bool known = false;    // whether there is a log-probability: not for the first of a prompt
-  double logprob = 0;    // natural logarithm; never NaN, -infinity becomes kLeastLogprob
+  std::string text;    // as the endpoint writes the token; an id where it writes "token_id:N"
+  bool known = false;  // whether there is a log-probability: not for the first of a prompt
+  double logprob = 0;  // natural logarithm; never NaN, -infinity becomes kLeastLogprob
   std::vector<std::pair<std::string, double>> top = {};  // likeliest first
 };
 constexpr double kLeastLogprob = -1000;

@@ -58,16 +58,17 @@ TEST(CanaryAnswer, AnswersWithoutLogprobsHaveText) {
 
 TEST(CanaryAnswer, WhatIsNoAnswerIsAnError) {
   EXPECT_EQ(read_answer(kAsked, {.failure = "connect: refused"}).error, "connect: refused");
-  EXPECT_EQ(read_answer(kAsked, {.status = 400, .body = R"({"error":{"message":"no\nlogprobs"}})"})
-                .error,
-            "status 400: no\\x0alogprobs");
+  EXPECT_EQ(
+      read_answer(kAsked, {.status = 400, .body = R"({"error":{"message":"no\nlogprobs"}})"}).error,
+      "status 400: no\\x0alogprobs");
   EXPECT_EQ(read_answer(kAsked, {.status = 502, .body = "<html>"}).error, "status 502: <html>");
   for (const char* body : {"", "[]", "{}", R"({"choices":[]})", R"({"choices":[7]})",
                            R"({"choices":[{"message":"x"}]})", "\xff", R"({"choices":[{}]})"}) {
     EXPECT_NE(read(kAsked, body).error, "") << body;
   }
-  EXPECT_NE(read(kScored, R"({"choices":[{"logprobs":{"tokens":["a"],"token_logprobs":[]}}]})").error,
-            "");
+  EXPECT_NE(
+      read(kScored, R"({"choices":[{"logprobs":{"tokens":["a"],"token_logprobs":[]}}]})").error,
+      "");
 }
 
 TEST(CanaryAnswer, AsksForNoMoreThanTheEndpointTakes) {

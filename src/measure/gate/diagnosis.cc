@@ -7,9 +7,7 @@
 namespace hadal {
 namespace {
 
-bool is_near(int position, int border) {
-  return position >= border - 1 && position <= border + 2;
-}
+bool is_near(int position, int border) { return position >= border - 1 && position <= border + 2; }
 
 // What begins at such a position in engines of this model.
 std::string guess_of(int position) {
@@ -39,8 +37,7 @@ double late_to_early(const GateEvidence& evidence) {
   if (early.empty() || late.empty()) return 1;
   const double e =
       median(std::move(early)) / evidence.honest_nats(is_score, {.begin = 1, .end = kBorder});
-  const double l =
-      median(std::move(late)) / evidence.honest_nats(is_score, {.begin = 2 * kBorder});
+  const double l = median(std::move(late)) / evidence.honest_nats(is_score, {.begin = 2 * kBorder});
   constexpr double kLeast = 1e-3;
   return l / std::max(e, kLeast);
 }
@@ -72,28 +69,33 @@ std::vector<std::string> diagnose(const GateEvidence& evidence, const GateReport
                                   guess_of(common.position)));
   }
   if (has_failed(report, "slope")) {
-    guesses.push_back(fmt::format("all log-probabilities are {:.3f} times as steep: the last norm, or "
-                                  "a hidden size that is not the model's",
-                                  value_of(report, "slope")));
+    guesses.push_back(
+        fmt::format("all log-probabilities are {:.3f} times as steep: the last norm, or "
+                    "a hidden size that is not the model's",
+                    value_of(report, "slope")));
   }
   constexpr double kGross = 4;
   constexpr double kLater = 3;
   const double level = value_of(report, "level.scores");
   if (!departs && has_failed(report, "level.scores")) {
     if (late_to_early(evidence) > kLater) {
-      guesses.emplace_back("short prompts are right and long ones are not: the path of long contexts "
-                           "(compressed attention, indexer, rope scaling)");
+      guesses.emplace_back(
+          "short prompts are right and long ones are not: the path of long contexts "
+          "(compressed attention, indexer, rope scaling)");
     } else if (level > kGross) {
-      guesses.emplace_back("wrong from the first tokens on, and by much: weights in another order or "
-                           "shape (a matrix transposed, experts shifted), or other weights");
+      guesses.emplace_back(
+          "wrong from the first tokens on, and by much: weights in another order or "
+          "shape (a matrix transposed, experts shifted), or other weights");
     } else {
-      guesses.emplace_back("wrong everywhere, and by little: weights or activations rounded more "
-                           "coarsely than the checkpoint, or a constant of the model");
+      guesses.emplace_back(
+          "wrong everywhere, and by little: weights or activations rounded more "
+          "coarsely than the checkpoint, or a constant of the model");
     }
   } else if (!departs && has_failed(report, "arithmetic")) {
-    guesses.emplace_back("differs from the first tokens on, by less than roundings do: a constant of "
-                         "the model (rope scaling, a norm's epsilon or width, a scale), or an "
-                         "arithmetic that the reference does not know");
+    guesses.emplace_back(
+        "differs from the first tokens on, by less than roundings do: a constant of "
+        "the model (rope scaling, a norm's epsilon or width, a scale), or an "
+        "arithmetic that the reference does not know");
   }
   if (!scores_failed && has_failed(report, "level.continuations")) {
     guesses.emplace_back(evidence.has_scores(is_score)

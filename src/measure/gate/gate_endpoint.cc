@@ -39,9 +39,9 @@ HttpGateEndpoint::HttpGateEndpoint(std::string url, HttpLoopOptions options)
 
 GateReply HttpGateEndpoint::ask(std::string_view path, const std::string& json) {
   for (int left = kTries;; --left) {
-    HttpAnswer answer = fetch(
-        options_, {.url = endpoint_url(url_, path), .body = json, .timeout = kAnswerSeconds},
-        kMaxAnswerBytes);
+    HttpAnswer answer =
+        fetch(options_, {.url = endpoint_url(url_, path), .body = json, .timeout = kAnswerSeconds},
+              kMaxAnswerBytes);
     if (left > 1 && is_busy(answer.end.status)) {
       const double pause = std::clamp(answer.end.retry_after.value_or(1), 0.0, kLongestPause);
       std::this_thread::sleep_for(std::chrono::duration<double>(pause));

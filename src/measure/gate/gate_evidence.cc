@@ -46,7 +46,8 @@ GateEvidence::GateEvidence(const Reference& reference, const EndpointTraits& tra
     const double apart = apartness(agreements);
     // Without log-probabilities the texts decide.
     size_t text = 0;
-    for (size_t i = 0; i < answers.size(); ++i) text += common_text(expected[i].text, answers[i].text);
+    for (size_t i = 0; i < answers.size(); ++i)
+      text += common_text(expected[i].text, answers[i].text);
     if (v == 0 || apart < least || (apart == least && text > most_text)) {
       least = apart;
       most_text = text;
@@ -78,9 +79,7 @@ std::vector<CanaryAgreement> GateEvidence::agreements_of(const Filter& filter) c
   return found;
 }
 
-bool GateEvidence::has_scores(const Filter& filter) const {
-  return !agreements_of(filter).empty();
-}
+bool GateEvidence::has_scores(const Filter& filter) const { return !agreements_of(filter).empty(); }
 
 double GateEvidence::honest_nats(const Filter& filter, Band band) const {
   if (pairs_.empty()) return kAssumedSpread;

@@ -57,19 +57,18 @@ std::string gate_report_json(const GateReport& report, int indent) {
   }
   Json groups = Json::array();
   for (const GateGroup& group : report.groups) {
-    groups.push_back(
-        {{"name", group.name},
-         {"canaries", group.canaries},
-         {"answered", group.answered},
-         {"positions", group.positions},
-         {"median_nats", optional_number(group.median_nats)},
-         {"mean_nats", optional_number(group.mean_nats)},
-         {"divergence", optional_number(group.divergence)},
-         {"same_top", optional_number(group.same_top)},
-         {"honest_nats", optional_number(group.honest_nats)},
-         {"departing", group.departing},
-         {"first_bad_median",
-          group.first_bad_median < 0 ? Json(nullptr) : Json(group.first_bad_median)}});
+    groups.push_back({{"name", group.name},
+                      {"canaries", group.canaries},
+                      {"answered", group.answered},
+                      {"positions", group.positions},
+                      {"median_nats", optional_number(group.median_nats)},
+                      {"mean_nats", optional_number(group.mean_nats)},
+                      {"divergence", optional_number(group.divergence)},
+                      {"same_top", optional_number(group.same_top)},
+                      {"honest_nats", optional_number(group.honest_nats)},
+                      {"departing", group.departing},
+                      {"first_bad_median",
+                       group.first_bad_median < 0 ? Json(nullptr) : Json(group.first_bad_median)}});
   }
   const EndpointTraits& traits = report.traits;
   const Json document = {

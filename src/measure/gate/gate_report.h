@@ -29,16 +29,16 @@ struct GateCheck {
 // The canaries of a group together.
 struct GateGroup {
   std::string name = {};
-  int canaries = 0;   // asked
+  int canaries = 0;  // asked
   int answered = 0;
   int positions = 0;  // compared with log-probabilities
   std::optional<double> median_nats = {};
   std::optional<double> mean_nats = {};
-  std::optional<double> divergence = {};  // nats a position
-  std::optional<double> same_top = {};    // share of positions
+  std::optional<double> divergence = {};   // nats a position
+  std::optional<double> same_top = {};     // share of positions
   std::optional<double> honest_nats = {};  // the median between variants of the reference
-  int first_bad_median = -1;  // of canaries that depart at all; -1: none does
-  int departing = 0;          // canaries with a position beyond kSameNats
+  int first_bad_median = -1;               // of canaries that depart at all; -1: none does
+  int departing = 0;                       // canaries with a position beyond kSameNats
 };
 
 struct GateReport {
@@ -50,7 +50,7 @@ struct GateReport {
   double reference_recorded_unix = 0;
   std::string nearest_variant = {};  // of the reference
   bool same_engine = false;          // the endpoint is the engine that recorded the reference
-  bool assumed_spread = false;       // one variant only: how far honest answers lie apart is assumed
+  bool assumed_spread = false;  // one variant only: how far honest answers lie apart is assumed
   std::vector<GateCheck> checks = {};
   std::vector<GateGroup> groups = {};
   std::vector<std::string> diagnosis = {};

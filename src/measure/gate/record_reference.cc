@@ -27,8 +27,7 @@ CanaryPlan plan_for(GateEndpoint& endpoint, const EndpointTraits& traits,
 ReferenceVariant variant_of(GateEndpoint& endpoint, const EndpointTraits& traits,
                             const std::vector<Canary>& canaries, const std::string& name,
                             const CanaryProgress& progress) {
-  ReferenceVariant variant{
-      .name = name, .engine = traits.engine, .engine_version = traits.version};
+  ReferenceVariant variant{.name = name, .engine = traits.engine, .engine_version = traits.version};
   variant.answers = ask_canaries(endpoint, traits, canaries, progress);
   const auto answered = std::count_if(variant.answers.begin(), variant.answers.end(),
                                       [](const CanaryAnswer& a) { return a.error.empty(); });

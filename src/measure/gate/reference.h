@@ -21,10 +21,10 @@ struct ReferenceVariant {
 };
 
 struct Reference {
-  std::string model = {};        // the name it was asked by
-  std::string checkpoint = {};   // a fingerprint of the weights; empty: unknown
-  double recorded_unix = 0;      // seconds
-  uint64_t seed = 0;             // of the canaries
+  std::string model = {};       // the name it was asked by
+  std::string checkpoint = {};  // a fingerprint of the weights; empty: unknown
+  double recorded_unix = 0;     // seconds
+  uint64_t seed = 0;            // of the canaries
   std::vector<Canary> canaries = {};
   std::vector<ReferenceVariant> variants = {};
 };

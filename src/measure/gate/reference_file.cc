@@ -117,7 +117,8 @@ void append_answer(std::string& out, const std::string& variant, const CanaryAns
 
 class ReferenceReader {
  public:
-  ReferenceReader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
+  ReferenceReader(std::string_view text, std::string where)
+      : text_(text), where_(std::move(where)) {}
 
   Reference read() {
     read_header();
@@ -167,8 +168,8 @@ class ReferenceReader {
     const std::string schema = fields.string("schema").value_or("");
     if (schema != kSchema) {
       fail(schema.starts_with("hadal.reference/")
-               ? "is a reference of another version (" + printable(schema) + "); this program reads " +
-                     std::string(kSchema)
+               ? "is a reference of another version (" + printable(schema) +
+                     "); this program reads " + std::string(kSchema)
                : "is no reference of answers: it does not begin with {\"schema\":\"" +
                      std::string(kSchema) + "\"");
     }
@@ -185,9 +186,10 @@ class ReferenceReader {
       static constexpr std::array<std::string_view, 3> kKnownOfVariant = {"name", "engine",
                                                                           "engine_version"};
       check_known(inner, kKnownOfVariant);
-      reference_.variants.push_back({.name = inner.required_string("name"),
-                                     .engine = inner.string("engine").value_or(""),
-                                     .engine_version = inner.string("engine_version").value_or("")});
+      reference_.variants.push_back(
+          {.name = inner.required_string("name"),
+           .engine = inner.string("engine").value_or(""),
+           .engine_version = inner.string("engine_version").value_or("")});
     });
     if (reference_.variants.empty()) fail("names no variant");
   }

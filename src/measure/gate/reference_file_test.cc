@@ -20,14 +20,13 @@ Reference small_reference() {
                          .expected = "x",
                          .same_as = "s"}};
   ReferenceVariant variant{.name = "fp8", .engine = "hadal", .engine_version = "0.1"};
-  variant.answers = {{.canary = "s",
-                      .prompt_tokens = 2,
-                      .tokens = {{.text = "a"},
-                                 {.text = "\"\n",
-                                  .known = true,
-                                  .logprob = -1.25,
-                                  .top = {{"b", -0.5}, {"é", -1}}}}},
-                     {.canary = "c", .error = "status 400: no"}};
+  variant.answers = {
+      {.canary = "s",
+       .prompt_tokens = 2,
+       .tokens =
+           {{.text = "a"},
+            {.text = "\"\n", .known = true, .logprob = -1.25, .top = {{"b", -0.5}, {"é", -1}}}}},
+      {.canary = "c", .error = "status 400: no"}};
   reference.variants = {variant};
   return reference;
 }

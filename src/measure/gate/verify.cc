@@ -18,8 +18,9 @@ constexpr double kLevelBound = 1.4;            // of any honest engine, in hones
 constexpr double kSameEngineLevelBound = 1.0;  // of the engine that recorded the reference
 constexpr double kFewPositionsBound = 2.0;     // the same over few positions
 constexpr int kManyPositions = 40;
-constexpr int kLeastAgreed = 8;         // positions that the same engine agrees in, in the median
-constexpr size_t kFewestForAgreed = 8;  // canaries
+constexpr int kLeastAgreed = 8;         // positions with the very numbers of the same engine
+constexpr double kAgreedShare = 0.1;    // of prompts that have so many
+constexpr size_t kFewestForAgreed = 8;  // prompts
 constexpr int kEarliestDeparture = 3;
 constexpr int kFewestDeparting = 6;
 constexpr double kDepartingShare = 0.7;
@@ -30,6 +31,7 @@ constexpr double kTextShare = 0.6;
 constexpr double kRightShare = 0.6;
 constexpr int kFewestRight = 3;
 constexpr double kNearerBy = 0.25;
+constexpr double kClearlyAgreed = 0.5;  // honest spreads
 
 class Judge {
  public:
@@ -90,25 +92,25 @@ class Judge {
     if (all == 0) return not_checked("tokens", "whether both have one tokenizer: no prompt echoed");
     const double share = foreign / static_cast<double>(all);
     add("tokens", share <= kForeignShare, share, kForeignShare,
-        fmt::format("{} of {} tokens of the prompts are other words to the endpoint", foreign, all));
+        fmt::format("{} of {} tokens of the prompts are other words to the endpoint", foreign,
+                    all));
   }
 
   // The engine that recorded the reference computes the very numbers of one variant, until another
   // instruction set rounds some value the other way. A fault has other numbers from the start.
   void check_arithmetic() {
     if (!report_.same_engine) return;
-    std::vector<double> agreed;
+    int agreed = 0;
+    size_t all = 0;
     for (const CanaryAgreement& one : evidence_.agreements_of(is_score)) {
-      agreed.push_back(one.first_bad < 0 ? one.end() : one.first_bad);
+      ++all;
+      agreed += one.first_bad < 0 || one.first_bad >= kLeastAgreed ? 1 : 0;
     }
-    if (agreed.size() < kFewestForAgreed) {
-      return check_first_numbers();
-    }
-    const double middle = median(std::move(agreed));
-    add("arithmetic", middle >= kLeastAgreed, middle, kLeastAgreed,
-        fmt::format("prompts have the very numbers of the reference ({}) up to position {} in the "
-                    "median",
-                    report_.nearest_variant, middle));
+    if (all < kFewestForAgreed) return check_first_numbers();
+    const double share = agreed / static_cast<double>(all);
+    add("arithmetic", share >= kAgreedShare, share, kAgreedShare,
+        fmt::format("{} of {} prompts have the very numbers of the reference ({}) for {} positions",
+                    agreed, all, report_.nearest_variant, kLeastAgreed));
   }
 
   // The same where prompts are not scored: the first number after short prompts.
@@ -122,12 +124,12 @@ class Judge {
       same += one.distances.front() <= kSameNats ? 1 : 0;
     }
     if (all < kFewestRight) {
-      return not_checked("arithmetic", "whether the numbers are the reference's own: no prompts "
-                                       "given as ids, with log-probabilities");
+      return not_checked("arithmetic",
+                         "whether the numbers are the reference's own: no prompts "
+                         "given as ids, with log-probabilities");
     }
-    constexpr double kShare = 0.5;
     const double share = same / static_cast<double>(all);
-    add("arithmetic", share >= kShare, share, kShare,
+    add("arithmetic", share >= kAgreedShare, share, kAgreedShare,
         fmt::format("{} of {} short prompts have the very numbers of the reference ({}) after them",
                     same, all, report_.nearest_variant));
   }
@@ -144,8 +146,7 @@ class Judge {
       const Band band{.begin = kEdges[i], .end = kEdges[i + 1]};
       std::vector<double> distances = distances_between(scores, band.begin, band.end);
       if (distances.size() < kManyPositions) continue;
-      const double ratio =
-          median(std::move(distances)) / evidence_.honest_nats(is_score, band);
+      const double ratio = median(std::move(distances)) / evidence_.honest_nats(is_score, band);
       if (ratio > worst) {
         worst = ratio;
         where = band;
@@ -188,23 +189,23 @@ class Judge {
 
   void check_median(const std::string& id, const GateEvidence::Filter& filter,
                     const std::string& what) {
-    std::vector<double> distances = all_distances(evidence_.agreements_of(filter));
-    if (distances.empty()) {
+    const std::optional<double> ratio = spreads_of(filter);
+    if (!ratio)
       return not_checked(id, "log-probabilities of " + what + ": the endpoint tells none");
-    }
-    const double bound = distances.size() < kManyPositions ? kFewPositionsBound : kLevelBound;
-    const double ratio = median(std::move(distances)) / evidence_.honest_nats(filter);
-    add(id, ratio <= bound, ratio, bound,
+    const size_t positions = all_distances(evidence_.agreements_of(filter)).size();
+    const double bound = positions < kManyPositions ? kFewPositionsBound : kLevelBound;
+    add(id, *ratio <= bound, *ratio, bound,
         fmt::format("log-probabilities of {} lie {:.2f} honest spreads from the reference", what,
-                    ratio));
+                    *ratio));
   }
 
   void check_continuations() {
-    check_median("level.continuations",
-                 [](const Canary& c) { return is_continuation(c) && c.group != "prefix"; },
-                 "continuations");
-    check_median("level.prefix", [](const Canary& c) { return c.group == "prefix"; },
-                 "continuations of shared beginnings");
+    check_median(
+        "level.continuations",
+        [](const Canary& c) { return is_continuation(c) && c.group != "prefix"; }, "continuations");
+    check_median(
+        "level.prefix", [](const Canary& c) { return c.group == "prefix"; },
+        "continuations of shared beginnings");
   }
 
   void check_chat_level() { check_median("level.chat", is_chat, "conversations"); }
@@ -244,7 +245,8 @@ class Judge {
       const CanaryAgreement agreement = compare_answers(canary, i, first, second);
       distances.insert(distances.end(), agreement.distances.begin(), agreement.distances.end());
     }
-    if (asked == 0) return not_checked("warm", "answers from a warm cache: no prompts given as ids");
+    if (asked == 0)
+      return not_checked("warm", "answers from a warm cache: no prompts given as ids");
     if (distances.empty()) {
       const double share = other / static_cast<double>(asked);
       return add("warm", other < asked, share, 1,
@@ -256,9 +258,10 @@ class Judge {
     const double bound = report_.same_engine ? kSameNats / honest : 0.5;
     const double ratio = median(std::move(distances)) / honest;
     add("warm", ratio <= bound, ratio, bound,
-        fmt::format("prompts asked again, from a warm cache, are answered {:.2f} honest spreads from "
-                    "the first time; {} of {} with another text",
-                    ratio, other, asked));
+        fmt::format(
+            "prompts asked again, from a warm cache, are answered {:.2f} honest spreads from "
+            "the first time; {} of {} with another text",
+            ratio, other, asked));
   }
 
   // A prompt that differs from an earlier one near its beginning must not get that one's answer.
@@ -301,14 +304,15 @@ class Judge {
       ++all;
       other += expected == counted ? 0 : 1;
     }
-    if (all == 0) return not_checked("chat.prompts", "how conversations are written: no usage told");
+    if (all == 0)
+      return not_checked("chat.prompts", "how conversations are written: no usage told");
     const double share = other / static_cast<double>(all);
-    GateCheck check{.id = "chat.prompts",
-                    .outcome = other == 0 ? CheckOutcome::kPassed : CheckOutcome::kFailed,
-                    .value = share,
-                    .bound = 0,
-                    .text = fmt::format("{} of {} conversations become prompts of another length",
-                                        other, all)};
+    GateCheck check{
+        .id = "chat.prompts",
+        .outcome = other == 0 ? CheckOutcome::kPassed : CheckOutcome::kFailed,
+        .value = share,
+        .bound = 0,
+        .text = fmt::format("{} of {} conversations become prompts of another length", other, all)};
     // An engine that counts otherwise and answers alike has the right prompts.
     if (other > 0 && chats_agree()) {
       check.outcome = CheckOutcome::kNoted;
@@ -318,10 +322,18 @@ class Judge {
     report_.checks.push_back(std::move(check));
   }
 
+  // Clearly, and no worse than prompts that need no template.
   bool chats_agree() const {
-    std::vector<double> distances = all_distances(evidence_.agreements_of(is_chat));
-    return !distances.empty() &&
-           median(std::move(distances)) <= kLevelBound * evidence_.honest_nats(is_chat);
+    const std::optional<double> chats = spreads_of(is_chat);
+    const std::optional<double> scores = spreads_of(is_score);
+    return chats && *chats <= std::max(kClearlyAgreed, scores.value_or(0));
+  }
+
+  // The median distance, in honest spreads.
+  std::optional<double> spreads_of(const GateEvidence::Filter& filter) const {
+    std::vector<double> distances = all_distances(evidence_.agreements_of(filter));
+    if (distances.empty()) return std::nullopt;
+    return median(std::move(distances)) / evidence_.honest_nats(filter);
   }
 
   void check_right_answers() {

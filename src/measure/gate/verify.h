@@ -1,5 +1,6 @@
 // The correctness gate: asks an endpoint a reference's canaries and judges whether its answers are
-// those of the same model, honestly computed. How, and how the bounds were found: docs/measuring.md.
+// those of the same model, honestly computed. How, and how the bounds were found:
+// docs/measuring.md.
 #pragma once
 
 #include <optional>
