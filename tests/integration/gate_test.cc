@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "gate_faults.h"
+#include "measure/gate/own_reference.h"
 #include "measure/gate/reference_server.h"
 #include "measure/gate/verify.h"
 #include "program.h"
@@ -51,12 +52,11 @@ Reference record(const std::vector<GateEndpoint*>& endpoints, uint64_t seed) {
 }
 
 Subject make_subject(const fs::path& path, int window) {
-  Served fp8(path, policy("fp8"));
-  Served int8(path, policy("int8"));
-  Served none(path, policy("none"));
-  return {.path = path,
-          .window = window,
-          .reference = record({&fp8.endpoint, &int8.endpoint, &none.endpoint}, 1)};
+  return {
+      .path = path,
+      .window = window,
+      .reference = record_own_reference(
+          {.program = HADAL_BINARY, .model = path, .record = {.longest_score = kLongestScore}})};
 }
 
 const Subject& nano() {
@@ -228,6 +228,22 @@ TEST_P(GateTest, HonestRunsAreNotAlarmed) {
 
 INSTANTIATE_TEST_SUITE_P(Models, GateTest, testing::Values("nano", "pico"),
                          [](const auto& info) { return info.param; });
+
+TEST(OwnReference, NamesTheCheckpointAndIsPublished) {
+  const Scratch scratch;
+  const Reference& reference = nano().reference;
+  EXPECT_EQ(reference.variants.size(), 3U);
+  EXPECT_EQ(reference.checkpoint, checkpoint_fingerprint(nano().path));
+  const fs::path changed = scratch.nano_copy("changed");
+  EXPECT_EQ(checkpoint_fingerprint(changed), reference.checkpoint);
+  write_bytes(changed / "config.json", read_bytes(changed / "config.json") + " ");
+  EXPECT_NE(checkpoint_fingerprint(changed), reference.checkpoint);
+  EXPECT_EQ(checkpoint_fingerprint(scratch.path("no model")), "");
+  save_reference(reference, scratch.path("nano.jsonl"));
+  const Reference read = load_reference(scratch.path("nano.jsonl"));
+  Served served(nano().path, policy("int8"));
+  EXPECT_EQ(verify_endpoint(served.endpoint, {}, read).verdict, GateVerdict::kPassed);
+}
 
 TEST(ReferenceServer, EndsWithItsOwner) {
   pid_t pid = -1;
