@@ -18,11 +18,13 @@ using Pair = std::pair<double, double>;  // reference, answer
 // The likeliest tokens that both tell.
 std::vector<Pair> common_tops(const TokenScore& reference, const TokenScore& answer) {
   std::vector<Pair> pairs;
-  for (const auto& [text, logprob] : reference.top) {
-    if (is_ambiguous(text)) continue;
-    const auto found = std::find_if(answer.top.begin(), answer.top.end(),
-                                    [&](const auto& other) { return other.first == text; });
-    if (found != answer.top.end()) pairs.emplace_back(logprob, found->second);
+  for (const auto& likely : reference.top) {
+    if (is_ambiguous(likely.first)) continue;
+    for (const auto& other : answer.top) {
+      if (other.first != likely.first) continue;
+      pairs.emplace_back(likely.second, other.second);
+      break;
+    }
   }
   return pairs;
 }

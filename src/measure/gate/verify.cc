@@ -316,7 +316,7 @@ class Judge {
     // An engine that counts otherwise and answers alike has the right prompts.
     if (other > 0 && chats_agree()) {
       check.outcome = CheckOutcome::kNoted;
-      report_.warnings.push_back(
+      report_.warnings.emplace_back(
           "the endpoint counts the tokens of conversations otherwise, and answers them alike");
     }
     report_.checks.push_back(std::move(check));
@@ -386,7 +386,7 @@ class Judge {
     if (decides) {
       check.outcome = share >= kTextShare ? CheckOutcome::kPassed : CheckOutcome::kFailed;
       check.bound = kTextShare;
-      report_.warnings.push_back(
+      report_.warnings.emplace_back(
           "the endpoint tells no log-probabilities: by texts alone only gross faults are found");
     }
     report_.checks.push_back(std::move(check));
