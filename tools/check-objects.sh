@@ -3,6 +3,7 @@
 #   isa     only the kernels of an instruction set hold its instructions, and they share no inline
 #           function with other files (the linker could keep their copy for everyone)
 #   unused  no function of the libraries is left that neither the program nor a test needs
+#   twice   no two libraries define the same function: the linker would take either, silently
 # Without CHECK all of them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.."
 build=${1:?usage: tools/check-objects.sh BUILD [CHECK...]}
 shift
 checks=("$@")
-((${#checks[@]} > 0)) || checks=(isa unused)
+((${#checks[@]} > 0)) || checks=(isa unused twice)
 faults=0
 fault() {
   echo "check-objects: $*" >&2
@@ -37,6 +38,16 @@ check_isa() {
         grep -B1 -E '%[xyz]mm|%k' | head -4 >&2
     fi
   done < <(find "$build/src" -path '*/hadal_*.dir/*.o')
+}
+
+check_twice() {
+  local twice
+  twice=$(find "$build/src" -name 'libhadal_*.a' -exec nm --defined-only {} \; 2>/dev/null |
+    awk '$2 == "T" && $3 ~ /5hadal/ {print $3}' | sort | uniq -d | c++filt)
+  if [[ -n $twice ]]; then
+    fault "functions that are defined twice:"
+    echo "$twice" >&2
+  fi
 }
 
 # Functions of namespace hadal that the libraries define and no executable of the build holds once

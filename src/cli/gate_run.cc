@@ -1,14 +1,12 @@
 #include "cli/gate_run.h"
 
-#include <array>
 #include <chrono>
 #include <filesystem>
-#include <fmt/format.h>
 
 #include "base/error.h"
 #include "cli/terminal.h"
 #include "measure/gate/gate_endpoint.h"
-#include "measure/gate/reference_server.h"
+#include "measure/gate/own_reference.h"
 #include "measure/gate/verify.h"
 
 namespace hadal {
@@ -22,23 +20,12 @@ double unix_now() {
 
 Reference reference_of(const std::string& path) {
   if (!std::filesystem::is_directory(path)) return load_reference(path);
-  // All roundings of activations that the engine knows are honest.
-  constexpr std::array<const char*, 3> kPolicies = {"int8", "fp8", "none"};
   Progress progress("recording the reference", "canaries", std::chrono::seconds(2));
-  Reference reference;
-  for (size_t i = 0; i < kPolicies.size(); ++i) {
-    const ReferenceServer server({.model = path, .arguments = {"--activations", kPolicies[i]}});
-    HttpGateEndpoint endpoint(server.url());
-    const auto show = [&](size_t done, size_t all) {
-      progress.update(i * all + done, kPolicies.size() * all);
-    };
-    if (i == 0) {
-      reference =
-          record_reference(endpoint, {}, {.variant = kPolicies[i], .now_unix = unix_now()}, show);
-    } else {
-      record_variant(reference, endpoint, {}, kPolicies[i], show);
-    }
-  }
+  Reference reference =
+      record_own_reference({.model = path,
+                            .record = {.now_unix = unix_now()},
+                            .progress = [&](const std::string& /*policy*/, size_t done,
+                                            size_t all) { progress.update(done, all); }});
   progress.finish();
   return reference;
 }

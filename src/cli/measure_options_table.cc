@@ -333,6 +333,10 @@ const std::vector<OptionSpec>& measure_options() {
        .commands = Command::kMeasureSelftest,
        .minimum = 1,
        .maximum = 100'000},
+      {.key = option::kServe,
+       .help = "Only serve the known answers, on a free port until Ctrl-C, for other clients to be "
+               "measured: POST to /TOKENS/SECONDS_TO_FIRST/SECONDS_BETWEEN",
+       .commands = Command::kMeasureSelftest},
 
       {.key = option::kFormat,
        .value_name = "FORMAT",

@@ -1,6 +1,8 @@
 // hadal measure verify, selftest and costs.
 #include <chrono>
+#include <cstdio>
 #include <fmt/format.h>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +14,7 @@
 #include "measure/gate/gate_endpoint.h"
 #include "measure/gate/verify.h"
 #include "measure/selftest/client_ceiling.h"
+#include "measure/selftest/scripted_server.h"
 
 namespace hadal {
 namespace {
@@ -48,6 +51,33 @@ std::string ceiling_text(const ClientCeiling& ceiling, int streams) {
       ceiling.achieved_events_per_second, 100 * ceiling.paced_core_share, 1e6 * ceiling.added_p50,
       1e6 * ceiling.added_p99, 1e6 * ceiling.added_max, ceiling.paced_events,
       100 * ceiling.server_core_share);
+}
+
+// Until Ctrl-C. "/20/0.1/0.05" is twenty tokens, the first after 0.1 s, the others 0.05 s apart;
+// another path has 64 tokens at once.
+int serve_known_answers() {
+  const ScriptedServer server([](const ScriptedRequest& request) {
+    constexpr long long kMostTokens = 10'000'000;
+    constexpr double kLongest = 3600;
+    long long tokens = 64;
+    double first = 0;
+    double gap = 0;
+    long long given = 0;
+    double given_first = 0;
+    double given_gap = 0;
+    if (std::sscanf(request.path.c_str(), "/%lld/%lf/%lf", &given, &given_first, &given_gap) == 3 &&
+        given > 0 && given <= kMostTokens && given_first >= 0 && given_first <= kLongest &&
+        given_gap >= 0 && given_gap <= kLongest) {
+      tokens = given;
+      first = given_first;
+      gap = given_gap;
+    }
+    return paced_answer(tokens, first, gap);
+  });
+  write_out(server.url() + "\n");
+  const InterruptGuard guard(InterruptGuard::Second::kEndsProgram);
+  while (!InterruptGuard::flag()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  return 0;
 }
 
 // The accelerators of the catalogue, for who looks for a name.
@@ -112,6 +142,7 @@ int measure_verify_command(const ParsedLine& line) {
 }
 
 int measure_selftest_command(const ParsedLine& line) {
+  if (line.has(option::kServe)) return serve_known_answers();
   const CeilingOptions options = {.streams = line.value(option::kStreams)};
   if (!line.has(option::kJson)) write_err("measuring the load client for about ten seconds\n");
   const ClientCeiling ceiling = measure_client_ceiling(options);

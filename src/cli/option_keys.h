@@ -145,6 +145,7 @@ inline constexpr PathKey kRecord{"record"};
 inline constexpr PathKey kReference{"reference"};
 inline constexpr IntegerKey kRepeats{"repeats"};
 inline constexpr NumberKey kScale{"scale"};
+inline constexpr FlagKey kServe{"serve"};
 inline constexpr NameKey kServedModel{"model"};
 inline constexpr NumberKey kSloE2e{"slo-e2e"};
 inline constexpr NumberKey kSloTpot{"slo-tpot"};

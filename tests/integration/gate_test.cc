@@ -227,7 +227,7 @@ TEST_P(GateTest, HonestRunsAreNotAlarmed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GateTest, testing::Values("nano", "pico"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& instance) { return instance.param; });
 
 TEST(OwnReference, NamesTheCheckpointAndIsPublished) {
   const Scratch scratch;

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
@@ -46,26 +45,19 @@ class Measure : public ::testing::Test {
         short_run(server, {"--concurrency", "4", "--requests", "1000000", "--warm-up", "0"}), -1,
         log, log);
     close(log);
-    while (running_requests(server) == 0) {
-      if (kill(pid, 0) != 0) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // Until the store has had a batch of it.
+    constexpr int kLooks = 600;
+    for (int i = 0; i < kLooks && stored_requests() == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
-    // Some of them have ended by the time that the store has had a batch.
-    while (std::stoi(listed_points()) == 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
+    EXPECT_GT(stored_requests(), 0) << read_bytes(scratch_.path("log"));
     return pid;
   }
-  static int running_requests(const ServerProcess& server) {
-    const std::string health = ask(server.port(), "/metrics");
-    const size_t at = health.find("\nhadal_requests_accepted_total ");
-    return at == std::string::npos ? 0 : std::stoi(health.substr(at + 31));
-  }
-  std::string listed_points() const {
-    const Outcome list = run(with_store({"measure", "runs", "list", "--json"}));
-    if (list.status != 0) return "0";
-    const Json runs = Json::parse(list.out)["runs"];
-    return runs.empty() ? "0" : std::to_string(runs[0].value("points", 0));
+  int stored_requests() const {
+    const Outcome shown = run(with_store({"measure", "runs", "show", "last", "--json"}));
+    if (shown.status != 0) return 0;
+    const Json points = Json::parse(shown.out)["points"];
+    return points.empty() ? 0 : points[0]["requests"]["attempted"].get<int>();
   }
   Json last_run() const {
     const Outcome shown = run(with_store({"measure", "runs", "show", "last", "--json"}));

@@ -79,7 +79,7 @@ class ReportWriter {
     const double seconds = point_.window.end - point_.window.begin;
     if (seconds > 0) time["duration"] = "PT" + fmt::format("{}", seconds) + "S";
     std::string uid = run_.id;
-    const std::string run_text = dump_json(run_to_json(run_));
+    const std::string run_text = dump_json(run_object(run_));
     if (uid.empty()) uid = "unstored-" + to_hex(checksum(std::as_bytes(std::span(run_text))));
     return {{"uid", uid}, {"time", time}, {"description", description()}};
   }
@@ -233,7 +233,7 @@ class ReportWriter {
   }
 
   ordered_json own_section() const {
-    ordered_json own = {{"run", run_to_json(run_)},
+    ordered_json own = {{"run", run_object(run_)},
                         {"load", load_to_json(point_.load)},
                         {"window",
                          {{"kind", point_.window.kind},

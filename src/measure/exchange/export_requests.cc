@@ -55,7 +55,7 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenE
 void export_requests(const RunRecord& run, const PointRecord& point, const PointSamples& samples,
                      FunctionRef<void(std::string_view)> write) {
   ordered_json head = {{"schema", kRequestsSchema},
-                       {"run", run_to_json(run)},
+                       {"run", run_object(run)},
                        {"load", load_to_json(point.load)},
                        {"repeat", point.repeat},
                        {"duration", samples.duration}};

@@ -397,7 +397,7 @@ class ReportReader {
     const ordered_json* extra = own.object("extra");
     builder_.restore(extra == nullptr ? ordered_json::object() : *extra);
     if (const ordered_json* run = own.object("run"); run != nullptr) {
-      run_ = run_from_json(*run, path + ".run", source());
+      run_ = run_of_object(*run, path + ".run", source());
     }
   }
 

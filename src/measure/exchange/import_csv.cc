@@ -122,9 +122,7 @@ class TableReader {
         fail(line.line, lines_[0].cells[i], "must be a number");
       }
     }
-    const auto same = [&](const RunRecord& other) {
-      return run_to_json(other) == run_to_json(run);
-    };
+    const auto same = [&](const RunRecord& other) { return run_object(other) == run_object(run); };
     if (imported.runs.empty() || !same(imported.runs.back())) {
       imported.runs.push_back(std::move(run));
     }

@@ -94,7 +94,7 @@ class RequestsImport : public LineImport {
     const ordered_json* run_json = fields.value("run");
     RunRecord run = run_json == nullptr
                         ? RunRecord{.state = RunState::kComplete}
-                        : run_from_json(*run_json, fields.fields().path("run"), context.source);
+                        : run_of_object(*run_json, fields.fields().path("run"), context.source);
     // Points of one run follow each other in a file.
     if (imported_.runs.empty() || !is_same(imported_.runs.back(), run)) {
       imported_.runs.push_back(std::move(run));
@@ -107,7 +107,7 @@ class RequestsImport : public LineImport {
   }
 
   static bool is_same(const RunRecord& a, const RunRecord& b) {
-    return run_to_json(a) == run_to_json(b);
+    return run_object(a) == run_object(b);
   }
 
   void power(TakenFields& fields) {

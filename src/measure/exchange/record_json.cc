@@ -164,7 +164,7 @@ ClientLoad client_from_json(const ordered_json& json, const std::string& path,
   return client;
 }
 
-ordered_json run_to_json(const RunRecord& run) {
+ordered_json run_object(const RunRecord& run) {
   ordered_json json = ordered_json::object();
   for (const RunText& text : kRunTexts) {
     if (!(run.*text.text).empty()) json[std::string(text.name)] = run.*text.text;
@@ -178,7 +178,7 @@ ordered_json run_to_json(const RunRecord& run) {
   return json;
 }
 
-RunRecord run_from_json(const ordered_json& json, const std::string& path,
+RunRecord run_of_object(const ordered_json& json, const std::string& path,
                         const FieldsSource& source) {
   TakenFields fields(json, path, source);
   RunRecord run;

@@ -26,8 +26,8 @@ ClientLoad client_from_json(const nlohmann::ordered_json& json, const std::strin
                             const FieldsSource& source);
 
 // The run without its points, only what is set.
-nlohmann::ordered_json run_to_json(const RunRecord& run);
-RunRecord run_from_json(const nlohmann::ordered_json& json, const std::string& path,
+nlohmann::ordered_json run_object(const RunRecord& run);
+RunRecord run_of_object(const nlohmann::ordered_json& json, const std::string& path,
                         const FieldsSource& source);
 
 std::string_view run_state_name(RunState state);

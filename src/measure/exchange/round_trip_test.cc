@@ -18,7 +18,7 @@ namespace {
 
 // A run as plain JSON, whose members compare whatever their order.
 nlohmann::json comparable(const RunRecord& run) {
-  nlohmann::json json = nlohmann::json::parse(run_to_json(run).dump());
+  nlohmann::json json = nlohmann::json::parse(run_object(run).dump());
   json.erase("source");  // names the file
   for (const char* key : {"plan_json", "provenance_json"}) {
     if (json.contains(key)) json[key] = nlohmann::json::parse(json[key].get<std::string>());
@@ -194,7 +194,7 @@ TEST(RoundTrip, SingleRequestsExactly) {
   ASSERT_EQ(again.runs.size(), 1U);
   ASSERT_EQ(again.samples.size(), 2U);
   EXPECT_EQ(again.samples[1].point, 1U);
-  EXPECT_EQ(run_to_json(again.runs[0]), run_to_json(run));
+  EXPECT_EQ(run_object(again.runs[0]), run_object(run));
   EXPECT_EQ(again.runs[0].points[1].load.rate, 2.5);
   EXPECT_EQ(again.runs[0].points[0].requests.failed, 1);
   test::expect_equal(samples, again.samples[0].samples);
