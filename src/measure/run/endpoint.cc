@@ -316,26 +316,41 @@ class Prober {
       found_.notes.emplace_back("the server does not take ignore_eos: answers may end early");
     }
     const int64_t wanted = std::clamp<int64_t>(found_.context.value_or(1 << 20) / 2, 32, 1024);
+    for (int attempt = 0;; ++attempt) {
+      const int64_t counted = count_random_prompt(wanted, attempt);
+      if (counted == 0) {
+        found_.has_usage = false;
+        found_.notes.emplace_back("the server tells no usage: tokens are estimated from events");
+        return;
+      }
+      if (is_close_length(wanted, counted)) return;
+      constexpr int kAttempts = 3;
+      if (found_.takes_token_ids || attempt == kAttempts) {
+        refuse(found_.url(),
+               fmt::format("a prompt of {} tokens counts as {} there", wanted, counted),
+               "lengths would not be what they are called; look whether a proxy changes prompts");
+      }
+      // Words differ in their tokens: what this prompt of many says counts.
+      const double overhead = found_.style.text.overhead_tokens;
+      found_.style.text.tokens_per_word *=
+          (static_cast<double>(counted) - overhead) / (static_cast<double>(wanted) - overhead);
+    }
+  }
+
+  // What the server counts for a random prompt of so many tokens; 0: it does not tell.
+  int64_t count_random_prompt(int64_t tokens, int attempt) const {
     constexpr uint64_t kStream = 0x636f6e6669726d;
-    const std::vector<PromptPiece> pieces = {{.stream = kStream, .tokens = wanted}};
+    const std::vector<PromptPiece> pieces = {
+        {.stream = kStream + static_cast<uint64_t>(attempt), .tokens = tokens}};
     const RequestRecord record =
         ask(make_prompt(pieces, found_.style), {.output_tokens = 2}).record;
     if (record.outcome != RequestOutcome::kOk) {
       refuse(found_.url(),
-             fmt::format("a prompt of {} tokens failed ({}): {}", wanted, record.failure,
+             fmt::format("a prompt of {} tokens failed ({}): {}", tokens, record.failure,
                          record.failure_text),
              "look into the server's log");
     }
-    if (!record.input_tokens) {
-      found_.has_usage = false;
-      found_.notes.emplace_back("the server tells no usage: tokens are estimated from events");
-      return;
-    }
-    if (!is_close_length(wanted, *record.input_tokens)) {
-      refuse(found_.url(),
-             fmt::format("a prompt of {} tokens counts as {} there", wanted, *record.input_tokens),
-             "lengths would not be what they are called; look whether a proxy changes prompts");
-    }
+    return record.input_tokens.value_or(0);
   }
 
   const EndpointOptions& options_;
