@@ -102,7 +102,7 @@ TEST_F(Measure, ARunIsADocumentAndIsKept) {
   const Json kept = last_run();
   EXPECT_EQ(kept["run_id"], run["run_id"]);
   EXPECT_EQ(kept["points"], run["points"]);
-  EXPECT_EQ(kept["engine"], "hadal");
+  EXPECT_EQ(kept["target"]["engine"], "hadal");
 }
 
 TEST_F(Measure, EachOptionReachesTheWireOrTheRun) {
@@ -217,7 +217,7 @@ TEST_F(Measure, WhatWasKeptGoesOutAndComesBack) {
   const Outcome note = run(with_store({"measure", "runs", "annotate", "last", "two cards in truth",
                                        "--field", "gpus", "--value", "2"}));
   EXPECT_EQ(note.status, 0) << note.err;
-  EXPECT_EQ(last_run()["gpus"], 2);
+  EXPECT_EQ(last_run()["target"]["gpus"], 2);
   const Outcome gauges = run(
       with_store({"measure", "runs", "export", "last", "--format", "opencost", "--price", "2.5"}));
   EXPECT_NE(gauges.out.find("llm_total_cost"), std::string::npos) << gauges.err;
