@@ -120,6 +120,7 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       break;
     case OptionType::kName:
     case OptionType::kList:
+    case OptionType::kRepeat:
       if (value.find_first_not_of(spec.key.type == OptionType::kList ? ", " : "") ==
           std::string::npos)
         refuse(where, "is empty", "write " + where + " " + std::string(spec.value_name));
@@ -132,6 +133,13 @@ void check_option(const OptionSpec& spec, const std::string& value) {
     case OptionType::kFlag:
       break;
   }
+}
+
+// What stands between the values of an option that takes several; empty: it takes one.
+std::string_view separator_of(const OptionKey& key) {
+  if (key.type == OptionType::kList) return ",";
+  // No value of one line holds it.
+  return key.type == OptionType::kRepeat ? "\n" : "";
 }
 
 std::string option_name(const OptionSpec& spec) { return "--" + std::string(spec.key.name); }
@@ -267,14 +275,16 @@ ParsedLine parse_command(const CommandSpec& command, std::span<const std::string
 
   std::map<const OptionSpec*, std::string> given;
   for (const auto& [spec, value] : sorted.options) {
+    if (spec->key.type == OptionType::kRepeat) check_option(*spec, value);
     const auto [place, first] = given.try_emplace(spec, value);
     if (first) continue;
-    place->second = spec->key.type == OptionType::kList ? place->second + "," + value : value;
+    const std::string_view separator = separator_of(spec->key);
+    place->second = separator.empty() ? value : place->second + std::string(separator) + value;
   }
   // Before the words left over: a number that an option's name was taken for leaves one behind.
   for (const OptionSpec* spec : options) {
     if (const auto found = given.find(spec); found != given.end()) {
-      check_option(*spec, found->second);
+      if (spec->key.type != OptionType::kRepeat) check_option(*spec, found->second);
       line.set(*spec, found->second);
     } else if (!spec->fallback.empty()) {
       line.set(*spec, spec->fallback);
@@ -429,10 +439,10 @@ uint64_t read_value(const OptionKey& key, const std::string& text) {
 }
 
 template <>
-std::vector<std::string> read_value(const OptionKey& /*key*/, const std::string& text) {
+std::vector<std::string> read_value(const OptionKey& key, const std::string& text) {
   std::vector<std::string> members;
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
+    const size_t end = std::min(text.find(separator_of(key), begin), text.size());
     if (end > begin) members.push_back(text.substr(begin, end - begin));
     begin = end + 1;
   }

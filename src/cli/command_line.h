@@ -62,6 +62,9 @@ class ParsedLine {
   std::vector<std::string> list(const ListKey& key) const {
     return get(key).value_or(std::vector<std::string>());
   }
+  std::vector<std::string> list(const RepeatKey& key) const {
+    return get(key).value_or(std::vector<std::string>());
+  }
   const std::string& argument(const ArgumentKey& key) const;
 
   void set(const OptionSpec& spec, std::string value);

@@ -72,6 +72,8 @@ std::string type_text(const OptionSpec& option) {
       return "text";
     case OptionType::kList:
       return "texts with commas between them";
+    case OptionType::kRepeat:
+      return "text; can be repeated";
     case OptionType::kPath:
       return "path";
     case OptionType::kInteger:

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/command_line.h"
 #include "cli/help_text.h"
+#include "measure/exchange/import.h"
 
 namespace hadal {
 namespace {
@@ -29,7 +30,7 @@ TEST(MeasureCommandLine, GroupsStandWithinGroups) {
   EXPECT_EQ(parse({"help", "measure", "runs", "list"}).command, Command::kRunsList);
   EXPECT_EQ(parse({"help", "measure", "runs"}).group, find_group("measure runs"));
   EXPECT_EQ(refusal({"measure", "runs"}).find("hadal measure runs: needs ACTION"), 0U);
-  EXPECT_NE(refusal({"measure", "rusn"}).find("did you mean runs?"), std::string::npos);
+  EXPECT_NE(refusal({"measure", "quik"}).find("did you mean quick?"), std::string::npos);
   EXPECT_NE(refusal({"measure", "runs", "lst"}).find("did you mean list?"), std::string::npos);
 }
 
@@ -40,6 +41,28 @@ TEST(MeasureCommandLine, HelpNamesGroupsOnce) {
   const std::string group = group_help(*find_group("measure"));
   EXPECT_NE(group.find("runs "), std::string::npos);
   EXPECT_NE(group_help(*find_group("measure runs")).find("bundle"), std::string::npos);
+}
+
+TEST(MeasureCommandLine, MetersAreRepeatedAndKeepTheirCommas) {
+  const ParsedLine line =
+      parse({"measure", "run", "--url", "x", "--power", "nvml:0,1", "--power", "command@wall:a b"});
+  EXPECT_EQ(line.list(option::kPower), (std::vector<std::string>{"nvml:0,1", "command@wall:a b"}));
+  EXPECT_EQ(parse({"measure", "run", "--url", "x"}).list(option::kPower),
+            std::vector<std::string>{"auto"});
+  EXPECT_NE(refusal({"measure", "run", "--url", "x", "--power", ""}), "");
+  EXPECT_NE(refusal({"measure", "run", "--url", "x", "--power", "a\nb"}), "");
+}
+
+TEST(MeasureCommandLine, ImportFormatsAreThoseThatImportKnows) {
+  for (const OptionSpec* spec : options_of(Command::kRunsImport)) {
+    if (spec->key.name != option::kFormat.name) continue;
+    std::string names;
+    for (const std::string_view choice : spec->choices) {
+      EXPECT_TRUE(find_import_format(choice)) << choice;
+      names += (names.empty() ? "" : ", ") + std::string(choice);
+    }
+    EXPECT_EQ(names, import_format_names());
+  }
 }
 
 TEST(MeasureCommandLine, OptionsThatContradictAreRefused) {

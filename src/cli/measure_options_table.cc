@@ -307,10 +307,10 @@ const std::vector<OptionSpec>& measure_options() {
        .help = "Show the conversions of published figures",
        .commands = Command::kMeasureCosts},
       {.key = option::kPower,
-       .value_name = "METER[,METER...]",
+       .value_name = "METER",
        .fallback = "auto",
-       .help = "Electric power: auto, none, rapl, nvml, amd-smi, npu-smi, ipmi, prometheus:URL, "
-               "command:CMD, constant:WATTS",
+       .help = "Electric power: auto, none, rapl, hwmon, nvml, amd-smi, npu-smi, ipmi, "
+               "prometheus:URL, command:CMD, constant:WATTS. Can be repeated",
        .commands = kDescribed},
 
       {.key = option::kReference,
@@ -346,6 +346,14 @@ const std::vector<OptionSpec>& measure_options() {
        .commands = Command::kRunsExport,
        .choices = {"json", "csv", "jsonl", "inferencex", "benchmark-report",
                    "benchmark-report-json", "opencost"}},
+      {.key = option::kFormat,
+       .value_name = "FORMAT",
+       .fallback_note = "found from the file",
+       .help = "What the file is",
+       .commands = Command::kRunsImport,
+       .choices = {"inferencex", "inferencex-comparison", "inferencex-client", "vllm-bench",
+                   "sglang-bench", "guidellm", "aiperf", "aiperf-records", "inference-perf",
+                   "benchmark-report", "hadal-csv", "hadal-requests"}},
       {.key = option::kPrice,
        .value_name = "DOLLARS",
        .fallback_note = "none",

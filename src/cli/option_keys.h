@@ -18,7 +18,8 @@ enum class OptionType {
   kSize,  // bytes
   kFlag,
   kChoice,
-  kList,  // names as kName with commas between them; repeating the option adds to them
+  kList,    // names as kName with commas between them; repeating the option adds to them
+  kRepeat,  // as kName; repeating the option adds another
 };
 
 struct OptionKey {
@@ -42,6 +43,7 @@ using NumberKey = TypedKey<OptionType::kNumber, double>;
 using SizeKey = TypedKey<OptionType::kSize, uint64_t>;
 using FlagKey = TypedKey<OptionType::kFlag, bool>;
 using ListKey = TypedKey<OptionType::kList, std::vector<std::string>>;
+using RepeatKey = TypedKey<OptionType::kRepeat, std::vector<std::string>>;
 
 struct ArgumentKey {
   std::string_view name = {};  // in capitals
@@ -135,7 +137,7 @@ inline constexpr IntegerKey kLast{"last"};
 inline constexpr TextKey kLaunchCommand{"launch-command"};
 inline constexpr NumberKey kMaxFailures{"max-failures"};
 inline constexpr NumberKey kOutputRate{"output-rate"};
-inline constexpr ListKey kPower{"power"};
+inline constexpr RepeatKey kPower{"power"};
 inline constexpr NameKey kPrecision{"precision"};
 inline constexpr IntegerKey kPrefillGpus{"prefill-gpus"};
 inline constexpr NumberKey kPrice{"price"};
