@@ -19,6 +19,7 @@ declare -A folders=()
 for file in "${changed[@]}"; do
   [[ -f $file && $file =~ ^(src|tests)/.*\.(h|cc|inc)$ ]] && sources+=("$file")
   [[ $file =~ ^src/([a-z]+)/ ]] && folders[${BASH_REMATCH[1]}]=1
+  [[ $file =~ ^src/measure/([a-z]+)/ ]] && folders[measure_${BASH_REMATCH[1]}]=1
 done
 if ((${#sources[@]} > 0)) && command -v clang-format-16 >/dev/null; then
   echo "check: format of ${#sources[@]} files"
