@@ -12,10 +12,13 @@
 #include "measure/meters/energy.h"
 #include "measure/meters/energy_metrics.h"
 #include "measure/meters/power_recorder.h"
+#include "measure/metrics/load_text.h"
 #include "measure/metrics/oversaturation.h"
 #include "measure/metrics/point_metrics.h"
 #include "measure/run/warm_up.h"
 #include "measure/workload/arrivals.h"
+#include "measure/workload/fixed_lengths.h"
+#include "measure/workload/prefix_proof.h"
 #include "measure/workload/trace_replay.h"
 
 namespace hadal {
@@ -55,11 +58,15 @@ std::vector<double> arrivals_of(const MeasureOptions& options, const Load& load,
   return instants;
 }
 
+// Prompts beyond these are of the same draw, and proving them takes memory.
+constexpr int64_t kMostProven = 5'000;
+
 class Measurement {
  public:
   Measurement(const Endpoint& endpoint, const MeasureOptions& options, PowerRecorder* power,
               MeasureObserver& observer, const std::atomic<bool>& stop)
-      : options_(options),
+      : endpoint_(endpoint),
+        options_(options),
         power_(power),
         observer_(observer),
         stop_(stop),
@@ -110,6 +117,9 @@ class Measurement {
         plan.arrivals.push_back(static_cast<double>(i) / *load.rate);
       }
     }
+    constexpr int64_t kAsLongAsItTakes = 256;
+    prove_unlike(*workload, RequestPhase::kWarmUp, options_.warm_up.value_or(kAsLongAsItTakes),
+                 load);
     LoadGenerator::Hooks warm_hooks = hooks(load, true);
     if (!options_.warm_up) {
       const int64_t at_a_time = load.concurrency.value_or(2);
@@ -136,6 +146,7 @@ class Measurement {
           arrivals_of(options_, load, options_.workload.seed + salt_, *workload, plan.sessions);
       plan.sessions = static_cast<int64_t>(plan.arrivals.size());
     }
+    prove_unlike(*workload, RequestPhase::kMeasured, plan.sessions, load);
     LoadGenerator::Hooks load_hooks = hooks(load, false);
     load_hooks.batch = [this](const LoadBatch& batch) { observer_.batch(batch); };
     const double power_begin = power_ != nullptr ? power_->now() : 0;
@@ -208,7 +219,19 @@ class Measurement {
     }
   }
 
+  // No prompt of token ids begins like another of this measurement, warm-ups included.
+  void prove_unlike(const Workload& workload, RequestPhase space, int64_t sessions,
+                    const Load& load) {
+    if (!endpoint_.takes_token_ids || !is_length_shape(options_.workload.name)) return;
+    prover_.add(
+        workload, space, std::min(sessions, kMostProven), endpoint_.style,
+        fmt::format("{}{}", load_text(load), space == RequestPhase::kWarmUp ? ", warm-up" : ""));
+    static_cast<void>(prover_.prove());
+  }
+
+  const Endpoint& endpoint_;
   const MeasureOptions& options_;
+  PrefixProver prover_;
   PowerRecorder* power_;
   MeasureObserver& observer_;
   const std::atomic<bool>& stop_;

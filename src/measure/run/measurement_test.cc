@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
 #include "measure/selftest/scripted_server.h"
@@ -71,6 +72,21 @@ TEST(Measurement, PointsAreWarmedUpMeasuredAndSummedUp) {
   EXPECT_EQ(outcome.points[0].load.concurrency, 1);
   EXPECT_EQ(outcome.points[1].repeat, 1);
   EXPECT_EQ(outcome.points[3].load.concurrency, 4);
+}
+
+TEST(Measurement, PromptsThatBeginAlikeAreNotSent) {
+  const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(2, 0, 0); });
+  Endpoint endpoint = endpoint_of(server);
+  // Two ids cannot make forty prompts of three tokens that are unlike.
+  endpoint.style.vocabulary = Vocabulary(100, 102);
+  Kept kept;
+  const std::atomic<bool> stop = false;
+  EXPECT_THROW(
+      measure(endpoint,
+              {.workload = {.name = "3:2"}, .concurrency = {2}, .requests = 40, .warm_up = 0},
+              nullptr, kept, stop),
+      Error);
+  EXPECT_TRUE(server.served().empty());
 }
 
 TEST(Measurement, AnAutomaticWarmUpEnds) {
