@@ -51,6 +51,12 @@ while IFS=: read -r file line _; do
   fault "$file:$line: only the server includes Boost"
 done < <(grep -rnE '^#include <boost/' src --include='*.h' --include='*.cc' | grep -v '^src/server/' || true)
 
+# Two types of one name in one namespace: the linker takes the functions of either for both.
+while read -r name; do
+  fault "type $name is defined in $(grep -rlE "^(struct|class|enum class) $name\\b.*\\{" src --include='*.h' | tr '\n' ' ')"
+done < <(grep -rhE '^(struct|class|enum class) [A-Z][A-Za-z0-9]*( final)?( : [^;]*)? \{' src --include='*.h' \
+           --exclude-dir=cpu | sed -E 's/^(struct|class|enum class) ([A-Za-z0-9]+).*/\2/' | sort | uniq -d)
+
 while read -r lines file; do
   [[ $file != total ]] || continue
   limit=$max_lines

@@ -26,10 +26,8 @@ const std::vector<CommandSpec>& measure_commands() {
            "system prompts), prompts (texts of --trace). Ctrl-C keeps what was measured, marked "
            "partial. Exit status: 0 measured, 3 partial, 4 invalid (too many failures), 5 failed, "
            "6 the gate was not passed.",
-       .examples = {"hadal measure run --url http://127.0.0.1:8000 --workload 8k1k --concurrency "
-                    "1,4,16,64 --gpus 8",
-                    "hadal measure run --url http://127.0.0.1:8000 --workload 1024:256 --rate 2,4 "
-                    "--arrivals poisson --json"}},
+       .examples = {"hadal measure run --url http://127.0.0.1:8000 -w 8k1k -c 1,4,16,64 --gpus 8",
+                    "hadal measure run --url http://127.0.0.1:8000 -w 1024:256 --rate 2,4 --json"}},
       {.id = Command::kMeasureVerify,
        .group = "measure",
        .name = "verify",
@@ -46,8 +44,7 @@ const std::vector<CommandSpec>& measure_commands() {
        .summary = "Measure two servers in turn and tell their ratio",
        .description = "A and B are measured in alternating blocks, because machines drift. Ratios "
                       "are told with their 95 % interval.",
-       .examples = {"hadal measure compare --a http://127.0.0.1:8000 --b http://127.0.0.1:8001 "
-                    "--workload 1024:128 --concurrency 8"}},
+       .examples = {"hadal measure compare --a http://127.0.0.1:8000 --b http://127.0.0.1:8001"}},
       {.id = Command::kMeasureSelftest,
        .group = "measure",
        .name = "selftest",

@@ -56,7 +56,7 @@ struct RequestRecord {
 };
 
 // An event of a streamed answer that carried text, reasoning or part of a tool call.
-struct TokenEvent {
+struct TokenStamp {
   double seconds = 0;  // on the point's clock
   // Tokens of the answer so far by the server's usage (continuous_usage_stats); -1: not told.
   int64_t tokens_so_far = -1;
@@ -141,7 +141,7 @@ struct RequestCounts {
 // Everything measured at one load, before it is summed up.
 struct PointSamples {
   std::vector<RequestRecord> requests = {};
-  std::vector<std::vector<TokenEvent>> events = {};  // by place in `requests`
+  std::vector<std::vector<TokenStamp>> events = {};  // by place in `requests`
   std::vector<PowerSample> power = {};
   ClientLoad client = {};
   double duration = 0;  // seconds, from the first request sent to the last ended

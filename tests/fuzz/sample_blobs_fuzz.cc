@@ -11,7 +11,7 @@
 namespace {
 
 void read(const hadal::SampleBlob& blob) {
-  std::vector<std::vector<hadal::TokenEvent>> events;
+  std::vector<std::vector<hadal::TokenStamp>> events;
   try {
     events = hadal::decode_events(blob, "a.hadalrun");
   } catch (const hadal::Error&) {

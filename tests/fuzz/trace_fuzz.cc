@@ -26,7 +26,7 @@ void read_as_prompts(std::string_view text) {
   for (const hadal::PromptFileForm form :
        {hadal::PromptFileForm::kJsonl, hadal::PromptFileForm::kPlainLines}) {
     try {
-      hadal::LineReader lines(text, "prompts");
+      hadal::TraceLineReader lines(text, "prompts");
       const hadal::WrittenPrompts workload(hadal::read_prompts(lines, form), {});
       const hadal::PlannedSession session = workload.session(0, hadal::RequestPhase::kMeasured);
       const hadal::Prompt prompt =

@@ -27,7 +27,7 @@ struct MadeUpAnswer {
 // Adds it, with an event for each `tokens_per_event` tokens, the first of them one token.
 inline RequestRecord& add_answer(PointSamples& samples, const MadeUpAnswer& a) {
   RequestRecord r{.index = static_cast<int64_t>(samples.requests.size())};
-  std::vector<TokenEvent> events;
+  std::vector<TokenStamp> events;
   for (int64_t tokens = 1; tokens <= a.output; tokens += a.tokens_per_event) {
     const double seconds = a.sent + a.ttft + a.tpot * static_cast<double>(tokens - 1);
     events.push_back({.seconds = seconds, .tokens_so_far = a.counted ? tokens : -1});

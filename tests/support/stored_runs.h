@@ -34,7 +34,7 @@ inline PointSamples some_samples(int count) {
                           .http_status = 200,
                           .finish_reason = "length"};
     if (i % 2 == 0) request.planned = sent - 1e-4;
-    std::vector<TokenEvent> events;
+    std::vector<TokenStamp> events;
     if (i % 5 == 4) {
       request.outcome = i % 10 == 9 ? RequestOutcome::kCancelled : RequestOutcome::kFailed;
       request.failure = "stream_error";

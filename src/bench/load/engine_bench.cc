@@ -176,7 +176,7 @@ RestartFigures EngineBench::restart() {
       pending.wait(std::chrono::milliseconds(20));
     }
     (again ? figures.second_seconds : figures.first_seconds) = seconds_since(begin);
-    const Answer answer = pending.finish();
+    const EngineAnswer answer = pending.finish();
     if (again) {
       figures.same_answer = answer.tokens == first_answer;
       figures.computed_tokens = figures.prompt_tokens - answer.finish.cached_tokens;

@@ -54,7 +54,7 @@ void PendingAnswer::wait(std::chrono::milliseconds patience) {
   }
 }
 
-Answer PendingAnswer::finish() {
+EngineAnswer PendingAnswer::finish() {
   while (!finished_) take(queue_->pop());
   if (answer_.finish.error) throw Error(*answer_.finish.error);
   return std::move(answer_);

@@ -19,7 +19,7 @@ std::vector<int32_t> made_up_prompt(const ModelConfig& config, int tokens, uint6
 // Sampled at temperature 1 with this seed; no token ends the answer early.
 GenerateRequest made_up_request(std::vector<int32_t> prompt, int answer_tokens, uint64_t seed);
 
-struct Answer {
+struct EngineAnswer {
   std::vector<int32_t> tokens;
   FinishEvent finish;
 };
@@ -34,15 +34,15 @@ class PendingAnswer {
   // Waits for the next event, for a while.
   void wait(std::chrono::milliseconds patience);
   // Waits for the end. Throws the error that ended it, if one did.
-  Answer finish();
-  const Answer& so_far() const { return answer_; }
+  EngineAnswer finish();
+  const EngineAnswer& so_far() const { return answer_; }
 
  private:
   void take(const GenerateEvent& event);
 
   std::shared_ptr<EventQueue> queue_ = std::make_shared<EventQueue>();
   RequestHandle handle_;
-  Answer answer_;
+  EngineAnswer answer_;
   bool finished_ = false;
 };
 

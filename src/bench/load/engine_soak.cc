@@ -87,7 +87,7 @@ void Soak::submit(Engine& engine, Slot& slot) {
 
 // A request has ended.
 void Soak::settle(Slot& slot) {
-  const Answer answer = slot.answer->finish();
+  const EngineAnswer answer = slot.answer->finish();
   slot.answer.reset();
   ++figures_.finished;
   if (answer.finish.reason == FinishReason::kCancelled) {

@@ -17,7 +17,7 @@ namespace hadal {
 
 struct FinishedAnswer {
   RequestRecord record = {};
-  std::vector<TokenEvent> events = {};
+  std::vector<TokenStamp> events = {};
   std::string text = {};  // where it was asked for
   std::string reasoning = {};
   double retry_after = 0;  // seconds; what a refusing server asks for

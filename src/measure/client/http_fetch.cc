@@ -37,7 +37,7 @@ class WholeAnswer final : public HttpHandler {
 
 }  // namespace
 
-HttpAnswer fetch(const HttpLoopOptions& options, HttpRequest request, size_t most_bytes) {
+HttpAnswer fetch(const HttpLoopOptions& options, OutgoingRequest request, size_t most_bytes) {
   HttpLoop loop(options);
   WholeAnswer handler(most_bytes);
   loop.start(std::move(request), handler);

@@ -15,7 +15,7 @@ struct HttpAnswer {
   HttpEnd end = {};
   std::string body = {};
 };
-HttpAnswer fetch(const HttpLoopOptions& options, HttpRequest request,
+HttpAnswer fetch(const HttpLoopOptions& options, OutgoingRequest request,
                  size_t most_bytes = size_t{16} << 20);
 
 }  // namespace hadal

@@ -144,7 +144,7 @@ class HttpLoop::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  TransferId start(HttpRequest request, HttpHandler& handler) {
+  TransferId start(OutgoingRequest request, HttpHandler& handler) {
     auto transfer = std::make_unique<Transfer>();
     transfer->id = next_id_++;
     transfer->loop = this;
@@ -205,7 +205,7 @@ class HttpLoop::Impl {
     TransferId id = 0;
     Impl* loop = nullptr;
     HttpHandler* handler = nullptr;
-    HttpRequest request;
+    OutgoingRequest request;
     CURL* easy = nullptr;
     double last_byte = 0;  // of the answer, or when it began
     bool has_headers = false;
@@ -544,7 +544,7 @@ class HttpLoop::Impl {
 HttpLoop::HttpLoop(HttpLoopOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 HttpLoop::~HttpLoop() = default;
 
-HttpLoop::TransferId HttpLoop::start(HttpRequest request, HttpHandler& handler) {
+HttpLoop::TransferId HttpLoop::start(OutgoingRequest request, HttpHandler& handler) {
   return impl_->start(std::move(request), handler);
 }
 void HttpLoop::cancel(TransferId id) { impl_->cancel(id); }

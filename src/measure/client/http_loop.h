@@ -29,7 +29,7 @@ struct HttpLoopOptions {
   std::string user_agent = "hadal-measure";
 };
 
-struct HttpRequest {
+struct OutgoingRequest {
   std::string url = {};
   std::string body = {};  // empty: GET, otherwise POST of JSON
   double timeout = 0;     // seconds for all of it; 0: none
@@ -72,7 +72,7 @@ class HttpLoop {
   using TransferId = uint64_t;
 
   // `handler` hears of it from run(), never during this call.
-  TransferId start(HttpRequest request, HttpHandler& handler);
+  TransferId start(OutgoingRequest request, HttpHandler& handler);
   // on_end is called with failure "cancelled", during this call. Unknown ids are passed over.
   void cancel(TransferId id);
   void cancel_all();

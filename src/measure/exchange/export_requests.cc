@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json request_json(const RequestRecord& request, const std::vector<TokenEvent>& events) {
+ordered_json request_json(const RequestRecord& request, const std::vector<TokenStamp>& events) {
   ordered_json json = {{"index", request.index}};
   for (const RequestTime& time : kRequestTimes) {
     if ((request.*time.value).has_value()) json[std::string(time.name)] = *(request.*time.value);
@@ -40,7 +40,7 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenE
   json["outcome"] = outcome_name(request.outcome);
   if (!events.empty()) {
     ordered_json list = ordered_json::array();
-    for (const TokenEvent& event : events) {
+    for (const TokenStamp& event : events) {
       list.push_back(event.tokens_so_far < 0
                          ? ordered_json::array({event.seconds})
                          : ordered_json::array({event.seconds, event.tokens_so_far}));
@@ -70,9 +70,9 @@ void export_requests(const RunRecord& run, const PointRecord& point, const Point
                                  {"device", power.device}}) +
           "\n");
   }
-  static const std::vector<TokenEvent> kNoEvents;
+  static const std::vector<TokenStamp> kNoEvents;
   for (size_t i = 0; i < samples.requests.size(); ++i) {
-    const std::vector<TokenEvent>& events =
+    const std::vector<TokenStamp>& events =
         i < samples.events.size() ? samples.events[i] : kNoEvents;
     write(dump_json(request_json(samples.requests[i], events)) + "\n");
   }

@@ -76,8 +76,8 @@ class RecordReader {
     return request;
   }
 
-  std::vector<TokenEvent> events(const RequestRecord& request) {
-    std::vector<TokenEvent> events;
+  std::vector<TokenStamp> events(const RequestRecord& request) {
+    std::vector<TokenStamp> events;
     if (!request.first_token.has_value()) return events;
     events.push_back({.seconds = *request.first_token});
     const ordered_json* metric = metric_of("inter_chunk_latency");
@@ -237,7 +237,7 @@ class AiPerfRecords : public LineImport {
       request.ended += offset;
       if (request.first_token) *request.first_token += offset;
       if (request.last_token) *request.last_token += offset;
-      for (TokenEvent& event : samples_.events[i]) event.seconds += offset;
+      for (TokenStamp& event : samples_.events[i]) event.seconds += offset;
       samples_.duration = std::max(samples_.duration, request.ended);
     }
     RunRecord run;

@@ -27,9 +27,9 @@ void refuse_unknown(const TakenFields& fields) {
   }
 }
 
-std::vector<TokenEvent> read_events(const ordered_json& list, const std::string& path,
+std::vector<TokenStamp> read_events(const ordered_json& list, const std::string& path,
                                     const FieldsSource& source) {
-  std::vector<TokenEvent> events;
+  std::vector<TokenStamp> events;
   events.reserve(list.size());
   for (size_t i = 0; i < list.size(); ++i) {
     const ordered_json& event = list[i];

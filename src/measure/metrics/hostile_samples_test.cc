@@ -87,9 +87,9 @@ TEST(HostileSamples, GiveSoundFiguresOrNone) {
     for (RequestRecord& r : samples.requests) {
       if (random() % 4 == 0) spoil(r, random);
     }
-    for (std::vector<TokenEvent>& events : samples.events) {
+    for (std::vector<TokenStamp>& events : samples.events) {
       if (random() % 4 != 0) continue;
-      for (TokenEvent& event : events) {
+      for (TokenStamp& event : events) {
         if (random() % 4 == 0) event.seconds = hostile_time(random);
         if (random() % 2 == 0) event.tokens_so_far = hostile_count(random);
       }

@@ -47,7 +47,7 @@ PointTally tally_of(const PointView& point, const Window& full) {
     out.in_one_piece += figures.in_one_piece ? 1 : 0;
     out.estimated += r.tokens_estimated ? 1 : 0;
     out.no_tokens_told += figures.no_tokens_told ? 1 : 0;
-    const std::span<const TokenEvent> events = point.events_of(i);
+    const std::span<const TokenStamp> events = point.events_of(i);
     for (size_t e = 1; e < events.size(); ++e) {
       out.gaps_out_of_order += gap_between(events[e - 1], events[e]) ? 0 : 1;
     }

@@ -17,7 +17,7 @@ PointSamples loop_of(int64_t requests, int64_t tokens) {
   for (int64_t i = 0; i < requests; ++i) {
     double& lane = free_at[i % kLanes];
     RequestRecord r{.index = i, .sent = lane};
-    std::vector<TokenEvent> events;
+    std::vector<TokenStamp> events;
     for (int64_t t = 0; t < tokens; ++t) {
       lane += 0.01 + 0.02 * static_cast<double>(random() % 1000) / 1000;
       events.push_back({.seconds = lane});

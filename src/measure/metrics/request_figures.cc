@@ -59,7 +59,7 @@ RequestFigures figures_of(const RequestRecord& request) {
   return out;
 }
 
-std::optional<double> gap_between(const TokenEvent& event, const TokenEvent& next) {
+std::optional<double> gap_between(const TokenStamp& event, const TokenStamp& next) {
   return span_of(event.seconds, next.seconds);
 }
 

@@ -32,7 +32,7 @@ struct RequestFigures {
 RequestFigures figures_of(const RequestRecord& request);
 
 // Seconds from one event of an answer to the next; none for a clock that ran backwards.
-std::optional<double> gap_between(const TokenEvent& event, const TokenEvent& next);
+std::optional<double> gap_between(const TokenStamp& event, const TokenStamp& next);
 
 // What an answer must keep to; thresholds in seconds, a missing one asks nothing.
 struct ServiceObjective {

@@ -7,10 +7,10 @@ namespace hadal {
 namespace {
 
 // Whether the events carry a count throughout that never falls, at times that never fall.
-bool counted(std::span<const TokenEvent> events) {
+bool counted(std::span<const TokenStamp> events) {
   int64_t tokens = 0;
   double seconds = -INFINITY;
-  for (const TokenEvent& event : events) {
+  for (const TokenStamp& event : events) {
     if (event.tokens_so_far < tokens || !(event.seconds >= seconds)) return false;
     tokens = event.tokens_so_far;
     seconds = event.seconds;
@@ -22,11 +22,11 @@ bool counted(std::span<const TokenEvent> events) {
 
 TokenCount add_output_tokens(const TokenTimes& answer, AmountOverTime& out) {
   const RequestRecord& request = answer.request;
-  const std::span<const TokenEvent> events = answer.events;
+  const std::span<const TokenStamp> events = answer.events;
   const bool finished = request.outcome == RequestOutcome::kOk;
   if (counted(events)) {
     int64_t before = 0;
-    for (const TokenEvent& event : events) {
+    for (const TokenStamp& event : events) {
       out.add_at(event.seconds, static_cast<double>(event.tokens_so_far - before));
       before = event.tokens_so_far;
     }
@@ -37,13 +37,13 @@ TokenCount add_output_tokens(const TokenTimes& answer, AmountOverTime& out) {
   }
   if (!request.output_tokens || *request.output_tokens < 0) {
     if (events.empty()) return {};
-    for (const TokenEvent& event : events) out.add_at(event.seconds, answer.tokens_per_event);
+    for (const TokenStamp& event : events) out.add_at(event.seconds, answer.tokens_per_event);
     return {TokenTiming::kEstimated, answer.tokens_per_event * static_cast<double>(events.size())};
   }
   const auto tokens = static_cast<double>(*request.output_tokens);
   if (!events.empty()) {
     const double each = tokens / static_cast<double>(events.size());
-    for (const TokenEvent& event : events) out.add_at(event.seconds, each);
+    for (const TokenStamp& event : events) out.add_at(event.seconds, each);
     return {TokenTiming::kPerEvent, tokens};
   }
   if (tokens == 0) return {};

@@ -20,7 +20,7 @@ enum class TokenTiming {
 
 struct TokenTimes {
   const RequestRecord& request;
-  std::span<const TokenEvent> events;
+  std::span<const TokenStamp> events;
   // For answers whose usage never came because they were cut short: what an event of the others
   // carried on average.
   double tokens_per_event = 1;

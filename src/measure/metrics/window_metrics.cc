@@ -125,7 +125,7 @@ class WindowSummary {
     std::vector<uint8_t> group;
     const double scale = parts_ / std::max(window_.end - window_.begin, 1e-9);
     for (const size_t i : ok_) {
-      const std::span<const TokenEvent> events = point_.events_of(i);
+      const std::span<const TokenStamp> events = point_.events_of(i);
       for (size_t e = 1; e < events.size(); ++e) {
         const std::optional<double> gap = gap_between(events[e - 1], events[e]);
         if (!gap) continue;
@@ -304,7 +304,7 @@ PointView::PointView(const PointSamples& point_samples, const Load& point_load,
   tokens_per_event = mean_tokens_per_event(*this);
 }
 
-std::span<const TokenEvent> PointView::events_of(size_t request) const {
+std::span<const TokenStamp> PointView::events_of(size_t request) const {
   if (request >= samples.events.size()) return {};
   return samples.events[request];
 }

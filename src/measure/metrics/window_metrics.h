@@ -23,7 +23,7 @@ struct PointView {
   PointView(const PointSamples& point_samples, const Load& point_load,
             const PointOptions& point_options);
 
-  std::span<const TokenEvent> events_of(size_t request) const;
+  std::span<const TokenStamp> events_of(size_t request) const;
   TokenTimes answer(size_t request) const;
 };
 

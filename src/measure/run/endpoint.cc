@@ -340,7 +340,7 @@ class Prober {
   // What the server counts for a random prompt of so many tokens; 0: it does not tell.
   int64_t count_random_prompt(int64_t tokens, int attempt) const {
     constexpr uint64_t kStream = 0x636f6e6669726d;
-    const std::vector<PromptPiece> pieces = {
+    const std::vector<ContentPiece> pieces = {
         {.stream = kStream + static_cast<uint64_t>(attempt), .tokens = tokens}};
     const RequestRecord record =
         ask(make_prompt(pieces, found_.style), {.output_tokens = 2}).record;

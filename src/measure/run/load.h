@@ -45,7 +45,7 @@ struct LoadPlan {
 // Receives finished requests while a load runs, on the thread that called run(); `events` by place.
 struct LoadBatch {
   std::vector<RequestRecord> requests = {};
-  std::vector<std::vector<TokenEvent>> events = {};
+  std::vector<std::vector<TokenStamp>> events = {};
 };
 
 class LoadGenerator {

@@ -21,7 +21,7 @@ void append_tokens(std::string& out, const std::vector<int32_t>& tokens) {
   out += ']';
 }
 
-void append_messages(std::string& out, const std::vector<ChatMessage>& messages) {
+void append_messages(std::string& out, const std::vector<PromptMessage>& messages) {
   out += '[';
   for (size_t i = 0; i < messages.size(); ++i) {
     if (i > 0) out += ',';

@@ -27,7 +27,7 @@ bool has_settled(const PointSamples& samples, int64_t at_a_time) {
   if (end > std::max(kLongest, kAnswers * median(durations))) return true;
   std::vector<double> rates(kStretches, 0.0);
   for (size_t i = 0; i < samples.requests.size(); ++i) {
-    for (const TokenEvent& event : samples.events[i]) {
+    for (const TokenStamp& event : samples.events[i]) {
       const auto stretch = static_cast<size_t>(event.seconds / end * kStretches);
       if (event.seconds >= 0 && stretch < kStretches) rates[stretch] += 1;
     }

@@ -10,10 +10,10 @@
 #include "base/suggest.h"
 #include "measure/workload/conversations.h"
 #include "measure/workload/fixed_lengths.h"
-#include "measure/workload/line_reader.h"
 #include "measure/workload/prompt_file.h"
 #include "measure/workload/synthetic_traces.h"
 #include "measure/workload/trace_file.h"
+#include "measure/workload/trace_line_reader.h"
 #include "measure/workload/trace_replay.h"
 
 namespace hadal {
@@ -102,7 +102,7 @@ std::unique_ptr<Workload> make_workload(const WorkloadOptions& options, const Wo
     return std::make_unique<Conversations>(conversations);
   }
   if (options.name == "prompts") {
-    LineReader lines{std::filesystem::path(options.trace)};
+    TraceLineReader lines{std::filesystem::path(options.trace)};
     return std::make_unique<WrittenPrompts>(
         read_prompts(lines, form_of_prompt_file(options.trace)),
         WrittenPromptsOptions{.name = std::filesystem::path(options.trace).filename().string(),

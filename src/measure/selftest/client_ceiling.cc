@@ -87,7 +87,7 @@ void pace(const CeilingOptions& options, ClientCeiling& ceiling) {
   double end = 0;
   for (size_t i = 0; i < trial.answers.size(); ++i) {
     const std::vector<double>& written = served[static_cast<size_t>(order[i])].written;
-    const std::vector<TokenEvent>& events = trial.answers[i].events;
+    const std::vector<TokenStamp>& events = trial.answers[i].events;
     for (size_t k = 0; k < events.size(); ++k) {
       added.push_back(events[k].seconds - written[k]);
       begin = std::min(begin, written[k]);

@@ -98,7 +98,7 @@ PointProgress progress_of(SqlConnection& connection, const std::string& run_id, 
 }
 
 // How many of the first of `events` go into one blob.
-size_t blob_length(std::span<const std::vector<TokenEvent>> events) {
+size_t blob_length(std::span<const std::vector<TokenStamp>> events) {
   int64_t bytes = 0;
   size_t count = 0;
   while (count < events.size()) {
@@ -200,7 +200,7 @@ void RunStore::insert_batch(const std::string& run_id, int64_t point, const Poin
   });
   int64_t parts = 0;
   int64_t place = before.requests;
-  for (std::span<const std::vector<TokenEvent>> left = batch.events; !left.empty(); ++parts) {
+  for (std::span<const std::vector<TokenStamp>> left = batch.events; !left.empty(); ++parts) {
     const size_t length = blob_length(left);
     SampleBlob blob = encode_events(left.first(length));
     std::string digest = sha256(blob.data);

@@ -33,7 +33,7 @@ struct PointBatch {
   // fails, the same may be passed once more.
   int64_t number = 0;
   std::span<const RequestRecord> requests = {};
-  std::span<const std::vector<TokenEvent>> events = {};  // by place in `requests`, or none at all
+  std::span<const std::vector<TokenStamp>> events = {};  // by place in `requests`, or none at all
   std::span<const PowerSample> power = {};
 };
 

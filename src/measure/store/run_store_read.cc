@@ -315,7 +315,7 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     blob.data = reader.blob();
     bytes += std::max<int64_t>(blob.raw_bytes, 0);
     if (bytes > kMostPointBytes) reader.refuse("the samples of a point are too large");
-    std::vector<std::vector<TokenEvent>> events = decode_events(blob, where);
+    std::vector<std::vector<TokenStamp>> events = decode_events(blob, where);
     samples.events.resize(samples.requests.size());
     if (first < 0 || first > std::ssize(samples.events) ||
         std::ssize(events) > std::ssize(samples.events) - first) {

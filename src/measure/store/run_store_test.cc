@@ -99,7 +99,7 @@ TEST_P(RunStoreTest, MoreEventsThanFitOneBlobAreCutIntoSeveral) {
   const std::string id = store.begin_run(some_run());
   store.begin_point(id, {.concurrency = 1});
   PointSamples samples = some_samples(3);
-  samples.events = std::vector<std::vector<TokenEvent>>(3, std::vector<TokenEvent>(300000));
+  samples.events = std::vector<std::vector<TokenStamp>>(3, std::vector<TokenStamp>(300000));
   samples.events[2].back().seconds = 0.1;
   store.append(id, 0, {.requests = samples.requests, .events = samples.events});
   EXPECT_EQ(sql_integer(store.connection(), "SELECT COUNT(*) FROM samples"), 3);

@@ -73,14 +73,14 @@ std::string decompress(const SampleBlob& blob, const std::string& where) {
 
 }  // namespace
 
-int64_t event_bytes(const std::vector<TokenEvent>& request) {
+int64_t event_bytes(const std::vector<TokenStamp>& request) {
   return static_cast<int64_t>(kWord + 2 * kWord * request.size());
 }
 
-SampleBlob encode_events(std::span<const std::vector<TokenEvent>> requests) {
+SampleBlob encode_events(std::span<const std::vector<TokenStamp>> requests) {
   int64_t bytes = kWord;
   size_t total = 0;
-  for (const std::vector<TokenEvent>& request : requests) {
+  for (const std::vector<TokenStamp>& request : requests) {
     bytes += event_bytes(request);
     total += request.size();
   }
@@ -92,14 +92,14 @@ SampleBlob encode_events(std::span<const std::vector<TokenEvent>> requests) {
   }
   std::string raw;
   append_word(raw, requests.size());
-  for (const std::vector<TokenEvent>& request : requests) append_word(raw, request.size());
+  for (const std::vector<TokenStamp>& request : requests) append_word(raw, request.size());
   const size_t begin = raw.size();
   raw.resize(static_cast<size_t>(bytes));
   ByteColumn seconds(raw, begin, total);
   ByteColumn tokens(raw, begin + kWord * total, total);
   size_t row = 0;
-  for (const std::vector<TokenEvent>& request : requests) {
-    for (const TokenEvent& event : request) {
+  for (const std::vector<TokenStamp>& request : requests) {
+    for (const TokenStamp& event : request) {
       if (!std::isfinite(event.seconds)) {
         throw Error({.code = ErrorCode::kInvalidArgument,
                      .where = "events",
@@ -118,7 +118,7 @@ SampleBlob encode_events(std::span<const std::vector<TokenEvent>> requests) {
   return blob;
 }
 
-std::vector<std::vector<TokenEvent>> decode_events(const SampleBlob& blob,
+std::vector<std::vector<TokenStamp>> decode_events(const SampleBlob& blob,
                                                    const std::string& where) {
   std::string raw = decompress(blob, where);
   const size_t words = raw.size() / kWord;
@@ -127,7 +127,7 @@ std::vector<std::vector<TokenEvent>> decode_events(const SampleBlob& blob,
   if (count > words - 1) refuse(where, "has fewer requests than it says");
   // Words that are left for events, two each.
   const uint64_t left = words - 1 - count;
-  std::vector<std::vector<TokenEvent>> requests(count);
+  std::vector<std::vector<TokenStamp>> requests(count);
   uint64_t total = 0;
   for (size_t i = 0; i < count; ++i) {
     const uint64_t events = word_at(raw, kWord * (i + 1));
@@ -141,8 +141,8 @@ std::vector<std::vector<TokenEvent>> decode_events(const SampleBlob& blob,
   const ByteColumn seconds(raw, begin, total);
   const ByteColumn tokens(raw, begin + kWord * total, total);
   size_t row = 0;
-  for (std::vector<TokenEvent>& request : requests) {
-    for (TokenEvent& event : request) {
+  for (std::vector<TokenStamp>& request : requests) {
+    for (TokenStamp& event : request) {
       event.seconds = std::bit_cast<double>(seconds.at(row));
       event.tokens_so_far = static_cast<int64_t>(tokens.at(row));
       if (!std::isfinite(event.seconds)) refuse(where, "has a time that is no number");

@@ -22,14 +22,14 @@ struct SampleBlob {
 };
 
 // Bytes before compression that events of `request` add to a blob.
-int64_t event_bytes(const std::vector<TokenEvent>& request);
+int64_t event_bytes(const std::vector<TokenStamp>& request);
 
 // The events of requests, one after the other. Together at most kMostRawBytes, and times must be
 // numbers: Error (kInvalidArgument) otherwise.
-SampleBlob encode_events(std::span<const std::vector<TokenEvent>> requests);
+SampleBlob encode_events(std::span<const std::vector<TokenStamp>> requests);
 
 // Throws kInvalidFile, naming `where`, for whatever encode_events would not write.
-std::vector<std::vector<TokenEvent>> decode_events(const SampleBlob& blob,
+std::vector<std::vector<TokenStamp>> decode_events(const SampleBlob& blob,
                                                    const std::string& where);
 
 }  // namespace hadal

@@ -10,7 +10,7 @@
 namespace hadal {
 namespace {
 
-using Events = std::vector<std::vector<TokenEvent>>;
+using Events = std::vector<std::vector<TokenStamp>>;
 
 SampleBlob compressed(const std::string& raw) {
   SampleBlob blob{.raw_bytes = static_cast<int64_t>(raw.size()),

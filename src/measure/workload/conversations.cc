@@ -120,7 +120,7 @@ Prompt Conversations::prompt(const PlannedRequest& request, const PromptStyle& s
   };
   const bool is_own = options_.system_prompts == 0;
   const int64_t group = is_own ? request.session : request.session % options_.system_prompts;
-  std::vector<PromptPiece> pieces;
+  std::vector<ContentPiece> pieces;
   if (options_.system_tokens > 0) {
     pieces.push_back(
         {key(StreamUse::kSystemPrompt, group, 0), options_.system_tokens, PieceRole::kSystem});

@@ -114,9 +114,10 @@ PlannedSession FixedLengths::session(int64_t number, RequestPhase space) const {
 }
 
 Prompt FixedLengths::prompt(const PlannedRequest& request, const PromptStyle& style) const {
-  const PromptPiece piece{.stream = content_key(options_.content, request.space, StreamUse::kPrompt,
-                                                static_cast<uint64_t>(request.source)),
-                          .tokens = request.input_tokens};
+  const ContentPiece piece{
+      .stream = content_key(options_.content, request.space, StreamUse::kPrompt,
+                            static_cast<uint64_t>(request.source)),
+      .tokens = request.input_tokens};
   return make_prompt({&piece, 1}, style);
 }
 

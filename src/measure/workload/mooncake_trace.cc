@@ -21,7 +21,7 @@ constexpr double kMillisecond = 1e-3;
 
 }  // namespace
 
-Trace read_mooncake_trace(LineReader& lines) {
+Trace read_mooncake_trace(TraceLineReader& lines) {
   Trace trace{.name = lines.name(),
               .format = "mooncake",
               .block_tokens = kMooncakeBlock,

@@ -4,14 +4,14 @@
 // each becomes one, which begins at its timestamp.
 #pragma once
 
-#include "measure/workload/line_reader.h"
 #include "measure/workload/trace.h"
+#include "measure/workload/trace_line_reader.h"
 
 namespace hadal {
 
 inline constexpr int64_t kMooncakeBlock = 512;
 
 // Throws Error kInvalidFile naming line and field. Unknown fields are named in Trace::remarks.
-Trace read_mooncake_trace(LineReader& lines);
+Trace read_mooncake_trace(TraceLineReader& lines);
 
 }  // namespace hadal

@@ -13,7 +13,7 @@ constexpr int64_t kBytesPerToken = 4;
 std::string text_of(const Prompt& prompt) {
   if (prompt.form == PromptForm::kText) return prompt.text;
   std::string text;
-  for (const ChatMessage& message : prompt.messages) {
+  for (const PromptMessage& message : prompt.messages) {
     text += message.role;
     text += '\n';
     text += message.content;

@@ -18,13 +18,13 @@ int64_t words_until(int64_t tokens, const TextMeasure& measure) {
 
 // Calls use(piece, its words).
 template <typename Use>
-void each_piece_in_words(std::span<const PromptPiece> pieces, const PromptStyle& style, Use use) {
+void each_piece_in_words(std::span<const ContentPiece> pieces, const PromptStyle& style, Use use) {
   HADAL_CHECK(style.text.tokens_per_word > 0);
   const auto overhead = static_cast<int64_t>(elementary::floor(style.text.overhead_tokens + 0.5));
   const int64_t total = std::max<int64_t>(1, token_sum(pieces) - overhead);
   const int64_t end = std::min(total, style.most_tokens);
   int64_t place = 0;
-  for (const PromptPiece& piece : pieces) {
+  for (const ContentPiece& piece : pieces) {
     const int64_t next = std::min(end, place + piece.tokens);
     use(piece, words_until(next, style.text) - words_until(place, style.text));
     place = next;
@@ -33,9 +33,9 @@ void each_piece_in_words(std::span<const PromptPiece> pieces, const PromptStyle&
 
 }  // namespace
 
-int64_t token_sum(std::span<const PromptPiece> pieces) {
+int64_t token_sum(std::span<const ContentPiece> pieces) {
   int64_t sum = 0;
-  for (const PromptPiece& piece : pieces) sum += piece.tokens;
+  for (const ContentPiece& piece : pieces) sum += piece.tokens;
   return sum;
 }
 
@@ -51,12 +51,12 @@ std::string_view role_name(PieceRole role) {
   return "user";
 }
 
-Prompt make_prompt(std::span<const PromptPiece> pieces, const PromptStyle& style) {
+Prompt make_prompt(std::span<const ContentPiece> pieces, const PromptStyle& style) {
   Prompt prompt{.form = style.form};
   if (style.form == PromptForm::kTokens) {
     int64_t left = std::min(token_sum(pieces), style.most_tokens);
     prompt.tokens.reserve(static_cast<size_t>(left));
-    for (const PromptPiece& piece : pieces) {
+    for (const ContentPiece& piece : pieces) {
       const int64_t count = std::min(left, piece.tokens);
       left -= count;
       RandomStream random(piece.stream);
@@ -64,7 +64,7 @@ Prompt make_prompt(std::span<const PromptPiece> pieces, const PromptStyle& style
     }
     return prompt;
   }
-  each_piece_in_words(pieces, style, [&](const PromptPiece& piece, int64_t words) {
+  each_piece_in_words(pieces, style, [&](const ContentPiece& piece, int64_t words) {
     if (words == 0) return;
     if (style.form == PromptForm::kText) {
       append_random_words(prompt.text, piece.stream, words);

@@ -16,13 +16,13 @@ namespace hadal {
 
 enum class PieceRole { kUser, kSystem, kAssistant };
 
-struct PromptPiece {
+struct ContentPiece {
   uint64_t stream = 0;  // the key of its content
   int64_t tokens = 0;
   PieceRole role = PieceRole::kUser;
 };
 
-struct ChatMessage {
+struct PromptMessage {
   std::string role = {};  // "system", "user", "assistant"
   std::string content = {};
 };
@@ -48,15 +48,15 @@ struct Prompt {
   PromptForm form = PromptForm::kTokens;
   std::vector<int32_t> tokens = {};
   std::string text = {};
-  std::vector<ChatMessage> messages = {};
+  std::vector<PromptMessage> messages = {};
 };
 
 // Tokens: exactly as many as the pieces have. Text and messages: as many words as `style.text` says
 // are so many tokens; the last piece is shorter by the overhead. Pieces of one role in a row are
 // one message.
-Prompt make_prompt(std::span<const PromptPiece> pieces, const PromptStyle& style);
+Prompt make_prompt(std::span<const ContentPiece> pieces, const PromptStyle& style);
 
-int64_t token_sum(std::span<const PromptPiece> pieces);
+int64_t token_sum(std::span<const ContentPiece> pieces);
 
 std::string_view role_name(PieceRole role);
 

@@ -55,7 +55,7 @@ WrittenPrompt read_json_prompt(std::string_view line, const FieldsSource& source
 
 std::string whole_text(const WrittenPrompt& prompt) {
   std::string text = prompt.text;
-  for (const ChatMessage& message : prompt.messages) {
+  for (const PromptMessage& message : prompt.messages) {
     text += message.role + '\0' + message.content + '\0';
   }
   return text;
@@ -68,7 +68,7 @@ PromptFileForm form_of_prompt_file(std::string_view path) {
   return is_json ? PromptFileForm::kJsonl : PromptFileForm::kPlainLines;
 }
 
-std::vector<WrittenPrompt> read_prompts(LineReader& lines, PromptFileForm form) {
+std::vector<WrittenPrompt> read_prompts(TraceLineReader& lines, PromptFileForm form) {
   std::vector<WrittenPrompt> prompts;
   std::string_view line;
   while (lines.next(line)) {

@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "measure/workload/line_reader.h"
+#include "measure/workload/trace_line_reader.h"
 #include "measure/workload/workload.h"
 
 namespace hadal {
 
 struct WrittenPrompt {
   std::string text = {};  // or else
-  std::vector<ChatMessage> messages = {};
+  std::vector<PromptMessage> messages = {};
   int64_t output_tokens = 0;  // 0: the workload's
 };
 
@@ -21,7 +21,7 @@ enum class PromptFileForm { kPlainLines, kJsonl };
 
 // Throws Error kInvalidFile naming line and field; unknown keys are refused with the nearest known
 // one. `.jsonl` and `.json` files are JSONL (form_of_prompt_file).
-std::vector<WrittenPrompt> read_prompts(LineReader& lines, PromptFileForm form);
+std::vector<WrittenPrompt> read_prompts(TraceLineReader& lines, PromptFileForm form);
 PromptFileForm form_of_prompt_file(std::string_view path);
 
 struct WrittenPromptsOptions {

@@ -15,7 +15,7 @@ constexpr RequestPhase kMeasured = RequestPhase::kMeasured;
 constexpr RequestPhase kWarmUp = RequestPhase::kWarmUp;
 
 std::vector<WrittenPrompt> read(std::string_view text, PromptFileForm form) {
-  LineReader lines(text, "mine");
+  TraceLineReader lines(text, "mine");
   return read_prompts(lines, form);
 }
 

@@ -16,20 +16,20 @@ int64_t words_in(std::string_view text) {
 
 TEST(Prompt, EqualPiecesGiveEqualTokensWhateverFollows) {
   const PromptStyle style;
-  const Prompt a = make_prompt(std::vector<PromptPiece>{{1, 40}, {2, 24}}, style);
-  const Prompt b = make_prompt(std::vector<PromptPiece>{{1, 40}, {3, 24}}, style);
+  const Prompt a = make_prompt(std::vector<ContentPiece>{{1, 40}, {2, 24}}, style);
+  const Prompt b = make_prompt(std::vector<ContentPiece>{{1, 40}, {3, 24}}, style);
   ASSERT_EQ(a.tokens.size(), 64U);
   const auto differ = std::mismatch(a.tokens.begin(), a.tokens.end(), b.tokens.begin());
   EXPECT_EQ(differ.first - a.tokens.begin(), 40);
   // A piece cut short is the beginning of the whole one.
-  const Prompt cut = make_prompt(std::vector<PromptPiece>{{1, 17}}, style);
+  const Prompt cut = make_prompt(std::vector<ContentPiece>{{1, 17}}, style);
   EXPECT_TRUE(std::equal(cut.tokens.begin(), cut.tokens.end(), a.tokens.begin()));
 }
 
 TEST(Prompt, TextsShareBeginningsAsTokensDo) {
   const PromptStyle style{.form = PromptForm::kText, .text = {.tokens_per_word = 1.3}};
-  const Prompt a = make_prompt(std::vector<PromptPiece>{{1, 64}, {2, 64}, {3, 9}}, style);
-  const Prompt b = make_prompt(std::vector<PromptPiece>{{1, 64}, {2, 64}, {4, 700}}, style);
+  const Prompt a = make_prompt(std::vector<ContentPiece>{{1, 64}, {2, 64}, {3, 9}}, style);
+  const Prompt b = make_prompt(std::vector<ContentPiece>{{1, 64}, {2, 64}, {4, 700}}, style);
   const auto differ = std::mismatch(a.text.begin(), a.text.end(), b.text.begin(), b.text.end());
   const std::string shared(a.text.begin(), differ.first);
   EXPECT_GE(words_in(shared), 98);  // 128 / 1.3
@@ -40,7 +40,7 @@ TEST(Prompt, TextsShareBeginningsAsTokensDo) {
 
 TEST(Prompt, MessagesAreByRole) {
   const PromptStyle style{.form = PromptForm::kMessages, .text = {.overhead_tokens = 4}};
-  const std::vector<PromptPiece> pieces = {
+  const std::vector<ContentPiece> pieces = {
       {1, 10, PieceRole::kSystem}, {2, 5}, {3, 6, PieceRole::kAssistant}, {4, 7}, {5, 8}};
   const Prompt prompt = make_prompt(pieces, style);
   ASSERT_EQ(prompt.messages.size(), 4U);

@@ -9,7 +9,7 @@
 
 namespace hadal {
 
-FieldsSource trace_line_source(const LineReader& lines) {
+FieldsSource trace_line_source(const TraceLineReader& lines) {
   return {.code = ErrorCode::kInvalidFile,
           .file = lines.place(),
           .remedy = "correct the line or leave it out",
@@ -72,7 +72,7 @@ std::vector<BlockRun> read_block_ids(const Fields& fields, std::string_view key,
   return runs;
 }
 
-void TraceSize::add(const TraceSession& session, const LineReader& lines) {
+void TraceSize::add(const TraceSession& session, const TraceLineReader& lines) {
   const auto refuse = [&](size_t most, const std::string& of_what) {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = lines.place(),

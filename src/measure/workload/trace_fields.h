@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "json/fields.h"
-#include "measure/workload/line_reader.h"
 #include "measure/workload/trace.h"
+#include "measure/workload/trace_line_reader.h"
 
 namespace hadal {
 
 // How errors speak of the line that `lines` stands at.
-FieldsSource trace_line_source(const LineReader& lines);
+FieldsSource trace_line_source(const TraceLineReader& lines);
 
 // A whole number of tokens from `least` to kMostTokens; refused when absent.
 int64_t read_tokens(const Fields& fields, std::string_view key, int64_t least);
@@ -32,7 +32,7 @@ std::vector<BlockRun> read_block_ids(const Fields& fields, std::string_view key,
 // Adds up what a whole trace holds and refuses, naming the line, what is beyond the limits.
 class TraceSize {
  public:
-  void add(const TraceSession& session, const LineReader& lines);
+  void add(const TraceSession& session, const TraceLineReader& lines);
 
  private:
   size_t sessions_ = 0;

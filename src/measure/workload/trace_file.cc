@@ -126,14 +126,14 @@ ordered_json request_json(const TraceRequest& request) {
 }
 
 // The first line that is not blank, or nothing.
-std::string first_line_of(LineReader& lines) {
+std::string first_line_of(TraceLineReader& lines) {
   std::string_view line;
   return lines.next(line) ? std::string(line) : std::string();
 }
 
 enum class TraceForm { kHadal, kWeka, kMooncake };
 
-TraceForm form_of(const std::string& line, const LineReader& lines) {
+TraceForm form_of(const std::string& line, const TraceLineReader& lines) {
   const auto refuse = [&] {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = lines.name(),
@@ -151,7 +151,7 @@ TraceForm form_of(const std::string& line, const LineReader& lines) {
   return TraceForm::kMooncake;
 }
 
-Trace read_form(TraceForm form, LineReader& lines) {
+Trace read_form(TraceForm form, TraceLineReader& lines) {
   switch (form) {
     case TraceForm::kWeka:
       return read_weka_trace(lines);
@@ -173,7 +173,7 @@ Trace required_sessions(Trace trace) {
 
 }  // namespace
 
-Trace read_hadal_trace(LineReader& lines) {
+Trace read_hadal_trace(TraceLineReader& lines) {
   Trace trace{.name = lines.name(), .format = std::string(kTraceSchema)};
   TraceSize size;
   bool is_header = true;
@@ -229,18 +229,18 @@ void write_hadal_trace(const Trace& trace, const std::function<void(std::string_
 }
 
 Trace read_trace(const std::filesystem::path& path) {
-  LineReader peek(path);
+  TraceLineReader peek(path);
   const std::string first = first_line_of(peek);
   const TraceForm form = form_of(first, peek);
-  LineReader lines(path);
+  TraceLineReader lines(path);
   return required_sessions(read_form(form, lines));
 }
 
 Trace read_trace_text(std::string_view text, const std::string& name) {
-  LineReader peek(text, name);
+  TraceLineReader peek(text, name);
   const std::string first = first_line_of(peek);
   const TraceForm form = form_of(first, peek);
-  LineReader lines(text, name);
+  TraceLineReader lines(text, name);
   return required_sessions(read_form(form, lines));
 }
 

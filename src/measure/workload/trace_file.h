@@ -10,8 +10,8 @@
 #include <functional>
 #include <string_view>
 
-#include "measure/workload/line_reader.h"
 #include "measure/workload/trace.h"
+#include "measure/workload/trace_line_reader.h"
 
 namespace hadal {
 
@@ -19,7 +19,7 @@ inline constexpr std::string_view kTraceSchema = "hadal.trace/1";
 
 // Throws Error kInvalidFile naming line and field; unknown keys are refused with the nearest known
 // one, and another version of the schema by name.
-Trace read_hadal_trace(LineReader& lines);
+Trace read_hadal_trace(TraceLineReader& lines);
 
 // Calls write(line) for each line, its end included. What is written reads back equal.
 void write_hadal_trace(const Trace& trace, const std::function<void(std::string_view)>& write);

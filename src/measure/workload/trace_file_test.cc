@@ -142,7 +142,7 @@ TEST(MooncakeTrace, SortsAndTells) {
             std::string::npos);
 }
 
-TEST(LineReader, ReadsFilesOfAnySizeByLines) {
+TEST(TraceLineReader, ReadsFilesOfAnySizeByLines) {
   const test::TemporaryDirectory directory;
   const std::filesystem::path path = directory.path() / "lines";
   std::vector<std::string> expected;
@@ -155,15 +155,15 @@ TEST(LineReader, ReadsFilesOfAnySizeByLines) {
     file << "the end";
   }
   expected.emplace_back("the end");
-  LineReader lines(path);
+  TraceLineReader lines(path);
   std::vector<std::string> read;
   std::string_view line;
   while (lines.next(line)) read.emplace_back(line);
   EXPECT_EQ(read, expected);
   EXPECT_EQ(lines.line_number(), 55);
   EXPECT_FALSE(lines.next(line));
-  EXPECT_THROW(LineReader(directory.path() / "none"), Error);
-  EXPECT_THROW(LineReader{directory.path()}, Error);
+  EXPECT_THROW(TraceLineReader(directory.path() / "none"), Error);
+  EXPECT_THROW(TraceLineReader{directory.path()}, Error);
 }
 
 }  // namespace

@@ -350,7 +350,7 @@ PlannedSession TraceReplay::session(int64_t number, RequestPhase space) const {
   return session;
 }
 
-std::vector<PromptPiece> TraceReplay::pieces(const PlannedRequest& request) const {
+std::vector<ContentPiece> TraceReplay::pieces(const PlannedRequest& request) const {
   const int64_t record = request.session % records();
   const int64_t pass = request.session / records();
   const TraceRequest& recorded =
@@ -362,7 +362,7 @@ std::vector<PromptPiece> TraceReplay::pieces(const PlannedRequest& request) cons
   // Which records share blocks of equal ids.
   const int64_t scope = trace_.blocks_are_global ? 0 : record + 1;
   const int64_t tokens = input_of(recorded);
-  std::vector<PromptPiece> pieces;
+  std::vector<ContentPiece> pieces;
   int64_t blocks = 0;
   int64_t place = 0;
   for (const BlockRun& run : recorded.blocks) {
@@ -379,11 +379,11 @@ std::vector<PromptPiece> TraceReplay::pieces(const PlannedRequest& request) cons
   const uint64_t begins_with =
       recorded.blocks.empty() ? own : static_cast<uint64_t>(recorded.blocks.front().first);
   int64_t marker = std::min(kMarkerTokens, tokens);
-  std::vector<PromptPiece> marked = {
+  std::vector<ContentPiece> marked = {
       {key(StreamUse::kMarker, trace_.blocks_are_global ? pass : request.session,
            static_cast<int64_t>(begins_with)),
        marker}};
-  for (PromptPiece& piece : pieces) {
+  for (ContentPiece& piece : pieces) {
     const int64_t covered = std::min(marker, piece.tokens);
     marker -= covered;
     piece.tokens -= covered;

@@ -93,7 +93,7 @@ class TraceReplay : public Workload {
   void drop_beyond_context();
   void number_requests();
   void foresee();
-  std::vector<PromptPiece> pieces(const PlannedRequest& request) const;
+  std::vector<ContentPiece> pieces(const PlannedRequest& request) const;
 
   Trace trace_;
   ReplayOptions options_;

@@ -266,7 +266,7 @@ void read_form(const Fields& play, bool is_first, Trace& trace) {
 
 }  // namespace
 
-Trace read_weka_trace(LineReader& lines) {
+Trace read_weka_trace(TraceLineReader& lines) {
   Trace trace{.name = lines.name(), .format = "weka"};
   UnknownFields unknown(false);
   TraceSize size;

@@ -9,13 +9,13 @@
 // joined by the agent's next request, one "async_launched" by none, any other if it had ended.
 #pragma once
 
-#include "measure/workload/line_reader.h"
 #include "measure/workload/trace.h"
+#include "measure/workload/trace_line_reader.h"
 
 namespace hadal {
 
 // Throws Error kInvalidFile naming line and field. What was left out, cut or unknown is in
 // Trace::remarks.
-Trace read_weka_trace(LineReader& lines);
+Trace read_weka_trace(TraceLineReader& lines);
 
 }  // namespace hadal

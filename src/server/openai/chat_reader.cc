@@ -48,7 +48,7 @@ ChatCompletionRequest read_chat_completion_request(ordered_json& json, const Req
   const ThinkingRequest thinking = read_thinking(fields, unknown);
   request.hides_reasoning = thinking.hides_reasoning;
   request.one_call = !fields.boolean("parallel_tool_calls").value_or(true);
-  Conversation conversation = read_conversation(json, thinking.options, unknown);
+  AskedConversation conversation = read_conversation(json, thinking.options, unknown);
   request.legacy_functions = conversation.legacy_functions;
   request.one_call = request.one_call || conversation.legacy_functions;
   // What continues a message is past its reasoning.

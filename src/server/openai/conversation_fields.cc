@@ -81,7 +81,7 @@ bool offers_tools(const Fields& body, const char* key) {
   refuse_unsupported(key, "only \"auto\" and \"none\" are supported");
 }
 
-std::vector<ChatTool> read_offered_tools(const Fields& body, Conversation& conversation,
+std::vector<ChatTool> read_offered_tools(const Fields& body, AskedConversation& conversation,
                                          UnknownFields& unknown) {
   const bool by_tool_choice = offers_tools(body, "tool_choice");
   const bool offers = offers_tools(body, "function_call") && by_tool_choice;
@@ -137,7 +137,7 @@ bool asks_to_continue(const Fields& body, const ordered_json& messages) {
 }
 
 // Makes the last message one to be continued, or takes it away where it holds nothing to continue.
-void prepare_continuation(Conversation& conversation, const ChatOptions& options,
+void prepare_continuation(AskedConversation& conversation, const ChatOptions& options,
                           const std::vector<std::string>& roles) {
   std::vector<ChatMessage>& messages = conversation.messages;
   const std::string path = element_path("messages", roles.size() - 1);
@@ -184,13 +184,13 @@ void check_end(const std::vector<std::string>& roles, bool continues) {
 
 }  // namespace
 
-Conversation read_conversation(ordered_json& json, const ChatOptions& options,
-                               UnknownFields& unknown) {
+AskedConversation read_conversation(ordered_json& json, const ChatOptions& options,
+                                    UnknownFields& unknown) {
   const Fields body(json, "");
   if (body.find("messages") == nullptr) {
     refuse_field("messages", "is missing", FieldFault::kMissing);
   }
-  Conversation conversation;
+  AskedConversation conversation;
   std::vector<ChatTool> tools = read_offered_tools(body, conversation, unknown);
   AgentMessages read = read_agent_messages(json["messages"], unknown);
   conversation.messages = std::move(read.messages);

@@ -12,7 +12,7 @@
 
 namespace hadal {
 
-struct Conversation {
+struct AskedConversation {
   std::vector<ChatMessage> messages;
   // The last message is an assistant's beginning, and the answer goes on from its end.
   bool continues_last = false;
@@ -22,7 +22,7 @@ struct Conversation {
 // Reads messages, tools, tool_choice, functions, function_call, continue_final_message and
 // add_generation_prompt of the body `json`, whose contents are moved from. `options` says how the
 // messages will be encoded.
-Conversation read_conversation(nlohmann::ordered_json& json, const ChatOptions& options,
-                               UnknownFields& unknown);
+AskedConversation read_conversation(nlohmann::ordered_json& json, const ChatOptions& options,
+                                    UnknownFields& unknown);
 
 }  // namespace hadal

@@ -12,12 +12,12 @@
 
 namespace hadal {
 
-class LineReader {
+class TraceLineReader {
  public:
   // Throws Error where the file cannot be opened or is no regular file.
-  explicit LineReader(const std::filesystem::path& path);
+  explicit TraceLineReader(const std::filesystem::path& path);
   // `text` must outlive the reader; `name` is what errors call it.
-  LineReader(std::string_view text, std::string name);
+  TraceLineReader(std::string_view text, std::string name);
 
   // The next line that is not blank, without its end; a view that holds until the next call. False
   // at the end. Throws Error kInvalidFile for a line longer than kLongestTraceLine.

@@ -1,4 +1,4 @@
-#include "measure/workload/line_reader.h"
+#include "measure/workload/trace_line_reader.h"
 
 #include <cerrno>
 #include <cstring>
@@ -10,15 +10,15 @@
 
 namespace hadal {
 
-LineReader::LineReader(const std::filesystem::path& path)
+TraceLineReader::TraceLineReader(const std::filesystem::path& path)
     : name_(path.string()), file_(std::make_unique<InputFile>(path)) {}
 
-LineReader::LineReader(std::string_view text, std::string name)
+TraceLineReader::TraceLineReader(std::string_view text, std::string name)
     : name_(std::move(name)), rest_(text) {}
 
-std::string LineReader::place() const { return name_ + " line " + std::to_string(number_); }
+std::string TraceLineReader::place() const { return name_ + " line " + std::to_string(number_); }
 
-bool LineReader::read_more() {
+bool TraceLineReader::read_more() {
   if (file_ == nullptr) return false;
   constexpr size_t kRead = size_t{1} << 20;
   const size_t kept = rest_.size();
@@ -33,7 +33,7 @@ bool LineReader::read_more() {
   return got > 0;
 }
 
-bool LineReader::next_of_any_kind(std::string_view& line) {
+bool TraceLineReader::next_of_any_kind(std::string_view& line) {
   size_t searched = 0;
   while (true) {
     const size_t end = rest_.find('\n', searched);
@@ -61,7 +61,7 @@ bool LineReader::next_of_any_kind(std::string_view& line) {
   }
 }
 
-bool LineReader::next(std::string_view& line) {
+bool TraceLineReader::next(std::string_view& line) {
   while (next_of_any_kind(line)) {
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.find_first_not_of(" \t\r\v\f") != std::string_view::npos) return true;
