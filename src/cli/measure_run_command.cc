@@ -41,11 +41,18 @@ std::unique_ptr<PowerRecorder> start_meters(const ParsedLine& line,
   const std::vector<std::string> specs = line.list(option::kPower);
   PowerMeters meters = open_meters(specs);
   if (meters.empty()) return nullptr;
-  for (const auto& meter : meters) names.push_back(meter->description().name);
   auto recorder = std::make_unique<PowerRecorder>(std::move(meters),
                                                   PowerRecorderOptions{.clock = monotonic_seconds});
+  for (const MeterDescription& meter : recorder->meters()) names.push_back(meter.name);
   recorder->start();
   return recorder;
+}
+
+void say_meters(const PowerRecorder* power) {
+  if (power == nullptr) return;
+  for (const std::string& warning : power->warnings()) {
+    write_err("power: " + terminal_safe(warning) + "\n");
+  }
 }
 
 void say_endpoint(const Endpoint& endpoint) {
@@ -115,6 +122,7 @@ int measure_run_command(const ParsedLine& line) {
   const MeasureOutcome outcome = measure(endpoint, options, power.get(), watcher, stop.flag());
   run.points = outcome.points;
   run.state = outcome.state;
+  say_meters(power.get());
   if (!json) {
     write_out("\n" + points_table(run.points));
     if (const std::string chart = throughput_chart(run.points); !chart.empty()) {
@@ -160,6 +168,7 @@ int measure_quick_command(const ParsedLine& line) {
                                     : gate_sentence(run);
   const QuickOutcome outcome = measure_quick(endpoint, options, power.get(), watcher, stop.flag());
   run.points = outcome.measured.points;
+  say_meters(power.get());
   run.state = outcome.measured.state;
   if (!json) {
     write_out("\n" + verdict_text(outcome.verdict) + "\n" + throughput_chart(run.points) + "\n" +

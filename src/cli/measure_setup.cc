@@ -34,6 +34,9 @@ std::vector<std::string> lines_of(const std::string& path) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     std::string line = text.substr(begin, end - begin);
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (std::any_of(line.begin(), line.end(), [](unsigned char c) { return c < ' '; })) {
+      refuse(path, "has a control character in a line", "write one key or header a line");
+    }
     if (!line.empty()) lines.push_back(std::move(line));
     begin = end + 1;
   }
@@ -195,7 +198,7 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
     provenance.price_era =
         run.hardware.empty()
             ? ""
-            : HardwareCatalogue::built_in().era(line.get(option::kEra).value_or("")).key;
+            : hardware_catalogue(line).era(line.get(option::kEra).value_or("")).key;
   }
   run.prefill_gpus = options.point.prefill_gpus;
   run.decode_gpus = options.point.decode_gpus;
@@ -203,10 +206,19 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
   return run;
 }
 
+const HardwareCatalogue& hardware_catalogue(const ParsedLine& line) {
+  static const HardwareCatalogue catalogue = [&] {
+    HardwareCatalogue all = HardwareCatalogue::built_in();
+    if (const auto file = line.get(option::kCatalogue)) all.read_file(*file);
+    return all;
+  }();
+  return catalogue;
+}
+
 std::optional<CostBasis> cost_basis(const ParsedLine& line) {
   CostBasis basis;
   CostReportInput& input = basis.input;
-  const HardwareCatalogue& catalogue = HardwareCatalogue::built_in();
+  const HardwareCatalogue& catalogue = hardware_catalogue(line);
   input.era = catalogue.era(line.get(option::kEra).value_or("")).key;
   input.tier = price_tier_of(line.value(option::kTier)).value();
   input.pue = catalogue.default_pue();

@@ -42,6 +42,9 @@ struct CostBasis {
 };
 std::optional<CostBasis> cost_basis(const ParsedLine& line);
 
+// The built-in catalogue with what --catalogue adds. Read once; for the life of the program.
+const HardwareCatalogue& hardware_catalogue(const ParsedLine& line);
+
 // The report of one point's costs; empty where its figures do not suffice.
 std::string point_costs(const CostBasis& basis, const PointRecord& point);
 

@@ -82,7 +82,7 @@ int serve_known_answers() {
 
 // The accelerators of the catalogue, for who looks for a name.
 std::string catalogue_text(const ParsedLine& line) {
-  const HardwareCatalogue& catalogue = HardwareCatalogue::built_in();
+  const HardwareCatalogue& catalogue = hardware_catalogue(line);
   const std::string& era = catalogue.era(line.get(option::kEra).value_or("")).key;
   const PriceTier tier = price_tier_of(line.value(option::kTier)).value();
   std::string out = fmt::format("{:<18} {:<28} {:>9} {:>9}   (prices of {}, {})\n", "name",

@@ -115,6 +115,7 @@ inline constexpr NameKey kAuthor{"author"};
 inline constexpr NameKey kB{"b"};
 inline constexpr IntegerKey kBlocks{"blocks"};
 inline constexpr PathKey kCaFile{"ca-file"};
+inline constexpr PathKey kCatalogue{"catalogue"};
 inline constexpr IntegerKey kClientThreads{"client-threads"};
 inline constexpr ListKey kConcurrency{"concurrency"};
 inline constexpr IntegerKey kContextLimit{"context"};

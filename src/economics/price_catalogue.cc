@@ -115,10 +115,6 @@ void PriceCatalogue::read(std::string_view text, const std::string& where) {
   *this = std::move(next);
 }
 
-void PriceCatalogue::read_file(const std::filesystem::path& path) {
-  read(read_text_file(path, kMostBytes), path.string());
-}
-
 bool PriceCatalogue::is_peak(std::string_view provider, int64_t unix_seconds) const {
   const int minute = minute_of_week(unix_seconds, 0);
   return std::ranges::any_of(peak_hours_, [&](const PeakHours& hours) {

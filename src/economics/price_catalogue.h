@@ -59,7 +59,6 @@ class PriceCatalogue {
   // Adds the prices in `text`; of those that hold at the same time the last begun wins, and of
   // equals the last read. Throws Error kInvalidFile as HardwareCatalogue::read does.
   void read(std::string_view text, const std::string& where);
-  void read_file(const std::filesystem::path& path);
 
   std::span<const ApiPrice> prices() const { return prices_; }
 

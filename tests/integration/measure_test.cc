@@ -246,6 +246,11 @@ TEST_F(Measure, WhatCannotBeMeasuredIsRefusedWithTheNextStep) {
             std::string::npos);
   EXPECT_NE(refusal({"measure", "run", "--url", url(server), "--power", "nvlm"}).find("nvml"),
             std::string::npos);
+  write_bytes(scratch_.path("headers"), "X-Team: a\rX-Injected: b\n");
+  EXPECT_NE(refusal({"measure", "run", "--url", url(server), "--headers",
+                     scratch_.path("headers").string()})
+                .find("control character"),
+            std::string::npos);
   write_bytes(scratch_.path("no.sqlite"), "this is no database, it is a text of some length ....");
   EXPECT_NE(refusal({"measure", "runs", "list", "--store", scratch_.path("no.sqlite").string()})
                 .find("no.sqlite"),
@@ -261,6 +266,11 @@ TEST_F(Measure, CostsStandSideBySide) {
   EXPECT_NE(costs.out.find("0.833"), std::string::npos) << costs.out;
   EXPECT_EQ(run({"measure", "costs", "--published"}).status, 0);
   EXPECT_NE(run({"measure", "costs"}).out.find("mi355x"), std::string::npos);
+  write_bytes(scratch_.path("own.toml"), "[[accelerators]]\nkey = \"shed\"\nname = \"A shed\"\n");
+  EXPECT_NE(run({"measure", "costs", "--catalogue", scratch_.path("own.toml").string()})
+                .out.find("A shed"),
+            std::string::npos)
+      << run({"measure", "costs", "--catalogue", scratch_.path("own.toml").string()}).err;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -181,15 +180,9 @@ class HttpLoop::Impl {
     const double wall_before = monotonic_seconds();
     next_tick_ = wall_before + kLagTick;
     last_poll_ = wall_before;
-    while (!stopping_.load(std::memory_order_relaxed) && !finished()) turn();
-    stopping_ = false;
+    while (!finished()) turn();
     lag_.cpu_seconds += thread_cpu_seconds() - cpu_before;
     lag_.wall_seconds += monotonic_seconds() - wall_before;
-  }
-
-  void stop() {
-    stopping_ = true;
-    wake();
   }
 
   void wake() const {
@@ -538,7 +531,6 @@ class HttpLoop::Impl {
   double next_idle_look_ = 0;
   double last_poll_ = 0;    // when the sockets were looked at last
   double ready_since_ = 0;  // the earliest that what is being read can have come
-  std::atomic<bool> stopping_ = false;
 };
 
 HttpLoop::HttpLoop(HttpLoopOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -553,7 +545,6 @@ void HttpLoop::at(double time, std::function<void()> call) { impl_->at(time, std
 void HttpLoop::clear_timers() { impl_->clear_timers(); }
 size_t HttpLoop::in_flight() const { return impl_->in_flight(); }
 void HttpLoop::run(const std::function<bool()>& finished) { impl_->run(finished); }
-void HttpLoop::stop() { impl_->stop(); }
 void HttpLoop::wake() { impl_->wake(); }
 const LoopLag& HttpLoop::lag() const { return impl_->lag_; }
 void HttpLoop::reset_lag() { impl_->lag_ = {}; }

@@ -1,6 +1,6 @@
 // One thread's share of a load: HTTP requests in flight, their answers as they come, and timers.
 // Stands on libcurl's multi interface over epoll, so TLS, proxies and connections are its business.
-// Knows nothing of tokens. Everything but stop() belongs to the thread that calls run().
+// Knows nothing of tokens. Everything but wake() belongs to the thread that calls run().
 #pragma once
 
 #include <cstdint>
@@ -82,10 +82,8 @@ class HttpLoop {
 
   size_t in_flight() const;
 
-  // Until `finished` says so, which is asked whenever something has happened, or stop() was called.
+  // Until `finished` says so, which is asked whenever something has happened.
   void run(const std::function<bool()>& finished);
-  // From any thread: run() returns soon. Also ends a run() that has not begun.
-  void stop();
   // From any thread: `finished` is asked again.
   void wake();
 
