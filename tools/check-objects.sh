@@ -73,6 +73,7 @@ for check in "${checks[@]}"; do
   case $check in
     isa) check_isa ;;
     unused) check_unused ;;
+    twice) check_twice ;;
     *) echo "check-objects: no check is called $check" >&2; exit 2 ;;
   esac
 done

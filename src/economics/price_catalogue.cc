@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "economics/catalogue_fields.h"
 #include "economics/catalogue_files.h"
 #include "json/known_keys.h"
@@ -18,7 +17,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kMostBytes = size_t{16} << 20;
 constexpr std::string_view kSchema = "hadal.prices/1";
 
 std::optional<int64_t> time_at(const Fields& entry, std::string_view key) {
