@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 hadal=${1:-build/release/bin/hadal}
 streams=${2:-500}
-rounds=3
+rounds=${ROUNDS:-3}
 python=/usr/bin/python3
 "$python" -c 'import aiohttp' 2>/dev/null || {
   echo "compare-clients: python3-aiohttp is missing; install it (apt-get install python3-aiohttp)" >&2
