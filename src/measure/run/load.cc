@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -55,7 +56,7 @@ double schedule_delay_p99(const std::vector<RequestRecord>& requests) {
 }
 
 std::string milliseconds(double seconds) {
-  return std::to_string(static_cast<int64_t>(seconds * 1e3 + 0.5)) + " ms";
+  return std::to_string(std::llround(seconds * 1e3)) + " ms";
 }
 
 ClientLoad judge_client(const std::vector<LoopLag>& lags, const PointSamples& samples,
