@@ -24,7 +24,8 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(30);
 
-// Ctrl-C ends the load and keeps what was measured; a second one ends the program.
+// Ctrl-C ends the load and keeps what was measured. Only while there is a load: before it, it ends
+// the program.
 class StopFlag {
  public:
   StopFlag() : reaction_([this] { stop_ = true; }, kPatience) {}
@@ -35,17 +36,32 @@ class StopFlag {
   StopReaction reaction_;
 };
 
-// The meters that were asked for, reading; null where there are none.
-std::unique_ptr<PowerRecorder> start_meters(const ParsedLine& line,
-                                            std::vector<std::string>& names) {
-  const std::vector<std::string> specs = line.list(option::kPower);
-  PowerMeters meters = open_meters(specs);
-  if (meters.empty()) return nullptr;
-  auto recorder = std::make_unique<PowerRecorder>(std::move(meters),
-                                                  PowerRecorderOptions{.clock = monotonic_seconds});
-  for (const MeterDescription& meter : recorder->meters()) names.push_back(meter.name);
-  recorder->start();
-  return recorder;
+// The meters that were asked for, reading since before the load.
+struct Meters {
+  std::unique_ptr<PowerRecorder> recorder = {};  // null: there are none
+  std::vector<std::string> names = {};
+  RunningMeters running = {};
+};
+
+Meters start_meters(const ParsedLine& line) {
+  Meters meters;
+  PowerMeters opened = open_meters(line.list(option::kPower));
+  if (opened.empty()) return meters;
+  meters.recorder = std::make_unique<PowerRecorder>(
+      std::move(opened), PowerRecorderOptions{.clock = monotonic_seconds});
+  bool any_measures = false;
+  for (const MeterDescription& meter : meters.recorder->meters()) {
+    meters.names.push_back(meter.name);
+    any_measures |= !is_provisioned(meter.name);
+  }
+  meters.recorder->start();
+  meters.running.recorder = meters.recorder.get();
+  if (any_measures) {
+    constexpr double kIdleSeconds = 5;
+    write_err(fmt::format("measuring power without load for {:.0f} s\n", kIdleSeconds));
+    meters.running.idle = meters.recorder->measure_idle(kIdleSeconds);
+  }
+  return meters;
 }
 
 void say_meters(const PowerRecorder* power) {
@@ -101,7 +117,6 @@ int finish(const ParsedLine& line, RunRecord& run, const std::string& reason,
 }  // namespace
 
 int measure_run_command(const ParsedLine& line) {
-  const StopFlag stop;
   const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
   const MeasureOptions options = measure_options(line, endpoint);
   const std::optional<CostBasis> costs = cost_basis(line);
@@ -113,16 +128,17 @@ int measure_run_command(const ParsedLine& line) {
   if (!json) say_endpoint(endpoint);
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
-  std::vector<std::string> meter_names;
-  const std::unique_ptr<PowerRecorder> power = start_meters(line, meter_names);
-  RunRecord run = run_description(line, endpoint, options, meter_names);
+  const Meters meters = start_meters(line);
+  RunRecord run = run_description(line, endpoint, options.workload.name,
+                                  describe_plan(endpoint, options), meters.names);
   MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
   watcher.begin(run);
   pass_gate(line, endpoint, run, kept);
-  const MeasureOutcome outcome = measure(endpoint, options, power.get(), watcher, stop.flag());
+  const StopFlag stop;
+  const MeasureOutcome outcome = measure(endpoint, options, meters.running, watcher, stop.flag());
   run.points = outcome.points;
   run.state = outcome.state;
-  say_meters(power.get());
+  say_meters(meters.recorder.get());
   if (!json) {
     write_out("\n" + points_table(run.points));
     if (const std::string chart = throughput_chart(run.points); !chart.empty()) {
@@ -135,7 +151,6 @@ int measure_run_command(const ParsedLine& line) {
 }
 
 int measure_quick_command(const ParsedLine& line) {
-  const StopFlag stop;
   const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
   const bool json = line.has(option::kJson);
   if (!json) say_endpoint(endpoint);
@@ -151,24 +166,21 @@ int measure_quick_command(const ParsedLine& line) {
   options.workload = choose_quick_workload(endpoint, options);
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
-  std::vector<std::string> meter_names;
-  const std::unique_ptr<PowerRecorder> power = start_meters(line, meter_names);
-  MeasureOptions plan;
-  plan.workload.name = options.workload;
-  plan.workload.seed = options.seed;
-  plan.concurrency = {1, 2, 4, 8};
-  plan.point = options.point;
-  plan.point.objective = options.objective;
-  RunRecord run = run_description(line, endpoint, plan, meter_names);
+  const Meters meters = start_meters(line);
+  RunRecord run = run_description(line, endpoint, options.workload,
+                                  describe_quick_plan(endpoint, options), meters.names);
   MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
   watcher.begin(run);
   pass_gate(line, endpoint, run, kept);
-  const std::string rightness = run.gate == GateVerdict::kNotRun
-                                    ? answer_check_text(check_answers(endpoint))
-                                    : gate_sentence(run);
-  const QuickOutcome outcome = measure_quick(endpoint, options, power.get(), watcher, stop.flag());
+  std::string rightness = gate_sentence(run);
+  if (!json && run.gate == GateVerdict::kNotRun) {
+    rightness = answer_check_text(check_answers(endpoint));
+  }
+  const StopFlag stop;
+  const QuickOutcome outcome =
+      measure_quick(endpoint, options, meters.running, watcher, stop.flag());
   run.points = outcome.measured.points;
-  say_meters(power.get());
+  say_meters(meters.recorder.get());
   run.state = outcome.measured.state;
   if (!json) {
     write_out("\n" + verdict_text(outcome.verdict) + "\n" + throughput_chart(run.points) + "\n" +
@@ -189,7 +201,6 @@ int measure_quick_command(const ParsedLine& line) {
 }
 
 int measure_compare_command(const ParsedLine& line) {
-  const StopFlag stop;
   const Endpoint a = probe_endpoint(endpoint_options(line, line.value(option::kA)));
   const Endpoint b = probe_endpoint(endpoint_options(line, line.value(option::kB)));
   const bool json = line.has(option::kJson);
@@ -200,13 +211,14 @@ int measure_compare_command(const ParsedLine& line) {
   const MeasureOptions options = measure_options(line, a);
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
-  RunRecord run_a = run_description(line, a, options, {});
-  RunRecord run_b = run_description(line, b, options, {});
+  RunRecord run_a = run_description(line, a, options.workload.name, describe_plan(a, options));
+  RunRecord run_b = run_description(line, b, options.workload.name, describe_plan(b, options));
   const bool quiet = json && !errors_are_terminal();
   MeasureWatcher watcher_a(kept, "A: ", quiet);
   MeasureWatcher watcher_b(kept, "B: ", quiet);
   watcher_a.begin(run_a);
   watcher_b.begin(run_b);
+  const StopFlag stop;
   const ComparisonOutcome outcome = compare_endpoints(
       a, b, options, line.value(option::kBlocks),
       [&](bool is_b) -> MeasureObserver& { return is_b ? watcher_b : watcher_a; }, stop.flag());

@@ -178,14 +178,15 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
 }
 
 RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
-                          const MeasureOptions& options, const std::vector<std::string>& meters) {
+                          const std::string& workload, std::string plan,
+                          const std::vector<std::string>& meters) {
   RunRecord run;
   run.url = endpoint.base;
   run.model = endpoint.model;
   run.engine = endpoint.engine;
   run.engine_version = endpoint.engine_version;
-  run.workload = options.workload.name;
-  run.plan_json = describe_plan(endpoint, options);
+  run.workload = workload;
+  run.plan_json = std::move(plan);
   ProvenanceInput provenance = {.hadal_version = HADAL_VERSION, .meters = meters};
   if (line.command == Command::kMeasureRun || line.command == Command::kMeasureQuick) {
     run.engine = line.get(option::kEngine).value_or(run.engine);
@@ -200,8 +201,10 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
             ? ""
             : hardware_catalogue(line).era(line.get(option::kEra).value_or("")).key;
   }
-  run.prefill_gpus = options.point.prefill_gpus;
-  run.decode_gpus = options.point.decode_gpus;
+  if (line.command == Command::kMeasureRun) {
+    run.prefill_gpus = line.get(option::kPrefillGpus).value_or(0);
+    run.decode_gpus = line.get(option::kDecodeGpus).value_or(0);
+  }
   run.provenance_json = describe_provenance(endpoint, provenance);
   return run;
 }

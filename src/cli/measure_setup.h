@@ -31,9 +31,11 @@ EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url)
 // Of `measure run` and `measure compare`, for the endpoint that was found.
 MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint);
 
-// What the options and the endpoint say of the server, the run's plan and provenance.
+// What the options and the endpoint say of the server, and the run's provenance. `plan`: of
+// `workload`, as JSON.
 RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
-                          const MeasureOptions& options, const std::vector<std::string>& meters);
+                          const std::string& workload, std::string plan,
+                          const std::vector<std::string>& meters = {});
 
 // Where the costs of a token come from; none where nothing was said.
 struct CostBasis {

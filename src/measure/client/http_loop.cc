@@ -202,7 +202,6 @@ class HttpLoop::Impl {
     CURL* easy = nullptr;
     double last_byte = 0;  // of the answer, or when it began
     bool has_headers = false;
-    bool has_body = false;
     std::string content_type;
     std::string location;
     std::string server;
@@ -256,9 +255,6 @@ class HttpLoop::Impl {
     if (!options_.ca_file.empty()) {
       curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
     }
-    if (!options_.proxy.empty()) {
-      curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
-    }
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Impl::body_came);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Impl::header_came);
@@ -288,14 +284,13 @@ class HttpLoop::Impl {
   void turn() {
     call_timers();
     const double wake_at = std::min({curl_due_, next_tick_, next_timer()});
-    std::array<epoll_event, kEventsAtOnce> events = {};
     // What is ready already may have been so since the last look; what is waited for has only now
     // come.
-    int count = epoll_wait(epoll_, events.data(), kEventsAtOnce, 0);
+    int count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, 0);
     double ready_since = last_poll_;
     if (count == 0 && wake_at > monotonic_seconds()) {
       set_clock(wake_at);
-      count = epoll_wait(epoll_, events.data(), kEventsAtOnce, -1);
+      count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, -1);
       ready_since = monotonic_seconds();
       last_poll_ = ready_since;
     } else {
@@ -306,7 +301,7 @@ class HttpLoop::Impl {
       return;
     }
     ready_since_ = ready_since;
-    for (int i = 0; i < count; ++i) serve(events[static_cast<size_t>(i)]);
+    for (int i = 0; i < count; ++i) serve(events_[static_cast<size_t>(i)]);
     if (curl_due_ <= monotonic_seconds()) {
       curl_due_ = kNever;
       int running = 0;
@@ -400,6 +395,7 @@ class HttpLoop::Impl {
     end.server = printable(transfer->server);
     end.seconds = monotonic_seconds();
     curl_multi_remove_handle(multi_, transfer->easy);
+    curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, nullptr);  // it goes with the transfer
     idle_.push_back(transfer->easy);
     // The handler may start others; this one is gone by then.
     const auto owned = transfers_.extract(transfer->id);
@@ -518,6 +514,7 @@ class HttpLoop::Impl {
   HttpLoopOptions options_;
   CURLM* multi_ = nullptr;
   curl_slist* headers_ = nullptr;
+  std::array<epoll_event, kEventsAtOnce> events_ = {};  // of the last look
   int epoll_ = -1;
   int wake_ = -1;   // an eventfd
   int clock_ = -1;  // a timerfd

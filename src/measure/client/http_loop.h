@@ -1,5 +1,6 @@
 // One thread's share of a load: HTTP requests in flight, their answers as they come, and timers.
-// Stands on libcurl's multi interface over epoll, so TLS, proxies and connections are its business.
+// Stands on libcurl's multi interface over epoll, so TLS, proxies (as the environment names them,
+// never for loopback) and connections are its business.
 // Knows nothing of tokens. Everything but wake() belongs to the thread that calls run().
 #pragma once
 
@@ -25,7 +26,6 @@ struct HttpLoopOptions {
   bool verify_tls = true;
   std::string ca_file = {};               // empty: the system's
   std::vector<std::string> headers = {};  // "Name: value", of every request
-  std::string proxy = {};                 // empty: as the environment says; never for loopback
   std::string user_agent = "hadal-measure";
 };
 

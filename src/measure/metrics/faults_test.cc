@@ -238,7 +238,7 @@ TEST(Faults, WhatWasCutShortIsSaid) {
   PointSamples samples = test::closed_loop({});
   samples.requests.back().outcome = RequestOutcome::kCancelled;
   EXPECT_TRUE(warns(summarise_point(samples, {.concurrency = 4}),
-                    "1 requests were cut short when the run ended"));
+                    "requests cut short when the run ended: 1"));
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ void warn_of_failures(const PointRecord& record, Warnings& out) {
         fmt::format("{} of {} requests failed ({})", requests.failed, requests.attempted, classes));
   }
   if (requests.cancelled > 0) {
-    out.push_back(fmt::format("{} requests were cut short when the run ended", requests.cancelled));
+    out.push_back(fmt::format("requests cut short when the run ended: {}", requests.cancelled));
   }
   if (record.invalid) {
     out.emplace_back(requests.ok == 0

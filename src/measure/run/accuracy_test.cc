@@ -78,7 +78,7 @@ TEST_P(Accuracy, WithinTwoPercentOrFlagged) {
                                           .concurrency = {streams},
                                           .requests = std::max(streams, 2),
                                           .warm_up = 0},
-                                         nullptr, kept, stop);
+                                         {}, kept, stop);
   ASSERT_EQ(outcome.points.size(), 1U);
   const PointRecord& point = outcome.points[0];
   ASSERT_EQ(point.requests.ok, std::max(streams, 2));

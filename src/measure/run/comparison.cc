@@ -63,8 +63,7 @@ ComparisonOutcome compare_endpoints(const Endpoint& a, const Endpoint& b,
       const bool is_b = second != (i % 2 == 1);
       // Both get the same prompts, and each block new ones.
       block.first_salt = options.first_salt + static_cast<uint64_t>(i);
-      const MeasureOutcome measured =
-          measure(is_b ? b : a, block, nullptr, observer_of(is_b), stop);
+      const MeasureOutcome measured = measure(is_b ? b : a, block, {}, observer_of(is_b), stop);
       auto& points = is_b ? outcome.b : outcome.a;
       points.insert(points.end(), measured.points.begin(), measured.points.end());
       if (measured.state == RunState::kComplete) continue;

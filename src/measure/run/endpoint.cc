@@ -104,7 +104,6 @@ class Prober {
 
   void find_model() {
     const HttpAnswer answer = get("/v1/models");
-    found_.http.user_agent = "hadal-measure";
     server_ = answer.end.server;
     constexpr int kNotFound = 404;
     if (answer.end.failure.empty() && answer.end.status == kNotFound && !options_.model.empty()) {
@@ -386,6 +385,12 @@ std::string base_url(std::string_view url) {
   strip_slashes();
   strip("/v1");
   strip_slashes();
+  if (base.find('@') != std::string::npos) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--url",
+                 .what = "holds a name and a password, which would be kept with the run",
+                 .remedy = "give them in a file: --headers with a line Authorization: Basic ..."});
+  }
   if (base.ends_with("://") || base.find_first_of(" \t\r\n") != std::string::npos) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "--url",

@@ -186,6 +186,7 @@ TEST(Endpoint, AddressesOfAllForms) {
   EXPECT_EQ(base_url("https://h/proxy/v1"), "https://h/proxy");
   EXPECT_THROW(base_url("ftp://h"), Error);
   EXPECT_THROW(base_url("http://"), Error);
+  EXPECT_THROW(base_url("http://ann:secret@h"), Error) << "it would be kept with the run";
   EXPECT_THROW(base_url("http://a b"), Error);
 }
 

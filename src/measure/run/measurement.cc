@@ -11,7 +11,6 @@
 #include "json/python_json.h"
 #include "measure/meters/energy.h"
 #include "measure/meters/energy_metrics.h"
-#include "measure/meters/power_recorder.h"
 #include "measure/metrics/load_text.h"
 #include "measure/metrics/oversaturation.h"
 #include "measure/metrics/point_metrics.h"
@@ -63,11 +62,11 @@ constexpr int64_t kMostProven = 5'000;
 
 class Measurement {
  public:
-  Measurement(const Endpoint& endpoint, const MeasureOptions& options, PowerRecorder* power,
+  Measurement(const Endpoint& endpoint, const MeasureOptions& options, const RunningMeters& meters,
               MeasureObserver& observer, const std::atomic<bool>& stop)
       : endpoint_(endpoint),
         options_(options),
-        power_(power),
+        meters_(meters),
         observer_(observer),
         stop_(stop),
         generator_(endpoint, options.threads) {}
@@ -149,11 +148,10 @@ class Measurement {
     prove_unlike(*workload, RequestPhase::kMeasured, plan.sessions, load);
     LoadGenerator::Hooks load_hooks = hooks(load, false);
     load_hooks.batch = [this](const LoadBatch& batch) { observer_.batch(batch); };
-    const double power_begin = power_ != nullptr ? power_->now() : 0;
     LoadGenerator::Outcome result = generator_.run(plan, load_hooks);
     PointSamples& samples = result.samples;
-    if (power_ != nullptr) {
-      samples.power = power_->samples(power_begin, power_begin + samples.duration);
+    if (meters_.recorder != nullptr) {
+      samples.power = meters_.recorder->samples(result.origin, result.origin + samples.duration);
     }
     PointOptions point_options = options_.point;
     point_options.repeat = repeat;
@@ -183,8 +181,12 @@ class Measurement {
 
   void add_energy(const PointSamples& samples, PointRecord& point) {
     if (samples.power.empty()) return;
-    const EnergyReport report =
-        measure_energy({.samples = samples.power, .begin = 0, .end = samples.duration});
+    const EnergyReport report = measure_energy({.samples = samples.power,
+                                                .begin = 0,
+                                                .end = samples.duration,
+                                                .idle_samples = meters_.idle.samples,
+                                                .idle_begin = meters_.idle.begin,
+                                                .idle_end = meters_.idle.end});
     const std::vector<MetricValue> metrics =
         energy_metrics(report, work_of_requests(samples.requests));
     // Energy is of the whole point: meters are too slow for less.
@@ -194,17 +196,15 @@ class Measurement {
   }
 
   void judge(size_t planned, MeasureOutcome& outcome) const {
-    int64_t attempted = 0;
+    int64_t failed = 0;
     int64_t ok = 0;
     bool too_many_failures = false;
     for (const PointRecord& point : outcome.points) {
-      const int64_t counted = point.requests.ok + point.requests.failed;
-      attempted += point.requests.attempted;
+      failed += point.requests.failed;
       ok += point.requests.ok;
-      too_many_failures |= static_cast<double>(point.requests.failed) >
-                           options_.point.most_failures * static_cast<double>(counted);
+      too_many_failures |= point.invalid;
     }
-    if (attempted > 0 && ok == 0) {
+    if (failed > 0 && ok == 0) {
       outcome.state = RunState::kFailed;
       if (outcome.reason.empty()) outcome.reason = "no request was answered";
     } else if (outcome.state == RunState::kPartial) {
@@ -232,7 +232,7 @@ class Measurement {
   const Endpoint& endpoint_;
   const MeasureOptions& options_;
   PrefixProver prover_;
-  PowerRecorder* power_;
+  const RunningMeters& meters_;
   MeasureObserver& observer_;
   const std::atomic<bool>& stop_;
   LoadGenerator generator_;
@@ -259,9 +259,9 @@ std::vector<Load> planned_loads(const MeasureOptions& options) {
 }
 
 MeasureOutcome measure(const Endpoint& endpoint, const MeasureOptions& options,
-                       PowerRecorder* power, MeasureObserver& observer,
+                       const RunningMeters& meters, MeasureObserver& observer,
                        const std::atomic<bool>& stop) {
-  return Measurement(endpoint, options, power, observer, stop).run();
+  return Measurement(endpoint, options, meters, observer, stop).run();
 }
 
 std::string describe_plan(const Endpoint& endpoint, const MeasureOptions& options) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/meters/power_recorder.h"
 #include "measure/metrics/point_options.h"
 #include "measure/records.h"
 #include "measure/run/endpoint.h"
@@ -15,8 +16,6 @@
 #include "measure/run/workload_choice.h"
 
 namespace hadal {
-
-class PowerRecorder;
 
 struct MeasureOptions {
   WorkloadOptions workload = {};
@@ -54,9 +53,15 @@ struct MeasureOutcome {
   std::vector<PointRecord> points = {};
 };
 
-// `power` may be null; it must be running. `stop`: Ctrl-C.
+// Meters that are read while points are measured; the clock of both is monotonic_seconds().
+struct RunningMeters {
+  PowerRecorder* recorder = nullptr;  // running; null: there are none
+  IdleBaseline idle = {};             // of before the load
+};
+
+// `stop`: Ctrl-C.
 MeasureOutcome measure(const Endpoint& endpoint, const MeasureOptions& options,
-                       PowerRecorder* power, MeasureObserver& observer,
+                       const RunningMeters& meters, MeasureObserver& observer,
                        const std::atomic<bool>& stop);
 
 // The loads of `options` in their order, repeats one after the other.

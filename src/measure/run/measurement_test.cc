@@ -55,7 +55,7 @@ TEST(Measurement, PointsAreWarmedUpMeasuredAndSummedUp) {
                                   .repeats = 2};
   Kept kept;
   const std::atomic<bool> stop = false;
-  const MeasureOutcome outcome = measure(endpoint, options, nullptr, kept, stop);
+  const MeasureOutcome outcome = measure(endpoint, options, {}, kept, stop);
   EXPECT_EQ(outcome.state, RunState::kComplete) << outcome.reason;
   ASSERT_EQ(outcome.points.size(), 4U);
   EXPECT_EQ(kept.batched, 4U * 24U);
@@ -83,8 +83,8 @@ TEST(Measurement, PromptsThatBeginAlikeAreNotSent) {
   const std::atomic<bool> stop = false;
   EXPECT_THROW(
       measure(endpoint,
-              {.workload = {.name = "3:2"}, .concurrency = {2}, .requests = 40, .warm_up = 0},
-              nullptr, kept, stop),
+              {.workload = {.name = "3:2"}, .concurrency = {2}, .requests = 40, .warm_up = 0}, {},
+              kept, stop),
       Error);
   EXPECT_TRUE(server.served().empty());
 }
@@ -94,9 +94,8 @@ TEST(Measurement, AnAutomaticWarmUpEnds) {
   const Endpoint endpoint = endpoint_of(server);
   Kept kept;
   const std::atomic<bool> stop = false;
-  const MeasureOutcome outcome =
-      measure(endpoint, {.workload = {.name = "16:5"}, .concurrency = {2}, .requests = 10}, nullptr,
-              kept, stop);
+  const MeasureOutcome outcome = measure(
+      endpoint, {.workload = {.name = "16:5"}, .concurrency = {2}, .requests = 10}, {}, kept, stop);
   EXPECT_EQ(outcome.state, RunState::kComplete);
   EXPECT_EQ(outcome.points.at(0).requests.attempted, 10);
   EXPECT_GT(server.served().size(), 14U);
@@ -113,9 +112,9 @@ TEST(Measurement, FailuresBeyondTheShareMakeARunInvalid) {
   const std::atomic<bool> stop = false;
   MeasureOptions options = {
       .workload = {.name = "16:2"}, .concurrency = {2}, .requests = 40, .warm_up = 0};
-  EXPECT_EQ(measure(endpoint, options, nullptr, kept, stop).state, RunState::kInvalid);
+  EXPECT_EQ(measure(endpoint, options, {}, kept, stop).state, RunState::kInvalid);
   options.point.most_failures = 0.5;
-  const MeasureOutcome tolerant = measure(endpoint, options, nullptr, kept, stop);
+  const MeasureOutcome tolerant = measure(endpoint, options, {}, kept, stop);
   EXPECT_EQ(tolerant.state, RunState::kComplete);
   EXPECT_EQ(tolerant.points.at(0).requests.failed, 10);
 }
@@ -128,7 +127,7 @@ TEST(Measurement, AServerThatFailsAlwaysFailsTheRun) {
   const MeasureOutcome outcome =
       measure(endpoint,
               {.workload = {.name = "16:2"}, .concurrency = {4}, .requests = 10'000, .warm_up = 0},
-              nullptr, kept, stop);
+              {}, kept, stop);
   EXPECT_EQ(outcome.state, RunState::kFailed);
   EXPECT_NE(outcome.reason.find("http_503"), std::string::npos);
 }
@@ -143,8 +142,8 @@ TEST(Measurement, StoppingKeepsWhatWasMeasured) {
   Kept kept;
   const MeasureOutcome outcome = measure(
       endpoint,
-      {.workload = {.name = "16:2"}, .concurrency = {1, 2}, .requests = 100'000, .warm_up = 0},
-      nullptr, kept, stop);
+      {.workload = {.name = "16:2"}, .concurrency = {1, 2}, .requests = 100'000, .warm_up = 0}, {},
+      kept, stop);
   EXPECT_EQ(outcome.state, RunState::kPartial);
   ASSERT_EQ(outcome.points.size(), 1U);
   EXPECT_GE(outcome.points[0].requests.ok, 9);
@@ -161,7 +160,7 @@ TEST(Measurement, OpenLoopCountsFromThePlan) {
                                           .arrivals = "constant",
                                           .requests = 40,
                                           .warm_up = 2},
-                                         nullptr, kept, stop);
+                                         {}, kept, stop);
   ASSERT_EQ(outcome.points.size(), 1U);
   const PointRecord& point = outcome.points[0];
   EXPECT_EQ(point.load.rate, 100);

@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
+#include "json/python_json.h"
 #include "measure/client/answer_stream.h"
 #include "measure/client/http_loop.h"
 #include "measure/metrics/metric_catalogue.h"
@@ -31,7 +34,33 @@ double goodput_share(const PointRecord& point) {
   return share == nullptr ? 1 : share->mean.value_or(1);
 }
 
+// Of each step; concurrency and warm-up differ.
+MeasureOptions step_options(const QuickOptions& options, const std::string& workload) {
+  MeasureOptions step;
+  step.workload.name = workload;
+  step.workload.seed = options.seed;
+  // As many as the time holds; the cut ends the step.
+  step.requests = int64_t{1} << 40;
+  step.longest = std::max(kLeastStep, options.seconds / kSteps);
+  step.request_timeout = 2 * options.seconds;
+  step.threads = options.threads;
+  step.point = options.point;
+  step.point.objective = options.objective;
+  return step;
+}
+
 }  // namespace
+
+std::string describe_quick_plan(const Endpoint& endpoint, const QuickOptions& options) {
+  nlohmann::ordered_json plan =
+      parse_json(describe_plan(endpoint, step_options(options, options.workload)), "plan");
+  plan["points"] =
+      "concurrency doubles from 1 until throughput stops growing, the objective breaks, the client "
+      "is the limit or the time is over";
+  plan["warm_up"] = "half of the concurrency, at least one request";
+  plan["seconds"] = options.seconds;
+  return dump_json(plan);
+}
 
 std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options) {
   int64_t context = options.context_limit > 0 ? options.context_limit
@@ -72,30 +101,21 @@ std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& 
 }
 
 QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,
-                           PowerRecorder* power, MeasureObserver& observer,
+                           const RunningMeters& meters, MeasureObserver& observer,
                            const std::atomic<bool>& stop) {
   const double begin = monotonic_seconds();
   QuickOutcome outcome;
   outcome.workload =
       options.workload.empty() ? choose_quick_workload(endpoint, options) : options.workload;
-  MeasureOptions step = {
-      .workload = {.name = outcome.workload, .seed = options.seed},
-      .longest = std::max(kLeastStep, options.seconds / kSteps),
-      .request_timeout = 2 * options.seconds,
-      .threads = options.threads,
-      .point = options.point,
-  };
-  step.point.objective = options.objective;
+  MeasureOptions step = step_options(options, outcome.workload);
   double best = 0;
   int without_gain = 0;
   int limited_in_row = 0;
   for (int users = 1; users <= kMostUsers && !stop; users *= 2) {
     step.concurrency = {users};
-    // As many as the time holds; the cut ends the step.
-    step.requests = int64_t{1} << 40;
-    step.warm_up = users == 1 ? 1 : users / 2;
+    step.warm_up = std::max(1, users / 2);
     step.first_salt = static_cast<uint64_t>(users);
-    const MeasureOutcome measured = measure(endpoint, step, power, observer, stop);
+    const MeasureOutcome measured = measure(endpoint, step, meters, observer, stop);
     outcome.measured.points.insert(outcome.measured.points.end(), measured.points.begin(),
                                    measured.points.end());
     if (measured.state == RunState::kFailed || measured.state == RunState::kInvalid) {

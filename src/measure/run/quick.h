@@ -12,8 +12,6 @@
 
 namespace hadal {
 
-class PowerRecorder;
-
 struct QuickOptions {
   double seconds = 60;  // about, for all of it
   ServiceObjective objective = {.ttft = 2, .tpot = 0.1};
@@ -34,8 +32,11 @@ struct QuickOutcome {
 // asked to find out.
 std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options);
 
+// The plan as a JSON object; `options.workload` must be chosen.
+std::string describe_quick_plan(const Endpoint& endpoint, const QuickOptions& options);
+
 QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,
-                           PowerRecorder* power, MeasureObserver& observer,
+                           const RunningMeters& meters, MeasureObserver& observer,
                            const std::atomic<bool>& stop);
 
 }  // namespace hadal

@@ -38,7 +38,7 @@ TEST(Quick, ClimbsUntilThroughputStopsGrowing) {
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   // Steps last two seconds at least; this takes about as long as steps are needed.
-  const QuickOutcome outcome = measure_quick(endpoint, {.seconds = 9}, nullptr, observer, stop);
+  const QuickOutcome outcome = measure_quick(endpoint, {.seconds = 9}, {}, observer, stop);
   EXPECT_EQ(outcome.workload, "256:128");
   ASSERT_GE(outcome.measured.points.size(), 2U);
   EXPECT_EQ(outcome.measured.points[0].load.concurrency, 1);
@@ -59,7 +59,7 @@ TEST(Quick, AServerThatFailsIsSaidToFail) {
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   try {
-    measure_quick(endpoint, {.seconds = 5}, nullptr, observer, stop);
+    measure_quick(endpoint, {.seconds = 5}, {}, observer, stop);
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("out of memory"), std::string::npos);
