@@ -118,9 +118,9 @@ void MeasureWatcher::point_ends(const PointRecord& point, const PointSamples& sa
   clear();
   const MetricValue* rate = find_metric(point.metrics, metric_ids::kRateOutput);
   const MetricValue* ttft = find_metric(point.metrics, metric_ids::kTtftFirstToken);
-  write_err(fmt::format("{}{}: {} ok, {} failed, {:.4g} output tok/s, first token {}\n", label_,
+  write_err(fmt::format("{}{}: {} ok, {} failed, {} output tok/s, first token {}\n", label_,
                         load_text(point.load), point.requests.ok, point.requests.failed,
-                        rate == nullptr ? 0 : rate->mean.value_or(0),
+                        figure_text(rate == nullptr ? 0 : rate->mean.value_or(0)),
                         ttft == nullptr ? "–" : seconds_text(ttft->p50 ? ttft->p50 : ttft->mean)));
 }
 

@@ -1,10 +1,16 @@
 #include "measure/metrics/load_text.h"
 
+#include <cmath>
 #include <fmt/format.h>
 
 #include "base/error.h"
 
 namespace hadal {
+
+std::string figure_text(double value) {
+  constexpr double kWhole = 100;
+  return std::abs(value) >= kWhole ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value);
+}
 
 std::string load_text(const Load& load) {
   constexpr size_t kWidest = 40;

@@ -1,4 +1,4 @@
-// A load in words.
+// Loads and figures as people read them.
 #pragma once
 
 #include <string>
@@ -9,5 +9,8 @@ namespace hadal {
 
 // "concurrency 4", "2.5 requests/s, poisson"; "unknown load" for none.
 std::string load_text(const Load& load);
+
+// Three digits at least, and no exponent for what is large: "0.123", "12.3", "12345".
+std::string figure_text(double value);
 
 }  // namespace hadal

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
 
@@ -198,8 +199,8 @@ class Judgement {
     const PointRecord& last = heaviest();
     const int users = *last.load.concurrency;
     out_.reasons.push_back(fmt::format(
-        "{} users get {:.4g} tokens/s together, {} users {:.4g}: more users, no more tokens",
-        *out_.knee, output_rate(knee), users, output_rate(last)));
+        "{} users get {} tokens/s together, {} users {}: more users, no more tokens", *out_.knee,
+        figure_text(output_rate(knee)), users, figure_text(output_rate(last))));
     const std::optional<double> reading = prefill_share(knee);
     if (reading && *reading >= kMostlyPrefill) {
       out_.limit = Limit::kPrefill;
@@ -266,10 +267,12 @@ class Judgement {
     }
     out_.headline = fmt::format("{} {} at a time", out_.users, out_.users == 1 ? "user" : "users");
     if (out_.tokens_per_user_second) {
-      out_.headline += fmt::format(", each at {:.3g} tokens/s", *out_.tokens_per_user_second);
+      out_.headline +=
+          fmt::format(", each at {} tokens/s", figure_text(*out_.tokens_per_user_second));
     }
     if (out_.ttft) out_.headline += fmt::format(" after a wait of {}", duration_text(*out_.ttft));
-    out_.headline += fmt::format("; {:.4g} tokens/s in all", out_.tokens_per_second.value_or(0));
+    out_.headline +=
+        fmt::format("; {} tokens/s in all", figure_text(out_.tokens_per_second.value_or(0)));
   }
 
   const VerdictOptions& options_;

@@ -37,9 +37,7 @@ std::optional<double> middle(const PointRecord& point, std::string_view id) {
 }
 
 std::string number_text(const std::optional<double>& value) {
-  if (!value || !std::isfinite(*value)) return std::string(kNone);
-  constexpr double kWhole = 100;
-  return std::abs(*value) >= kWhole ? fmt::format("{:.0f}", *value) : fmt::format("{:.3g}", *value);
+  return value && std::isfinite(*value) ? figure_text(*value) : std::string(kNone);
 }
 
 // Display width of UTF-8 text: one for each character.

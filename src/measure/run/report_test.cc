@@ -57,7 +57,9 @@ TEST(Report, TheChartHasABarForEachPointByConcurrency) {
   EXPECT_EQ(throughput_chart(std::vector<PointRecord>{point(1, 50, 0.02)}), "");
 }
 
-TEST(Report, SecondsAndLoads) {
+TEST(Report, SecondsLoadsAndFigures) {
+  EXPECT_EQ(figure_text(12345.6), "12346");
+  EXPECT_EQ(figure_text(0.12345), "0.123");
   EXPECT_EQ(seconds_text(0.0123), "12.3 ms");
   EXPECT_EQ(seconds_text(2.5), "2.5 s");
   EXPECT_EQ(seconds_text({}), "–");
