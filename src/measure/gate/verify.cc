@@ -31,6 +31,8 @@ constexpr double kTextShare = 0.6;
 constexpr double kRightShare = 0.6;
 constexpr int kFewestRight = 3;
 constexpr double kNearerBy = 0.25;
+constexpr double kClearlyApart = 4;
+constexpr double kHalf = 0.5;
 constexpr double kClearlyAgreed = 0.5;  // honest spreads
 
 class Judge {
@@ -279,7 +281,13 @@ class Judge {
       const CanaryAgreement theirs = compare_answers(canary, i, evidence_.expected(other), answer);
       if (own.compared() && theirs.compared()) {
         const double to_own = own.distances.front();
-        foreign += to_own > kSameNats && theirs.distances.front() < kNearerBy * to_own ? 1 : 0;
+        const double to_other = theirs.distances.front();
+        // The other's very numbers; or, from an engine that rounds elsewhere, nearer to them by
+        // more than rounding explains: the two right answers may be nearly alike.
+        const bool is_copy = to_other < kSameNats && to_own > kClearlyApart * kSameNats;
+        const bool is_nearer = to_own > kHalf * evidence_.honest_nats(is_continuation) &&
+                               to_other < kNearerBy * to_own;
+        foreign += is_copy || is_nearer ? 1 : 0;
       } else {
         const std::string& right = evidence_.expected(i).text;
         const std::string& wrong = evidence_.expected(other).text;
