@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "measure/client/secrets.h"
 
 namespace hadal {
 namespace {
@@ -11,6 +12,9 @@ constexpr int kOk = 200;
 constexpr int kFirstError = 300;
 constexpr size_t kMostErrorBytes = size_t{64} << 10;
 constexpr size_t kMostWholeBytes = size_t{64} << 20;
+// An event has a token or more, so that an answer has no more events than tokens were asked for.
+constexpr int64_t kTimesAsked = 2;
+constexpr int64_t kSpare = 64;
 
 // What an error's body says, in one line.
 std::string error_text(const std::string& body) {
@@ -26,7 +30,7 @@ std::string error_text(const std::string& body) {
 }  // namespace
 
 AnswerStream::AnswerStream(Options options, RequestRecord record, Done done)
-    : options_(options), done_(std::move(done)) {
+    : options_(std::move(options)), done_(std::move(done)) {
   answer_.record = std::move(record);
   answer_.record.sent = monotonic_seconds() - options_.origin;
 }
@@ -48,10 +52,11 @@ void AnswerStream::on_body(std::string_view bytes, double now) {
 
 void AnswerStream::take_event(std::string_view data, double now) {
   const AnswerEvent event = read_answer_event(data);
-  if (event.done) {
-    has_done_ = true;
-  } else {
+  if (!event.done) {
     take(event, now);
+  } else if (!done_at_) {
+    done_at_ = now - options_.origin;
+    if (options_.told_done) options_.told_done();
   }
 }
 
@@ -73,6 +78,11 @@ void AnswerStream::take(const AnswerEvent& event, double now) {
   if (!record.first_token) record.first_token = seconds;
   if (event.has_answer && !record.first_answer_token) record.first_answer_token = seconds;
   record.last_token = seconds;
+  const int64_t asked = record.asked_output_tokens;
+  if (asked > 0 && static_cast<int64_t>(answer_.events.size()) >= kTimesAsked * asked + kSpare) {
+    fail("too_long", "the answer goes on far beyond max_tokens");
+    throw Error({.code = ErrorCode::kResourceExhausted, .where = "answer", .what = "too long"});
+  }
   const bool counted = event.usage && event.usage->completion_tokens;
   answer_.events.push_back(
       {.seconds = seconds, .tokens_so_far = counted ? *event.usage->completion_tokens : -1});
@@ -85,12 +95,19 @@ void AnswerStream::take(const AnswerEvent& event, double now) {
 void AnswerStream::fail(std::string failure, std::string text) {
   answer_.record.outcome = RequestOutcome::kFailed;
   answer_.record.failure = std::move(failure);
-  answer_.record.failure_text = std::move(text);
+  answer_.record.failure_text = options_.secrets == nullptr
+                                    ? std::move(text)
+                                    : without_secrets(std::move(text), *options_.secrets);
 }
 
 void AnswerStream::judge(const HttpEnd& end) {
   RequestRecord& record = answer_.record;
   if (!record.failure.empty()) return;  // the stream itself told of it
+  // Whole at [DONE], however its connection ended after that.
+  if (done_at_) {
+    if (answer_.events.empty()) fail("empty", "no event of the stream carried any text");
+    return;
+  }
   if (end.failure == "cancelled") {
     record.outcome = RequestOutcome::kCancelled;
     record.failure = end.failure;
@@ -114,7 +131,7 @@ void AnswerStream::judge(const HttpEnd& end) {
     return fail("not_streamed", "the answer came whole (" + printable(end.content_type) +
                                     "), so that nothing can be told of its first token");
   }
-  if (!has_done_ && record.finish_reason.empty()) {
+  if (record.finish_reason.empty()) {
     return fail("truncated", "the stream ended without a finish reason and [DONE]");
   }
   if (answer_.events.empty()) fail("empty", "no event of the stream carried any text");
@@ -122,9 +139,9 @@ void AnswerStream::judge(const HttpEnd& end) {
 
 void AnswerStream::on_end(const HttpEnd& end) {
   RequestRecord& record = answer_.record;
-  record.ended = end.seconds - options_.origin;
+  record.ended = done_at_.value_or(end.seconds - options_.origin);
   if (record.http_status == 0) record.http_status = end.status;
-  record.done_missing = is_stream_ && !has_done_;
+  record.done_missing = is_stream_ && !done_at_;
   answer_.retry_after = end.retry_after.value_or(0);
   record.input_tokens = usage_.prompt_tokens;
   record.cached_tokens = usage_.cached_tokens;

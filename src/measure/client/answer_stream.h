@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ class AnswerStream final : public HttpHandler {
   struct Options {
     double origin = 0;  // of the point's clock, on the monotonic one
     bool keep_text = false;
+    // Taken out of what the server says of a failure; outlives the stream. Null: none.
+    const std::vector<std::string>* secrets = nullptr;
+    // Called at [DONE], from on_body: the answer is whole, whenever the server closes it.
+    std::function<void()> told_done = {};
   };
   using Done = std::function<void(FinishedAnswer&&)>;
 
@@ -51,8 +56,8 @@ class AnswerStream final : public HttpHandler {
   Done done_;
   SseReader sse_;
   bool is_stream_ = false;
-  bool has_done_ = false;
-  std::string body_;  // of an answer that is no stream, as far as it is of use
+  std::optional<double> done_at_ = {};  // [DONE], on the point's clock
+  std::string body_;                    // of an answer that is no stream, as far as it is of use
   AnswerUsage usage_;
 };
 
