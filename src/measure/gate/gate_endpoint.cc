@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "measure/client/http_fetch.h"
+#include "measure/client/secrets.h"
 
 namespace hadal {
 namespace {
@@ -35,7 +36,7 @@ std::string endpoint_url(std::string_view base, std::string_view path) {
 }
 
 HttpGateEndpoint::HttpGateEndpoint(std::string url, HttpLoopOptions options)
-    : url_(std::move(url)), options_(std::move(options)) {}
+    : url_(std::move(url)), options_(std::move(options)), secrets_(secrets_of(options_.headers)) {}
 
 GateReply HttpGateEndpoint::ask(std::string_view path, const std::string& json) {
   for (int left = kTries;; --left) {
@@ -48,9 +49,11 @@ GateReply HttpGateEndpoint::ask(std::string_view path, const std::string& json) 
       continue;
     }
     GateReply reply{.status = answer.end.status, .body = std::move(answer.body)};
+    constexpr int kOk = 200;
+    if (reply.status != kOk) reply.body = without_secrets(std::move(reply.body), secrets_);
     if (!answer.end.failure.empty()) {
       reply.status = 0;
-      reply.failure = answer.end.failure + ": " + answer.end.text;
+      reply.failure = without_secrets(answer.end.failure + ": " + answer.end.text, secrets_);
     }
     return reply;
   }

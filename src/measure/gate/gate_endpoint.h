@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "measure/client/http_loop.h"
 
@@ -40,6 +41,7 @@ class HttpGateEndpoint final : public GateEndpoint {
  private:
   std::string url_;
   HttpLoopOptions options_;
+  std::vector<std::string> secrets_;  // of its headers, that no reply may quote
 };
 
 }  // namespace hadal
