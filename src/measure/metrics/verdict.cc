@@ -159,8 +159,10 @@ class Judgement {
 
   void add_client(const PointRecord& point) {
     out_.limit = Limit::kClient;
-    out_.reasons.push_back(
-        fmt::format("from {} users on this machine did not keep up", *point.load.concurrency));
+    out_.reasons.push_back(*point.load.concurrency == 1
+                               ? std::string("already with one user this machine did not keep up")
+                               : fmt::format("from {} users on this machine did not keep up",
+                                             *point.load.concurrency));
     for (const std::string& reason : point.client.reasons) out_.reasons.push_back(reason);
     out_.next.emplace_back("measure from a machine with more free cores, or nearer to the server");
   }

@@ -7,8 +7,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "measure/client/answer_stream.h"
-#include "measure/client/http_loop.h"
+#include "measure/run/ask_once.h"
 
 namespace hadal {
 namespace {
@@ -26,26 +25,23 @@ constexpr std::array<Question, 5> kQuestions = {{{"What is 12 plus 30?", "42"},
 
 std::string ask(const Endpoint& endpoint, std::string_view question) {
   constexpr int64_t kLongest = 512;  // tokens: some models think first
-  constexpr double kPatience = 60;   // seconds
-  Endpoint chat = endpoint;
+  constexpr double kPatience = 30;   // seconds
   Prompt prompt = {.form = PromptForm::kText, .text = std::string(question)};
-  if (chat.is_chat) {
-    prompt = {.form = PromptForm::kMessages,
-              .messages = {{.role = "user", .content = std::string(question)}}};
+  return ask_once(endpoint, prompt, {.output_tokens = kLongest, .ignore_eos = false}, kPatience)
+      .text;
+}
+
+bool is_letter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// As a word of its own: "5", and not the end of "2025".
+bool holds_word(const std::string& text, std::string_view word) {
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) {
+      return true;
+    }
   }
-  HttpLoop loop(chat.http);
-  FinishedAnswer answer;
-  bool ended = false;
-  AnswerStream stream({.keep_text = true}, {}, [&](FinishedAnswer&& got) {
-    answer = std::move(got);
-    ended = true;
-  });
-  loop.start({.url = chat.url(),
-              .body = request_body(chat, prompt, {.output_tokens = kLongest, .ignore_eos = false}),
-              .timeout = kPatience},
-             stream);
-  loop.run([&] { return ended; });
-  return answer.text;
+  return false;
 }
 
 std::string lower_case(std::string text) {
@@ -56,26 +52,29 @@ std::string lower_case(std::string text) {
 
 }  // namespace
 
-AnswerCheck check_answers(const Endpoint& endpoint) {
+AnswerCheck check_answers(const Endpoint& endpoint, const std::atomic<bool>& stop) {
   // Questions need the chat template, whatever the load goes through.
   Endpoint chat = endpoint;
   chat.is_chat = true;
-  if (ask(chat, kQuestions[0].text).empty()) chat.is_chat = endpoint.is_chat;
+  std::string first = ask(chat, kQuestions[0].text);
+  if (first.empty() && !endpoint.is_chat) {
+    chat.is_chat = false;
+    first = ask(chat, kQuestions[0].text);
+  }
   AnswerCheck check;
-  std::string first;
   for (const Question& question : kQuestions) {
-    const std::string answer = ask(chat, question.text);
-    if (check.asked == 0) first = answer;
+    if (stop) break;
+    const std::string answer = check.asked == 0 ? first : ask(chat, question.text);
     ++check.asked;
     if (!answer.empty()) ++check.answered;
-    if (lower_case(answer).find(question.answer) != std::string::npos) {
+    if (holds_word(lower_case(answer), question.answer)) {
       ++check.right;
     } else {
       constexpr size_t kShown = 80;
       check.wrong.push_back(fmt::format("{} {}", question.text, printable(answer, kShown)));
     }
   }
-  check.alike = !first.empty() && ask(chat, kQuestions[0].text) == first;
+  check.alike = !first.empty() && !stop && ask(chat, kQuestions[0].text) == first;
   return check;
 }
 

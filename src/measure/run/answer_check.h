@@ -3,6 +3,7 @@
 // wrong one; that is the gate's business.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,8 @@ struct AnswerCheck {
   std::vector<std::string> wrong = {};  // question and what came, printable
 };
 
-AnswerCheck check_answers(const Endpoint& endpoint);
+// Asks no more once `stop` says so.
+AnswerCheck check_answers(const Endpoint& endpoint, const std::atomic<bool>& stop);
 
 // One or two sentences.
 std::string answer_check_text(const AnswerCheck& check);

@@ -64,22 +64,29 @@ ComparisonOutcome compare_endpoints(const Endpoint& a, const Endpoint& b,
       // Both get the same prompts, and each block new ones.
       block.first_salt = options.first_salt + static_cast<uint64_t>(i);
       const MeasureOutcome measured = measure(is_b ? b : a, block, {}, observer_of(is_b), stop);
-      auto& points = is_b ? outcome.b : outcome.a;
-      points.insert(points.end(), measured.points.begin(), measured.points.end());
+      MeasureOutcome& side = is_b ? outcome.b : outcome.a;
+      side.points.insert(side.points.end(), measured.points.begin(), measured.points.end());
       if (measured.state == RunState::kComplete) continue;
-      outcome.state = measured.state;
-      outcome.reason = fmt::format("{}: {}", is_b ? "B" : "A", measured.reason);
-      if (measured.state != RunState::kInvalid) {
-        outcome.metrics = compare_blocks(outcome.a, outcome.b);
-        return outcome;
+      side.state = measured.state;
+      side.reason = measured.reason;
+      if (measured.state == RunState::kInvalid) continue;
+      // Without one of them there is nothing to compare; the other is cut short.
+      MeasureOutcome& other = is_b ? outcome.a : outcome.b;
+      if (other.state == RunState::kComplete) {
+        other.state = RunState::kPartial;
+        other.reason = stop ? measured.reason : fmt::format("{} ended", is_b ? "B" : "A");
       }
+      outcome.metrics = compare_blocks(outcome.a.points, outcome.b.points);
+      return outcome;
     }
   }
   if (stop) {
-    outcome.state = RunState::kPartial;
-    outcome.reason = "it was interrupted";
+    for (MeasureOutcome* side : {&outcome.a, &outcome.b}) {
+      side->state = RunState::kPartial;
+      side->reason = "it was interrupted";
+    }
   }
-  outcome.metrics = compare_blocks(outcome.a, outcome.b);
+  outcome.metrics = compare_blocks(outcome.a.points, outcome.b.points);
   return outcome;
 }
 
@@ -124,8 +131,9 @@ std::string comparison_json(const ComparisonOutcome& outcome, const std::string&
   document["schema"] = "hadal.blocks/1";
   document["a"] = run_a.empty() ? Json(nullptr) : Json(run_a);
   document["b"] = run_b.empty() ? Json(nullptr) : Json(run_b);
-  document["blocks"] = std::min(outcome.a.size(), outcome.b.size());
-  document["complete"] = outcome.state == RunState::kComplete;
+  document["blocks"] = std::min(outcome.a.points.size(), outcome.b.points.size());
+  document["complete"] =
+      outcome.a.state == RunState::kComplete && outcome.b.state == RunState::kComplete;
   document["metrics"] = std::move(metrics);
   return dump_json(document);
 }

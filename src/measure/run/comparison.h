@@ -13,10 +13,9 @@
 namespace hadal {
 
 struct ComparisonOutcome {
-  RunState state = RunState::kComplete;
-  std::string reason = {};
-  std::vector<PointRecord> a = {};  // a block each
-  std::vector<PointRecord> b = {};
+  // Each one's own.
+  MeasureOutcome a = {};  // a point a block
+  MeasureOutcome b = {};
   std::vector<MetricComparison> metrics = {};  // b over a
 };
 

@@ -40,7 +40,8 @@ TEST(Comparison, BlocksAlternateAndBothGetTheSamePrompts) {
       endpoint_of(a), endpoint_of(b),
       {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 12, .warm_up = 0}, 4,
       [&](bool) -> MeasureObserver& { return observer; }, stop);
-  EXPECT_EQ(outcome.state, RunState::kComplete);
+  EXPECT_EQ(outcome.a.state, RunState::kComplete);
+  EXPECT_EQ(outcome.b.state, RunState::kComplete);
   EXPECT_EQ(order, "ababa") << "a b, b a, a b, b a";
   EXPECT_EQ(bodies_of_a.size(), 48U);
   EXPECT_EQ(bodies_of_a, bodies_of_b);
@@ -56,6 +57,20 @@ TEST(Comparison, BlocksAlternateAndBothGetTheSamePrompts) {
   }
   EXPECT_TRUE(found);
   EXPECT_NE(comparison_table(outcome).find("A is better"), std::string::npos);
+}
+
+TEST(Comparison, AFailureOfOneIsNotTheOthers) {
+  const ScriptedServer a([](const ScriptedRequest&) { return ScriptedAnswer{.status = 500}; });
+  const ScriptedServer b([](const ScriptedRequest&) { return paced_answer(8, 0, 0); });
+  MeasureObserver observer;
+  const std::atomic<bool> stop = false;
+  const ComparisonOutcome outcome = compare_endpoints(
+      endpoint_of(b), endpoint_of(a),
+      {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 30, .warm_up = 0}, 2,
+      [&](bool) -> MeasureObserver& { return observer; }, stop);
+  EXPECT_EQ(outcome.b.state, RunState::kFailed);
+  EXPECT_EQ(outcome.a.state, RunState::kPartial);
+  EXPECT_EQ(outcome.a.reason, "B ended");
 }
 
 }  // namespace

@@ -8,8 +8,9 @@
 
 #include "base/error.h"
 #include "json/python_json.h"
-#include "measure/client/answer_stream.h"
 #include "measure/client/http_fetch.h"
+#include "measure/client/secrets.h"
+#include "measure/run/ask_once.h"
 #include "measure/workload/prompt_text.h"
 
 namespace hadal {
@@ -75,6 +76,7 @@ class Prober {
     }
     found_.http.verify_tls = options.verify_tls;
     found_.http.ca_file = options.ca_file;
+    found_.secrets = secrets_of(found_.http.headers);
   }
 
   Endpoint find() {
@@ -112,7 +114,8 @@ class Prober {
       return;
     }
     if (!answer.end.failure.empty() || answer.end.status != kOk) {
-      refuse(found_.base + "/v1/models", what_happened(answer.end, answer.body),
+      refuse(found_.base + "/v1/models",
+             without_secrets(what_happened(answer.end, answer.body), found_.secrets),
              remedy_of(answer.end));
     }
     read_models(parse_models(answer.body));
@@ -141,6 +144,7 @@ class Prober {
       const auto id = model.find("id");
       if (id == model.end() || !id->is_string()) continue;
       const auto name = id->get<std::string>();
+      if (name.empty()) continue;
       names += (names.empty() ? "" : ", ") + printable(name);
       if (!found_.model.empty() || (!options_.model.empty() && name != options_.model)) continue;
       found_.model = name;
@@ -148,6 +152,10 @@ class Prober {
       for (const char* key : {"max_model_len", "context_length", "max_context_length"}) {
         if (!found_.context) found_.context = count_at(model, key);
       }
+    }
+    if (names.empty()) {
+      refuse(found_.base + "/v1/models", "no model in the list has an id",
+             "give the address of a server with OpenAI's interface");
     }
     if (found_.model.empty()) {
       refuse(found_.base + "/v1/models", "there is no model " + printable(options_.model),
@@ -186,19 +194,7 @@ class Prober {
   }
 
   FinishedAnswer ask(const Prompt& prompt, const BodyOptions& body) const {
-    HttpLoop loop(found_.http);
-    FinishedAnswer answer;
-    bool ended = false;
-    AnswerStream stream({.origin = 0, .keep_text = true}, {}, [&](FinishedAnswer&& got) {
-      answer = std::move(got);
-      ended = true;
-    });
-    loop.start({.url = found_.url(),
-                .body = request_body(found_, prompt, body),
-                .timeout = options_.timeout},
-               stream);
-    loop.run([&] { return ended; });
-    return answer;
+    return ask_once(found_, prompt, body, options_.timeout);
   }
 
   // Leaves out, one after the other, what the server refuses. True: it answered.
@@ -364,13 +360,24 @@ std::string Endpoint::url() const {
 }
 
 std::string base_url(std::string_view url) {
+  const auto refuse_url = [](std::string what) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--url",
+                 .what = std::move(what),
+                 .remedy = "give the server's address, such as http://127.0.0.1:8000"});
+  };
+  // Not shown: it may be a password.
+  if (url.find('@') != std::string_view::npos ||
+      url.find_first_of("?#") != std::string_view::npos) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--url",
+                 .what = "holds a name, a password or a query, which would be kept with the run",
+                 .remedy = "give the plain address, and secrets with --key-file or --headers"});
+  }
   std::string base(url);
   if (base.find("://") == std::string::npos) base = "http://" + base;
   if (!base.starts_with("http://") && !base.starts_with("https://")) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "--url",
-                 .what = "is neither http:// nor https://: " + printable(url),
-                 .remedy = "give the server's address, such as http://127.0.0.1:8000"});
+    refuse_url("is neither http:// nor https://: " + printable(url));
   }
   const auto strip = [&base](std::string_view end) {
     if (base.ends_with(end)) base.resize(base.size() - end.size());
@@ -385,17 +392,8 @@ std::string base_url(std::string_view url) {
   strip_slashes();
   strip("/v1");
   strip_slashes();
-  if (base.find('@') != std::string::npos) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "--url",
-                 .what = "holds a name and a password, which would be kept with the run",
-                 .remedy = "give them in a file: --headers with a line Authorization: Basic ..."});
-  }
   if (base.ends_with("://") || base.find_first_of(" \t\r\n") != std::string::npos) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "--url",
-                 .what = "names no host: " + printable(url),
-                 .remedy = "give the server's address, such as http://127.0.0.1:8000"});
+    refuse_url("names no host: " + printable(url));
   }
   return base;
 }

@@ -23,7 +23,7 @@ struct EndpointOptions {
   std::vector<std::string> headers = {};  // "Name: value"
   bool verify_tls = true;
   std::string ca_file = {};
-  double timeout = 600;                       // seconds, of each of the small requests
+  double timeout = 120;                       // seconds, of each of the small requests
   std::optional<Vocabulary> vocabulary = {};  // none: found out
   std::optional<int64_t> context = {};        // none: what the server says
 };
@@ -40,6 +40,7 @@ struct Endpoint {
   std::string engine_version = {};
   std::optional<int64_t> context = {};  // tokens of prompt and answer together
   HttpLoopOptions http = {};
+  std::vector<std::string> secrets = {};  // of its headers: never to be kept or shown
   PromptStyle style = {};  // how prompts are written for it, lengths confirmed by the server
   std::vector<std::string> notes = {};  // what a reader of the run should know, in words
 

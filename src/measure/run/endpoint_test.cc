@@ -178,6 +178,20 @@ TEST(Endpoint, EachFaultNamesItsRemedy) {
   EXPECT_NE(refusal_of("https" + page.url().substr(4)).find("http://"), std::string::npos);
 }
 
+TEST(Endpoint, AKeyThatTheServerQuotesIsNotShown) {
+  const ScriptedServer server([](const ScriptedRequest&) {
+    return json_answer({{"error", {{"message", "Incorrect API key: sk-SECRET"}}}}, 401);
+  });
+  try {
+    static_cast<void>(probe_endpoint({.url = server.url(), .key = "sk-SECRET"}));
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    EXPECT_EQ(what.find("sk-SECRET"), std::string::npos) << what;
+    EXPECT_NE(what.find("[removed]"), std::string::npos) << what;
+  }
+}
+
 TEST(Endpoint, AddressesOfAllForms) {
   for (const char* url : {"http://h:8000", "http://h:8000/", "http://h:8000/v1", "h:8000",
                           "http://h:8000/v1/chat/completions", "http://h:8000/v1/models/"}) {
@@ -186,7 +200,14 @@ TEST(Endpoint, AddressesOfAllForms) {
   EXPECT_EQ(base_url("https://h/proxy/v1"), "https://h/proxy");
   EXPECT_THROW(base_url("ftp://h"), Error);
   EXPECT_THROW(base_url("http://"), Error);
-  EXPECT_THROW(base_url("http://ann:secret@h"), Error) << "it would be kept with the run";
+  for (const char* url : {"http://ann:s3cret@h", "ftp://ann:s3cret@h", "http://h/?key=s3cret"}) {
+    try {
+      base_url(url);
+      ADD_FAILURE() << url << " would be kept with the run";
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos);
+    }
+  }
   EXPECT_THROW(base_url("http://a b"), Error);
 }
 

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/statistics.h"
 #include "measure/run/load_worker.h"
 #include "measure/run/session_feed.h"
 
@@ -47,12 +48,8 @@ double schedule_delay_p99(const std::vector<RequestRecord>& requests) {
   for (const RequestRecord& request : requests) {
     if (request.planned) delays.push_back(request.sent - *request.planned);
   }
-  if (delays.empty()) return 0;
   constexpr double kShare = 0.99;
-  const auto rank = static_cast<size_t>(kShare * static_cast<double>(delays.size() - 1));
-  std::nth_element(delays.begin(), delays.begin() + static_cast<std::ptrdiff_t>(rank),
-                   delays.end());
-  return delays[rank];
+  return delays.empty() ? 0 : quantile(std::move(delays), kShare);
 }
 
 std::string milliseconds(double seconds) {
@@ -115,7 +112,11 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
   const bool open_loop = plan.concurrency == 0;
   HADAL_CHECK(!open_loop || static_cast<int64_t>(plan.arrivals.size()) >= plan.sessions);
   check_open_files(open_loop ? 0 : plan.concurrency);
-  const auto threads = static_cast<int>(workers_.size());
+  // A worker without lanes would take sessions and never play them.
+  const auto threads = static_cast<int>(workers_.size()) <= plan.concurrency || open_loop
+                           ? static_cast<int>(workers_.size())
+                           : plan.concurrency;
+  const std::optional<int64_t> expected = expected_requests(plan);
   std::atomic<int64_t> next_session = plan.first_session;
   const int64_t end = plan.first_session + plan.sessions;
   LoadCounters counters;
@@ -125,15 +126,15 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
     const int lanes =
         open_loop ? 0 : plan.concurrency / threads + (i < plan.concurrency % threads ? 1 : 0);
     constexpr size_t kOpenDepth = 64;
-    feeds.push_back(std::make_unique<SessionFeed>(SessionFeed::Options{
-        .workload = plan.workload,
-        .endpoint = &endpoint_,
-        .space = plan.space,
-        .next = &next_session,
-        .end = end,
-        .step = threads,
-        .offset = open_loop ? plan.first_session + i : -1,
-        .depth = open_loop ? kOpenDepth : static_cast<size_t>(std::max(lanes, 1))}));
+    feeds.push_back(std::make_unique<SessionFeed>(
+        SessionFeed::Options{.workload = plan.workload,
+                             .endpoint = &endpoint_,
+                             .space = plan.space,
+                             .next = &next_session,
+                             .end = end,
+                             .step = threads,
+                             .offset = open_loop ? plan.first_session + i : -1,
+                             .depth = open_loop ? kOpenDepth : static_cast<size_t>(lanes)}));
     jobs.push_back({.plan = &plan,
                     .lanes = lanes,
                     .offset = i,
@@ -154,11 +155,10 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
     LoadWorker::Job& job = jobs[static_cast<size_t>(i)];
     job.origin = outcome.origin;
     LoadWorker* worker = workers_[static_cast<size_t>(i)].get();
-    // A worker without lanes of a closed loop has nothing to do.
     pool.emplace_back([&, worker] {
       std::exception_ptr own;
       try {
-        if (open_loop || job.lanes > 0) worker->run(job);
+        worker->run(job);
       } catch (...) {
         own = std::current_exception();
       }
@@ -169,7 +169,6 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
     });
   }
 
-  const std::optional<int64_t> expected = expected_requests(plan);
   const auto collect = [&] {
     for (const auto& worker : workers_) {
       LoadBatch batch = worker->drain();
@@ -180,11 +179,11 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
   };
   const int64_t hopeless = std::max<int64_t>(20, 4 * int64_t{plan.concurrency});
   bool cutting = false;
-  std::unique_lock lock(mutex);
-  while (running > 0) {
-    ended.wait_for(lock, kLook, [&] { return running == 0; });
-    const bool has_fault = fault != nullptr;
-    lock.unlock();
+  const auto cut = [&] {
+    for (const auto& worker : workers_) worker->cut();
+  };
+  // True: the load is to end.
+  const auto look = [&](bool has_fault) {
     collect();
     const double elapsed = monotonic_seconds() - outcome.origin;
     if (hooks.progress) {
@@ -196,25 +195,39 @@ LoadGenerator::Outcome LoadGenerator::run(const LoadPlan& plan, const Hooks& hoo
                       .output_tokens = counters.output_tokens,
                       .expected = expected});
     }
-    if (!cutting) {
-      outcome.gave_up = counters.failures_in_row >= hopeless;
-      cutting = outcome.gave_up || (plan.longest && elapsed >= *plan.longest) ||
-                (hooks.stop != nullptr && *hooks.stop) || has_fault ||
-                (hooks.enough && hooks.enough(outcome.samples));
-      outcome.was_cut = cutting;
-      if (cutting) {
-        for (const auto& worker : workers_) worker->cut();
+    outcome.gave_up |= counters.failures_in_row >= hopeless;
+    return outcome.gave_up || (plan.longest && elapsed >= *plan.longest) ||
+           (hooks.stop != nullptr && *hooks.stop) || has_fault ||
+           (hooks.enough && hooks.enough(outcome.samples));
+  };
+  std::exception_ptr own_fault;
+  std::unique_lock lock(mutex);
+  while (running > 0) {
+    ended.wait_for(lock, kLook, [&] { return running == 0; });
+    const bool has_fault = fault != nullptr;
+    lock.unlock();
+    try {
+      if (!cutting && look(has_fault)) {
+        cutting = true;
+        outcome.was_cut = true;
+        cut();
       }
+    } catch (...) {
+      // The threads must end before it goes on.
+      own_fault = std::current_exception();
+      cutting = true;
+      cut();
     }
     lock.lock();
   }
   lock.unlock();
   for (std::thread& thread : pool) thread.join();
-  collect();
+  if (own_fault) std::rethrow_exception(own_fault);
   if (fault) std::rethrow_exception(fault);
+  collect();
 
   std::vector<LoopLag> lags;
-  for (const auto& worker : workers_) lags.push_back(worker->take_lag());
+  for (int i = 0; i < threads; ++i) lags.push_back(workers_[static_cast<size_t>(i)]->take_lag());
   PointSamples& samples = outcome.samples;
   for (const RequestRecord& request : samples.requests) {
     samples.duration = std::max(samples.duration, request.ended);

@@ -37,7 +37,7 @@ TEST(Load, AClosedLoopKeepsSoManyInFlightAndSendsEachOnce) {
   });
   const Endpoint endpoint = endpoint_of(server);
   const FixedLengths workload = small_prompts();
-  for (const int threads : {1, 3}) {
+  for (const int threads : {1, 3, 16}) {
     bodies.clear();
     LoadGenerator generator(endpoint, threads);
     const auto [samples, was_cut, gave_up, origin] =
@@ -143,6 +143,36 @@ TEST(Load, ARefusingServerIsAskedAgainWhenItSays) {
   EXPECT_EQ(samples.requests[0].failure, "http_429");
   EXPECT_EQ(samples.requests[1].outcome, RequestOutcome::kOk);
   EXPECT_GE(samples.requests[1].sent, samples.requests[0].ended + 1);
+}
+
+TEST(Load, DoneEndsAnAnswerWhateverTheServerDoesAfterIt) {
+  const ScriptedServer server([](const ScriptedRequest&) {
+    ScriptedAnswer answer = paced_answer(2, 0, 0);
+    answer.end = ScriptedEnd::kSilence;
+    return answer;
+  });
+  const Endpoint endpoint = endpoint_of(server);
+  const FixedLengths workload = small_prompts();
+  LoadGenerator generator(endpoint, 1);
+  const PointSamples samples =
+      generator.run({.workload = &workload, .sessions = 6, .concurrency = 2}, {}).samples;
+  ASSERT_EQ(samples.requests.size(), 6U);
+  for (const RequestRecord& request : samples.requests) {
+    EXPECT_EQ(request.outcome, RequestOutcome::kOk) << request.failure;
+    EXPECT_FALSE(request.done_missing);
+  }
+}
+
+TEST(Load, AnAnswerWithoutEndIsCutOff) {
+  const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(100'000, 0, 0); });
+  const Endpoint endpoint = endpoint_of(server);
+  const FixedLengths workload = small_prompts();
+  LoadGenerator generator(endpoint, 1);
+  const PointSamples samples =
+      generator.run({.workload = &workload, .sessions = 1, .concurrency = 1}, {}).samples;
+  ASSERT_EQ(samples.requests.size(), 1U);
+  EXPECT_EQ(samples.requests[0].failure, "too_long");
+  EXPECT_LT(samples.events[0].size(), 200U) << "four tokens were asked for";
 }
 
 TEST(Load, BatchesAndProgressTellEverything) {

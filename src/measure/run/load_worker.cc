@@ -118,15 +118,29 @@ void LoadWorker::send(Session& session, const DueRequest& due) {
   const int64_t key = session.key;
   const int place = due.place;
   auto stream = std::make_unique<AnswerStream>(
-      AnswerStream::Options{.origin = job_.origin}, std::move(record),
+      AnswerStream::Options{.origin = job_.origin,
+                            .secrets = &endpoint_.secrets,
+                            .told_done = [this, key, place] { close_soon(key, place); }},
+      std::move(record),
       [this, key, place](FinishedAnswer&& answer) { finish(key, place, std::move(answer)); });
-  loop_.start(
+  const HttpLoop::TransferId transfer = loop_.start(
       {.url = endpoint_.url(), .body = std::move(body), .timeout = job_.plan->request_timeout},
       *stream);
   session.walk->sent(place, now());
-  session.streams[place] = std::move(stream);
+  session.flights[place] = {.stream = std::move(stream), .transfer = transfer};
   job_.counters->started.fetch_add(1);
   job_.counters->in_flight.fetch_add(1);
+}
+
+// The answer is whole; a server that does not end it in a moment must not keep its lane.
+void LoadWorker::close_soon(int64_t key, int place) {
+  constexpr double kMoment = 0.05;  // seconds
+  loop_.at(monotonic_seconds() + kMoment, [this, key, place] {
+    const auto session = sessions_.find(key);
+    if (session == sessions_.end()) return;
+    const auto flight = session->second->flights.find(place);
+    if (flight != session->second->flights.end()) loop_.cancel(flight->second.transfer);
+  });
 }
 
 void LoadWorker::finish(int64_t key, int place, FinishedAnswer&& answer) {
@@ -154,7 +168,7 @@ void LoadWorker::finish(int64_t key, int place, FinishedAnswer&& answer) {
   // Its stream is still being called: it goes with the session, or with the next turn of the loop.
   loop_.at(0, [this, key, place] {
     if (const auto found = sessions_.find(key); found != sessions_.end()) {
-      found->second->streams.erase(place);
+      found->second->flights.erase(place);
       drive(key);
     }
   });

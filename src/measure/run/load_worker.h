@@ -55,7 +55,11 @@ class LoadWorker {
     int lane = -1;    // open loop: none
     FedSession fed = {};
     std::unique_ptr<SessionWalk> walk = {};
-    std::unordered_map<int, std::unique_ptr<AnswerStream>> streams = {};  // by place
+    struct Flight {
+      std::unique_ptr<AnswerStream> stream = {};
+      HttpLoop::TransferId transfer = 0;
+    };
+    std::unordered_map<int, Flight> flights = {};  // by place
     bool failed = false;
     double retry_after = 0;
   };
@@ -67,6 +71,7 @@ class LoadWorker {
   void drive(int64_t key);
   void send(Session& session, const DueRequest& due);
   void finish(int64_t key, int place, FinishedAnswer&& answer);
+  void close_soon(int64_t key, int place);
   void end_session(int64_t key);
   bool is_finished();
 

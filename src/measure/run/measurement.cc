@@ -12,7 +12,6 @@
 #include "measure/meters/energy.h"
 #include "measure/meters/energy_metrics.h"
 #include "measure/metrics/load_text.h"
-#include "measure/metrics/oversaturation.h"
 #include "measure/metrics/point_metrics.h"
 #include "measure/run/warm_up.h"
 #include "measure/workload/arrivals.h"
@@ -34,9 +33,10 @@ int64_t sessions_of(const MeasureOptions& options, const Load& load) {
   return std::max(kLeastOpenLoop, static_cast<int64_t>(*load.rate * kOpenLoopSeconds));
 }
 
-std::vector<double> arrivals_of(const MeasureOptions& options, const Load& load, uint64_t seed,
-                                const Workload& workload, int64_t most) {
-  ArrivalPlan plan = parse_arrivals(options.arrivals, *load.rate, seed);
+// Of the point with this salt.
+ArrivalPlan arrival_plan(const MeasureOptions& options, const Load& load, uint64_t salt,
+                         const Workload& workload) {
+  ArrivalPlan plan = parse_arrivals(options.arrivals, *load.rate, options.workload.seed + salt);
   if (plan.kind == ArrivalKind::kTrace) {
     const auto* replay = dynamic_cast<const TraceReplay*>(&workload);
     if (replay != nullptr) plan.recorded = replay->recorded_starts();
@@ -47,6 +47,10 @@ std::vector<double> arrivals_of(const MeasureOptions& options, const Load& load,
                    .remedy = "use a trace with times, or --arrivals poisson"});
     }
   }
+  return plan;
+}
+
+std::vector<double> instants_of(ArrivalPlan plan, int64_t most) {
   Arrivals arrivals(std::move(plan));
   std::vector<double> instants;
   while (static_cast<int64_t>(instants.size()) < most) {
@@ -141,8 +145,7 @@ class Measurement {
                      .longest = options_.longest,
                      .request_timeout = options_.request_timeout};
     if (load.rate) {
-      plan.arrivals =
-          arrivals_of(options_, load, options_.workload.seed + salt_, *workload, plan.sessions);
+      plan.arrivals = instants_of(arrival_plan(options_, load, salt_, *workload), plan.sessions);
       plan.sessions = static_cast<int64_t>(plan.arrivals.size());
     }
     prove_unlike(*workload, RequestPhase::kMeasured, plan.sessions, load);
@@ -156,11 +159,6 @@ class Measurement {
     PointOptions point_options = options_.point;
     point_options.repeat = repeat;
     PointRecord point = summarise_point(samples, load, point_options);
-    if (load.rate) {
-      const Oversaturation judged = judge_oversaturation(samples, point.window);
-      if (judged.found)
-        point.warnings.push_back("more was asked than the server can do: " + judged.why);
-    }
     add_energy(samples, point);
     observer_.point_ends(point, samples);
     const bool go_on = !result.gave_up;
@@ -199,10 +197,15 @@ class Measurement {
     int64_t failed = 0;
     int64_t ok = 0;
     bool too_many_failures = false;
+    std::string commonest;
     for (const PointRecord& point : outcome.points) {
       failed += point.requests.failed;
       ok += point.requests.ok;
-      too_many_failures |= point.invalid;
+      if (!point.invalid) continue;
+      too_many_failures = true;
+      if (!point.requests.failures.empty()) {
+        commonest = ", most often " + point.requests.failures.front().failure;
+      }
     }
     if (failed > 0 && ok == 0) {
       outcome.state = RunState::kFailed;
@@ -214,8 +217,8 @@ class Measurement {
       outcome.reason = "it was interrupted";
     } else if (too_many_failures) {
       outcome.state = RunState::kInvalid;
-      outcome.reason = fmt::format("more than {:.0f} % of a point's requests failed",
-                                   100 * options_.point.most_failures);
+      outcome.reason = fmt::format("more than {:.0f} % of a point's requests failed{}",
+                                   100 * options_.point.most_failures, commonest);
     }
   }
 
@@ -278,18 +281,19 @@ std::string describe_plan(const Endpoint& endpoint, const MeasureOptions& option
                                                   : "at the end";
   plan["context"] = endpoint.context ? Json(*endpoint.context) : Json(nullptr);
   const int lanes = loads.empty() ? 0 : loads.front().concurrency.value_or(0);
-  plan["workload"] = parse_json(
-      make_workload(options.workload, {.salt = options.first_salt, .lanes = lanes})->describe(),
-      "workload");
+  const auto workload =
+      make_workload(options.workload, {.salt = options.first_salt, .lanes = lanes});
+  plan["workload"] = parse_json(workload->describe(), "workload");
   Json points = Json::array();
   for (size_t i = 0; i < loads.size(); i += static_cast<size_t>(options.repeats)) {
     Json point;
     if (loads[i].concurrency) point["concurrency"] = *loads[i].concurrency;
     if (loads[i].rate) {
       point["rate"] = *loads[i].rate;
-      point["arrivals"] = parse_json(describe_arrivals(parse_arrivals(
-                                         options.arrivals, *loads[i].rate, options.workload.seed)),
-                                     "arrivals");
+      // Of the first repeat; each further one has the next seed.
+      point["arrivals"] = parse_json(
+          describe_arrivals(arrival_plan(options, loads[i], options.first_salt + i, *workload)),
+          "arrivals");
     }
     point["sessions"] = sessions_of(options, loads[i]);
     points.push_back(std::move(point));

@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 #include "json/python_json.h"
-#include "measure/client/answer_stream.h"
 #include "measure/client/http_loop.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
+#include "measure/run/ask_once.h"
 
 namespace hadal {
 namespace {
@@ -72,19 +72,9 @@ std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& 
       make_workload({.name = fmt::format("{}:{}", input, output), .seed = options.seed},
                     {.salt = ~uint64_t{0}, .sessions = 1});
   const PlannedRequest request = workload->session(0, RequestPhase::kWarmUp).requests.at(0);
-  HttpLoop loop(endpoint.http);
-  RequestRecord record;
-  bool ended = false;
-  AnswerStream stream({.origin = 0}, {}, [&](FinishedAnswer&& answer) {
-    record = std::move(answer.record);
-    ended = true;
-  });
-  loop.start({.url = endpoint.url(),
-              .body = request_body(endpoint, workload->prompt(request, endpoint.style),
-                                   {.output_tokens = output}),
-              .timeout = std::max(60.0, options.seconds)},
-             stream);
-  loop.run([&] { return ended; });
+  const RequestRecord record = ask_once(endpoint, workload->prompt(request, endpoint.style),
+                                        {.output_tokens = output}, std::max(60.0, options.seconds))
+                                   .record;
   if (record.outcome == RequestOutcome::kFailed) {
     throw Error({.code = ErrorCode::kUnavailable,
                  .where = endpoint.url(),
@@ -118,8 +108,17 @@ QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options
     const MeasureOutcome measured = measure(endpoint, step, meters, observer, stop);
     outcome.measured.points.insert(outcome.measured.points.end(), measured.points.begin(),
                                    measured.points.end());
-    if (measured.state == RunState::kFailed || measured.state == RunState::kInvalid) {
-      outcome.measured.state = measured.state;
+    const bool had_answers = outcome.measured.points.size() > 1;
+    const RequestCounts counts =
+        measured.points.empty() ? RequestCounts{} : measured.points.back().requests;
+    // So many users that no answer came in a step's time: the climb ends, and what was measured
+    // before stands.
+    if (had_answers && counts.ok == 0 && counts.failed == 0) break;
+    if (measured.state != RunState::kComplete) {
+      // What was measured before stands.
+      const bool broke_off =
+          measured.state == RunState::kFailed || measured.state == RunState::kInvalid;
+      outcome.measured.state = had_answers && broke_off ? RunState::kPartial : measured.state;
       outcome.measured.reason = measured.reason;
       break;
     }

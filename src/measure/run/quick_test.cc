@@ -66,5 +66,20 @@ TEST(Quick, AServerThatFailsIsSaidToFail) {
   }
 }
 
+TEST(Quick, AServerThatDiesLeavesAPartialRun) {
+  const ScriptedServer server([](const ScriptedRequest& request) {
+    ScriptedAnswer answer = paced_answer(16, 0.05, 0.001, 256);
+    // Long enough for the first step, and then never again.
+    if (request.index > 40) answer.status = 503;
+    return answer;
+  });
+  const Endpoint endpoint = endpoint_of(server);
+  MeasureObserver observer;
+  const std::atomic<bool> stop = false;
+  const QuickOutcome outcome = measure_quick(endpoint, {.seconds = 6}, {}, observer, stop);
+  EXPECT_EQ(outcome.measured.state, RunState::kPartial);
+  EXPECT_NE(outcome.measured.reason.find("503"), std::string::npos) << outcome.measured.reason;
+}
+
 }  // namespace
 }  // namespace hadal
