@@ -78,11 +78,14 @@ TEST(BackgroundErrorsTest, DropsTheOldestAndTellsHowMany) {
   const std::string seen = stuck.read_until("last\n");
   EXPECT_TRUE(seen.starts_with("0 x"));
   EXPECT_NE(seen.find(std::to_string(kTexts - 1) + " x"), std::string::npos);
+  // Told once, or several times as the writer came to it.
   const std::string notice = " lines of the log could not be written\n";
-  const size_t at = seen.find(notice);
-  ASSERT_NE(at, std::string::npos);
-  const size_t number = seen.rfind(' ', at - 1) + 1;
-  const int lost = std::stoi(seen.substr(number, at - number));
+  int lost = 0;
+  for (size_t at = 0; (at = seen.find(notice, at)) != std::string::npos; ++at) {
+    const size_t number = seen.rfind(' ', at - 1) + 1;
+    lost += std::stoi(seen.substr(number, at - number));
+  }
+  EXPECT_GT(lost, 0);
   int come = 0;
   for (size_t line = 0; (line = seen.find(filling, line)) != std::string::npos; ++line) ++come;
   EXPECT_EQ(come + lost, kTexts);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/terminal.h"
 #include "measure/gate/gate_endpoint.h"
@@ -10,29 +11,21 @@
 #include "measure/gate/verify.h"
 
 namespace hadal {
-namespace {
-
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 Reference reference_of(const std::string& path) {
   if (!std::filesystem::is_directory(path)) return load_reference(path);
   Progress progress("recording the reference", "canaries", std::chrono::seconds(2));
   Reference reference =
       record_own_reference({.model = path,
-                            .record = {.now_unix = unix_now()},
+                            .record = {.now_unix = unix_seconds()},
                             .progress = [&](const std::string& /*policy*/, size_t done,
                                             size_t all) { progress.update(done, all); }});
   progress.finish();
   return reference;
 }
 
-void pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run, RunStore* store) {
+bool pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run) {
   const auto path = line.get(option::kReference);
-  if (!path) return;
+  if (!path) return false;
   const Reference reference = reference_of(*path);
   Progress progress("gate", "canaries", std::chrono::seconds(2));
   HttpGateEndpoint asked(endpoint.base, endpoint.http);
@@ -42,10 +35,8 @@ void pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run,
   progress.finish();
   run.gate = report.verdict;
   run.gate_json = gate_report_json(report);
-  if (store != nullptr && !run.id.empty()) {
-    store->record_gate(run.id, run.gate, run.gate_json);
-  }
   write_err(gate_report_text(report) + "\n");
+  return true;
 }
 
 std::string gate_sentence(const RunRecord& run) {

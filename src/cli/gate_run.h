@@ -1,5 +1,5 @@
 // The correctness gate as commands use it: the reference from a file or from hadal's own run of a
-// checkpoint, the endpoint's answers, and the verdict kept with the run.
+// checkpoint, the endpoint's answers, and the verdict for the run.
 #pragma once
 
 #include <string>
@@ -9,7 +9,6 @@
 #include "measure/gate/reference.h"
 #include "measure/records.h"
 #include "measure/run/endpoint.h"
-#include "measure/store/run_store.h"
 
 namespace hadal {
 
@@ -17,9 +16,9 @@ namespace hadal {
 // program for as long as its answers take.
 Reference reference_of(const std::string& path);
 
-// Where --reference was given: judges the endpoint, keeps the verdict in `run` and `store` (may be
-// null), and says it on standard error.
-void pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run, RunStore* store);
+// Where --reference was given: judges the endpoint, sets the verdict in `run` and says it on
+// standard error. False: there was nothing to judge by.
+bool pass_gate(const ParsedLine& line, const Endpoint& endpoint, RunRecord& run);
 
 // One sentence for the end of a report.
 std::string gate_sentence(const RunRecord& run);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/measure_costs.h"
 #include "cli/terminal.h"
 #include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
@@ -22,26 +23,6 @@ std::string time_left(const LoadProgress& progress) {
   const double left =
       static_cast<double>(*progress.expected - done) * progress.elapsed / static_cast<double>(done);
   return fmt::format(", about {:.0f} s left", std::max(left, 0.0));
-}
-
-// Where the time of the machine went, by what its server told or by first tokens.
-std::optional<Phases> phases_of(const PointRecord& point, const PointSamples& samples) {
-  const double seconds = point.window.end - point.window.begin;
-  if (!(seconds > 0)) return std::nullopt;
-  std::vector<RequestTimes> times;
-  for (const RequestRecord& request : samples.requests) {
-    if (request.outcome != RequestOutcome::kOk || request.phase == RequestPhase::kWarmUp) continue;
-    RequestTimes time;
-    time.prefill_seconds = request.server_prefill_seconds;
-    time.decode_seconds = request.server_decode_seconds;
-    if (request.first_token) time.first_token_after = *request.first_token - request.sent;
-    const int64_t input = request.input_tokens.value_or(request.asked_input_tokens);
-    time.computed_input_tokens = std::max<int64_t>(0, input - request.cached_tokens.value_or(0));
-    time.output_tokens = request.output_tokens.value_or(0);
-    times.push_back(time);
-  }
-  if (times.empty()) return std::nullopt;
-  return split_phases({.seconds = samples.duration, .gpus = 1}, times);
 }
 
 }  // namespace
@@ -69,9 +50,16 @@ void MeasureWatcher::begin(RunRecord& run) {
   });
 }
 
+void MeasureWatcher::gate(const RunRecord& run) {
+  keep([&] { store_->record_gate(run_id_, run.gate, run.gate_json); });
+}
+
 void MeasureWatcher::end(const RunRecord& run, const std::string& reason) {
   clear();
   keep([&] { store_->finish_run(run_id_, {.state = run.state, .reason = reason}); });
+  if (store_ == nullptr) return;
+  write_err(fmt::format("{}kept as run {}: hadal measure runs show {}\n", label_, run_id_,
+                        run_id_.substr(0, 10)));
 }
 
 void MeasureWatcher::point_begins(const Load& load, int repeat, size_t number, size_t of) {
@@ -106,7 +94,7 @@ void MeasureWatcher::batch(const LoadBatch& batch) {
 }
 
 void MeasureWatcher::point_ends(const PointRecord& point, const PointSamples& samples) {
-  phases_.push_back(phases_of(point, samples));
+  phases_.push_back(phases_of(samples));
   keep([&] {
     if (!point_) point_ = store_->begin_point(run_id_, load_, repeat_);
     if (!samples.power.empty()) {

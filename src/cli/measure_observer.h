@@ -19,7 +19,9 @@ class MeasureWatcher : public MeasureObserver {
 
   // Begins the run in the store, and sets its id.
   void begin(RunRecord& run);
-  // Ends it. What the store could not keep is said.
+  // Keeps the gate's verdict that `run` has.
+  void gate(const RunRecord& run);
+  // Ends it, and says where it is kept. What the store could not keep has been said.
   void end(const RunRecord& run, const std::string& reason);
 
   void point_begins(const Load& load, int repeat, size_t number, size_t of) override;

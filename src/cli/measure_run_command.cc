@@ -1,12 +1,15 @@
 // hadal measure run, quick and compare.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <memory>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/gate_run.h"
+#include "cli/measure_costs.h"
 #include "cli/measure_observer.h"
 #include "cli/measure_setup.h"
 #include "cli/stop_signals.h"
@@ -71,45 +74,31 @@ void say_meters(const PowerRecorder* power) {
   }
 }
 
+Endpoint find_endpoint(const ParsedLine& line, const std::string& url) {
+  EndpointOptions options = endpoint_options(line, url);
+  // What has a minute does not wait two for a probe.
+  if (line.command == Command::kMeasureQuick) {
+    options.timeout = std::min(options.timeout, line.value(option::kDuration));
+  }
+  if (errors_are_terminal()) write_err(fmt::format("asking {}\n", base_url(url)));
+  return probe_endpoint(options);
+}
+
 void say_endpoint(const Endpoint& endpoint) {
-  write_err(fmt::format(
-      "{}: model {}{}{}, {}{}\n", endpoint.base, terminal_safe(endpoint.model),
-      endpoint.engine.empty() ? "" : ", engine " + endpoint.engine,
-      endpoint.engine_version.empty() ? "" : " " + terminal_safe(endpoint.engine_version),
-      endpoint.is_chat ? "chat completions" : "completions",
-      endpoint.takes_token_ids ? " with token ids" : ", texts of confirmed lengths"));
+  write_err(
+      fmt::format("{}: model {}{}{}, {}{}\n", endpoint.base, printable(endpoint.model),
+                  endpoint.engine.empty() ? "" : ", engine " + printable(endpoint.engine),
+                  endpoint.engine_version.empty() ? "" : " " + printable(endpoint.engine_version),
+                  endpoint.is_chat ? "chat completions" : "completions",
+                  endpoint.takes_token_ids ? " with token ids" : ", texts of confirmed lengths"));
   for (const std::string& note : endpoint.notes) {
     write_err("note: " + terminal_safe(note) + "\n");
   }
 }
 
-// Costs of the point with the highest output rate.
-std::string best_costs(const CostBasis& basis, const std::vector<PointRecord>& points,
-                       const std::vector<std::optional<Phases>>& phases) {
-  const PointRecord* best = nullptr;
-  CostBasis chosen = basis;
-  double most = 0;
-  for (size_t i = 0; i < points.size(); ++i) {
-    const double rate = output_rate(points[i]);
-    if (rate <= most) continue;
-    most = rate;
-    best = &points[i];
-    chosen.input.phases = i < phases.size() ? phases[i] : std::nullopt;
-  }
-  return best == nullptr ? "" : "\n" + point_costs(chosen, *best);
-}
-
-void say_kept(const RunRecord& run, const RunStore* store) {
-  if (store == nullptr || run.id.empty()) return;
-  write_err(
-      fmt::format("kept as run {}: hadal measure runs show {}\n", run.id, run.id.substr(0, 10)));
-}
-
-int finish(const ParsedLine& line, RunRecord& run, const std::string& reason,
-           MeasureWatcher& watcher, const RunStore* store) {
-  watcher.end(run, reason);
+// The measured is kept before anything is computed of it.
+int finish(const ParsedLine& line, const RunRecord& run, const std::string& reason) {
   if (line.has(option::kJson)) write_out(run_to_json(run) + "\n");
-  say_kept(run, store);
   if (!reason.empty()) write_err("hadal: " + terminal_safe(reason) + "\n");
   return exit_status(run.state, run.gate);
 }
@@ -117,7 +106,7 @@ int finish(const ParsedLine& line, RunRecord& run, const std::string& reason,
 }  // namespace
 
 int measure_run_command(const ParsedLine& line) {
-  const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
+  const Endpoint endpoint = find_endpoint(line, line.value(option::kUrl));
   const MeasureOptions options = measure_options(line, endpoint);
   const std::optional<CostBasis> costs = cost_basis(line);
   if (line.has(option::kDryRun)) {
@@ -133,11 +122,12 @@ int measure_run_command(const ParsedLine& line) {
                                   describe_plan(endpoint, options), meters.names);
   MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
   watcher.begin(run);
-  pass_gate(line, endpoint, run, kept);
+  if (pass_gate(line, endpoint, run)) watcher.gate(run);
   const StopFlag stop;
   const MeasureOutcome outcome = measure(endpoint, options, meters.running, watcher, stop.flag());
   run.points = outcome.points;
   run.state = outcome.state;
+  watcher.end(run, outcome.reason);
   say_meters(meters.recorder.get());
   if (!json) {
     write_out("\n" + points_table(run.points));
@@ -147,11 +137,11 @@ int measure_run_command(const ParsedLine& line) {
     if (costs) write_out(best_costs(*costs, run.points, watcher.phases()));
     write_out("\n" + gate_sentence(run) + "\n");
   }
-  return finish(line, run, outcome.reason, watcher, kept);
+  return finish(line, run, outcome.reason);
 }
 
 int measure_quick_command(const ParsedLine& line) {
-  const Endpoint endpoint = probe_endpoint(endpoint_options(line, line.value(option::kUrl)));
+  const Endpoint endpoint = find_endpoint(line, line.value(option::kUrl));
   const bool json = line.has(option::kJson);
   if (!json) say_endpoint(endpoint);
   std::optional<CostBasis> costs = cost_basis(line);
@@ -171,17 +161,18 @@ int measure_quick_command(const ParsedLine& line) {
                                   describe_quick_plan(endpoint, options), meters.names);
   MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
   watcher.begin(run);
-  pass_gate(line, endpoint, run, kept);
+  if (pass_gate(line, endpoint, run)) watcher.gate(run);
+  const StopFlag stop;
   std::string rightness = gate_sentence(run);
   if (!json && run.gate == GateVerdict::kNotRun) {
-    rightness = answer_check_text(check_answers(endpoint));
+    rightness = answer_check_text(check_answers(endpoint, stop.flag()));
   }
-  const StopFlag stop;
   const QuickOutcome outcome =
       measure_quick(endpoint, options, meters.running, watcher, stop.flag());
   run.points = outcome.measured.points;
-  say_meters(meters.recorder.get());
   run.state = outcome.measured.state;
+  watcher.end(run, outcome.measured.reason);
+  say_meters(meters.recorder.get());
   if (!json) {
     write_out("\n" + verdict_text(outcome.verdict) + "\n" + throughput_chart(run.points) + "\n" +
               points_table(run.points));
@@ -195,20 +186,25 @@ int measure_quick_command(const ParsedLine& line) {
               "no price was given: $1 an hour for the whole machine is assumed; "
               "multiply by yours, or give --price and --gpus, --hardware or --costs"};
     }
-    write_out(best_costs(*costs, run.points, watcher.phases()));
+    write_out(best_costs(*costs, run.points, watcher.phases(), outcome.verdict.users));
   }
-  return finish(line, run, outcome.measured.reason, watcher, kept);
+  return finish(line, run, outcome.measured.reason);
 }
 
 int measure_compare_command(const ParsedLine& line) {
-  const Endpoint a = probe_endpoint(endpoint_options(line, line.value(option::kA)));
-  const Endpoint b = probe_endpoint(endpoint_options(line, line.value(option::kB)));
+  Endpoint a = find_endpoint(line, line.value(option::kA));
+  Endpoint b = find_endpoint(line, line.value(option::kB));
   const bool json = line.has(option::kJson);
   if (!json) {
     say_endpoint(a);
     say_endpoint(b);
   }
+  if (a.context && b.context) a.context = b.context = std::min(*a.context, *b.context);
   const MeasureOptions options = measure_options(line, a);
+  if (!json && a.takes_token_ids != b.takes_token_ids) {
+    write_err(
+        "note: one takes token ids and the other texts, so that their prompts differ in form\n");
+  }
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
   RunRecord run_a = run_description(line, a, options.workload.name, describe_plan(a, options));
@@ -222,20 +218,24 @@ int measure_compare_command(const ParsedLine& line) {
   const ComparisonOutcome outcome = compare_endpoints(
       a, b, options, line.value(option::kBlocks),
       [&](bool is_b) -> MeasureObserver& { return is_b ? watcher_b : watcher_a; }, stop.flag());
-  run_a.state = run_b.state = outcome.state;
-  run_a.points = outcome.a;
-  run_b.points = outcome.b;
-  watcher_a.end(run_a, outcome.reason);
-  watcher_b.end(run_b, outcome.reason);
+  const auto end = [](RunRecord& run, const MeasureOutcome& measured, MeasureWatcher& watcher) {
+    run.state = measured.state;
+    run.points = measured.points;
+    watcher.end(run, measured.reason);
+  };
+  end(run_a, outcome.a, watcher_a);
+  end(run_b, outcome.b, watcher_b);
   if (json) {
     write_out(comparison_json(outcome, run_a.id, run_b.id) + "\n");
   } else {
     write_out("\n" + comparison_table(outcome));
   }
-  say_kept(run_a, kept);
-  say_kept(run_b, kept);
-  if (!outcome.reason.empty()) write_err("hadal: " + terminal_safe(outcome.reason) + "\n");
-  return exit_status(outcome.state, GateVerdict::kNotRun);
+  for (const auto& [name, measured] : {std::pair("A", &outcome.a), std::pair("B", &outcome.b)}) {
+    if (measured->reason.empty()) continue;
+    write_err(fmt::format("hadal: {}: {}\n", name, terminal_safe(measured->reason)));
+  }
+  return std::max(exit_status(outcome.a.state, GateVerdict::kNotRun),
+                  exit_status(outcome.b.state, GateVerdict::kNotRun));
 }
 
 }  // namespace hadal

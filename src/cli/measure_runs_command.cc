@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/commands.h"
+#include "cli/measure_costs.h"
 #include "cli/measure_setup.h"
 #include "cli/terminal.h"
 #include "measure/exchange/export.h"

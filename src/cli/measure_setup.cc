@@ -1,17 +1,16 @@
 #include "cli/measure_setup.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <charconv>
-#include <cmath>
 #include <fmt/format.h>
 #include <random>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
-#include "measure/metrics/load_text.h"
-#include "measure/metrics/metric_catalogue.h"
-#include "measure/metrics/metric_ids.h"
 #include "measure/run/provenance.h"
 #include "measure/workload/arrivals.h"
 
@@ -41,6 +40,26 @@ std::vector<std::string> lines_of(const std::string& path) {
     begin = end + 1;
   }
   return lines;
+}
+
+// Lines are not shown: they hold keys.
+void check_headers(const std::string& path, const std::vector<std::string>& lines) {
+  constexpr std::array<std::string_view, 7> kOfTheClient = {
+      "connection", "content-length", "content-type", "expect", "host", "transfer-encoding", "te"};
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const size_t colon = lines[i].find(':');
+    if (colon == std::string::npos || colon == 0) {
+      refuse("--headers", fmt::format("has no header in line {} of {}", i + 1, path),
+             "write lines such as X-Team: search");
+    }
+    std::string name = lines[i].substr(0, colon);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (std::find(kOfTheClient.begin(), kOfTheClient.end(), name) != kOfTheClient.end()) {
+      refuse("--headers", fmt::format("sets {} in line {} of {}", name, i + 1, path),
+             "leave it out: hadal sets it for each request");
+    }
+  }
 }
 
 template <typename Number>
@@ -74,11 +93,6 @@ std::optional<int64_t> warm_up(const ParsedLine& line) {
   if (word == "auto") return std::nullopt;
   constexpr int64_t kMost = 1'000'000;
   return numbers<int64_t>(option::kWarmUp, {word}, 0, kMost).front();
-}
-
-std::optional<double> mean_of(const PointRecord& point, std::string_view id) {
-  const MetricValue* found = find_metric(point.metrics, id);
-  return found == nullptr ? std::nullopt : found->mean;
 }
 
 }  // namespace
@@ -121,11 +135,7 @@ EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url)
   }
   if (const auto file = line.get(option::kHeaders)) {
     options.headers = lines_of(*file);
-    for (const std::string& header : options.headers) {
-      if (header.find(':') != std::string::npos) continue;
-      refuse("--headers", "has a line that is no header: " + printable(header),
-             "write lines such as X-Team: search");
-    }
+    check_headers(*file, options.headers);
   }
   options.verify_tls = !line.has(option::kInsecure);
   options.ca_file = line.get(option::kCaFile).value_or("");
@@ -181,6 +191,7 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
                           const std::string& workload, std::string plan,
                           const std::vector<std::string>& meters) {
   RunRecord run;
+  run.created_unix = unix_seconds();
   run.url = endpoint.base;
   run.model = endpoint.model;
   run.engine = endpoint.engine;
@@ -216,69 +227,6 @@ const HardwareCatalogue& hardware_catalogue(const ParsedLine& line) {
     return all;
   }();
   return catalogue;
-}
-
-std::optional<CostBasis> cost_basis(const ParsedLine& line) {
-  CostBasis basis;
-  CostReportInput& input = basis.input;
-  const HardwareCatalogue& catalogue = hardware_catalogue(line);
-  input.era = catalogue.era(line.get(option::kEra).value_or("")).key;
-  input.tier = price_tier_of(line.value(option::kTier)).value();
-  input.pue = catalogue.default_pue();
-  input.gpus = line.get(option::kGpus).value_or(0);
-  if (const auto hardware = line.get(option::kHardware)) {
-    input.accelerator = &catalogue.accelerator(*hardware);
-  }
-  if (line.command != Command::kMeasureQuick) {
-    input.prefill_gpus = line.get(option::kPrefillGpus).value_or(0);
-    input.decode_gpus = line.get(option::kDecodeGpus).value_or(0);
-  }
-  if (const auto file = line.get(option::kCosts)) {
-    input.own = load_deployment_costs(*file);
-    if (input.gpus == 0) input.gpus = input.own->gpus;
-  } else if (const auto price = line.get(option::kPrice)) {
-    input.own = DeploymentCosts{
-        .name = "given price", .gpus = std::max(input.gpus, 1), .rent_usd_per_gpu_hour = *price};
-  } else if (input.accelerator == nullptr) {
-    return std::nullopt;
-  }
-  if (input.gpus == 0) {
-    input.gpus = 1;
-    basis.note = "one accelerator is assumed; --gpus says how many there are";
-  }
-  if (input.own) input.own->gpus = input.gpus;
-  return basis;
-}
-
-std::string point_costs(const CostBasis& basis, const PointRecord& point) {
-  const double seconds = point.window.end - point.window.begin;
-  const std::optional<double> input_rate = mean_of(point, metric_ids::kRateInput);
-  const std::optional<double> output_rate = mean_of(point, metric_ids::kRateOutput);
-  if (!(seconds > 0) || !output_rate) return "";
-  const double hits = mean_of(point, metric_ids::kCacheHitShare).value_or(0);
-  const double input_tokens = input_rate.value_or(0) * seconds;
-  CostReportInput input = basis.input;
-  input.about = load_text(point.load);
-  input.seconds = seconds;
-  input.tokens = {.computed_input = std::llround(input_tokens * (1 - hits)),
-                  .cached_input = std::llround(input_tokens * hits),
-                  .output = std::llround(*output_rate * seconds)};
-  if (input.tokens.output == 0) return "";
-  if (input.phases) {
-    // From the machine's time as it was measured to GPU-seconds of the window.
-    const double factor = seconds * input.gpus / input.phases->all();
-    for (double* part : {&input.phases->prefill, &input.phases->cached_input, &input.phases->decode,
-                         &input.phases->shared, &input.phases->idle}) {
-      *part *= factor;
-    }
-  }
-  std::string out = cost_report(input);
-  if (!basis.note.empty()) out += basis.note + "\n";
-  return out;
-}
-
-double output_rate(const PointRecord& point) {
-  return mean_of(point, metric_ids::kRateOutput).value_or(0);
 }
 
 std::optional<RunStore> open_store(const ParsedLine& line, StoreAccess access) {

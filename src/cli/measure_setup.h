@@ -1,5 +1,5 @@
 // What the commands of `hadal measure` share: from their options to a server's address, a plan, a
-// price, a store.
+// store.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/command_line.h"
-#include "economics/cost_report.h"
+#include "economics/hardware_catalogue.h"
 #include "measure/records.h"
 #include "measure/run/endpoint.h"
 #include "measure/run/measurement.h"
@@ -37,21 +37,8 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
                           const std::string& workload, std::string plan,
                           const std::vector<std::string>& meters = {});
 
-// Where the costs of a token come from; none where nothing was said.
-struct CostBasis {
-  CostReportInput input = {};  // without tokens and time
-  std::string note = {};       // what was assumed, in words
-};
-std::optional<CostBasis> cost_basis(const ParsedLine& line);
-
 // The built-in catalogue with what --catalogue adds. Read once; for the life of the program.
 const HardwareCatalogue& hardware_catalogue(const ParsedLine& line);
-
-// The report of one point's costs; empty where its figures do not suffice.
-std::string point_costs(const CostBasis& basis, const PointRecord& point);
-
-// Output tokens a second; 0 where unknown.
-double output_rate(const PointRecord& point);
 
 // None for --store none.
 std::optional<RunStore> open_store(const ParsedLine& line,

@@ -6,9 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/gate_run.h"
+#include "cli/measure_costs.h"
 #include "cli/measure_setup.h"
 #include "cli/terminal.h"
 #include "measure/gate/gate_endpoint.h"
@@ -18,10 +20,6 @@
 
 namespace hadal {
 namespace {
-
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 std::string ceiling_json(const ClientCeiling& ceiling) {
   const nlohmann::ordered_json document = {
@@ -114,7 +112,7 @@ int measure_verify_command(const ParsedLine& line) {
   const auto show = [&](size_t done, size_t all) { progress.update(done, all); };
   if (const auto path = line.get(option::kRecord)) {
     const Reference reference =
-        record_reference(endpoint, {.model = options.model}, {.now_unix = unix_now()}, show);
+        record_reference(endpoint, {.model = options.model}, {.now_unix = unix_seconds()}, show);
     progress.finish();
     save_reference(reference, *path);
     write_err(fmt::format("{}: {} canaries of {}\n", *path, reference.canaries.size(),
@@ -125,7 +123,8 @@ int measure_verify_command(const ParsedLine& line) {
   const GateReport report =
       verify_endpoint(endpoint, {.model = options.model}, reference, {}, show);
   progress.finish();
-  RunRecord run = {.gate = report.verdict,
+  RunRecord run = {.created_unix = unix_seconds(),
+                   .gate = report.verdict,
                    .url = endpoint.name(),
                    .model = report.traits.model,
                    .engine = report.traits.engine,
