@@ -66,7 +66,7 @@ TEST(Comparison, AFailureOfOneIsNotTheOthers) {
   const std::atomic<bool> stop = false;
   const ComparisonOutcome outcome = compare_endpoints(
       endpoint_of(b), endpoint_of(a),
-      {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 30, .warm_up = 0}, 2,
+      {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 4, .warm_up = 0}, 2,
       [&](bool) -> MeasureObserver& { return observer; }, stop);
   EXPECT_EQ(outcome.b.state, RunState::kFailed);
   EXPECT_EQ(outcome.a.state, RunState::kPartial);
