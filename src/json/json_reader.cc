@@ -1,12 +1,25 @@
 #include "json/json_reader.h"
 
+#include <bit>
 #include <charconv>
 #include <utility>
+#include <vector>
 
+#include "base/unaligned.h"
 #include "base/utf8.h"
 
 namespace hadal {
 namespace {
+
+constexpr uint64_t kEachByte = 0x0101010101010101;
+constexpr uint64_t kHighBits = 0x8080808080808080;
+
+// The high bit of each zero byte, and perhaps of bytes above the lowest such one.
+uint64_t zero_bytes(uint64_t word) { return (word - kEachByte) & ~word & kHighBits; }
+// The same of bytes below `limit`, which is at most 128.
+uint64_t bytes_below(uint64_t word, unsigned char limit) {
+  return (word - kEachByte * limit) & ~word & kHighBits;
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -53,14 +66,6 @@ void JsonReader::fail_repeated(const std::string& name) const {
                .where = where_,
                .what = "gives " + printable(name) + " twice",
                .remedy = "leave one of the two"});
-}
-
-void JsonReader::skip_space() {
-  while (position_ < text_.size()) {
-    const char c = text_[position_];
-    if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return;
-    ++position_;
-  }
 }
 
 bool JsonReader::take_word(std::string_view word) {
@@ -204,61 +209,107 @@ void JsonReader::append_escape(std::string& out) {
   append_utf8(out, unit);
 }
 
-std::string JsonReader::read_string() {
+void JsonReader::open_string() {
   skip_space();
   if (current() != '"') fail("a string is expected");
   ++position_;
-  std::string out;
-  size_t run = position_;  // text from here on is copied in one piece
+}
+
+std::string_view JsonReader::take_plain_run() {
+  const size_t begin = position_;
+  const char* const text = text_.data();
+  // Eight bytes at once, until one of them is a quote, a backslash or below a space.
+  while (position_ + sizeof(uint64_t) <= text_.size()) {
+    const auto word = load_unaligned<uint64_t>(text + position_);
+    const uint64_t special = bytes_below(word, ' ') | zero_bytes(word ^ (kEachByte * '"')) |
+                             zero_bytes(word ^ (kEachByte * '\\'));
+    if (special != 0) {
+      position_ += static_cast<size_t>(std::countr_zero(special)) / 8;
+      break;
+    }
+    position_ += sizeof word;
+  }
   while (position_ < text_.size()) {
-    const char c = text_[position_];
-    if (c == '"') {
-      out.append(text_.substr(run, position_ - run));
-      ++position_;
-      return out;
-    }
-    if (c == '\\') {
-      out.append(text_.substr(run, position_ - run));
-      ++position_;
-      append_escape(out);
-      run = position_;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
+    const char c = text[position_];
+    if (c == '"' || c == '\\') return text_.substr(begin, position_ - begin);
+    if (static_cast<unsigned char>(c) < ' ') {
       fail("a control character in a string must be escaped");
-    } else {
-      ++position_;
     }
+    ++position_;
   }
   fail("a string has no end");
+}
+
+void JsonReader::finish_string(std::string& out) {
+  while (current() != '"') {
+    ++position_;
+    append_escape(out);
+    out.append(take_plain_run());
+  }
+  ++position_;
+}
+
+std::string JsonReader::read_string() {
+  open_string();
+  std::string out(take_plain_run());
+  finish_string(out);
+  return out;
+}
+
+void JsonReader::skip_string() {
+  open_string();
+  take_plain_run();
+  if (current() == '"') {
+    ++position_;
+    return;
+  }
+  std::string unused;
+  finish_string(unused);
 }
 
 void JsonReader::enter(char open, const char* what) {
   skip_space();
   if (current() != open) fail(what);
-  if (has_items_.size() >= kMaxDepth) fail("the JSON text is nested too deeply");
+  if (depth_ >= kMaxDepth) fail("the JSON text is nested too deeply");
   ++position_;
-  has_items_.push_back(false);
+  has_items_[depth_++] = false;
 }
 
 bool JsonReader::next(char close) {
   skip_space();
   if (current() == close) {
     ++position_;
-    has_items_.pop_back();
+    --depth_;
     return false;
   }
-  if (has_items_.back()) {
+  if (has_items_[depth_ - 1]) {
     if (current() != ',') fail(std::string("',' or '") + close + "' is expected");
     ++position_;
   }
-  has_items_.back() = true;
+  has_items_[depth_ - 1] = true;
   return true;
 }
 
 void JsonReader::enter_object() { enter('{', "an object is expected"); }
 
 bool JsonReader::next_member(std::string& key) {
+  std::string_view view;
+  if (!next_member(view)) return false;
+  key = view;
+  return true;
+}
+
+bool JsonReader::next_member(std::string_view& key) {
   if (!next('}')) return false;
-  key = read_string();
+  open_string();
+  key = take_plain_run();
+  if (current() == '"') {
+    ++position_;
+  } else {
+    key_ = key;
+    finish_string(key_);
+    key = key_;
+  }
   skip_space();
   if (current() != ':') fail("':' is expected");
   ++position_;
@@ -270,7 +321,7 @@ void JsonReader::enter_array() { enter('[', "an array is expected"); }
 bool JsonReader::next_element() { return next(']'); }
 
 void JsonReader::skip_value() {
-  std::string key;
+  std::string_view key;
   std::vector<Kind> open;
   do {
     if (!open.empty()) {
@@ -291,7 +342,7 @@ void JsonReader::skip_value() {
         read_number();
         break;
       case Kind::kString:
-        read_string();
+        skip_string();
         break;
       case Kind::kArray:
         enter_array();

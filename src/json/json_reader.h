@@ -4,11 +4,11 @@
 // document; python_json.h does.
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
 
@@ -49,6 +49,8 @@ class JsonReader {
   // for (enter_object(); next_member(key);) { read or skip one value }
   void enter_object();
   bool next_member(std::string& key);
+  // The key is a view into the text, or, if it has escapes, into the reader: until the next one.
+  bool next_member(std::string_view& key);
 
   // for (enter_array(); next_element();) { read or skip one value }
   void enter_array();
@@ -65,7 +67,10 @@ class JsonReader {
   [[noreturn]] void fail_repeated(const std::string& name) const;
 
  private:
-  void skip_space();
+  void skip_space() {
+    while (position_ < text_.size() && is_space(text_[position_])) ++position_;
+  }
+  static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
   char current() const { return position_ < text_.size() ? text_[position_] : '\0'; }
   bool take_word(std::string_view word);
   void enter(char open, const char* what);
@@ -74,13 +79,21 @@ class JsonReader {
   // The character that begins with the surrogate `high`, after which the reader stands.
   uint32_t read_low_half(uint32_t high);
   void append_escape(std::string& out);
+  void open_string();
+  // Up to the next quote or backslash from where the reader stands; it then stands on it.
+  std::string_view take_plain_run();
+  // The rest of a string of which `out` has the beginning.
+  void finish_string(std::string& out);
+  void skip_string();
 
   std::string_view text_;
   std::string where_;
   ErrorCode code_;
   JsonRules rules_;
   size_t position_ = 0;
-  std::vector<bool> has_items_;  // for each open array or object: an item was read already
+  size_t depth_ = 0;                  // arrays and objects that are open
+  std::bitset<kMaxDepth> has_items_;  // for each of them: an item was read already
+  std::string key_;                   // the last one that had escapes
 };
 
 }  // namespace hadal

@@ -150,5 +150,38 @@ TEST(JsonReaderTest, SkipsValuesOfAnyShape) {
   reader.finish();
 }
 
+// Strings are scanned eight bytes at a time.
+TEST(JsonReader, FindsTheEndAndEscapesAtEveryPlace) {
+  for (size_t length = 0; length < 40; ++length) {
+    const std::string plain = std::string(length, 'a') + "\xc3\xa4\x7f";
+    const std::string quoted = '"' + plain + R"(\"\u00e4)" + std::string(length % 9, 'b') + '"';
+    const std::string value = plain + "\"\xc3\xa4" + std::string(length % 9, 'b');
+    const std::string text = "{" + quoted + ":[" + quoted + "," + quoted + "]}";
+    JsonReader json(text, "test");
+    json.enter_object();
+    std::string_view key;
+    ASSERT_TRUE(json.next_member(key));
+    EXPECT_EQ(key, value);
+    json.enter_array();
+    ASSERT_TRUE(json.next_element());
+    json.skip_value();
+    ASSERT_TRUE(json.next_element());
+    EXPECT_EQ(json.read_string(), value);
+    EXPECT_FALSE(json.next_element());
+    EXPECT_FALSE(json.next_member(key));
+    json.finish();
+    for (const char bad : {'\n', '\x1f', '\0'}) {
+      const std::string broken = '"' + std::string(length, 'a') + bad + std::string(9, 'a') + '"';
+      JsonReader reader(broken, "test");
+      EXPECT_THROW(reader.read_string(), Error) << length;
+      JsonReader skipper(broken, "test");
+      EXPECT_THROW(skipper.skip_value(), Error) << length;
+    }
+    const std::string open = '"' + std::string(length, 'a');
+    JsonReader reader(open, "test");
+    EXPECT_THROW(reader.skip_value(), Error) << length;
+  }
+}
+
 }  // namespace
 }  // namespace hadal

@@ -40,14 +40,15 @@ std::string read_text(JsonReader& json) {
   return {};
 }
 
-// Calls use(name) for each member where an object stands; `use` reads the value or skips it.
+// Calls use(name) for each member where an object stands; `use` looks at the name, then reads the
+// value or skips it.
 template <typename Use>
 void each_member(JsonReader& json, Use use) {
   if (json.peek() != JsonReader::Kind::kObject) {
     json.skip_value();
     return;
   }
-  std::string name;
+  std::string_view name;
   for (json.enter_object(); json.next_member(name);) use(name);
 }
 
@@ -65,7 +66,7 @@ void each_element(JsonReader& json, Use use) {
 std::string read_error(JsonReader& json) {
   if (json.peek() == JsonReader::Kind::kString) return json.read_string();
   std::string message;
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "message") {
       message = read_text(json);
     } else {
@@ -77,13 +78,13 @@ std::string read_error(JsonReader& json) {
 
 AnswerUsage read_usage(JsonReader& json) {
   AnswerUsage usage;
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "prompt_tokens") {
       usage.prompt_tokens = read_count(json);
     } else if (name == "completion_tokens") {
       usage.completion_tokens = read_count(json);
     } else if (name == "prompt_tokens_details") {
-      each_member(json, [&](const std::string& detail) {
+      each_member(json, [&](std::string_view detail) {
         if (detail == "cached_tokens") {
           usage.cached_tokens = read_count(json);
         } else {
@@ -91,7 +92,7 @@ AnswerUsage read_usage(JsonReader& json) {
         }
       });
     } else if (name == "completion_tokens_details") {
-      each_member(json, [&](const std::string& detail) {
+      each_member(json, [&](std::string_view detail) {
         if (detail == "reasoning_tokens") {
           usage.reasoning_tokens = read_count(json);
         } else {
@@ -99,7 +100,7 @@ AnswerUsage read_usage(JsonReader& json) {
         }
       });
     } else if (name == "hadal") {
-      each_member(json, [&](const std::string& detail) {
+      each_member(json, [&](std::string_view detail) {
         if (detail == "prefill_seconds") {
           usage.prefill_seconds = read_double(json);
         } else if (detail == "decode_seconds") {
@@ -118,7 +119,7 @@ AnswerUsage read_usage(JsonReader& json) {
 // Whether a call's name or arguments have text in them.
 bool read_function(JsonReader& json) {
   bool found = false;
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "name" || name == "arguments") {
       found |= !read_text(json).empty();
     } else {
@@ -133,7 +134,7 @@ std::string read_content(JsonReader& json) {
   if (json.peek() != JsonReader::Kind::kArray) return read_text(json);
   std::string text;
   each_element(json, [&](size_t) {
-    each_member(json, [&](const std::string& name) {
+    each_member(json, [&](std::string_view name) {
       if (name == "text") {
         text += read_text(json);
       } else {
@@ -146,7 +147,7 @@ std::string read_content(JsonReader& json) {
 
 // `delta` of a chunk, `message` of a whole answer.
 void read_message(JsonReader& json, AnswerEvent& event) {
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "content") {
       event.text += read_content(json);
       event.has_answer |= !event.text.empty();
@@ -159,7 +160,7 @@ void read_message(JsonReader& json, AnswerEvent& event) {
       event.has_answer |= !read_text(json).empty();
     } else if (name == "tool_calls") {
       each_element(json, [&](size_t) {
-        each_member(json, [&](const std::string& field) {
+        each_member(json, [&](std::string_view field) {
           if (field == "function") {
             event.has_answer |= read_function(json);
           } else {
@@ -176,7 +177,7 @@ void read_message(JsonReader& json, AnswerEvent& event) {
 }
 
 void read_choice(JsonReader& json, AnswerEvent& event) {
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "delta" || name == "message") {
       read_message(json, event);
     } else if (name == "text") {
@@ -196,7 +197,7 @@ AnswerEvent read_object(std::string_view data, const char* where) {
   AnswerEvent event;
   bool is_error = false;  // vLLM's {"object":"error","message":…} and its like
   std::string message;
-  each_member(json, [&](const std::string& name) {
+  each_member(json, [&](std::string_view name) {
     if (name == "choices") {
       each_element(json, [&](size_t index) {
         if (index == 0) {
