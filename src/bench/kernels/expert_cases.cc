@@ -102,6 +102,7 @@ std::string_view form_name(Arithmetic arithmetic) {
       return "fp4 x int8";
     case Arithmetic::kBf16:
       return "fp4 x bf16";
+    case Arithmetic::kFp8Float:
     case Arithmetic::kFloat:
       return "fp4 x f32";
   }

@@ -29,7 +29,7 @@ const Form kFp4Bf16{"fp4 x bf16", WeightFormat::kFp4, Arithmetic::kBf16};
 const Form kFp4Float{"fp4 x f32", WeightFormat::kFp4};
 const Form kInt8Int8{"int8 x int8", WeightFormat::kFp8, Arithmetic::kInt8};
 const Form kFp8Bf16{"fp8 x bf16", WeightFormat::kFp8, Arithmetic::kBf16};
-const Form kFp8Float{"fp8 x f32", WeightFormat::kFp8};
+const Form kFp8Float{"fp8 x f32", WeightFormat::kFp8, Arithmetic::kFp8Float};
 const Form kBf16Float{"bf16 x f32", WeightFormat::kBf16};
 const Form kF32Float{"f32 x f32", WeightFormat::kF32};
 
@@ -56,7 +56,9 @@ KernelCase linear_case(const CaseOptions& options, const std::string& model, con
                                               : weight_bytes(form.format, shape.out, shape.in))
                                            .all()),
           .macs = static_cast<double>(shape.out) * shape.in * rows,
-          .arithmetic = form.arithmetic,
+          // More rows share the conversion.
+          .arithmetic = form.arithmetic == Arithmetic::kFp8Float && rows > 1 ? Arithmetic::kFloat
+                                                                             : form.arithmetic,
           .run = [=](OpContext& context) {
             if (buffers->x.size() == 0) {
               fill_floats(buffers->x, as_size(rows) * as_size(shape.in));

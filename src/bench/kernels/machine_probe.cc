@@ -116,15 +116,18 @@ void add_peaks(MachineRates& rates, ThreadPool& threads, const probe::ProbeKerne
 
 std::string_view dot_instruction(Isa isa, Arithmetic arithmetic) {
   const bool bytes = arithmetic == Arithmetic::kInt8 || arithmetic == Arithmetic::kFp4Int8;
+  const std::string_view float_instruction =
+      arithmetic == Arithmetic::kFp8Float ? "e4m3 to f32, fma (256)" : "fma f32 (256)";
   switch (isa) {
     case Isa::kRef:
       return "multiply and add f32";
     case Isa::kAvx2:
       if (arithmetic == Arithmetic::kFp4Int8) return "vpmaddubsw, 16-bit sums";
-      return arithmetic == Arithmetic::kInt8 ? "vpmaddubsw" : "fma f32 (256)";
+      if (arithmetic == Arithmetic::kInt8) return "vpmaddubsw";
+      return float_instruction;
     case Isa::kAvxVnni:
     case Isa::kAvxVnniInt8:
-      return bytes ? "vpdpbusd (256)" : "fma f32 (256)";
+      return bytes ? "vpdpbusd (256)" : float_instruction;
     case Isa::kAvx512Bf16:
       if (arithmetic == Arithmetic::kBf16) return "vdpbf16ps";
       [[fallthrough]];

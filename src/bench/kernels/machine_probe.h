@@ -18,8 +18,9 @@ namespace probe {
 struct ReadKernel;
 }
 
-// What a kernel multiplies. FP4 values are so small that several products of bytes fit 16 bits.
-enum class Arithmetic { kFp4Int8, kInt8, kBf16, kFloat };
+// What a kernel multiplies. FP4 values are so small that several products of bytes fit 16 bits. An
+// FP8 weight that meets a single row of floats is converted for each product.
+enum class Arithmetic { kFp4Int8, kInt8, kBf16, kFp8Float, kFloat };
 
 // The instruction that kernels of `isa` use for this arithmetic.
 std::string_view dot_instruction(Isa isa, Arithmetic arithmetic);

@@ -19,12 +19,13 @@ struct DotKernel {
   const char* instruction = "";
   const char* needs = "";  // a feature beyond the instruction set, "" for none
   double macs_per_round = 0;
-  // Runs `rounds` rounds of independent multiply-adds in registers.
+  // Runs `rounds` rounds of independent multiply-adds in registers, conversions of weights included
+  // where the name says so.
   float (*run)(int64_t rounds) = nullptr;
 };
 
 constexpr int kReadKernels = 3;
-constexpr int kMostDotKernels = 4;
+constexpr int kMostDotKernels = 5;
 
 struct ProbeKernels {
   ReadKernel read[kReadKernels];
@@ -32,7 +33,7 @@ struct ProbeKernels {
 };
 
 const ProbeKernels& portable_kernels();
-const ProbeKernels& avx2_kernels();    // AVX2, FMA
+const ProbeKernels& avx2_kernels();    // AVX2, FMA, F16C
 const ProbeKernels& avx512_kernels();  // AVX-512 F, BW, VNNI; BF16 where a kernel needs it
 
 }  // namespace hadal::probe
