@@ -1,5 +1,5 @@
-// Blobs of events: any bytes, compressed or not, are refused with an Error or give events that are
-// written as the same bytes.
+// Blobs of events and of energy counters: any bytes, compressed or not, are refused with an Error
+// or give samples that are written as bytes of the same number.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,7 +10,19 @@
 
 namespace {
 
+void read_counters(const hadal::SampleBlob& blob) {
+  if (blob.raw_bytes > 1 << 20) return;  // samples take more memory than their counters
+  std::vector<hadal::PowerSample> power(hadal::counted_samples(blob));
+  try {
+    hadal::decode_counters(blob, power, "a.hadalrun");
+  } catch (const hadal::Error&) {
+    return;
+  }
+  if (hadal::encode_counters(power).raw_bytes != blob.raw_bytes) __builtin_trap();
+}
+
 void read(const hadal::SampleBlob& blob) {
+  read_counters(blob);
   std::vector<std::vector<hadal::TokenStamp>> events;
   try {
     events = hadal::decode_events(blob, "a.hadalrun");

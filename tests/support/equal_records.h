@@ -53,6 +53,8 @@ inline void expect_equal(const PointSamples& a, const PointSamples& b) {
   for (size_t i = 0; i < a.power.size(); ++i) {
     EXPECT_EQ(a.power[i].seconds, b.power[i].seconds);
     EXPECT_EQ(a.power[i].watts, b.power[i].watts);
+    EXPECT_EQ(a.power[i].joules, b.power[i].joules);
+    EXPECT_EQ(a.power[i].watts_from_joules, b.power[i].watts_from_joules);
     EXPECT_EQ(a.power[i].meter, b.power[i].meter);
     EXPECT_EQ(a.power[i].device, b.power[i].device);
   }

@@ -60,6 +60,9 @@ inline PointSamples some_samples(int count) {
     samples.events.push_back(std::move(events));
     samples.power.push_back(
         {.seconds = 0.5 * i, .watts = 700.0 / 3 + i, .meter = "nvml", .device = "gpu0"});
+    // The first batches of a test have a meter that counts, the later ones only watts.
+    if (i < 3) samples.power.back().joules = 1e6 / 3 + 117 * i;
+    samples.power.back().watts_from_joules = i == 2 || i == 3;
   }
   samples.client = {.lag_counts = {5, 4, 3, 2, 1, 0, 0, 0, 0, 0, 1},
                     .lag_p99 = 0.0007,

@@ -36,6 +36,7 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenS
   if (request.session >= 0) json["session"] = request.session;
   if (request.turn != 0) json["turn"] = request.turn;
   if (request.tokens_estimated) json["tokens_estimated"] = true;
+  if (request.done_missing) json["done_missing"] = true;
   if (request.http_status != 0) json["http_status"] = request.http_status;
   json["outcome"] = outcome_name(request.outcome);
   if (!events.empty()) {
@@ -47,6 +48,16 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenS
     }
     json["events"] = std::move(list);
   }
+  return json;
+}
+
+ordered_json power_json(const PowerSample& sample) {
+  ordered_json json = {{"power", sample.watts},
+                       {"seconds", sample.seconds},
+                       {"meter", sample.meter},
+                       {"device", sample.device}};
+  if (sample.joules) json["joules"] = *sample.joules;
+  if (sample.watts_from_joules) json["watts_from_joules"] = true;
   return json;
 }
 
@@ -64,11 +75,7 @@ void export_requests(const RunRecord& run, const PointRecord& point, const Point
   }
   write(dump_json(head) + "\n");
   for (const PowerSample& power : samples.power) {
-    write(dump_json(ordered_json{{"power", power.watts},
-                                 {"seconds", power.seconds},
-                                 {"meter", power.meter},
-                                 {"device", power.device}}) +
-          "\n");
+    write(dump_json(power_json(power)) + "\n");
   }
   static const std::vector<TokenStamp> kNoEvents;
   for (size_t i = 0; i < samples.requests.size(); ++i) {

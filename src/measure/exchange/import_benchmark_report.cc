@@ -378,8 +378,9 @@ class ReportReader {
       point.client = client_from_json(*client, path + ".client", source());
     }
     point.warnings.clear();
-    own.each("warnings", [&](const ordered_json& word, const std::string&) {
-      if (word.is_string()) builder_.warn(printable(word.get<std::string>()));
+    own.each("warnings", [&](const ordered_json& text, const std::string&) {
+      constexpr size_t kLongest = 4096;
+      if (text.is_string()) point.warnings.push_back(printable(text.get<std::string>(), kLongest));
     });
     if (const ordered_json* window = own.object("window"); window != nullptr) {
       TakenFields fields(*window, path + ".window", source());

@@ -114,6 +114,8 @@ class RequestsImport : public LineImport {
     PowerSample sample;
     sample.watts = fields.number("power").value_or(0);
     sample.seconds = fields.number("seconds").value_or(0);
+    sample.joules = fields.number("joules");
+    sample.watts_from_joules = fields.flag("watts_from_joules").value_or(false);
     sample.meter = fields.string("meter").value_or("");
     sample.device = fields.string("device").value_or("");
     imported_.samples.back().samples.power.push_back(std::move(sample));
@@ -147,6 +149,7 @@ class RequestsImport : public LineImport {
     request.turn = static_cast<int>(turn);
     request.http_status = static_cast<int>(status);
     request.tokens_estimated = fields.flag("tokens_estimated").value_or(false);
+    request.done_missing = fields.flag("done_missing").value_or(false);
     request.outcome = outcome(fields);
     PointSamples& samples = imported_.samples.back().samples;
     samples.events.emplace_back();

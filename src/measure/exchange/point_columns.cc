@@ -214,18 +214,20 @@ PointColumn warnings_column() {
   return {.name = "warnings",
           .write =
               [](const RunRecord&, const PointRecord& point, size_t) {
-                std::string text;
-                for (const std::string& warning : point.warnings) {
-                  text += (text.empty() ? "" : " ") + warning;
-                }
-                return text;
+                // Warnings are sentences: nothing but a list keeps them apart.
+                return point.warnings.empty() ? std::string()
+                                              : dump_json(ordered_json(point.warnings));
               },
           .read =
               [](const std::string& cell, RunRecord&, PointRecord& point, size_t) {
-                for (size_t at = 0; at < cell.size();) {
-                  const size_t end = std::min(cell.find(' ', at), cell.size());
-                  if (end > at) point.warnings.push_back(cell.substr(at, end - at));
-                  at = end + 1;
+                if (cell.empty()) return std::string();
+                constexpr const char* kTexts = "must be a JSON array of texts";
+                if (!is_json(cell)) return std::string(kTexts);
+                const ordered_json list = parse_json(cell, "warnings");
+                if (!list.is_array()) return std::string(kTexts);
+                for (const ordered_json& warning : list) {
+                  if (!warning.is_string()) return std::string(kTexts);
+                  point.warnings.push_back(warning.get<std::string>());
                 }
                 return std::string();
               }};

@@ -58,6 +58,7 @@ struct RunText {
 inline constexpr RunText kRunTexts[] = {
     {"id", &RunRecord::id},
     {"origin", &RunRecord::origin},
+    {"label", &RunRecord::label},
     {"url", &RunRecord::url},
     {"model", &RunRecord::model},
     {"engine", &RunRecord::engine},

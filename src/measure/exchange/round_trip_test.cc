@@ -63,6 +63,7 @@ RunRecord measured_run() {
                 .created_unix = 1788393600.25,
                 .state = RunState::kPartial,
                 .gate = GateVerdict::kPassed,
+                .label = "nightly, after the fix",
                 .url = "http://host:8000",
                 .model = "org/model, \"quoted\"",
                 .engine = "vllm",
@@ -78,7 +79,7 @@ RunRecord measured_run() {
                     .repeat = 1,
                     .window = {.kind = "steady", .rule = "a rule", .begin = 1.25, .end = 61.75},
                     .requests = {.attempted = 640, .ok = 630, .failed = 9, .cancelled = 1},
-                    .warnings = {"first", "second"},
+                    .warnings = {"2 of 9 failed: \"http_429\", twice", "second"},
                     .extra_json = R"({"fields": {"anything": 5}})"};
   point.metrics = {{.id = "ttft.first_token/1",
                     .unit = "s",
@@ -157,7 +158,13 @@ TEST(RoundTrip, SingleRequestsExactly) {
   PointSamples samples;
   samples.duration = 60.5;
   samples.client = run.points[0].client;
-  samples.power = {{.seconds = 0.5, .watts = 600.125, .meter = "nvml", .device = "gpu0"}};
+  samples.power = {{.seconds = 0.5, .watts = 600.125, .meter = "nvml", .device = "gpu0"},
+                   {.seconds = 1,
+                    .watts = 10,
+                    .joules = 1e7 / 3,
+                    .watts_from_joules = true,
+                    .meter = "rapl",
+                    .device = "package-0"}};
   samples.requests = {{.index = 3,
                        .phase = RequestPhase::kWarmUp,
                        .session = 0,
@@ -180,7 +187,8 @@ TEST(RoundTrip, SingleRequestsExactly) {
                        .server_prefill_seconds = 0.01,
                        .server_decode_seconds = 0.02,
                        .http_status = 200,
-                       .finish_reason = "stop"},
+                       .finish_reason = "stop",
+                       .done_missing = true},
                       {.outcome = RequestOutcome::kFailed,
                        .failure = "http_429",
                        .failure_text = "slow \"down\"",
@@ -198,6 +206,7 @@ TEST(RoundTrip, SingleRequestsExactly) {
   EXPECT_EQ(again.runs[0].points[1].load.rate, 2.5);
   EXPECT_EQ(again.runs[0].points[0].requests.failed, 1);
   test::expect_equal(samples, again.samples[0].samples);
+  EXPECT_TRUE(again.samples[0].samples.requests[0].done_missing);
 }
 
 }  // namespace

@@ -199,16 +199,31 @@ void RunStore::insert_batch(const std::string& run_id, int64_t point, const Poin
     return power_row(run_id, point, before.power + static_cast<int64_t>(i), batch.power[i]);
   });
   int64_t parts = 0;
-  int64_t place = before.requests;
-  for (std::span<const std::vector<TokenStamp>> left = batch.events; !left.empty(); ++parts) {
-    const size_t length = blob_length(left);
-    SampleBlob blob = encode_events(left.first(length));
+  const auto add_part = [&](const char* kind, int64_t first_place, SampleBlob blob) {
     std::string digest = sha256(blob.data);
     insert_one(*connection_, run_table("samples"),
-               {run_id, point, before.samples + parts, std::string("events"), place, blob.raw_bytes,
-                std::move(digest), SqlBlob{std::move(blob.data)}});
+               {run_id, point, before.samples + parts, std::string(kind), first_place,
+                blob.raw_bytes, std::move(digest), SqlBlob{std::move(blob.data)}});
+    ++parts;
+  };
+  int64_t place = before.requests;
+  for (std::span<const std::vector<TokenStamp>> left = batch.events; !left.empty();) {
+    const size_t length = blob_length(left);
+    add_part(kEventsKind, place, encode_events(left.first(length)));
     place += static_cast<int64_t>(length);
     left = left.subspan(length);
+  }
+  place = before.power;
+  for (std::span<const PowerSample> left = batch.power; !left.empty();) {
+    const std::span<const PowerSample> some = left.first(std::min(left.size(), kMostCounters));
+    const auto counts = [](const PowerSample& sample) {
+      return sample.joules.has_value() || sample.watts_from_joules;
+    };
+    if (std::any_of(some.begin(), some.end(), counts)) {
+      add_part(kCountersKind, place, encode_counters(some));
+    }
+    place += static_cast<int64_t>(some.size());
+    left = left.subspan(some.size());
   }
   insert_one(*connection_, run_table("batches"),
              {run_id, point, batch.number, now_unix(), static_cast<int64_t>(batch.requests.size()),

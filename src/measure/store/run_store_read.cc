@@ -307,7 +307,8 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     reader.text();
     reader.integer();
     reader.integer();
-    if (reader.text() != "events") return;
+    const std::string kind = reader.text();
+    if (kind != kEventsKind && kind != kCountersKind) return;
     const int64_t first = reader.integer();
     SampleBlob blob;
     blob.raw_bytes = reader.integer();
@@ -315,6 +316,16 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     blob.data = reader.blob();
     bytes += std::max<int64_t>(blob.raw_bytes, 0);
     if (bytes > kMostPointBytes) reader.refuse("the samples of a point are too large");
+    if (kind == kCountersKind) {
+      const size_t count = counted_samples(blob);
+      if (first < 0 || first > std::ssize(samples.power) ||
+          count > samples.power.size() - static_cast<size_t>(first)) {
+        reader.refuse("energy of power samples that are not there");
+      }
+      decode_counters(blob, std::span(samples.power).subspan(static_cast<size_t>(first), count),
+                      where);
+      return;
+    }
     std::vector<std::vector<TokenStamp>> events = decode_events(blob, where);
     samples.events.resize(samples.requests.size());
     if (first < 0 || first > std::ssize(samples.events) ||

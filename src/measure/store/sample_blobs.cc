@@ -1,5 +1,6 @@
 #include "measure/store/sample_blobs.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <memory>
@@ -53,7 +54,7 @@ class ByteColumn {
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
   throw Error({.code = ErrorCode::kInvalidFile,
                .where = where,
-               .what = "a blob of events " + what,
+               .what = "a blob of samples " + what,
                .remedy = "it is damaged, or was not written by this program"});
 }
 
@@ -70,6 +71,20 @@ std::string decompress(const SampleBlob& blob, const std::string& where) {
   if (ZSTD_isError(n) != 0 || n != size) refuse(where, "cannot be decompressed");
   return raw;
 }
+
+SampleBlob compress(const std::string& raw) {
+  SampleBlob blob{.raw_bytes = static_cast<int64_t>(raw.size()),
+                  .data = std::string(ZSTD_compressBound(raw.size()), '\0')};
+  const size_t n =
+      ZSTD_compress(blob.data.data(), blob.data.size(), raw.data(), raw.size(), kLevel);
+  HADAL_CHECK(ZSTD_isError(n) == 0);
+  blob.data.resize(n);
+  return blob;
+}
+
+// What is known of a power sample beside its watts, in the second column of counters.
+constexpr uint64_t kHasJoules = 1;
+constexpr uint64_t kWattsFromJoules = 2;
 
 }  // namespace
 
@@ -110,12 +125,7 @@ SampleBlob encode_events(std::span<const std::vector<TokenStamp>> requests) {
       ++row;
     }
   }
-  SampleBlob blob{.raw_bytes = bytes, .data = std::string(ZSTD_compressBound(raw.size()), '\0')};
-  const size_t n =
-      ZSTD_compress(blob.data.data(), blob.data.size(), raw.data(), raw.size(), kLevel);
-  HADAL_CHECK(ZSTD_isError(n) == 0);
-  blob.data.resize(n);
-  return blob;
+  return compress(raw);
 }
 
 std::vector<std::vector<TokenStamp>> decode_events(const SampleBlob& blob,
@@ -150,6 +160,45 @@ std::vector<std::vector<TokenStamp>> decode_events(const SampleBlob& blob,
     }
   }
   return requests;
+}
+
+SampleBlob encode_counters(std::span<const PowerSample> power) {
+  HADAL_CHECK(power.size() <= kMostCounters);
+  std::string raw(2 * kWord * power.size(), '\0');
+  ByteColumn joules(raw, 0, power.size());
+  ByteColumn known(raw, kWord * power.size(), power.size());
+  for (size_t i = 0; i < power.size(); ++i) {
+    const PowerSample& sample = power[i];
+    if (sample.joules && !std::isfinite(*sample.joules)) {
+      throw Error({.code = ErrorCode::kInvalidArgument,
+                   .where = "power",
+                   .what = "has an energy that is no number"});
+    }
+    joules.set(i, std::bit_cast<uint64_t>(sample.joules.value_or(0)));
+    known.set(i,
+              (sample.joules ? kHasJoules : 0) | (sample.watts_from_joules ? kWattsFromJoules : 0));
+  }
+  return compress(raw);
+}
+
+void decode_counters(const SampleBlob& blob, std::span<PowerSample> power,
+                     const std::string& where) {
+  std::string raw = decompress(blob, where);
+  if (raw.size() != 2 * kWord * power.size()) refuse(where, "is of other samples");
+  const ByteColumn joules(raw, 0, power.size());
+  const ByteColumn known(raw, kWord * power.size(), power.size());
+  for (size_t i = 0; i < power.size(); ++i) {
+    const uint64_t flags = known.at(i);
+    const auto counted = std::bit_cast<double>(joules.at(i));
+    if (flags > (kHasJoules | kWattsFromJoules)) refuse(where, "has a flag that is not known");
+    if (!std::isfinite(counted)) refuse(where, "has an energy that is no number");
+    if ((flags & kHasJoules) != 0) power[i].joules = counted;
+    power[i].watts_from_joules = (flags & kWattsFromJoules) != 0;
+  }
+}
+
+size_t counted_samples(const SampleBlob& blob) {
+  return static_cast<size_t>(std::max<int64_t>(blob.raw_bytes, 0)) / (2 * kWord);
 }
 
 }  // namespace hadal

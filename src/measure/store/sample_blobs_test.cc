@@ -111,5 +111,33 @@ TEST(SampleBlobsTest, RefusesABomb) {
   expect_refused(large);
 }
 
+TEST(SampleBlobsTest, GivesBackCountersOfEnergy) {
+  const std::vector<PowerSample> power = {{.watts = 300, .joules = 1e9 / 3},
+                                          {.watts = 301},
+                                          {.watts = 302, .joules = 0.0, .watts_from_joules = true},
+                                          {.watts = 303, .watts_from_joules = true}};
+  const SampleBlob blob = encode_counters(power);
+  EXPECT_EQ(counted_samples(blob), 4U);
+  std::vector<PowerSample> back(4);
+  decode_counters(blob, back, "");
+  for (size_t i = 0; i < power.size(); ++i) {
+    EXPECT_EQ(back[i].joules, power[i].joules);
+    EXPECT_EQ(back[i].watts_from_joules, power[i].watts_from_joules);
+  }
+}
+
+TEST(SampleBlobsTest, RefusesCountersThatNobodyWrites) {
+  const auto refused = [](const SampleBlob& blob, size_t samples) {
+    std::vector<PowerSample> power(samples);
+    EXPECT_THROW(decode_counters(blob, power, "some.hadalrun"), Error);
+  };
+  refused(compressed(word(0) + word(0)), 2);
+  refused(compressed(word(0) + word(4)), 1);
+  refused(compressed(word(0x7FF8000000000000) + word(0)), 1);
+  refused({.raw_bytes = 16, .data = "no frame"}, 1);
+  const std::vector<PowerSample> infinite = {{.joules = std::numeric_limits<double>::infinity()}};
+  EXPECT_THROW(encode_counters(infinite), Error);
+}
+
 }  // namespace
 }  // namespace hadal
