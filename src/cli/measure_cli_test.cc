@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "cli/command_line.h"
+#include "cli/commands.h"
 #include "cli/help_text.h"
 #include "measure/exchange/import.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -71,6 +74,51 @@ TEST(MeasureCommandLine, OptionsThatContradictAreRefused) {
   EXPECT_NE(refusal({"measure", "run", "--url", "x", "--prefill-gpus", "4"}), "");
   EXPECT_NE(refusal({"measure", "run", "--concurency", "4"}).find("--concurrency"),
             std::string::npos);
+}
+
+class StoredRunsCommand : public ::testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  void write(const std::string& name, const std::string& text) const {
+    AtomicFile file(path(name));
+    file.write(text);
+    file.commit();
+  }
+  // What it prints; or what it is refused for.
+  std::string runs(const std::string& store, std::vector<std::string> words) const {
+    words.insert(words.begin(), {"measure", "--store", path(store), "runs"});
+    testing::internal::CaptureStdout();
+    std::string refused;
+    try {
+      EXPECT_EQ(measure_runs_command(parse(words)), 0);
+    } catch (const Error& error) {
+      refused = error.what();
+    }
+    const std::string printed = testing::internal::GetCapturedStdout();
+    return refused.empty() ? printed : refused;
+  }
+
+  test::TemporaryDirectory folder_;
+};
+
+TEST_F(StoredRunsCommand, AnImportReadsTheFormatItIsTold) {
+  write("row.json", R"({"hw": "h100", "model": "m", "framework": "vllm", "conc": 4, "isl": 1024,
+    "osl": 1024, "num_gpus": 8, "metrics": {"tput_per_gpu": 450, "mean_ttft": 0.5}})");
+  EXPECT_NE(runs("a", {"import", path("row.json")}).find("from inferencex"), std::string::npos);
+  const std::string refused = runs("b", {"import", path("row.json"), "--format", "guidellm"});
+  EXPECT_NE(refused.find("it looks like inferencex"), std::string::npos) << refused;
+}
+
+TEST_F(StoredRunsCommand, ADocumentThatWasExportedIsImportedAgain) {
+  write("row.json", R"({"hw": "h100", "model": "m", "framework": "vllm", "conc": 4, "isl": 1024,
+    "osl": 1024, "num_gpus": 8, "metrics": {"tput_per_gpu": 450, "mean_ttft": 0.5}})");
+  runs("a", {"import", path("row.json")});
+  const std::string document = runs("a", {"export", "last", "--format", "json"});
+  write("run.json", document);
+  EXPECT_NE(runs("b", {"import", path("run.json")}).find("from hadal-run"), std::string::npos);
+  EXPECT_EQ(runs("b", {"export", "last", "--format", "json"}), document);
+  const std::string twice = runs("b", {"import", path("run.json")});
+  EXPECT_NE(twice.find("is in this store already"), std::string::npos) << twice;
 }
 
 }  // namespace

@@ -358,7 +358,7 @@ const std::vector<OptionSpec>& measure_options() {
        .commands = Command::kRunsImport,
        .choices = {"inferencex", "inferencex-comparison", "inferencex-client", "vllm-bench",
                    "sglang-bench", "guidellm", "aiperf", "aiperf-records", "inference-perf",
-                   "benchmark-report", "hadal-csv", "hadal-requests"}},
+                   "benchmark-report", "hadal-run", "hadal-csv", "hadal-requests"}},
       {.key = option::kPrice,
        .value_name = "DOLLARS",
        .fallback_note = "none",

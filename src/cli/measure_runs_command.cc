@@ -151,7 +151,10 @@ int import_runs(const ParsedLine& line) {
                           imported.added ? "was added" : "was there already"));
     return 0;
   }
-  const Imported imported = import_file(path, {.gpus = line.get(option::kGpus).value_or(0)});
+  std::optional<ImportFormat> format;
+  if (const auto name = line.get(option::kFormat)) format = find_import_format(*name);
+  const Imported imported =
+      import_file(path, {.format = format, .gpus = line.get(option::kGpus).value_or(0)});
   std::vector<RunRecord> kept;
   for (size_t i = 0; i < imported.runs.size(); ++i) {
     RunRecord run = imported.runs[i];

@@ -199,7 +199,7 @@ TEST_F(Measure, WhatWasKeptGoesOutAndComesBack) {
   const ServerProcess server;
   ASSERT_EQ(run(short_run(server, {"--concurrency", "2", "--requests", "8", "--gpus", "1"})).status,
             0);
-  for (const std::string format : {"csv", "jsonl", "inferencex", "benchmark-report"}) {
+  for (const std::string format : {"json", "csv", "jsonl", "inferencex", "benchmark-report"}) {
     const std::string file = scratch_.path("run." + format).string();
     const Outcome written = run(
         with_store({"measure", "runs", "export", "last", "--format", format, "--output", file}));

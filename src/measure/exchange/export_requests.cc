@@ -8,6 +8,7 @@
 #include "measure/exchange/export.h"
 #include "measure/exchange/record_json.h"
 #include "measure/exchange/request_json.h"
+#include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
@@ -32,13 +33,13 @@ ordered_json request_json(const RequestRecord& request, const std::vector<TokenS
   for (const RequestText& text : kRequestTexts) {
     if (!(request.*text.value).empty()) json[std::string(text.name)] = request.*text.value;
   }
-  if (request.phase == RequestPhase::kWarmUp) json["phase"] = "warm_up";
+  if (request.phase == RequestPhase::kWarmUp) json["phase"] = request_phase_word(request.phase);
   if (request.session >= 0) json["session"] = request.session;
   if (request.turn != 0) json["turn"] = request.turn;
   if (request.tokens_estimated) json["tokens_estimated"] = true;
   if (request.done_missing) json["done_missing"] = true;
   if (request.http_status != 0) json["http_status"] = request.http_status;
-  json["outcome"] = outcome_name(request.outcome);
+  json["outcome"] = request_outcome_word(request.outcome);
   if (!events.empty()) {
     ordered_json list = ordered_json::array();
     for (const TokenStamp& event : events) {

@@ -18,13 +18,14 @@
 #include "measure/exchange/import_formats.h"
 #include "measure/exchange/point_builder.h"
 #include "measure/exchange/request_json.h"
+#include "measure/store/run_json.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::array<std::pair<ImportFormat, std::string_view>, 12> kFormats = {{
+constexpr std::array<std::pair<ImportFormat, std::string_view>, 13> kFormats = {{
     {ImportFormat::kInferenceX, "inferencex"},
     {ImportFormat::kInferenceXComparison, "inferencex-comparison"},
     {ImportFormat::kInferenceXClient, "inferencex-client"},
@@ -35,6 +36,7 @@ constexpr std::array<std::pair<ImportFormat, std::string_view>, 12> kFormats = {
     {ImportFormat::kAiPerfRecords, "aiperf-records"},
     {ImportFormat::kInferencePerf, "inference-perf"},
     {ImportFormat::kBenchmarkReport, "benchmark-report"},
+    {ImportFormat::kHadalRun, "hadal-run"},
     {ImportFormat::kHadalCsv, "hadal-csv"},
     {ImportFormat::kHadalRequests, "hadal-requests"},
 }};
@@ -110,7 +112,15 @@ class Importer {
                    .remedy = "give a file with results"});
     }
     if (content.front() == '{' || content.front() == '[') {
-      tree(read_foreign_json(content, context_.name, context_.repeated));
+      const ordered_json json = read_foreign_json(content, context_.name, context_.repeated);
+      if (options_.format.value_or(detect_format(json).value_or(ImportFormat::kInferenceX)) ==
+          ImportFormat::kHadalRun) {
+        // By its own reader, which takes no liberties.
+        imported_.format = ImportFormat::kHadalRun;
+        imported_.runs.push_back(run_from_json(content, context_.name));
+      } else {
+        tree(json);
+      }
     } else if (options_.format == ImportFormat::kHadalCsv ||
                (!options_.format && content.starts_with("schema,"))) {
       imported_.format = ImportFormat::kHadalCsv;
@@ -174,6 +184,8 @@ class Importer {
       case ImportFormat::kHadalRequests:
         begin_lines(format);
         return lines_->add(document, "line 1", context_);
+      case ImportFormat::kHadalRun:
+        refuse_field("", "is no JSON document", FieldFault::kType, context_.source);
       case ImportFormat::kHadalCsv:
         refuse_field("", "is no table: it begins as JSON does", FieldFault::kType, context_.source);
     }
@@ -308,6 +320,7 @@ std::optional<ImportFormat> detect_format(const ordered_json& document) {
   if (!document.is_object()) return std::nullopt;
   const auto has = [&](const char* key) { return document.contains(key); };
   if (has("schema") && document["schema"] == kRequestsSchema) return ImportFormat::kHadalRequests;
+  if (has("schema") && document["schema"] == kRunSchema) return ImportFormat::kHadalRun;
   if (has("reference") && has("cases")) return ImportFormat::kInferenceXComparison;
   if (has("benchmarks")) return ImportFormat::kGuideLlm;
   if (has("results") && has("run") && has("version")) return ImportFormat::kBenchmarkReport;

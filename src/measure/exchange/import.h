@@ -27,6 +27,7 @@ enum class ImportFormat {
   kAiPerfRecords,  // profile_export.jsonl
   kInferencePerf,
   kBenchmarkReport,
+  kHadalRun,  // hadal.run/1, a run without its samples
   kHadalCsv,
   kHadalRequests,
 };
@@ -51,7 +52,8 @@ struct ImportedSamples {
 
 struct Imported {
   ImportFormat format = ImportFormat::kInferenceX;
-  std::vector<RunRecord> runs = {};  // without ids: the store gives them
+  // Without ids, which the store gives; those of our own formats keep theirs.
+  std::vector<RunRecord> runs = {};
   std::vector<ImportedSamples> samples = {};
 };
 

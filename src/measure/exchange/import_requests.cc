@@ -13,6 +13,7 @@
 #include "measure/exchange/point_builder.h"
 #include "measure/exchange/record_json.h"
 #include "measure/exchange/request_json.h"
+#include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
@@ -136,11 +137,9 @@ class RequestsImport : public LineImport {
     for (const RequestText& text : kRequestTexts) {
       request.*text.value = fields.string(text.name).value_or("");
     }
-    const std::string phase = fields.string("phase").value_or("measured");
-    if (phase != "measured" && phase != "warm_up") {
-      fields.fields().refuse("phase", "must be \"measured\" or \"warm_up\"");
-    }
-    if (phase == "warm_up") request.phase = RequestPhase::kWarmUp;
+    const auto phase = request_phase_of(fields.string("phase").value_or("measured"));
+    if (!phase) fields.fields().refuse("phase", "must be \"measured\" or \"warm_up\"");
+    request.phase = *phase;
     request.session = fields.count("session").value_or(-1);
     const int64_t turn = fields.count("turn").value_or(0);
     const int64_t status = fields.count("http_status").value_or(0);
@@ -164,12 +163,11 @@ class RequestsImport : public LineImport {
   }
 
   static RequestOutcome outcome(TakenFields& fields) {
-    const std::string name = fields.string("outcome").value_or("ok");
-    for (const RequestOutcome outcome :
-         {RequestOutcome::kOk, RequestOutcome::kFailed, RequestOutcome::kCancelled}) {
-      if (name == outcome_name(outcome)) return outcome;
+    const auto outcome = request_outcome_of(fields.string("outcome").value_or("ok"));
+    if (!outcome) {
+      fields.fields().refuse("outcome", "must be \"ok\", \"failed\" or \"cancelled\"");
     }
-    fields.fields().refuse("outcome", "must be \"ok\", \"failed\" or \"cancelled\"");
+    return *outcome;
   }
 
   void count(const RequestRecord& request) {

@@ -10,6 +10,7 @@
 
 #include "json/python_json.h"
 #include "measure/exchange/record_json.h"
+#include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
@@ -129,10 +130,10 @@ PointColumn text_column(const char* name, size_t index) {
 PointColumn state_column() {
   return {.name = "state",
           .write = [](const RunRecord& run, const PointRecord&,
-                      size_t) { return std::string(run_state_name(run.state)); },
+                      size_t) { return std::string(run_state_word(run.state)); },
           .read =
               [](const std::string& cell, RunRecord& run, PointRecord&, size_t) {
-                const std::optional<RunState> state = find_run_state(cell);
+                const std::optional<RunState> state = run_state_of(cell);
                 if (!state) return std::string("must be a state such as complete");
                 run.state = *state;
                 return std::string();
@@ -142,10 +143,10 @@ PointColumn state_column() {
 PointColumn gate_column() {
   return {.name = "gate",
           .write = [](const RunRecord& run, const PointRecord&,
-                      size_t) { return std::string(gate_verdict_name(run.gate)); },
+                      size_t) { return std::string(gate_verdict_word(run.gate)); },
           .read =
               [](const std::string& cell, RunRecord& run, PointRecord&, size_t) {
-                const std::optional<GateVerdict> gate = find_gate_verdict(cell);
+                const std::optional<GateVerdict> gate = gate_verdict_of(cell);
                 if (!gate) return std::string("must be not_run, passed or failed");
                 run.gate = *gate;
                 return std::string();

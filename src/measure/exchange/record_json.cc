@@ -1,36 +1,14 @@
 #include "measure/exchange/record_json.h"
 
-#include <array>
-#include <utility>
-
 #include "json/python_json.h"
 #include "measure/exchange/point_builder.h"
+#include "measure/metrics/metric_catalogue.h"
+#include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::array<std::pair<RunState, std::string_view>, 5> kStates = {{
-    {RunState::kRunning, "running"},
-    {RunState::kComplete, "complete"},
-    {RunState::kPartial, "partial"},
-    {RunState::kFailed, "failed"},
-    {RunState::kInvalid, "invalid"},
-}};
-constexpr std::array<std::pair<GateVerdict, std::string_view>, 3> kVerdicts = {{
-    {GateVerdict::kNotRun, "not_run"},
-    {GateVerdict::kPassed, "passed"},
-    {GateVerdict::kFailed, "failed"},
-}};
-
-bool is_plain_id(std::string_view id) {
-  if (id.empty() || id.size() > 200 || id.starts_with("full:")) return false;
-  for (const char c : id) {
-    if (c <= ' ' || c > '~' || c == '(' || c == ')' || c == ',' || c == '"') return false;
-  }
-  return true;
-}
 
 ordered_json interval_json(const Interval& interval) {
   return ordered_json::array({interval.low, interval.high});
@@ -48,34 +26,6 @@ Interval read_interval(const ordered_json& json, const std::string& path,
 
 bool is_text_of_run(std::string_view name, const std::string& text) {
   return !name.ends_with("_json") || text.empty() || (text.front() == '{' && is_json(text));
-}
-
-std::string_view run_state_name(RunState state) {
-  for (const auto& [value, name] : kStates) {
-    if (value == state) return name;
-  }
-  return "";
-}
-
-std::string_view gate_verdict_name(GateVerdict verdict) {
-  for (const auto& [value, name] : kVerdicts) {
-    if (value == verdict) return name;
-  }
-  return "";
-}
-
-std::optional<RunState> find_run_state(std::string_view name) {
-  for (const auto& [value, known] : kStates) {
-    if (known == name) return value;
-  }
-  return std::nullopt;
-}
-
-std::optional<GateVerdict> find_gate_verdict(std::string_view name) {
-  for (const auto& [value, known] : kVerdicts) {
-    if (known == name) return value;
-  }
-  return std::nullopt;
 }
 
 ordered_json metric_to_json(const MetricValue& value) {
@@ -97,7 +47,7 @@ MetricValue metric_from_json(const ordered_json& json, const std::string& path,
   TakenFields fields(json, path, source);
   MetricValue value;
   value.id = fields.fields().required_string("id");
-  if (!is_plain_id(value.id)) {
+  if (!is_metric_id(value.id)) {
     fields.fields().refuse("id", "must be an id such as ttft.first_token/1");
   }
   value.unit = fields.string("unit").value_or("");
@@ -173,8 +123,8 @@ ordered_json run_object(const RunRecord& run) {
     if (run.*count.count != 0) json[std::string(count.name)] = run.*count.count;
   }
   json["created_unix"] = run.created_unix;
-  json["state"] = run_state_name(run.state);
-  json["gate"] = gate_verdict_name(run.gate);
+  json["state"] = run_state_word(run.state);
+  json["gate"] = gate_verdict_word(run.gate);
   return json;
 }
 
@@ -195,11 +145,11 @@ RunRecord run_of_object(const ordered_json& json, const std::string& path,
   }
   run.created_unix = fields.amount("created_unix").value_or(0);
   const std::string state = fields.string("state").value_or("complete");
-  if (!find_run_state(state)) fields.fields().refuse("state", "is no state of a run");
-  run.state = *find_run_state(state);
+  if (!run_state_of(state)) fields.fields().refuse("state", "is no state of a run");
+  run.state = *run_state_of(state);
   const std::string gate = fields.string("gate").value_or("not_run");
-  if (!find_gate_verdict(gate)) fields.fields().refuse("gate", "is no verdict of a gate");
-  run.gate = *find_gate_verdict(gate);
+  if (!gate_verdict_of(gate)) fields.fields().refuse("gate", "is no verdict of a gate");
+  run.gate = *gate_verdict_of(gate);
   return run;
 }
 

@@ -30,12 +30,6 @@ nlohmann::ordered_json run_object(const RunRecord& run);
 RunRecord run_of_object(const nlohmann::ordered_json& json, const std::string& path,
                         const FieldsSource& source);
 
-std::string_view run_state_name(RunState state);
-std::string_view gate_verdict_name(GateVerdict verdict);
-// Nothing for other words.
-std::optional<RunState> find_run_state(std::string_view name);
-std::optional<GateVerdict> find_gate_verdict(std::string_view name);
-
 // The five figures and the five intervals of a metric by name, for loops over them.
 struct MetricFigure {
   std::string_view name;

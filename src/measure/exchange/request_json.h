@@ -58,16 +58,4 @@ inline constexpr RequestText kRequestTexts[] = {
     {"finish_reason", &RequestRecord::finish_reason},
 };
 
-constexpr std::string_view outcome_name(RequestOutcome outcome) {
-  switch (outcome) {
-    case RequestOutcome::kOk:
-      return "ok";
-    case RequestOutcome::kFailed:
-      return "failed";
-    case RequestOutcome::kCancelled:
-      return "cancelled";
-  }
-  return "";
-}
-
 }  // namespace hadal

@@ -7,9 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "measure/exchange/export.h"
 #include "measure/exchange/import.h"
 #include "measure/exchange/record_json.h"
+#include "measure/store/run_json.h"
 #include "support/equal_records.h"
 #include "support/imported_runs.h"
 
@@ -141,6 +143,23 @@ TEST(RoundTrip, BenchmarkReportsInBothForms) {
       }
     }
   }
+}
+
+TEST(RoundTrip, RunsAsDocumentsExactly) {
+  std::vector<RunRecord> runs = import_text(agentic_row(), "rows.json").runs;
+  runs.push_back(measured_run());
+  for (const RunRecord& run : runs) {
+    const std::string text = run_to_json(run) + "\n";
+    const Imported again = import_text(text, "run.json");
+    EXPECT_EQ(again.format, ImportFormat::kHadalRun);
+    expect_same({run}, again.runs);
+    EXPECT_EQ(run_to_json(again.runs.at(0)) + "\n", text);
+    expect_same({run}, import_text(text, "run.json", {.format = ImportFormat::kHadalRun}).runs);
+  }
+  EXPECT_THROW(import_text(R"({"schema": "hadal.run/1", "states": "complete"})", "run.json"),
+               Error);
+  EXPECT_THROW(import_text("schema: hadal.run/1", "run", {.format = ImportFormat::kHadalRun}),
+               Error);
 }
 
 TEST(RoundTrip, TablesExactly) {

@@ -155,6 +155,14 @@ std::string_view direction_name(MetricDirection direction) {
 
 std::span<const MetricDefinition> metric_catalogue() { return kCatalogue; }
 
+bool is_metric_id(std::string_view text) {
+  constexpr size_t kLongest = 200;
+  if (text.empty() || text.size() > kLongest || text.starts_with("full:")) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '(' && c != ')' && c != ',' && c != '"';
+  });
+}
+
 const MetricDefinition* find_metric(std::string_view id) {
   const auto* found = std::find_if(kCatalogue.begin(), kCatalogue.end(),
                                    [&](const MetricDefinition& d) { return d.id == id; });

@@ -33,6 +33,11 @@ struct MetricDefinition {
 // In the order in which reports show them.
 std::span<const MetricDefinition> metric_catalogue();
 
+// Whether the text can be an id: printable ASCII without blanks, brackets, commas and quotes, so
+// that it can stand in a table's header; not beginning with "full:", which there means the full
+// run.
+bool is_metric_id(std::string_view text);
+
 // None for an id that is not in the catalogue.
 const MetricDefinition* find_metric(std::string_view id);
 

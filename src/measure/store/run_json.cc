@@ -11,14 +11,13 @@
 #include "json/fields.h"
 #include "json/known_keys.h"
 #include "json/python_json.h"
+#include "measure/metrics/metric_catalogue.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr const char* kSchema = "hadal.run/1";
 
 // The figures of a metric, in the order in which they are written.
 struct Figure {
@@ -171,6 +170,7 @@ std::vector<MetricValue> metrics_of(const Fields& fields, std::string_view key) 
     refuse_unknown_keys(object, kKeys);
     MetricValue& metric = metrics.emplace_back();
     metric.id = object.required_string("id");
+    if (!is_metric_id(metric.id)) object.refuse("id", "must be an id such as ttft.first_token/1");
     metric.unit = text_of(object, "unit");
     metric.count = counted(object, "count");
     for (const Figure& figure : kFigures) metric.*figure.value = object.number(figure.name);
@@ -257,7 +257,7 @@ void read_target(const Fields& fields, RunRecord& run) {
 std::string run_to_json(const RunRecord& run) {
   ordered_json points = ordered_json::array();
   for (const PointRecord& point : run.points) points.push_back(to_json(point));
-  return dump_json({{"schema", kSchema},
+  return dump_json({{"schema", kRunSchema},
                     {"run_id", text(run.id)},
                     {"created_unix", number(run.created_unix)},
                     {"origin", run.origin},
@@ -299,8 +299,8 @@ RunRecord run_from_json(std::string_view text, const std::string& where) {
                             .file = where,
                             .remedy = "docs/measuring.md defines the document hadal.run/1"};
   const Fields fields(json, "", source);
-  if (fields.required_string("schema") != kSchema) {
-    fields.refuse("schema", std::string("must be \"") + kSchema + "\"");
+  if (fields.required_string("schema") != kRunSchema) {
+    fields.refuse("schema", std::string("must be \"") + kRunSchema + "\"");
   }
   refuse_unknown_keys(fields, kKeys);
   RunRecord run;

@@ -10,6 +10,8 @@
 
 namespace hadal {
 
+inline constexpr const char* kRunSchema = "hadal.run/1";
+
 // One line without a line feed. What is not known is null. Throws Error (kInvalidFile) where a
 // document within the run, such as its plan, is no JSON.
 std::string run_to_json(const RunRecord& run);

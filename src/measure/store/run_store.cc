@@ -161,6 +161,11 @@ void RunStore::insert_run(const RunRecord& run) {
     refuse(*connection_, ErrorCode::kInvalidArgument, run.id, "is not named by a ULID",
            "leave the name to the store");
   }
+  const SqlValue id = run.id;
+  if (sql_integer(*connection_, "SELECT COUNT(*) FROM runs WHERE id = $1", {&id, 1}) != 0) {
+    refuse(*connection_, ErrorCode::kInvalidArgument, run.id, "is in this store already",
+           "say what is to be said of it with an annotation");
+  }
   insert_one(*connection_, run_table("runs"), run_row(run));
 }
 
