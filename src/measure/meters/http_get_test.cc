@@ -1,6 +1,7 @@
 #include "measure/meters/http_get.h"
 
 #include <arpa/inet.h>
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -51,7 +52,7 @@ constexpr double kLong = 60;  // seconds; no test waits for it
 
 std::string error_of(const std::string& url) {
   try {
-    curl_http_get(kLong)(url);
+    http_get(kLong)(url);
   } catch (const Error& error) {
     return error.what();
   }
@@ -59,12 +60,12 @@ std::string error_of(const std::string& url) {
   return "";
 }
 
-TEST(CurlHttpGet, GivesThePage) {
+TEST(HttpGet, GivesThePage) {
   const OneAnswer server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nwatts 700");
-  EXPECT_EQ(curl_http_get(kLong)(server.url()), "watts 700");
+  EXPECT_EQ(http_get(kLong)(server.url()), "watts 700");
 }
 
-TEST(CurlHttpGet, TellsOfAnswersThatAreNoPage) {
+TEST(HttpGet, TellsOfAnswersThatAreNoPage) {
   {
     const OneAnswer server("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     EXPECT_NE(error_of(server.url()).find("answers with 404"), std::string::npos);
@@ -78,14 +79,24 @@ TEST(CurlHttpGet, TellsOfAnswersThatAreNoPage) {
   EXPECT_FALSE(error_of(server.url()).empty());  // cut short
 }
 
-TEST(CurlHttpGet, RefusesPagesThatAreTooLong) {
+TEST(HttpGet, RefusesPagesThatAreTooLong) {
   const OneAnswer server("HTTP/1.1 200 OK\r\n\r\n" + std::string(size_t{17} << 20, 'x'));
   EXPECT_NE(error_of(server.url()).find("longer than 16 MiB"), std::string::npos);
 }
 
-TEST(CurlHttpGet, TellsThatNobodyAnswersAndReadsNoFiles) {
-  EXPECT_THROW(curl_http_get(kLong)("http://127.0.0.1:1/metrics"), Error);
-  EXPECT_THROW(curl_http_get(kLong)("file:///etc/hostname"), Error);
+TEST(HttpGet, TellsThatNobodyAnswersAndReadsNoFiles) {
+  EXPECT_THROW(http_get(kLong)("http://127.0.0.1:1/metrics"), Error);
+  EXPECT_THROW(http_get(kLong)("file:///etc/hostname"), Error);
+}
+
+// As an exporter beside the meter is asked where everything else goes through a proxy.
+TEST(HttpGet, AsksThisMachineWithoutAProxy) {
+  const OneAnswer server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nwatts 700");
+  const char* before = std::getenv("http_proxy");
+  const std::string kept = before == nullptr ? "" : before;
+  ::setenv("http_proxy", "http://127.0.0.1:1", 1);
+  EXPECT_EQ(http_get(kLong)(server.url()), "watts 700");
+  before == nullptr ? ::unsetenv("http_proxy") : ::setenv("http_proxy", kept.c_str(), 1);
 }
 
 TEST(UrlToShow, HidesPasswords) {

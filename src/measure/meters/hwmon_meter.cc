@@ -112,16 +112,17 @@ class HwmonMeter : public PowerMeter {
 
   std::vector<MeterReading> read() override {
     std::vector<MeterReading> readings;
+    bool answers = false;
     for (const Sensor& sensor : sensors_) {
       const auto text = read_system_file(sensor.file, 64);
       const auto value = text ? parse_number(*text) : std::nullopt;
+      MeterReading& reading = readings.emplace_back(MeterReading{.device = sensor.device});
       if (!value) continue;
+      answers = true;
       const double base_units = static_cast<double>(*value) * 1e-6;
-      MeterReading reading = {.device = sensor.device};
       (sensor.is_energy ? reading.joules : reading.watts) = base_units;
-      readings.push_back(std::move(reading));
     }
-    if (readings.empty()) {
+    if (!answers) {
       throw Error({.code = ErrorCode::kUnavailable,
                    .where = "hwmon",
                    .what = "the power sensors can no longer be read"});
@@ -142,7 +143,13 @@ std::unique_ptr<PowerMeter> open_hwmon_meter(const std::string& hwmon) {
                  .where = hwmon,
                  .what = "no power sensors of amdgpu, amd_energy or an ACPI power meter"});
   }
-  std::erase_if(sensors, [](const Sensor& sensor) { return !read_system_file(sensor.file, 64); });
+  MeterDescription description = {.name = "hwmon", .covers = "what the kernel's sensors show"};
+  std::erase_if(sensors, [&](const Sensor& sensor) {
+    if (read_system_file(sensor.file, 64)) return false;
+    description.warnings.push_back(fmt::format("{} ({}) is left out: {} cannot be read",
+                                               sensor.device, sensor.detail, sensor.file));
+    return true;
+  });
   if (sensors.empty()) {
     throw Error({.code = ErrorCode::kPermissionDenied,
                  .where = hwmon,
@@ -150,7 +157,6 @@ std::unique_ptr<PowerMeter> open_hwmon_meter(const std::string& hwmon) {
                  .remedy = "run as root, or `sudo chmod a+r` the files hwmon*/power1_* or "
                            "hwmon*/energy*_input"});
   }
-  MeterDescription description = {.name = "hwmon", .covers = "what the kernel's sensors show"};
   for (const Sensor& sensor : sensors) {
     description.devices.push_back({.name = sensor.device, .detail = sensor.detail});
   }

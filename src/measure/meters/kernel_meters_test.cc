@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "measure/meters/hwmon_meter.h"
+#include "measure/meters/meter_log.h"
+#include "measure/meters/power_recorder.h"
 #include "measure/meters/rapl_meter.h"
 #include "support/scripts.h"
 
@@ -26,6 +28,7 @@ std::map<std::string, double> joules_by_device(PowerMeter& meter) {
   std::map<std::string, double> joules;
   for (const MeterReading& reading : meter.read()) {
     EXPECT_FALSE(reading.watts);
+    if (!reading.joules) continue;  // could not be read
     joules[reading.device] = reading.joules.value_or(-1);
   }
   return joules;
@@ -88,6 +91,41 @@ TEST(RaplMeter, KeepsGoingWithoutADomainThatVanishes) {
   std::filesystem::remove(powercap / "intel-rapl:0/energy_uj");
   write_file(powercap / "intel-rapl:1/energy_uj", "not a number\n");
   EXPECT_EQ(joules_by_device(*meter).size(), 2U);  // dram-0, dram-1
+  MeterLog log("rapl");
+  log.add(1, meter->read());
+  ASSERT_EQ(log.warnings().size(), 2U);
+  EXPECT_NE(log.warnings()[0].find("package-0 could not be read"), std::string::npos);
+  std::filesystem::remove(powercap / "intel-rapl:0:1/energy_uj");
+  std::filesystem::remove(powercap / "intel-rapl:1:0/energy_uj");
+  EXPECT_THROW(meter->read(), Error);
+}
+
+TEST(RaplMeter, NamesCountersThatItHasToLeaveOut) {
+  const TemporaryDirectory powercap;
+  add_server(powercap);
+  std::filesystem::remove(powercap / "intel-rapl:1/energy_uj");
+  const auto meter = open_rapl_meter(powercap.path());
+  EXPECT_EQ(meter->description().devices.size(), 3U);
+  ASSERT_EQ(meter->description().warnings.size(), 1U);
+  EXPECT_EQ(meter->description().warnings[0].find("package-1 is left out"), 0U);
+}
+
+TEST(HwmonMeter, NamesSensorsThatItHasToLeaveOut) {
+  const TemporaryDirectory hwmon;
+  for (const std::string monitor : {"hwmon1", "hwmon2"}) {
+    write_file(hwmon / monitor / "name", "amdgpu\n");
+    write_file(hwmon / monitor / "power1_input", "5000000\n");
+  }
+  std::filesystem::remove(hwmon / "hwmon2/power1_input");
+  std::filesystem::create_directory(hwmon / "hwmon2/power1_input");
+  auto meter = open_hwmon_meter(hwmon.path());
+  ASSERT_EQ(meter->description().warnings.size(), 1U);
+  EXPECT_EQ(meter->description().warnings[0].find("gpu1 (amdgpu, hwmon2) is left out"), 0U);
+  std::vector<std::unique_ptr<PowerMeter>> meters;
+  meters.push_back(std::move(meter));
+  const PowerRecorder recorder(std::move(meters));
+  ASSERT_EQ(recorder.warnings().size(), 1U);
+  EXPECT_EQ(recorder.warnings()[0].find("meter hwmon: gpu1"), 0U);
 }
 
 TEST(RaplMeter, SaysThatThereIsNone) {

@@ -26,6 +26,8 @@ void MeterLog::add_reading(double seconds, const MeterReading& reading) {
     add_sample(seconds, *reading.watts, reading);
   } else if (reading.joules) {
     add_counted(seconds, reading);
+  } else {
+    warn(seconds, fmt::format("{} could not be read", reading.device));
   }
 }
 

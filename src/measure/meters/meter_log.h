@@ -18,8 +18,8 @@ class MeterLog {
   explicit MeterLog(std::string meter) : meter_(std::move(meter)) {}
 
   // Readings of one moment, in seconds on any clock that only goes forward. A counter's first
-  // reading becomes a sample with its second, which tells its power. What is no number becomes a
-  // warning and no sample.
+  // reading becomes a sample with its second, which tells its power. What is no number, or
+  // could not be read, becomes a warning and no sample.
   void add(double seconds, const std::vector<MeterReading>& readings);
   // A reading failed.
   void add_failure(double seconds, const std::string& message);

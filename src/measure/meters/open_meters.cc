@@ -82,8 +82,7 @@ std::unique_ptr<PowerMeter> open_prometheus(const Spec& spec,
     refuse(spec.text, "the URL must begin with http:// or https://",
            "write prometheus:http://HOST:9400/metrics");
   }
-  args.get =
-      surroundings.http_get ? surroundings.http_get : curl_http_get(surroundings.command_seconds);
+  args.get = surroundings.http_get ? surroundings.http_get : http_get(surroundings.command_seconds);
   return open_prometheus_meter(args);
 }
 

@@ -19,7 +19,7 @@ struct MeterSurroundings {
   std::string npu_smi = "npu-smi";
   std::string ipmitool = "ipmitool";
   double command_seconds = 3;  // for a reading of a command or a page
-  HttpGet http_get = {};       // empty: curl_http_get
+  HttpGet http_get = {};       // empty: http_get.h's
 };
 
 struct MeterOffer {

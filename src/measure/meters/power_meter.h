@@ -42,9 +42,11 @@ struct MeterDescription {
   std::string name = {};                  // "rapl"; PowerSample::meter
   std::string covers = {};                // in words, for people
   std::vector<MeterDevice> devices = {};  // those that answered when the meter was opened
+  // What it should show and does not, for people: sensors that are there and cannot be read.
+  std::vector<std::string> warnings = {};
 };
 
-// Power, energy, or both of one device.
+// Power, energy, or both of one device; neither where the device could not be read this time.
 struct MeterReading {
   std::string device = {};
   std::optional<double> watts = {};
@@ -64,8 +66,8 @@ class PowerMeter {
   // Where there are two of a name, before the first reading.
   void rename(std::string name) { description_.name = std::move(name); }
 
-  // All devices that answer. Throws Error when none does; takes at most as long as the meter's own
-  // time limit. One thread at a time.
+  // All devices of the description. Throws Error when none answers; takes at most as long as the
+  // meter's own time limit. One thread at a time.
   virtual std::vector<MeterReading> read() = 0;
 
  private:

@@ -136,6 +136,10 @@ std::vector<std::string> PowerRecorder::warnings() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> warnings;
   for (const auto& station : stations_) {
+    const MeterDescription& meter = station->meter->description();
+    for (const std::string& warning : meter.warnings) {
+      warnings.push_back("meter " + meter.name + ": " + warning);
+    }
     for (std::string& warning : station->log.warnings()) warnings.push_back(std::move(warning));
   }
   return warnings;

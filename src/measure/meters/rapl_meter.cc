@@ -73,15 +73,17 @@ class RaplMeter : public PowerMeter {
 
   std::vector<MeterReading> read() override {
     std::vector<MeterReading> readings;
+    bool answers = false;
     for (Counter& each : counters_) {
       const auto text = read_system_file(each.domain.energy_file, 64);
       const auto value = text ? parse_number(*text) : std::nullopt;
+      MeterReading& reading = readings.emplace_back(MeterReading{.device = each.domain.device});
       if (!value) continue;
+      answers = true;
       const int64_t microjoules = each.counter.update(static_cast<uint64_t>(*value));
-      readings.push_back(
-          {.device = each.domain.device, .joules = static_cast<double>(microjoules) * 1e-6});
+      reading.joules = static_cast<double>(microjoules) * 1e-6;
     }
-    if (readings.empty()) {
+    if (!answers) {
       throw Error({.code = ErrorCode::kUnavailable,
                    .where = "rapl",
                    .what = "the energy counters can no longer be read"});
@@ -119,21 +121,25 @@ std::unique_ptr<PowerMeter> open_rapl_meter(const std::string& powercap) {
                  .remedy = "load them with `sudo modprobe intel_rapl_msr` (Intel and AMD); virtual "
                            "machines and containers as a rule have none"});
   }
-  const auto unreadable = std::erase_if(
-      domains, [](const Domain& domain) { return !read_system_file(domain.energy_file, 64); });
+  MeterDescription description = {.name = "rapl", .covers = "processor packages"};
+  std::erase_if(domains, [&](const Domain& domain) {
+    if (read_system_file(domain.energy_file, 64)) return false;
+    description.warnings.push_back(
+        fmt::format("{} is left out: {} cannot be read", domain.device, domain.energy_file));
+    return true;
+  });
   if (domains.empty()) {
     throw Error(
         {.code = ErrorCode::kPermissionDenied,
          .where = powercap + "/intel-rapl:*/energy_uj",
-         .what =
-             fmt::format("{} energy counters are there, and may be read by root only", unreadable),
+         .what = fmt::format("{} energy counters are there, and may be read by root only",
+                             description.warnings.size()),
          .remedy = fmt::format(
              "until the next boot `sudo chmod a+r {0}/intel-rapl:*/energy_uj` opens them to "
              "everyone, or `sudo chgrp GROUP` and `sudo chmod g+r` to a group of yours (they are "
              "closed because fine readings betray what a processor computes)",
              powercap)});
   }
-  MeterDescription description = {.name = "rapl", .covers = "processor packages"};
   for (const Domain& domain : domains) {
     description.devices.push_back({.name = domain.device, .detail = domain.detail});
     if (device_class(domain.device) == meter_class::kDram) {
