@@ -163,22 +163,11 @@ ErrorParts parts_of_state(std::string_view state) {
 class PostgresConnection final : public SqlConnection {
  public:
   explicit PostgresConnection(const std::string& uri) {
-    char* message = nullptr;
-    PQconninfoOption* options = PQconninfoParse(uri.c_str(), &message);
-    if (options == nullptr) {
-      // The message may quote the URI, and with it a password.
-      PQfreemem(message);
-      throw Error({.code = ErrorCode::kInvalidArgument,
-                   .where = "the store's address",
-                   .what = "is not understood",
-                   .remedy = "write it as postgresql://user@host:port/database"});
-    }
-    const bool has_timeout = uri.find("connect_timeout") != std::string::npos;
-    PQconninfoFree(options);
-    const std::array<const char*, 5> keys = {"dbname", "client_encoding",
-                                             "fallback_application_name",
-                                             has_timeout ? nullptr : "connect_timeout", nullptr};
-    const std::array<const char*, 5> values = {uri.c_str(), "UTF8", "hadal", "10", nullptr};
+    const std::string timeout = postgres_connect_timeout(uri);
+    const std::array<const char*, 5> keys = {
+        "dbname", "client_encoding", "fallback_application_name", "connect_timeout", nullptr};
+    const std::array<const char*, 5> values = {uri.c_str(), "UTF8", "hadal", timeout.c_str(),
+                                               nullptr};
     connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
     HADAL_CHECK(connection_ != nullptr);
     const auto part = [](const char* text) { return std::string(text == nullptr ? "" : text); };
@@ -280,6 +269,27 @@ class PostgresConnection final : public SqlConnection {
 };
 
 }  // namespace
+
+std::string postgres_connect_timeout(const std::string& uri) {
+  char* message = nullptr;
+  PQconninfoOption* options = PQconninfoParse(uri.c_str(), &message);
+  if (options == nullptr) {
+    // The message may quote the URI, and with it a password.
+    PQfreemem(message);
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "the store's address",
+                 .what = "is not understood",
+                 .remedy = "write it as postgresql://user@host:port/database"});
+  }
+  std::string timeout = "10";
+  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "connect_timeout" && option->val != nullptr) {
+      timeout = option->val;
+    }
+  }
+  PQconninfoFree(options);
+  return timeout;
+}
 
 std::unique_ptr<SqlConnection> open_postgres(const std::string& uri) {
   return std::make_unique<PostgresConnection>(uri);

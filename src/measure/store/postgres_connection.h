@@ -9,6 +9,10 @@
 
 namespace hadal {
 
+// Seconds that an attempt to connect may take, as libpq reads them: what the address says, else 10.
+// Throws Error (kInvalidArgument) for what is no address.
+std::string postgres_connect_timeout(const std::string& uri);
+
 // `uri`: postgresql://[user[:password]@][host][:port][/database][?option=value…], as libpq reads
 // it; what it leaves out comes from libpq's environment (PGPASSFILE and the like).
 std::unique_ptr<SqlConnection> open_postgres(const std::string& uri);

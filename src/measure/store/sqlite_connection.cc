@@ -40,6 +40,19 @@ std::string uri_path(const std::string& path) {
   return uri;
 }
 
+// SQLite takes $1 for a name, which it numbers as it comes upon it; ?1 is the first parameter
+// wherever it stands.
+std::string with_numbered_parameters(std::string_view sql) {
+  std::string numbered(sql);
+  bool in_text = false;
+  for (size_t i = 0; i + 1 < numbered.size(); ++i) {
+    if (numbered[i] == '\'') in_text = !in_text;
+    const bool is_number = numbered[i + 1] >= '1' && numbered[i + 1] <= '9';
+    if (numbered[i] == '$' && is_number && !in_text) numbered[i] = '?';
+  }
+  return numbered;
+}
+
 // A new file for its owner alone; SQLite gives its log the same permissions.
 void make_file(const std::filesystem::path& path) {
   std::error_code error;
@@ -101,6 +114,7 @@ class SqliteConnection final : public SqlConnection {
         sqlite3_clear_bindings(statement);
       }
     } const reset{statement};
+    HADAL_CHECK(static_cast<int>(parameters.size()) == sqlite3_bind_parameter_count(statement));
     for (size_t i = 0; i < parameters.size(); ++i) bind(statement, i, parameters[i]);
     SqlRow row;
     while (true) {
@@ -182,8 +196,10 @@ class SqliteConnection final : public SqlConnection {
     const auto known = statements_.find(sql);
     if (known != statements_.end()) return known->second.get();
     sqlite3_stmt* statement = nullptr;
-    const int result = sqlite3_prepare_v3(database_.get(), sql.data(), static_cast<int>(sql.size()),
-                                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    const std::string numbered = with_numbered_parameters(sql);
+    const int result =
+        sqlite3_prepare_v3(database_.get(), numbered.data(), static_cast<int>(numbered.size()),
+                           SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     Statement owned(statement);
     if (result != SQLITE_OK) fail(result);
     if (statements_.size() >= kMostPrepared) statements_.clear();
@@ -191,10 +207,7 @@ class SqliteConnection final : public SqlConnection {
   }
 
   void bind(sqlite3_stmt* statement, size_t place, const SqlValue& value) {
-    // SQLite takes $1 for a name.
-    const std::string name = "$" + std::to_string(place + 1);
-    const int index = sqlite3_bind_parameter_index(statement, name.c_str());
-    HADAL_CHECK(index > 0);
+    const int index = static_cast<int>(place) + 1;
     int result = SQLITE_OK;
     if (const auto* integer = std::get_if<int64_t>(&value)) {
       result = sqlite3_bind_int64(statement, index, *integer);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "measure/store/postgres_connection.h"
 #include "measure/store/run_store.h"
 #include "measure/store/schema.h"
 #include "measure/store/sqlite_connection.h"
@@ -324,6 +325,25 @@ TEST_F(PostgresPlaceTest, ALostConnectionIsMadeAnew) {
   EXPECT_EQ(code_of(append), ErrorCode::kUnavailable);
   append();
   EXPECT_EQ(store.load_samples(id, 0).requests.size(), 3u);
+}
+
+TEST(SqliteConnectionTest, BindsByNumberWhateverTheOrder) {
+  const std::unique_ptr<SqlConnection> memory = open_sqlite({});
+  const std::vector<SqlValue> values = {int64_t{1}, int64_t{2}};
+  std::vector<SqlRow> rows = sql_rows(*memory, "SELECT $2, $1, $2, '$1'", values);
+  SqlRowReader row(rows.at(0), "");
+  EXPECT_EQ(row.integer(), 2);
+  EXPECT_EQ(row.integer(), 1);
+  EXPECT_EQ(row.integer(), 2);
+  EXPECT_EQ(row.text(), "$1");
+}
+
+TEST(PostgresConnectionTest, TakesTheTimeoutOfTheAddressAlone) {
+  EXPECT_EQ(postgres_connect_timeout("postgresql://host/db?connect_timeout=3"), "3");
+  EXPECT_EQ(postgres_connect_timeout("postgresql://host/connect_timeout"), "10");
+  EXPECT_EQ(postgres_connect_timeout("postgresql://host/db?application_name=connect_timeout"),
+            "10");
+  EXPECT_THROW(postgres_connect_timeout("postgresql://host/db?nonsense=1"), Error);
 }
 
 }  // namespace
