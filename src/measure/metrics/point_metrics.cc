@@ -14,7 +14,7 @@ RequestCounts count_requests(const PointView& point) {
   RequestCounts out;
   std::map<std::string, int64_t> failures;
   for (const size_t i : point.order) {
-    const RequestRecord& r = point.samples.requests[i];
+    const RequestRecord& r = point.requests[i];
     ++out.attempted;
     out.ok += r.outcome == RequestOutcome::kOk ? 1 : 0;
     out.cancelled += r.outcome == RequestOutcome::kCancelled ? 1 : 0;
@@ -29,11 +29,12 @@ RequestCounts count_requests(const PointView& point) {
 }
 
 PointTally tally_of(const PointView& point, const Window& full) {
-  PointTally out;
+  PointTally out{.usage = point.usage_faults};
   AmountOverTime whole(full.begin, full.end, 1);
   for (const size_t i : point.order) {
-    const RequestRecord& r = point.samples.requests[i];
+    const RequestRecord& r = point.requests[i];
     if (r.outcome == RequestOutcome::kFailed) continue;
+    out.inputs_not_told += !r.input_tokens && r.asked_input_tokens > 0 && r.first_token ? 1 : 0;
     const TokenCount count = add_output_tokens(point.answer(i), whole);
     out.output_tokens += count.tokens;
     if (count.timing == TokenTiming::kEvenly) out.output_tokens_evenly += count.tokens;
@@ -66,13 +67,16 @@ PointRecord summarise_point(const PointSamples& samples, const Load& load,
                   .requests = count_requests(point),
                   .client = samples.client};
   const auto judged = static_cast<double>(out.requests.ok + out.requests.failed);
-  out.invalid = out.requests.ok == 0 ||
-                static_cast<double>(out.requests.failed) > options.most_failures * judged;
+  // What was only cut short shows nothing, and so no fault either.
+  const bool shows_nothing = judged == 0 && out.requests.cancelled > 0;
+  out.invalid =
+      !shows_nothing && (out.requests.ok == 0 ||
+                         static_cast<double>(out.requests.failed) > options.most_failures * judged);
   const Window full = full_window(samples);
   out.full_run_metrics = window_metrics(point, full);
   out.metrics =
       out.window.kind == full.kind ? out.full_run_metrics : window_metrics(point, out.window);
-  out.warnings = point_warnings(samples, out, tally_of(point, full));
+  out.warnings = point_warnings(point, out, tally_of(point, full));
   return out;
 }
 

@@ -176,6 +176,82 @@ TEST(PointMetrics, AnswersCutShortCountWhileTheyCame) {
   EXPECT_FALSE(point.invalid);
 }
 
+// The rates of input and output are of the same answers, so that their ratio is the workload's.
+TEST(PointMetrics, InputAndOutputRatesAreOfTheSameAnswers) {
+  PointSamples samples;
+  for (int i = 0; i < 4; ++i) {
+    test::add_answer(samples, {.ttft = 1, .tpot = 1, .input = 100, .output = 10});
+  }
+  const auto rate = [&](std::string_view id) {
+    return at(summarise_point(samples, {}).metrics, id).mean.value_or(-1);
+  };
+  // Cut short after half of its tokens, before its usage could come; its prompt was read all the
+  // same.
+  samples.requests[1].outcome = RequestOutcome::kCancelled;
+  samples.requests[1].input_tokens.reset();
+  samples.requests[1].output_tokens.reset();
+  samples.events[1].resize(5);
+  EXPECT_NEAR(rate(m::kRateInput) * 10, 400, 1e-9);
+  EXPECT_NEAR(rate(m::kRateOutput) * 10, 35, 1e-9);
+  EXPECT_NEAR(rate(m::kRateTotal) * 10, 435, 1e-9);
+  // Cut short before anything came.
+  samples.requests[1].first_token.reset();
+  samples.events[1].clear();
+  EXPECT_NEAR(rate(m::kRateInput) * 10, 300, 1e-9);
+  EXPECT_NEAR(rate(m::kRateOutput) * 10, 30, 1e-9);
+  // An import that knows only one side of an answer.
+  samples.requests[2].input_tokens.reset();
+  samples.requests[2].asked_input_tokens = 0;
+  EXPECT_NEAR(rate(m::kRateOutput) * 10, 20, 1e-9);
+  samples.requests[3].output_tokens.reset();
+  samples.events[3].clear();
+  EXPECT_NEAR(rate(m::kRateInput) * 10, 100, 1e-9);
+  // And one that knows no input at all has no rate of it.
+  for (RequestRecord& r : samples.requests) {
+    r.input_tokens.reset();
+    r.asked_input_tokens = 0;
+  }
+  const PointRecord point = summarise_point(samples, {});
+  EXPECT_FALSE(at(point.metrics, m::kRateInput).mean);
+  EXPECT_FALSE(at(point.metrics, m::kRateTotal).mean);
+  EXPECT_NEAR(at(point.metrics, m::kRateOutput).mean.value_or(-1) * 10, 20, 1e-9);
+}
+
+TEST(PointMetrics, OfRequestsThatWereAllCutShortNothingIsSaid) {
+  PointSamples samples = test::closed_loop({});
+  for (RequestRecord& r : samples.requests) r.outcome = RequestOutcome::kCancelled;
+  const PointRecord point = summarise_point(samples, {.concurrency = 4});
+  EXPECT_FALSE(point.invalid);
+  EXPECT_EQ(point.requests.cancelled, 40);
+  for (const std::string_view id :
+       {m::kTtftFirstToken, m::kRateRequests, m::kRateInput, m::kRateOutput, m::kRateTotal}) {
+    EXPECT_FALSE(at(point.metrics, id).mean) << id;
+  }
+  ASSERT_FALSE(point.warnings.empty());
+  EXPECT_EQ(point.warnings[0],
+            "all 40 requests were cut short before they ended: the point shows nothing");
+  // One failure among them is one.
+  samples.requests[0].outcome = RequestOutcome::kFailed;
+  EXPECT_TRUE(summarise_point(samples, {.concurrency = 4}).invalid);
+}
+
+TEST(PointMetrics, NoIntervalGoesBelowNothing) {
+  PointSamples samples;
+  for (int i = 0; i < 12; ++i) {
+    test::add_answer(samples, {.sent = 10.0 * i, .ttft = i == 0 ? 9 : 0.001, .tpot = 0.001});
+  }
+  const PointRecord point = summarise_point(samples, {});
+  const MetricValue& ttft = at(point.metrics, m::kTtftFirstToken);
+  ASSERT_TRUE(ttft.mean_ci95);
+  EXPECT_EQ(ttft.mean_ci95->low, 0);
+  EXPECT_GT(ttft.mean_ci95->high, *ttft.mean);
+  for (const MetricValue& value : point.metrics) {
+    if (value.mean_ci95) {
+      EXPECT_GE(value.mean_ci95->low, 0) << value.id;
+    }
+  }
+}
+
 TEST(PointMetrics, EveryFigureIsInTheCatalogueWithItsUnitAndOnce) {
   PointSamples samples = test::closed_loop({});
   for (RequestRecord& r : samples.requests) r.planned = r.sent;

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "measure/metrics/told_usage.h"
+
 namespace hadal {
 
 struct PointTally {
@@ -13,6 +15,9 @@ struct PointTally {
   int64_t no_tokens_told = 0;  // of them: no usage
   int64_t estimated = 0;       // of them: events counted for tokens
   int64_t gaps_out_of_order = 0;
+  // Answers that began and whose usage does not tell their input: it counts as it was meant.
+  int64_t inputs_not_told = 0;
+  UsageFaults usage = {};
   double output_tokens = 0;            // in the whole run
   double output_tokens_evenly = 0;     // of them, spread evenly for want of events
   double output_tokens_cut_short = 0;  // of them, by the events of answers that we cut short

@@ -36,7 +36,12 @@ void warn_of_failures(const PointRecord& record, Warnings& out) {
     out.push_back(
         fmt::format("{} of {} requests failed ({})", requests.failed, requests.attempted, classes));
   }
-  if (requests.cancelled > 0) {
+  if (requests.cancelled > 0 && requests.cancelled == requests.attempted) {
+    out.push_back(
+        fmt::format("all {} requests were cut short before they ended: the point shows "
+                    "nothing",
+                    requests.attempted));
+  } else if (requests.cancelled > 0) {
     out.push_back(fmt::format("requests cut short when the run ended: {}", requests.cancelled));
   }
   if (record.invalid) {
@@ -45,6 +50,19 @@ void warn_of_failures(const PointRecord& record, Warnings& out) {
                          : "too many requests failed: the point is invalid, because those that "
                            "are left met less load than was asked for");
   }
+}
+
+// Numbers that were ignored, by the kind of nonsense.
+void warn_of_usage(const UsageFaults& faults, Warnings& out) {
+  const auto warn = [&](int64_t count, std::string_view what) {
+    if (count == 0) return;
+    out.push_back(fmt::format("{} answers have {} by the server's usage: ignored", count, what));
+  };
+  warn(faults.out_of_range, "numbers of tokens that cannot be");
+  warn(faults.cached_beyond_input, "more cached tokens than input");
+  warn(faults.output_beyond_asked, "more output tokens than were asked for at most");
+  warn(faults.no_output_of_a_text, "no output tokens and a text");
+  warn(faults.reasoning_beyond_output, "more reasoning than output");
 }
 
 // Requests that know both numbers, so that a missing one does not look like a difference.
@@ -60,14 +78,14 @@ struct AskedAndActual {
   bool differ() const { return asked > 0 && std::fabs(actual - asked) > kTokensOff * asked; }
 };
 
-void warn_of_tokens(const PointSamples& samples, const PointTally& tally, Warnings& out) {
+void warn_of_tokens(const PointView& point, const PointTally& tally, Warnings& out) {
   AskedAndActual input;
   AskedAndActual output;
   double cached = 0;
   double expected = 0;
   double of_input = 0;
   int64_t ok = 0;
-  for (const RequestRecord& r : samples.requests) {
+  for (const RequestRecord& r : point.requests) {
     if (r.phase != RequestPhase::kMeasured || r.outcome != RequestOutcome::kOk) continue;
     ++ok;
     input.add(r.asked_input_tokens, r.input_tokens);
@@ -86,6 +104,12 @@ void warn_of_tokens(const PointSamples& samples, const PointTally& tally, Warnin
   if (tally.no_tokens_told > 0) {
     out.push_back(fmt::format("{} of {} answers have no number of tokens, and no figures per token",
                               tally.no_tokens_told, ok));
+  }
+  if (tally.inputs_not_told > 0) {
+    out.push_back(
+        fmt::format("the input of {} answers, cut short or without usage, counts in rates as the "
+                    "workload meant it",
+                    tally.inputs_not_told));
   }
   if (input.differ()) {
     out.push_back(
@@ -173,12 +197,13 @@ void warn_of_load(const PointSamples& samples, const PointRecord& record, Warnin
 
 }  // namespace
 
-Warnings point_warnings(const PointSamples& samples, const PointRecord& record,
+Warnings point_warnings(const PointView& point, const PointRecord& record,
                         const PointTally& tally) {
   Warnings out;
   warn_of_failures(record, out);
-  warn_of_tokens(samples, tally, out);
-  warn_of_load(samples, record, out);
+  warn_of_usage(tally.usage, out);
+  warn_of_tokens(point, tally, out);
+  warn_of_load(point.samples, record, out);
   return out;
 }
 

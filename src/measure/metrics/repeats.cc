@@ -1,5 +1,7 @@
 #include "measure/metrics/repeats.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "measure/metrics/effective_samples.h"
 #include "measure/metrics/metric_catalogue.h"
@@ -19,7 +21,9 @@ MetricValue combine_repeats(std::span<const MetricValue> repeats) {
     }
     if (values.size() < repeats.size()) continue;
     out.*statistic.value = mean_of(values);
-    out.*statistic.interval = independent_mean_interval(values);
+    std::optional<Interval> interval = independent_mean_interval(values);
+    if (interval) interval->low = std::max(interval->low, 0.0);
+    out.*statistic.interval = interval;
   }
   return out;
 }

@@ -32,6 +32,8 @@ void add_mean(double mean, std::optional<Interval> interval, MetricValue& out) {
   if (!std::isfinite(mean)) return;
   out.mean = mean;
   out.mean_ci95 = interval;
+  // No figure can be less than nothing; Student's interval does not know.
+  if (out.mean_ci95) out.mean_ci95->low = std::max(out.mean_ci95->low, 0.0);
 }
 
 }  // namespace
@@ -84,7 +86,6 @@ MetricValue rate_of(std::string_view id, const AmountOverTime& amount, int64_t c
   const std::vector<double> parts = amount.rates();
   add_mean(amount.total() / amount.seconds(),
            parts.size() >= kLeastParts ? mean_interval(parts) : std::nullopt, out);
-  if (out.mean_ci95) out.mean_ci95->low = std::max(out.mean_ci95->low, 0.0);
   return out;
 }
 

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "measure/metrics/told_usage.h"
+
 namespace hadal {
 namespace {
 
-// Whether the events carry a count throughout that never falls, at times that never fall.
-bool counted(std::span<const TokenStamp> events) {
+// What an answer can have in all: nobody is sent more than was asked for.
+int64_t most_tokens(const RequestRecord& request) {
+  return request.asked_output_tokens > 0 ? request.asked_output_tokens : kMostTokens;
+}
+
+// Whether the events carry a count throughout that never falls, at times that never fall, up to no
+// more than the answer has.
+bool counted(std::span<const TokenStamp> events, const RequestRecord& request) {
   int64_t tokens = 0;
   double seconds = -INFINITY;
   for (const TokenStamp& event : events) {
@@ -15,7 +23,8 @@ bool counted(std::span<const TokenStamp> events) {
     tokens = event.tokens_so_far;
     seconds = event.seconds;
   }
-  return tokens > 0;
+  const bool is_whole = request.outcome == RequestOutcome::kOk && request.output_tokens;
+  return tokens > 0 && tokens <= (is_whole ? *request.output_tokens : most_tokens(request));
 }
 
 }  // namespace
@@ -24,7 +33,7 @@ TokenCount add_output_tokens(const TokenTimes& answer, AmountOverTime& out) {
   const RequestRecord& request = answer.request;
   const std::span<const TokenStamp> events = answer.events;
   const bool finished = request.outcome == RequestOutcome::kOk;
-  if (counted(events)) {
+  if (counted(events, request)) {
     int64_t before = 0;
     for (const TokenStamp& event : events) {
       out.add_at(event.seconds, static_cast<double>(event.tokens_so_far - before));
@@ -35,10 +44,15 @@ TokenCount add_output_tokens(const TokenTimes& answer, AmountOverTime& out) {
     if (rest > 0) out.add_at(events.back().seconds, static_cast<double>(rest));
     return {TokenTiming::kCounted, static_cast<double>(before + std::max<int64_t>(rest, 0))};
   }
-  if (!request.output_tokens || *request.output_tokens < 0) {
+  const bool is_told = request.output_tokens && *request.output_tokens >= 0 &&
+                       (finished || !request.tokens_estimated);
+  if (!is_told) {
     if (events.empty()) return {};
-    for (const TokenStamp& event : events) out.add_at(event.seconds, answer.tokens_per_event);
-    return {TokenTiming::kEstimated, answer.tokens_per_event * static_cast<double>(events.size())};
+    const auto count = static_cast<double>(events.size());
+    const double tokens =
+        std::min(answer.tokens_per_event * count, static_cast<double>(most_tokens(request)));
+    for (const TokenStamp& event : events) out.add_at(event.seconds, tokens / count);
+    return {TokenTiming::kEstimated, tokens};
   }
   const auto tokens = static_cast<double>(*request.output_tokens);
   if (!events.empty()) {

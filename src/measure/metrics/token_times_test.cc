@@ -73,8 +73,29 @@ TEST(TokenTimes, WithoutUsageEventsAreEstimates) {
   PointSamples samples = four_tokens(false);
   samples.requests[0].output_tokens.reset();
   samples.requests[0].outcome = RequestOutcome::kCancelled;
+  samples.requests[0].asked_output_tokens = 100;
   EXPECT_EQ(by_second(samples, TokenTiming::kEstimated, 1.5),
             (Tokens{1.5, 1.5, 1.5, 1.5, 0, 0, 0, 0, 0, 0}));
+  // The client counted its events.
+  samples.requests[0].output_tokens = 4;
+  samples.requests[0].tokens_estimated = true;
+  EXPECT_EQ(by_second(samples, TokenTiming::kEstimated, 1.5),
+            (Tokens{1.5, 1.5, 1.5, 1.5, 0, 0, 0, 0, 0, 0}));
+}
+
+TEST(TokenTimes, NoAnswerCountsMoreThanWasAskedFor) {
+  PointSamples samples = four_tokens(false);
+  samples.requests[0].output_tokens.reset();
+  samples.requests[0].outcome = RequestOutcome::kCancelled;
+  samples.requests[0].asked_output_tokens = 8;
+  EXPECT_EQ(by_second(samples, TokenTiming::kEstimated, 1000),
+            (Tokens{2, 2, 2, 2, 0, 0, 0, 0, 0, 0}));
+  // Nor do counts with the events.
+  PointSamples counted = four_tokens(true);
+  counted.requests[0].outcome = RequestOutcome::kCancelled;
+  counted.requests[0].output_tokens.reset();
+  counted.events[0].back().tokens_so_far = 1'000'000;
+  EXPECT_EQ(by_second(counted, TokenTiming::kEstimated, 1), (Tokens{1, 1, 1, 1, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(TokenTimes, NothingKnownIsNothingCounted) {

@@ -22,10 +22,51 @@ constexpr size_t kRequestsPerPart = 2;  // at least
 constexpr std::string_view kAlwaysThere[] = {m::kTtftFirstToken, m::kTtftFirstAnswerToken,
                                              m::kTpotExclFirst, m::kE2e, m::kInteractivityTpot};
 
+// Of an answer, by the server's usage; where that did not come, as the workload meant it. 0:
+// unknown.
+double input_of(const RequestRecord& r) {
+  return static_cast<double>(r.input_tokens.value_or(std::max<int64_t>(r.asked_input_tokens, 0)));
+}
+
+bool output_is_known(const PointView& point, size_t i) {
+  return point.requests[i].output_tokens.has_value() || !point.events_of(i).empty();
+}
+
+// Whether something of the answer came that counts in rates.
+bool has_come(const PointView& point, size_t i) {
+  const RequestRecord& r = point.requests[i];
+  if (r.outcome == RequestOutcome::kFailed) return false;
+  return r.outcome == RequestOutcome::kOk || r.first_token || !point.events_of(i).empty();
+}
+
+// Which rates a point can have at all.
+struct KnownTokens {
+  bool any_ended = false;  // otherwise the run was cut short before it could show anything
+  bool input = false;
+  bool output = false;
+};
+
+KnownTokens known_tokens(const PointView& point) {
+  KnownTokens known;
+  bool any_came = false;
+  for (const size_t i : point.order) {
+    const RequestRecord& r = point.requests[i];
+    known.any_ended |= r.outcome != RequestOutcome::kCancelled;
+    if (!has_come(point, i)) continue;
+    any_came = true;
+    known.input |= input_of(r) > 0;
+    known.output |= output_is_known(point, i);
+  }
+  // Where every request failed the rates are known to be zero.
+  known.input = known.any_ended && (known.input || !any_came);
+  known.output = known.any_ended && (known.output || !any_came);
+  return known;
+}
+
 class WindowSummary {
  public:
   WindowSummary(const PointView& point, const Window& window)
-      : point_(point), window_(window), requests_(point.samples.requests) {
+      : point_(point), window_(window), requests_(point.requests) {
     for (const size_t i : point.order) {
       if (!belongs_to(window, requests_[i])) continue;
       all_.push_back(i);
@@ -149,6 +190,7 @@ class WindowSummary {
     AmountOverTime input = none;
     AmountOverTime output = none;
     AmountOverTime in_flight = none;
+    const KnownTokens known = known_tokens(point_);
     int64_t ended = 0;
     for (size_t i = 0; i < requests_.size(); ++i) {
       const RequestRecord& r = requests_[i];
@@ -156,9 +198,13 @@ class WindowSummary {
       // Failed answers gave nobody anything; those that we cut short at the end were as good as
       // others while they came.
       if (r.phase != RequestPhase::kMeasured || r.outcome == RequestOutcome::kFailed) continue;
-      add_output_tokens(point_.answer(i), output);
-      if (r.input_tokens.value_or(0) > 0) {
-        input.add_at(r.first_token.value_or(r.ended), static_cast<double>(*r.input_tokens));
+      // Both rates are of the same answers: one whose input nobody knows, or whose output, would
+      // count on one side alone.
+      const bool is_whole =
+          (input_of(r) > 0 || !known.input) && (output_is_known(point_, i) || !known.output);
+      if (has_come(point_, i) && is_whole) {
+        if (known.output) add_output_tokens(point_.answer(i), output);
+        if (known.input) input.add_at(r.first_token.value_or(r.ended), input_of(r));
       }
       if (r.outcome != RequestOutcome::kOk) continue;
       requests.add_at(r.ended, 1);
@@ -166,10 +212,13 @@ class WindowSummary {
     }
     AmountOverTime total = input;
     total.add(output);
-    out_.push_back(rate_of(m::kRateRequests, requests, ended));
-    out_.push_back(rate_of(m::kRateInput, input, ended));
-    out_.push_back(rate_of(m::kRateOutput, output, ended));
-    out_.push_back(rate_of(m::kRateTotal, total, ended));
+    const auto add_rate = [&](std::string_view id, const AmountOverTime& amount, bool is_known) {
+      out_.push_back(is_known ? rate_of(id, amount, ended) : metric_of(id));
+    };
+    add_rate(m::kRateRequests, requests, known.any_ended);
+    add_rate(m::kRateInput, input, known.input);
+    add_rate(m::kRateOutput, output, known.output);
+    add_rate(m::kRateTotal, total, known.input && known.output);
     add_rates_per_gpu();
     out_.push_back(rate_of(m::kLoadInFlight, in_flight, static_cast<int64_t>(all_.size())));
   }
@@ -275,7 +324,7 @@ double mean_tokens_per_event(const PointView& point) {
   double tokens = 0;
   double events = 0;
   for (const size_t i : point.order) {
-    const RequestRecord& r = point.samples.requests[i];
+    const RequestRecord& r = point.requests[i];
     if (r.outcome != RequestOutcome::kOk || r.tokens_estimated) continue;
     if (r.output_tokens.value_or(-1) < 0 || point.events_of(i).empty()) continue;
     tokens += static_cast<double>(*r.output_tokens);
@@ -288,8 +337,15 @@ double mean_tokens_per_event(const PointView& point) {
 
 PointView::PointView(const PointSamples& point_samples, const Load& point_load,
                      const PointOptions& point_options)
-    : samples(point_samples), load(point_load), options(point_options) {
-  const std::vector<RequestRecord>& requests = samples.requests;
+    : samples(point_samples),
+      load(point_load),
+      options(point_options),
+      requests(point_samples.requests) {
+  UsageFaults ignored;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const bool is_measured = requests[i].phase == RequestPhase::kMeasured;
+    drop_impossible_usage(requests[i], !events_of(i).empty(), is_measured ? usage_faults : ignored);
+  }
   figures.reserve(requests.size());
   for (size_t i = 0; i < requests.size(); ++i) {
     figures.push_back(figures_of(requests[i]));
@@ -310,7 +366,7 @@ std::span<const TokenStamp> PointView::events_of(size_t request) const {
 }
 
 TokenTimes PointView::answer(size_t request) const {
-  return {.request = samples.requests[request],
+  return {.request = requests[request],
           .events = events_of(request),
           .tokens_per_event = tokens_per_event};
 }

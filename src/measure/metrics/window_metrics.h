@@ -7,6 +7,7 @@
 #include "measure/metrics/point_options.h"
 #include "measure/metrics/request_figures.h"
 #include "measure/metrics/token_times.h"
+#include "measure/metrics/told_usage.h"
 #include "measure/records.h"
 
 namespace hadal {
@@ -16,7 +17,10 @@ struct PointView {
   const PointSamples& samples;
   const Load& load;
   const PointOptions& options;
-  std::vector<RequestFigures> figures = {};  // by place in samples.requests
+  // As in the samples, without what a server cannot have meant.
+  std::vector<RequestRecord> requests = {};
+  UsageFaults usage_faults = {};             // of the measured ones
+  std::vector<RequestFigures> figures = {};  // by place in `requests`
   std::vector<size_t> order = {};            // measured requests, by when they were sent
   double tokens_per_event = 1;               // on average, of answers with usage
 
