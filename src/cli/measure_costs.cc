@@ -108,7 +108,7 @@ std::string point_costs(const CostBasis& basis, const PointRecord& point,
   const double hits = std::clamp(mean_of(point, metric_ids::kCacheHitShare).value_or(0), 0.0, 1.0);
   const double input_tokens = input_rate.value_or(0) * seconds;
   CostReportInput input = basis.input;
-  input.about = load_text(point.load);
+  input.about = load_text(point);
   input.seconds = seconds;
   input.tokens = {.computed_input = std::llround(input_tokens * (1 - hits)),
                   .cached_input = std::llround(input_tokens * hits),

@@ -90,7 +90,8 @@ struct ClientLoad {
 // What was asked of the server at a point: one of the two.
 struct Load {
   std::optional<int> concurrency = {};
-  std::optional<double> rate = {};  // requests per second
+  // Arrivals per second: of requests, or of sessions where requests belong to them.
+  std::optional<double> rate = {};
   std::string arrivals = "closed";  // "closed", "constant", "poisson", "gamma", ...
 };
 

@@ -98,10 +98,11 @@ constexpr auto kCatalogue = std::to_array<MetricDefinition>({
      "Share of all requests attempted in the window, failed ones included, that met every "
      "threshold of the objective",
      "requests that met it / attempted"},
-    {m::kLoadRequestedRate, "requests/s", kPoint, kNone, "The rate that was asked for",
+    {m::kLoadRequestedRate, "requests/s", kPoint, kNone,
+     "The rate that was asked for; of sessions, in sessions/s, where requests belong to them",
      "as configured"},
     {m::kLoadAchievedRate, "requests/s", kPoint, kNone,
-     "The rate at which the window's requests were sent",
+     "The rate at which the window's requests were sent, or its sessions begun",
      "(requests sent − 1) / (last sent − first sent)"},
     {m::kLoadScheduleDelay, "s", kRequest, kLow,
      "How late a request was sent: the client's fault, not the server's", "sent − planned"},

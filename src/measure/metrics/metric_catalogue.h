@@ -30,6 +30,9 @@ struct MetricDefinition {
   bool measured = true;
 };
 
+// The unit of load.requested_rate/1 and load.achieved_rate/1 where what arrives is sessions.
+constexpr std::string_view kSessionsPerSecond = "sessions/s";
+
 // In the order in which reports show them.
 std::span<const MetricDefinition> metric_catalogue();
 

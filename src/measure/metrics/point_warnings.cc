@@ -7,6 +7,7 @@
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
 #include "measure/metrics/oversaturation.h"
+#include "measure/metrics/steady_window.h"
 
 namespace hadal {
 namespace {
@@ -172,8 +173,9 @@ void warn_of_load(const PointSamples& samples, const PointRecord& record, Warnin
   const std::optional<double> requested = full_run_mean(record, m::kLoadRequestedRate);
   const std::optional<double> achieved = full_run_mean(record, m::kLoadAchievedRate);
   if (requested && achieved && *achieved < (1 - kRateBehind) * *requested) {
-    out.push_back(fmt::format("{:.4g} requests per second were asked for and {:.4g} were sent",
-                              *requested, *achieved));
+    out.push_back(fmt::format("{:.4g} {} per second were asked for and {:.4g} were sent",
+                              *requested, has_sessions(samples) ? "sessions" : "requests",
+                              *achieved));
   }
   const MetricValue* delay = find_metric(record.full_run_metrics, m::kLoadScheduleDelay);
   const MetricValue* ttft = find_metric(record.full_run_metrics, m::kTtftFirstToken);

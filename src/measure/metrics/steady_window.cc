@@ -117,8 +117,7 @@ Window steady_of_closed_loop(const PointSamples& samples, int concurrency) {
     stretch.low = std::max(stretch.low, wave->end);
     if (stretch.high - stretch.low > longest.high - longest.low) longest = stretch;
   }
-  const bool sessions = std::any_of(samples.requests.begin(), samples.requests.end(),
-                                    [](const RequestRecord& r) { return r.session >= 0; });
+  const bool sessions = has_sessions(samples);
   Window out{.kind = "steady",
              .rule = fmt::format(
                  "the longest stretch with at least {} of {} {} in flight, dips of up to "
@@ -142,28 +141,61 @@ Window steady_of_closed_loop(const PointSamples& samples, int concurrency) {
   return out;
 }
 
-Window steady_of_open_loop(const PointSamples& samples) {
+// What arrives as one under open loop: a request, or a session, whose turns after the first come
+// when the answer before them has.
+struct Arrivals {
   double first = INFINITY;
   double last = -INFINITY;
-  std::vector<double> durations;
+  std::vector<double> durations = {};  // of those that ended well, from when they were due
+};
+
+Arrivals arrivals_of(const PointSamples& samples) {
+  struct Stay {
+    double due = 0;
+    double ended = 0;
+    bool ended_well = true;
+  };
+  std::map<int64_t, Stay> sessions;
+  Arrivals out;
   for (const RequestRecord& r : samples.requests) {
     if (!measured(r) || !r.planned || !plausible_time(*r.planned)) continue;
-    first = std::min(first, *r.planned);
-    last = std::max(last, *r.planned);
-    if (r.outcome == RequestOutcome::kOk) durations.push_back(r.ended - *r.planned);
+    const bool is_well = r.outcome == RequestOutcome::kOk;
+    if (is_arrival(r)) {
+      out.first = std::min(out.first, *r.planned);
+      out.last = std::max(out.last, *r.planned);
+    }
+    if (r.session < 0) {
+      if (is_well) out.durations.push_back(r.ended - *r.planned);
+      continue;
+    }
+    const auto [place, is_new] =
+        sessions.emplace(r.session, Stay{.due = *r.planned, .ended = r.ended});
+    Stay& stay = place->second;
+    stay.due = std::min(stay.due, *r.planned);
+    stay.ended = std::max(stay.ended, r.ended);
+    stay.ended_well &= is_well;
   }
+  for (const auto& [session, stay] : sessions) {
+    if (stay.ended_well) out.durations.push_back(stay.ended - stay.due);
+  }
+  return out;
+}
+
+Window steady_of_open_loop(const PointSamples& samples) {
+  const auto [first, last, durations] = arrivals_of(samples);
   if (durations.empty()) return full_because(samples, "no planned request ended well");
   const double ramp = median(durations);
+  const char* arrival = has_sessions(samples) ? "session" : "answer";
   Window out{.kind = "steady",
-             .rule = fmt::format("from the first planned arrival and a median answer's time more, "
+             .rule = fmt::format("from the first planned arrival and a median {}'s time more, "
                                  "{:.3g} s, to the last planned arrival",
-                                 ramp),
+                                 arrival, ramp),
              .begin = first + ramp,
              .end = last};
   if (!(ramp <= kLongestRamp * (last - first))) {
-    return full_because(samples, fmt::format("a median answer took {:.3g} s, and arrivals lasted "
+    return full_because(samples, fmt::format("a median {} took {:.3g} s, and arrivals lasted "
                                              "only {:.3g} s",
-                                             ramp, last - first));
+                                             arrival, ramp, last - first));
   }
   const auto inside =
       std::count_if(samples.requests.begin(), samples.requests.end(),
@@ -187,6 +219,13 @@ Window full_window(const PointSamples& samples) {
   }
   return out;
 }
+
+bool has_sessions(const PointSamples& samples) {
+  return std::any_of(samples.requests.begin(), samples.requests.end(),
+                     [](const RequestRecord& r) { return r.session >= 0; });
+}
+
+bool is_arrival(const RequestRecord& request) { return request.session < 0 || request.turn == 0; }
 
 Window steady_window(const PointSamples& samples, const Load& load) {
   if (load.concurrency) return steady_of_closed_loop(samples, *load.concurrency);

@@ -16,8 +16,14 @@ Window full_window(const PointSamples& samples);
 // Dips shorter than a twentieth of the median request do not end it. Where requests belong to
 // sessions, sessions count as what is in flight, think times included.
 // Open loop: between the first planned arrival, and a median answer's time more for the number in
-// flight to settle, and the last planned arrival.
+// flight to settle, and the last planned arrival. Where requests belong to sessions it is sessions
+// that arrive, and a median session's time that is waited for.
 Window steady_window(const PointSamples& samples, const Load& load);
+
+// Whether requests are turns of sessions, so that a rate that was asked for is of sessions.
+bool has_sessions(const PointSamples& samples);
+// Whether the request is what a load of that rate sent: one alone, or a session's first turn.
+bool is_arrival(const RequestRecord& request);
 
 // Whether figures of the window are about this request: it was sent in it, or was to be sent, under
 // open loop; whenever it ended, so that long answers are not left out.

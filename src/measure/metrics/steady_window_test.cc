@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include "measure/metrics/load_text.h"
+#include "measure/metrics/metric_catalogue.h"
+#include "measure/metrics/metric_ids.h"
+#include "measure/metrics/point_metrics.h"
 #include "support/made_up_answers.h"
 
 namespace hadal {
@@ -105,6 +109,32 @@ TEST(SteadyWindow, OfOpenLoopLiesBetweenArrivals) {
   EXPECT_EQ(window.kind, "steady");
   EXPECT_NEAR(window.begin, 1.5, 1e-9);
   EXPECT_NEAR(window.end, 49.5, 1e-9);
+}
+
+// Of three turns each: the later ones are due when the answer before has come, and are no arrivals.
+TEST(SteadyWindow, OfOpenLoopSessionsArriveAndTheirTurnsDoNot) {
+  PointSamples samples;
+  for (int64_t session = 0; session < 20; ++session) {
+    for (int turn = 0; turn < 3; ++turn) {
+      const double due = 2.0 * static_cast<double>(session) + 4 * turn;
+      RequestRecord& r = test::add_answer(samples, {.sent = due});
+      r.planned = due;
+      r.session = session;
+      r.turn = turn;
+    }
+  }
+  const Load load{.rate = 0.5, .arrivals = "constant"};
+  const Window window = steady_window(samples, load);
+  EXPECT_EQ(window.kind, "steady");
+  EXPECT_NEAR(window.begin, 9.5, 1e-9);
+  EXPECT_NEAR(window.end, 38, 1e-9);
+  EXPECT_NE(window.rule.find("a median session's time"), std::string::npos) << window.rule;
+  const PointRecord point = summarise_point(samples, load);
+  const MetricValue* achieved = find_metric(point.metrics, metric_ids::kLoadAchievedRate);
+  EXPECT_NEAR(achieved->mean.value_or(0), 0.5, 1e-9);
+  EXPECT_EQ(achieved->unit, "sessions/s");
+  EXPECT_EQ(find_metric(point.metrics, metric_ids::kLoadRequestedRate)->unit, "sessions/s");
+  EXPECT_EQ(load_text(point), "0.5 sessions/s, constant");
 }
 
 TEST(SteadyWindow, OfOpenLoopNeedsArrivalsForLongerThanAnAnswer) {

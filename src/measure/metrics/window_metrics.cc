@@ -265,19 +265,27 @@ class WindowSummary {
 
   void add_load() {
     if (point_.load.rate) {
-      out_.push_back(figure_of(m::kLoadRequestedRate, *point_.load.rate, 0));
+      // The turns of a session after its first come when they can; nobody asked for their rate.
+      const std::string_view unit = has_sessions(point_.samples) ? kSessionsPerSecond : "";
+      const auto add_rate = [&](MetricValue rate) {
+        if (!unit.empty()) rate.unit = unit;
+        out_.push_back(std::move(rate));
+      };
+      add_rate(figure_of(m::kLoadRequestedRate, *point_.load.rate, 0));
       double first = INFINITY;
       double last = -INFINITY;
+      int64_t arrivals = 0;
       for (const size_t i : all_) {
+        if (!is_arrival(requests_[i])) continue;
+        ++arrivals;
         const double sent = requests_[i].sent;
         if (!std::isfinite(sent)) continue;
         first = std::min(first, sent);
         last = std::max(last, sent);
       }
-      if (all_.size() >= 2 && last > first) {
-        out_.push_back(figure_of(m::kLoadAchievedRate,
-                                 static_cast<double>(all_.size() - 1) / (last - first),
-                                 static_cast<int64_t>(all_.size())));
+      if (arrivals >= 2 && last > first) {
+        add_rate(figure_of(m::kLoadAchievedRate, static_cast<double>(arrivals - 1) / (last - first),
+                           arrivals));
       }
     }
     add_series(m::kLoadScheduleDelay, all_,

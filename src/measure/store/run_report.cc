@@ -102,7 +102,7 @@ void add_metrics(Table& table, const std::vector<MetricValue>& metrics) {
 }
 
 std::string point_text(const PointRecord& point) {
-  std::string out = fmt::format("\n{}{}: {} requests, {} ok, {} failed", load_text(point.load),
+  std::string out = fmt::format("\n{}{}: {} requests, {} ok, {} failed", load_text(point),
                                 point.repeat > 0 ? fmt::format(", repeat {}", point.repeat) : "",
                                 point.requests.attempted, point.requests.ok, point.requests.failed);
   if (point.requests.cancelled > 0) out += fmt::format(", {} cancelled", point.requests.cancelled);
@@ -261,7 +261,7 @@ std::string comparison_text(const RunComparison& comparison, const RunRecord& a,
   for (const std::string& note : comparison.notes) out += "note: " + printable(note) + "\n";
   if (comparison.points.empty()) out += "no load was measured in both\n";
   for (const PointComparison& point : comparison.points) {
-    out += "\n" + load_text(point.load) + "\n";
+    out += "\n" + load_text(point) + "\n";
     for (const std::string& note : point.notes) out += "  note: " + printable(note) + "\n";
     Table table;
     table.add({"metric", "figure", "unit", "A", "B", "B/A", "95 %"});
