@@ -14,7 +14,18 @@ namespace hadal {
 // the same id, at least one.
 MetricValue combine_repeats(std::span<const MetricValue> repeats);
 
-// The same for each figure that all of the points have in `metrics`, in the order of the first.
-std::vector<MetricValue> combine_repeats(std::span<const PointRecord> repeats);
+// Whether two points of this load are repeats of one; a load that nobody knows is no other's.
+bool same_load(const Load& a, const Load& b);
+
+// All points of one load as one. Its figures are those that all of the repeats have, combined; of
+// the whole runs where only some have a steady window. Requests are summed, warnings are everyone's
+// once, and the client was limited where it was in any.
+struct CombinedPoint {
+  PointRecord point = {};
+  int repeats = 1;
+};
+
+// One for each load, in the order in which they come first.
+std::vector<CombinedPoint> combined_points(std::span<const PointRecord> points);
 
 }  // namespace hadal

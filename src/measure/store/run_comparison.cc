@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "measure/metrics/repeats.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
@@ -20,12 +21,6 @@ constexpr std::array<Figure, 5> kFigures = {{{"mean", &MetricValue::mean, &Metri
                                              {"p90", &MetricValue::p90, &MetricValue::p90_ci95},
                                              {"p95", &MetricValue::p95, &MetricValue::p95_ci95},
                                              {"p99", &MetricValue::p99, &MetricValue::p99_ci95}}};
-
-bool same_load(const Load& a, const Load& b) {
-  return a.concurrency == b.concurrency && a.rate == b.rate && a.arrivals == b.arrivals;
-}
-
-bool is_known(const Load& load) { return load.concurrency.has_value() || load.rate.has_value(); }
 
 std::vector<MetricRatios> compare_metrics(const std::vector<MetricValue>& a,
                                           const std::vector<MetricValue>& b) {
@@ -52,8 +47,10 @@ std::vector<MetricRatios> compare_metrics(const std::vector<MetricValue>& a,
   return list;
 }
 
-PointComparison compare_points(const PointRecord& a, const PointRecord& b) {
-  PointComparison comparison{.load = a.load, .repeat_a = a.repeat, .repeat_b = b.repeat};
+PointComparison compare_points(const CombinedPoint& of_a, const CombinedPoint& of_b) {
+  const PointRecord& a = of_a.point;
+  const PointRecord& b = of_b.point;
+  PointComparison comparison{.load = a.load, .repeats_a = of_a.repeats, .repeats_b = of_b.repeats};
   // A steady window and a whole run measure different things.
   const bool whole =
       a.window.kind != b.window.kind && !a.full_run_metrics.empty() && !b.full_run_metrics.empty();
@@ -110,22 +107,25 @@ RunComparison compare_runs(const RunRecord& a, const RunRecord& b) {
     comparison.notes.push_back("the workloads differ: " + a.workload + " of A, " + b.workload +
                                " of B");
   }
-  std::vector<bool> taken(b.points.size(), false);
-  for (const PointRecord& point : a.points) {
-    size_t other = 0;
-    while (other < b.points.size() && (taken[other] || !is_known(point.load) ||
-                                       !same_load(point.load, b.points[other].load))) {
-      ++other;
+  const std::vector<CombinedPoint> all_a = combined_points(a.points);
+  const std::vector<CombinedPoint> all_b = combined_points(b.points);
+  const auto at_load = [](const std::vector<CombinedPoint>& points, const Load& load) {
+    return std::find_if(points.begin(), points.end(), [&](const CombinedPoint& other) {
+      return same_load(other.point.load, load);
+    });
+  };
+  for (const CombinedPoint& point : all_a) {
+    const auto other = at_load(all_b, point.point.load);
+    if (other == all_b.end()) {
+      comparison.only_a.push_back(point.point.load);
+    } else {
+      comparison.points.push_back(compare_points(point, *other));
     }
-    if (other == b.points.size()) {
-      comparison.only_a.push_back(point.load);
-      continue;
-    }
-    taken[other] = true;
-    comparison.points.push_back(compare_points(point, b.points[other]));
   }
-  for (size_t i = 0; i < b.points.size(); ++i) {
-    if (!taken[i]) comparison.only_b.push_back(b.points[i].load);
+  for (const CombinedPoint& point : all_b) {
+    if (at_load(all_a, point.point.load) == all_a.end()) {
+      comparison.only_b.push_back(point.point.load);
+    }
   }
   return comparison;
 }

@@ -29,8 +29,8 @@ struct MetricRatios {
 
 struct PointComparison {
   Load load = {};
-  int repeat_a = 0;
-  int repeat_b = 0;
+  int repeats_a = 1;  // of this load, taken together
+  int repeats_b = 1;
   std::vector<MetricRatios> metrics = {};
   std::vector<std::string> notes = {};  // what makes this comparison doubtful
 };
@@ -43,7 +43,8 @@ struct RunComparison {
 };
 
 // Metrics are the same when id and unit are: another version of a definition is another figure.
-// Several points of one load are paired in their order.
+// Repeats of a load are taken together first (metrics/repeats.h), so that the intervals hold what
+// happens between them.
 RunComparison compare_runs(const RunRecord& a, const RunRecord& b);
 
 // The interval of b / a for independent a and b by their own intervals, by the method of variance

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "json/python_json.h"
 #include "measure/metrics/load_text.h"
+#include "measure/metrics/repeats.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
@@ -91,6 +92,10 @@ std::string doubts_text(const RunSummary& summary) {
   return text.empty() ? "-" : text;
 }
 
+std::vector<std::string> metric_heading() {
+  return {"metric", "unit", "count", "mean", "95 %", "p50", "95 %", "p90", "p95", "p99"};
+}
+
 void add_metrics(Table& table, const std::vector<MetricValue>& metrics) {
   for (const MetricValue& metric : metrics) {
     table.add({printable(metric.id, kWidest), printable(metric.unit, kWidest),
@@ -113,25 +118,33 @@ std::string point_text(const PointRecord& point) {
     out += "\n";
   }
   for (const std::string& warning : point.warnings) out += "  " + printable(warning) + "\n";
-  const std::vector<std::string> heading = {"metric", "unit", "count", "mean", "95 %",
-                                            "p50",    "95 %", "p90",   "p95",  "p99"};
   if (!point.metrics.empty()) {
     out += fmt::format("  {} window, {:.4g} to {:.4g} s{}\n", printable(point.window.kind),
                        point.window.begin, point.window.end,
                        point.window.rule.empty() ? "" : ": " + printable(point.window.rule));
     Table table;
-    table.add(heading);
+    table.add(metric_heading());
     add_metrics(table, point.metrics);
     out += table.text("  ");
   }
   if (!point.full_run_metrics.empty()) {
     out += "  whole run, ramp and drain included\n";
     Table table;
-    table.add(heading);
+    table.add(metric_heading());
     add_metrics(table, point.full_run_metrics);
     out += table.text("  ");
   }
   return out;
+}
+
+// The repeats of a load together.
+std::string repeats_text(const CombinedPoint& combined) {
+  std::string out = fmt::format("\n{}: {} repeats together, intervals over the repeats\n",
+                                load_text(combined.point), combined.repeats);
+  Table table;
+  table.add(metric_heading());
+  add_metrics(table, combined.point.metrics);
+  return out + table.text("  ");
 }
 
 std::string annotation_text(const RunAnnotation& annotation) {
@@ -250,6 +263,9 @@ std::string run_text(const StoredRun& stored) {
   if (!stored.annotations.empty()) out += "\nannotations\n";
   for (const RunAnnotation& annotation : stored.annotations) out += annotation_text(annotation);
   for (const PointRecord& point : run.points) out += point_text(point);
+  for (const CombinedPoint& point : combined_points(run.points)) {
+    if (point.repeats > 1) out += repeats_text(point);
+  }
   return out;
 }
 
@@ -261,7 +277,11 @@ std::string comparison_text(const RunComparison& comparison, const RunRecord& a,
   for (const std::string& note : comparison.notes) out += "note: " + printable(note) + "\n";
   if (comparison.points.empty()) out += "no load was measured in both\n";
   for (const PointComparison& point : comparison.points) {
-    out += "\n" + load_text(point) + "\n";
+    out += "\n" + load_text(point.load);
+    if (point.repeats_a > 1 || point.repeats_b > 1) {
+      out += fmt::format(", {} repeats of A and {} of B", point.repeats_a, point.repeats_b);
+    }
+    out += "\n";
     for (const std::string& note : point.notes) out += "  note: " + printable(note) + "\n";
     Table table;
     table.add({"metric", "figure", "unit", "A", "B", "B/A", "95 %"});
@@ -304,8 +324,8 @@ std::string comparison_json(const RunComparison& comparison, const RunRecord& a,
           {{"id", metric.id}, {"unit", metric.unit}, {"figures", std::move(figures)}});
     }
     points.push_back({{"load", load_json(point.load)},
-                      {"repeat_a", point.repeat_a},
-                      {"repeat_b", point.repeat_b},
+                      {"repeats_a", point.repeats_a},
+                      {"repeats_b", point.repeats_b},
                       {"metrics", std::move(metrics)},
                       {"notes", texts_json(point.notes)}});
   }

@@ -76,16 +76,43 @@ TEST(RunComparisonTest, ComparesOnlyWhatBothHave) {
       << comparison_json(comparison, a, b);
 }
 
-TEST(RunComparisonTest, RepeatsArePairedAndUnknownLoadsAreNot) {
+TEST(RunComparisonTest, RepeatsAreTakenTogetherAndUnknownLoadsAreNotCompared) {
   PointRecord unknown = point_at(1, 2, std::nullopt);
   unknown.load = {};
   const RunRecord a = run_of({point_at(1, 1, std::nullopt), point_at(1, 2, std::nullopt), unknown});
   const RunRecord b = run_of({point_at(1, 3, std::nullopt), point_at(1, 8, std::nullopt), unknown});
   const RunComparison comparison = compare_runs(a, b);
-  ASSERT_EQ(comparison.points.size(), 2u);
-  EXPECT_EQ(comparison.points[0].metrics[0].figures[0].ratio, 3);
-  EXPECT_EQ(comparison.points[1].metrics[0].figures[0].ratio, 4);
+  ASSERT_EQ(comparison.points.size(), 1u);
+  EXPECT_EQ(comparison.points[0].repeats_a, 2);
+  EXPECT_DOUBLE_EQ(comparison.points[0].metrics[0].figures[0].ratio, 5.5 / 1.5);
   EXPECT_EQ(comparison.only_a.size(), 1u);
+  EXPECT_EQ(comparison.only_b.size(), 1u);
+  EXPECT_TRUE(has(comparison_text(comparison, a, b), "2 repeats of A and 2 of B"));
+}
+
+// Intervals from within a run are narrow; what differs between runs of the same is what counts.
+TEST(RunComparisonTest, RepeatsGiveTheIntervalOfTheirRatio) {
+  const Interval narrow{.low = 0.99, .high = 1.01};
+  std::vector<PointRecord> repeats;
+  for (const double mean : {1.0, 1.1, 0.9, 1.05, 0.95}) {
+    repeats.push_back(point_at(1, mean, narrow));
+  }
+  const RunComparison comparison = compare_runs(run_of(repeats), run_of(repeats));
+  const FigureRatio& ratio = comparison.points.at(0).metrics.at(0).figures.at(0);
+  EXPECT_DOUBLE_EQ(ratio.ratio, 1);
+  ASSERT_TRUE(ratio.ci95);
+  EXPECT_LT(ratio.ci95->low, 0.9);
+  EXPECT_GT(ratio.ci95->high, 1.1);
+}
+
+TEST(RunReportTest, ShowsRepeatsTogether) {
+  StoredRun stored;
+  stored.run = run_of(
+      {point_at(1, 1, std::nullopt), point_at(1, 2, std::nullopt), point_at(2, 5, std::nullopt)});
+  const std::string text = run_text(stored);
+  EXPECT_TRUE(has(text, "concurrency 1: 2 repeats together")) << text;
+  EXPECT_FALSE(has(text, "concurrency 2: ") && has(text, "1 repeats together")) << text;
+  EXPECT_TRUE(has(text, "1.5")) << text;
 }
 
 TEST(RunComparisonTest, DoubtsAreSaid) {
