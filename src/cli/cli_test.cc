@@ -136,7 +136,8 @@ TEST(CommandLineTest, ListsGrowWithEveryUse) {
   EXPECT_EQ(hosts({"--allowed-host", "a,b", "--port", "1", "--allowed-host=c"}),
             Names({"a", "b", "c"}));
   EXPECT_EQ(hosts({"--allowed-host", "[::1]"}), Names({"[::1]"}));
-  EXPECT_EQ(hosts({"--allowed-host", "a,,b,"}), Names({"a", "b"}));
+  EXPECT_EQ(refusal({"serve", "--allowed-host", "a,,b"}),
+            "--allowed-host: cannot be 'a,,b'; a value is missing before or behind a comma");
   EXPECT_EQ(hosts({"--allowed-host", "*.a"}), Names({"*.a"}));
 }
 

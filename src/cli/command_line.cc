@@ -71,6 +71,16 @@ std::optional<uint64_t> parse_size(std::string_view value) {
   return static_cast<uint64_t>(number);
 }
 
+// Whether nothing stands before, between or behind the commas of a list.
+bool has_empty_part(std::string_view list) {
+  while (true) {
+    const size_t end = std::min(list.find(','), list.size());
+    if (list.substr(0, end).find_first_not_of(' ') == std::string_view::npos) return true;
+    if (end == list.size()) return false;
+    list.remove_prefix(end + 1);
+  }
+}
+
 void check_option(const OptionSpec& spec, const std::string& value) {
   const std::string where = "--" + std::string(spec.key.name);
   switch (spec.key.type) {
@@ -124,6 +134,10 @@ void check_option(const OptionSpec& spec, const std::string& value) {
       if (value.find_first_not_of(spec.key.type == OptionType::kList ? ", " : "") ==
           std::string::npos)
         refuse(where, "is empty", "write " + where + " " + std::string(spec.value_name));
+      if (spec.key.type == OptionType::kList && has_empty_part(value)) {
+        refuse(where, "cannot be '" + printable(value) + "'",
+               "a value is missing before or behind a comma");
+      }
       if (printable(value, value.size() + 1) != value) {
         refuse(where, "cannot be '" + printable(value) + "'",
                "give UTF-8 without control characters");

@@ -56,6 +56,19 @@ TEST(MeasureCommandLine, MetersAreRepeatedAndKeepTheirCommas) {
   EXPECT_NE(refusal({"measure", "run", "--url", "x", "--power", "a\nb"}), "");
 }
 
+// A number that was meant to stand there would be missing from the run.
+TEST(MeasureCommandLine, ListsHaveNoHoles) {
+  for (const std::string list : {"1,,2", ",1", "1,", "1, ,2"}) {
+    EXPECT_NE(refusal({"measure", "run", "--url", "x", "-c", list}).find("a value is missing"),
+              std::string::npos)
+        << list;
+  }
+  EXPECT_EQ(parse({"measure", "run", "--url", "x", "-c", "1, 2", "-c", "4"})
+                .list(option::kConcurrency)
+                .size(),
+            3U);
+}
+
 TEST(MeasureCommandLine, ImportFormatsAreThoseThatImportKnows) {
   for (const OptionSpec* spec : options_of(Command::kRunsImport)) {
     if (spec->key.name != option::kFormat.name) continue;

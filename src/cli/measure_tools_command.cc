@@ -83,15 +83,17 @@ std::string catalogue_text(const ParsedLine& line) {
   const HardwareCatalogue& catalogue = hardware_catalogue(line);
   const std::string& era = catalogue.era(line.get(option::kEra).value_or("")).key;
   const PriceTier tier = price_tier_of(line.value(option::kTier)).value();
-  std::string out = fmt::format("{:<18} {:<28} {:>9} {:>9}   (prices of {}, {})\n", "name",
-                                "accelerator", "$/hour", "kW", era, price_tier_name(tier));
+  std::string out =
+      fmt::format("{:<18} {:<28} {:>9} {:>9}   (prices of {}, {})\n", "name", "accelerator",
+                  "$/hour", "kW", printable(era), price_tier_name(tier));
   for (const Accelerator& accelerator : catalogue.accelerators()) {
     const PriceFigure* price = accelerator.price_of(era, tier);
     const PowerFigure* power = accelerator.power_of(era);
     const auto figure = [](const std::optional<double>& value) {
       return value ? fmt::format("{:.3g}", *value) : "–";
     };
-    out += fmt::format("{:<18} {:<28} {:>9} {:>9}\n", accelerator.key, accelerator.name,
+    out += fmt::format("{:<18} {:<28} {:>9} {:>9}\n", printable(accelerator.key),
+                       printable(accelerator.name),
                        figure(price == nullptr ? std::nullopt : price->usd_per_gpu_hour.value),
                        figure(power == nullptr ? std::nullopt : power->kw.value));
   }

@@ -57,7 +57,7 @@ std::vector<CostPart> parts_of(const CostReportInput& input) {
     const std::string key = input.accelerator == nullptr ? "" : input.accelerator->key;
     refuse(key.empty() ? "have no price"
                        : "have no " + std::string(price_tier_name(input.tier)) + " price of " +
-                             key + " in era " + input.era,
+                             printable(key) + " in era " + printable(input.era),
            "give own costs, or another tier or era");
   }
   return hourly_costs(*input.accelerator, *price, input.gpus);
@@ -115,10 +115,16 @@ std::string amount_text(MicroUsd amount) {
   return amount == 0 ? "0" : fmt::format("{:.6f}", usd_of(amount));
 }
 
+// Names come from files of others, and a terminal obeys what stands in them.
+std::string era_text(const std::string& era) { return era.empty() ? "any" : printable(era); }
+std::string api_text(const CostReportInput& input) {
+  return input.api_name.empty() ? "the API" : printable(input.api_name);
+}
+
 std::string figure_source(const Figure& figure) {
-  std::string text = figure.source;
-  if (!figure.date.empty()) text += ", " + figure.date;
-  if (!figure.note.empty()) text += "; " + figure.note;
+  std::string text = printable(figure.source);
+  if (!figure.date.empty()) text += ", " + printable(figure.date);
+  if (!figure.note.empty()) text += "; " + printable(figure.note);
   return text;
 }
 
@@ -172,8 +178,8 @@ void add_power(std::string& out, const CostReportInput& input, const CostFigures
     const InferenceXCosts by_it = inferencex_costs(figures.rates, {.kw_per_gpu = it});
     const InferenceXCosts by_facility = inferencex_costs(figures.rates, {.kw_per_gpu = facility});
     const bool is_it = power.counts == PowerScope::kIt;
-    out += fmt::format("  {:<10}{:>9}{:>9}{:>16}{:>16}{:>11}\n",
-                       power.era.empty() ? "any" : power.era, number_text(it) + (is_it ? " " : "*"),
+    out += fmt::format("  {:<10}{:>9}{:>9}{:>16}{:>16}{:>11}\n", era_text(power.era),
+                       number_text(it) + (is_it ? " " : "*"),
                        number_text(facility) + (is_it ? "*" : " "),
                        number_text(by_it.tokens_per_megawatt_second.total),
                        number_text(by_facility.tokens_per_megawatt_second.total),
@@ -193,7 +199,7 @@ void add_bill(std::string& out, const Bill& bill) {
     for (const MicroUsd amount : uses.values) out += fmt::format("{:>15}", amount_text(amount));
     out += fmt::format("{:>16}\n", amount_text(total));
   };
-  for (const BillRow& row : bill.rows) add_row(row.part, row.uses, row.total);
+  for (const BillRow& row : bill.rows) add_row(printable(row.part), row.uses, row.total);
   if (bill.rows.size() > 1) add_row("sum", bill.uses, bill.total);
 }
 
@@ -204,8 +210,7 @@ void add_break_even(std::string& out, const CostReportInput& input, const BreakE
     out += fmt::format(", rented by the hour {}", number_text(answer.rent_usd_per_million));
   }
   if (answer.api_usd_per_million) {
-    out += fmt::format(", {} {}", input.api_name.empty() ? "the API" : input.api_name,
-                       number_text(answer.api_usd_per_million));
+    out += fmt::format(", {} {}", api_text(input), number_text(answer.api_usd_per_million));
   }
   out += ".\n";
   const auto add_limit = [&](const std::string& other, const std::optional<double>& from) {
@@ -215,7 +220,7 @@ void add_break_even(std::string& out, const CostReportInput& input, const BreakE
   };
   if (answer.rent_usd_per_million) add_limit("rent", answer.own_beats_rent_from);
   if (answer.api_usd_per_million) {
-    add_limit(input.api_name.empty() ? "the API" : input.api_name, answer.own_beats_api_from);
+    add_limit(api_text(input), answer.own_beats_api_from);
   }
 }
 
@@ -293,19 +298,18 @@ CostFigures cost_figures(const CostReportInput& input) {
 
 std::string cost_report(const CostReportInput& input) {
   const CostFigures figures = cost_figures(input);
-  std::string out = input.about.empty() ? "" : input.about + "\n";
+  std::string out = input.about.empty() ? "" : printable(input.about) + "\n";
   out += fmt::format("{} tok/s a GPU in all, {} input, {} output, as InferenceX counts them.\n",
                      number_text(figures.rates.total), number_text(figures.rates.input),
                      number_text(figures.rates.output));
   if (const PriceFigure* price = price_of(input)) {
     out += fmt::format("Price for inferencex: ${} a GPU-hour, {}, era {} ({}).\n",
                        number_text(*price->usd_per_gpu_hour.value), price_tier_name(price->tier),
-                       price->era.empty() ? "any" : price->era,
-                       figure_source(price->usd_per_gpu_hour));
+                       era_text(price->era), figure_source(price->usd_per_gpu_hour));
   }
   if (input.own) {
-    out += fmt::format("Costs for the bill: {}, {:.0f} % utilisation.\n", input.own->name,
-                       100 * input.own->utilisation);
+    out += fmt::format("Costs for the bill: {}, {:.0f} % utilisation.\n",
+                       printable(input.own->name), 100 * input.own->utilisation);
   }
   out += "\n";
   add_bases(out, figures);

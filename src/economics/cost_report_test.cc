@@ -41,6 +41,18 @@ TEST(CostReport, HasBothBasesSideBySide) {
   }
 }
 
+TEST(CostReport, NamesOfOthersReachNoTerminal) {
+  CostReportInput input = b200();
+  input.own = read_deployment_costs(
+      "name = \"lab\\u001b[2J\"\ngpus = 8\n[rent]\nusd_per_gpu_hour = 2\n", "costs.toml");
+  input.api = TokenPrices{.input = 1, .output = 1};
+  input.api_name = "an\x1b]0;API";
+  const std::string text = cost_report(input);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_NE(text.find("lab\\x1b[2J"), std::string::npos) << text;
+  EXPECT_NE(text.find("an\\x1b]0;API"), std::string::npos) << text;
+}
+
 TEST(CostReport, DividesByPhasesAndOwnCosts) {
   CostReportInput input = b200();
   input.tokens.cached_input = 10'000'000;

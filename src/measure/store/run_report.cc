@@ -258,7 +258,7 @@ std::string run_text(const StoredRun& stored) {
   table.add({"speculation", corrected(run.speculation, before.speculation)});
   table.add({"workload", corrected(run.workload, before.workload)});
   if (!run.source.empty()) table.add({"source", corrected(run.source, before.source)});
-  if (!stored.digests.empty()) table.add({"sha256", stored.digests.back().sha256});
+  if (!stored.digests.empty()) table.add({"sha256", printable(stored.digests.back().sha256)});
   std::string out = table.text();
   if (!stored.annotations.empty()) out += "\nannotations\n";
   for (const RunAnnotation& annotation : stored.annotations) out += annotation_text(annotation);
