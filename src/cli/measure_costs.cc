@@ -14,17 +14,8 @@
 #include "measure/metrics/metric_ids.h"
 
 namespace hadal {
-namespace {
-
-std::optional<double> mean_of(const PointRecord& point, std::string_view id) {
-  const MetricValue* found = find_metric(point.metrics, id);
-  return found == nullptr ? std::nullopt : found->mean;
-}
-
-}  // namespace
-
 double output_rate(const PointRecord& point) {
-  return mean_of(point, metric_ids::kRateOutput).value_or(0);
+  return metric_mean(point, metric_ids::kRateOutput).value_or(0);
 }
 
 std::optional<CostBasis> cost_basis(const ParsedLine& line) {
@@ -89,10 +80,10 @@ std::optional<PowerDraw> measured_power(const PointRecord& point) {
   };
   constexpr double kKilo = 1000;
   for (const auto& [covered, basis] : kCovering) {
-    const auto watts = mean_of(point, fmt::format("power.mean.{}/1", covered));
+    const auto watts = metric_mean(point, fmt::format("power.mean.{}/1", covered));
     if (!watts) continue;
     PowerDraw draw{.it_kw = *watts / kKilo, .basis = basis};
-    if (const auto idle = mean_of(point, fmt::format("power.idle.{}/1", covered))) {
+    if (const auto idle = metric_mean(point, fmt::format("power.idle.{}/1", covered))) {
       draw.idle_kw = *idle / kKilo;
     }
     return draw;
@@ -103,9 +94,9 @@ std::optional<PowerDraw> measured_power(const PointRecord& point) {
 std::string point_costs(const CostBasis& basis, const PointRecord& point,
                         const std::optional<Phases>& phases) {
   const double seconds = point.window.end - point.window.begin;
-  const std::optional<double> input_rate = mean_of(point, metric_ids::kRateInput);
+  const std::optional<double> input_rate = metric_mean(point, metric_ids::kRateInput);
   if (!(seconds > 0)) return "";
-  const double hits = std::clamp(mean_of(point, metric_ids::kCacheHitShare).value_or(0), 0.0, 1.0);
+  const double hits = std::clamp(metric_mean(point, metric_ids::kCacheHitShare).value_or(0), 0.0, 1.0);
   const double input_tokens = input_rate.value_or(0) * seconds;
   CostReportInput input = basis.input;
   input.about = load_text(point);

@@ -94,10 +94,10 @@ OpenCostGauges gauges_of(const ParsedLine& line, const RunRecord& run) {
       [](const auto& a, const auto& b) { return output_rate(a) < output_rate(b); });
   const double dollars = *price * run.gpus;
   const auto per_million = [&](std::string_view id) -> std::optional<double> {
-    const MetricValue* rate = find_metric(point.metrics, id);
+    const std::optional<double> rate = metric_mean(point, id);
     constexpr double kMillionPerHour = 1e6 / 3600;
-    if (rate == nullptr || !rate->mean || !(*rate->mean > 0)) return std::nullopt;
-    return dollars * kMillionPerHour / *rate->mean;
+    if (!rate || !(*rate > 0)) return std::nullopt;
+    return dollars * kMillionPerHour / *rate;
   };
   return {.model_name = run.model,
           .model_version = run.engine_version,

@@ -14,11 +14,6 @@ namespace {
 
 namespace m = metric_ids;
 
-std::optional<double> mean_of_figure(const std::vector<MetricValue>& metrics, std::string_view id) {
-  const MetricValue* value = find_metric(metrics, id);
-  return value == nullptr ? std::nullopt : value->mean;
-}
-
 bool warns(const PointRecord& point, std::string_view words) {
   return std::any_of(point.warnings.begin(), point.warnings.end(), [&](const std::string& text) {
     return text.find(words) != std::string::npos;
@@ -39,11 +34,11 @@ TEST(Faults, ChunksAreNotTokens) {
   test::add_answer(samples, {.ttft = 1, .tpot = 1, .output = 9, .tokens_per_event = 4});
   const PointRecord point = summarise_point(samples, {});
   ASSERT_EQ(samples.events[0].size(), 3U);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kTpotExclFirst), 1);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kItlPooled), 4);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kTokensOutput), 9);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kTokensPerEvent), 3);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kRateOutput), 1);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kTpotExclFirst), 1);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kItlPooled), 4);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kTokensOutput), 9);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kTokensPerEvent), 3);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kRateOutput), 1);
 }
 
 TEST(Faults, TokensWithoutUsageAreCalledEstimated) {
@@ -61,10 +56,10 @@ TEST(Faults, RequestedLengthIsNotActualLength) {
     r.asked_output_tokens = 16;
   }
   const PointRecord point = summarise_point(samples, {.concurrency = 4});
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTokensInput), 100);
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTokensInputAsked), 20);
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTokensOutput), 11);
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTokensOutputAsked), 16);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTokensInput), 100);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTokensInputAsked), 20);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTokensOutput), 11);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTokensOutputAsked), 16);
   EXPECT_TRUE(warns(point, "800 input tokens were meant and 4000 were counted"));
   EXPECT_TRUE(warns(point, "640 output tokens were asked for at most and 440 came"));
   // One in a hundred is nobody's fault.
@@ -80,10 +75,10 @@ TEST(Faults, ReasoningIsAFirstTokenButNoAnswer) {
   test::add_answer(samples, {.ttft = 1, .tpot = 1, .output = 9}).first_answer_token = 6;
   test::add_answer(samples, {.ttft = 1, .tpot = 1, .output = 9}).first_answer_token.reset();
   const PointRecord point = summarise_point(samples, {});
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTtftFirstToken), 1);
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTtftFirstAnswerToken), 6);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTtftFirstToken), 1);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTtftFirstAnswerToken), 6);
   EXPECT_EQ(find_metric(point.metrics, m::kTtftFirstAnswerToken)->count, 1);
-  EXPECT_EQ(mean_of_figure(point.metrics, m::kTokensOutput), 9);
+  EXPECT_EQ(metric_mean(point.metrics, m::kTokensOutput), 9);
 }
 
 TEST(Faults, WarmCachesAreNotTakenForSpeed) {
@@ -98,16 +93,16 @@ TEST(Faults, WarmCachesAreNotTakenForSpeed) {
   EXPECT_TRUE(warns(point,
                     "30.0 % of the input came from the server's cache where the workload "
                     "says at most 10.0 %"));
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kCacheHitShare), 0.3);
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kCacheExpectedHitShare), 0.1);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kCacheHitShare), 0.3);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kCacheExpectedHitShare), 0.1);
 }
 
 TEST(Faults, RampAndDrainAreNotInTheSteadyRate) {
   PointSamples samples = test::closed_loop({.concurrency = 4, .requests = 40});
   test::add_answer(samples, {.sent = 15, .tpot = 2});  // one straggler for 20 s
   const PointRecord point = summarise_point(samples, {.concurrency = 4});
-  const double steady = *mean_of_figure(point.metrics, m::kRateOutput);
-  const double full = *mean_of_figure(point.full_run_metrics, m::kRateOutput);
+  const double steady = *metric_mean(point.metrics, m::kRateOutput);
+  const double full = *metric_mean(point.full_run_metrics, m::kRateOutput);
   EXPECT_NEAR(steady, 4 * 11 / 1.5, 0.01);
   EXPECT_NEAR(full, 41 * 11 / 35.5, 1e-9);
   EXPECT_FALSE(point.window.rule.empty());
@@ -138,8 +133,8 @@ TEST(Faults, ARateThatWasNotReachedIsSaid) {
   PointSamples samples;
   for (int i = 0; i < 100; ++i) test::add_answer(samples, {.sent = i * 0.5}).planned = i * 0.25;
   const PointRecord point = summarise_point(samples, {.rate = 4, .arrivals = "constant"});
-  EXPECT_NEAR(*mean_of_figure(point.full_run_metrics, m::kLoadAchievedRate), 2, 1e-9);
-  EXPECT_EQ(mean_of_figure(point.full_run_metrics, m::kLoadRequestedRate), 4);
+  EXPECT_NEAR(*metric_mean(point.full_run_metrics, m::kLoadAchievedRate), 2, 1e-9);
+  EXPECT_EQ(metric_mean(point.full_run_metrics, m::kLoadRequestedRate), 4);
   EXPECT_TRUE(warns(point, "4 requests per second were asked for and 2 were sent"));
 }
 
@@ -155,7 +150,7 @@ TEST(Faults, FailuresAreCountedByClassAndInNoLatency) {
   ASSERT_EQ(point.requests.failures.size(), 2U);
   EXPECT_EQ(point.requests.failures[0].failure, "http_500");
   EXPECT_EQ(point.requests.failures[0].count, 2);
-  EXPECT_NEAR(*mean_of_figure(point.full_run_metrics, m::kE2e), 1.5, 1e-9);
+  EXPECT_NEAR(*metric_mean(point.full_run_metrics, m::kE2e), 1.5, 1e-9);
   EXPECT_FALSE(point.invalid);
   EXPECT_TRUE(warns(point, "3 of 100 requests failed (http_500 2, stream_error 1)"));
 }
@@ -164,8 +159,8 @@ TEST(Faults, GoodputIsOverAllThatWasAttempted) {
   PointSamples samples = test::closed_loop({.concurrency = 1, .requests = 6});
   for (int i = 0; i < 4; ++i) test::add_failure(samples, i, i + 0.01, "http_500");
   const PointRecord point = summarise_point(samples, {}, {.objective = {.e2e = 2}});
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kGoodputShare), 0.6);
-  EXPECT_NEAR(*mean_of_figure(point.metrics, m::kGoodputRequests), 6 / 9.0, 1e-9);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kGoodputShare), 0.6);
+  EXPECT_NEAR(*metric_mean(point.metrics, m::kGoodputRequests), 6 / 9.0, 1e-9);
 }
 
 TEST(Faults, AboveAShareOfFailuresAPointIsInvalid) {
@@ -214,7 +209,7 @@ TEST(Faults, OneTokenAnswersHaveNoTpot) {
   EXPECT_NEAR(*tpot.mean, 0.1, 1e-12);
   EXPECT_TRUE(warns(point, "1 answers of one token have no time per token"));
   // Nor do they pass an objective that they show nothing of.
-  EXPECT_DOUBLE_EQ(*mean_of_figure(point.metrics, m::kGoodputShare), 0.5);
+  EXPECT_DOUBLE_EQ(*metric_mean(point.metrics, m::kGoodputShare), 0.5);
 }
 
 TEST(Faults, TheFirstTokenIsNoGapBetweenTokens) {
@@ -222,8 +217,8 @@ TEST(Faults, TheFirstTokenIsNoGapBetweenTokens) {
   test::add_answer(samples, {.ttft = 100, .tpot = 0.1, .output = 3});
   const PointRecord point = summarise_point(samples, {});
   EXPECT_EQ(find_metric(point.metrics, m::kItlPooled)->count, 2);
-  EXPECT_NEAR(*mean_of_figure(point.metrics, m::kItlPooled), 0.1, 1e-9);
-  EXPECT_NEAR(*mean_of_figure(point.metrics, m::kTpotExclFirst), 0.1, 1e-9);
+  EXPECT_NEAR(*metric_mean(point.metrics, m::kItlPooled), 0.1, 1e-9);
+  EXPECT_NEAR(*metric_mean(point.metrics, m::kTpotExclFirst), 0.1, 1e-9);
 }
 
 TEST(Faults, AProxyThatBuffersIsSaid) {

@@ -182,6 +182,15 @@ const MetricValue* find_metric(std::span<const MetricValue> metrics, std::string
   return found == metrics.end() ? nullptr : &*found;
 }
 
+std::optional<double> metric_mean(std::span<const MetricValue> metrics, std::string_view id) {
+  const MetricValue* value = find_metric(metrics, id);
+  return value == nullptr ? std::nullopt : value->mean;
+}
+
+std::optional<double> metric_mean(const PointRecord& point, std::string_view id) {
+  return metric_mean(point.metrics, id);
+}
+
 std::string metric_table_markdown() {
   std::string out =
       "| id | unit | a sample is of a | better | what it is | formula "

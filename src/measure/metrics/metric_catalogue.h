@@ -2,6 +2,7 @@
 // against which stores, imports and exports check. Computes no figure (point_metrics.h does).
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,11 @@ MetricValue metric_of(std::string_view id);
 
 // The figure of that id among `metrics`; none where it is missing.
 const MetricValue* find_metric(std::span<const MetricValue> metrics, std::string_view id);
+
+// Its mean, which is all that figures of a point have; none where it is missing. Of a point: in its
+// window.
+std::optional<double> metric_mean(std::span<const MetricValue> metrics, std::string_view id);
+std::optional<double> metric_mean(const PointRecord& point, std::string_view id);
 
 // The catalogue as a table in Markdown, for docs/measuring.md. Ends with a line feed.
 std::string metric_table_markdown();

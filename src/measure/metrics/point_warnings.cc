@@ -22,11 +22,6 @@ constexpr double kManyInOnePiece = 0.05;  // of the answers
 
 using Warnings = std::vector<std::string>;
 
-std::optional<double> full_run_mean(const PointRecord& record, std::string_view id) {
-  const MetricValue* value = find_metric(record.full_run_metrics, id);
-  return value == nullptr ? std::nullopt : value->mean;
-}
-
 void warn_of_failures(const PointRecord& record, Warnings& out) {
   const RequestCounts& requests = record.requests;
   if (requests.failed > 0) {
@@ -170,8 +165,9 @@ void warn_of_load(const PointSamples& samples, const PointRecord& record, Warnin
   if (record.window.kind == "full") {
     out.push_back("there is no steady window; figures are of " + record.window.rule);
   }
-  const std::optional<double> requested = full_run_mean(record, m::kLoadRequestedRate);
-  const std::optional<double> achieved = full_run_mean(record, m::kLoadAchievedRate);
+  const std::optional<double> requested =
+      metric_mean(record.full_run_metrics, m::kLoadRequestedRate);
+  const std::optional<double> achieved = metric_mean(record.full_run_metrics, m::kLoadAchievedRate);
   if (requested && achieved && *achieved < (1 - kRateBehind) * *requested) {
     out.push_back(fmt::format("{:.4g} {} per second were asked for and {:.4g} were sent",
                               *requested, has_sessions(samples) ? "sessions" : "requests",

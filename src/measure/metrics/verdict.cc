@@ -30,13 +30,8 @@ std::optional<double> middle_of(const PointRecord& point, std::string_view id) {
   return value->p50 ? value->p50 : value->mean;
 }
 
-std::optional<double> mean_of_metric(const PointRecord& point, std::string_view id) {
-  const MetricValue* value = find_metric(point.metrics, id);
-  return value == nullptr ? std::nullopt : value->mean;
-}
-
 double output_rate(const PointRecord& point) {
-  return mean_of_metric(point, m::kRateOutput).value_or(0);
+  return metric_mean(point, m::kRateOutput).value_or(0);
 }
 
 std::string duration_text(double seconds) {
@@ -101,7 +96,7 @@ class Judgement {
 
   void find_objective() {
     for (const PointRecord* point : good_) {
-      const std::optional<double> share = mean_of_metric(*point, m::kGoodputShare);
+      const std::optional<double> share = metric_mean(*point, m::kGoodputShare);
       if (!share) return;
       has_objective_ = true;
       if (*share < options_.objective_share) return;
@@ -174,7 +169,7 @@ class Judgement {
     });
     out_.reasons.push_back(fmt::format(
         "at {} users {:.0f} % of the requests met the objective, and {:.0f} % must",
-        *(*broken)->load.concurrency, 100 * mean_of_metric(**broken, m::kGoodputShare).value_or(0),
+        *(*broken)->load.concurrency, 100 * metric_mean(**broken, m::kGoodputShare).value_or(0),
         100 * options_.objective_share));
     if (!out_.knee) {
       out_.reasons.emplace_back("throughput itself still grew with more users");
@@ -186,12 +181,12 @@ class Judgement {
   // The share of the server's time that reading inputs takes at that load, if its speed without
   // other load is any guide. None where inputs are too short to tell.
   std::optional<double> prefill_share(const PointRecord& point) const {
-    const std::optional<double> input = mean_of_metric(lightest(), m::kTokensInput);
+    const std::optional<double> input = metric_mean(lightest(), m::kTokensInput);
     const std::optional<double> wait = middle_of(lightest(), m::kTtftFirstToken);
-    const std::optional<double> rate = mean_of_metric(point, m::kRateInput);
+    const std::optional<double> rate = metric_mean(point, m::kRateInput);
     if (!input || !wait || !rate || !(*wait > 0)) return std::nullopt;
-    const double alone = 1 - mean_of_metric(lightest(), m::kCacheHitShare).value_or(0);
-    const double here = 1 - mean_of_metric(point, m::kCacheHitShare).value_or(0);
+    const double alone = 1 - metric_mean(lightest(), m::kCacheHitShare).value_or(0);
+    const double here = 1 - metric_mean(point, m::kCacheHitShare).value_or(0);
     if (*input * alone < kLongInput) return std::nullopt;
     return *rate * here / (*input * alone / *wait);
   }
