@@ -3,9 +3,12 @@
 
 #include <fstream>
 #include <gtest/gtest.h>
+#include <set>
 #include <string>
 
+#include "base/files.h"
 #include "measure/exchange/foreign_document.h"
+#include "measure/metrics/metric_catalogue.h"
 #include "support/imported_runs.h"
 #include "support/temporary_directory.h"
 
@@ -76,6 +79,43 @@ TEST(Import, FilesOfLinesAreReadLineByLine) {
   ASSERT_EQ(imported.runs[0].points.size(), 500U);
   EXPECT_EQ(imported.runs[0].points[499].load.concurrency, 500);
   EXPECT_EQ(imported.runs[0].source, "sglang-bench bench.jsonl");
+}
+
+// A file of each format; whoever adds an importer adds one, for the fuzzer too.
+std::vector<Imported> one_of_each_format() {
+  std::vector<Imported> all;
+  const std::filesystem::path seeds =
+      std::filesystem::path(HADAL_SOURCE_DIR) / "tests/fuzz/seeds/import";
+  for (const auto& entry : std::filesystem::directory_iterator(seeds)) {
+    // The first byte is the fuzzer's.
+    const std::string text = read_text_file(entry.path(), 1 << 20).substr(1);
+    all.push_back(import_text(text, entry.path().filename().string()));
+  }
+  return all;
+}
+
+// Two definitions under one id would be compared, and an id that nobody defines by nobody.
+TEST(Import, EveryIdIsDefinedSomewhereAndHasThatUnit) {
+  std::set<ImportFormat> formats;
+  for (const Imported& imported : one_of_each_format()) {
+    formats.insert(imported.format);
+    for (const RunRecord& run : imported.runs) {
+      for (const PointRecord& point : run.points) {
+        for (const MetricValue& value : point.metrics) {
+          EXPECT_NE(home_of(value.id), MetricHome::kUnknown)
+              << value.id << " of " << import_format_name(imported.format);
+          const MetricDefinition* definition = find_metric(value.id);
+          if (definition != nullptr) {
+            EXPECT_EQ(value.unit, definition->unit) << value.id;
+          }
+        }
+      }
+    }
+  }
+  for (int i = 0; i <= static_cast<int>(ImportFormat::kHadalRequests); ++i) {
+    const auto format = static_cast<ImportFormat>(i);
+    EXPECT_TRUE(formats.contains(format)) << import_format_name(format);
+  }
 }
 
 }  // namespace

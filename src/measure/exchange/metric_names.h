@@ -45,11 +45,11 @@ inline constexpr MetricName kInputRatePerPrefillGpu{metric_ids::kRateInputPerGpu
                                                     "tokens/s/gpu"};
 inline constexpr MetricName kOutputRatePerDecodeGpu{metric_ids::kRateOutputPerGpuInferenceX,
                                                     "tokens/s/gpu"};
-inline constexpr MetricName kComputedInputRatePerGpu{"rate.computed_input_tokens_per_gpu/1",
+inline constexpr MetricName kComputedInputRatePerGpu{metric_ids::kRateComputedInputPerGpu,
                                                      "tokens/s/gpu"};
 inline constexpr MetricName kRequestedRate{metric_ids::kLoadRequestedRate, "requests/s"};
 inline constexpr MetricName kMeanConcurrency{metric_ids::kLoadInFlight, "requests"};
-inline constexpr MetricName kPeakConcurrency{"load.peak_in_flight/1", "requests"};
+inline constexpr MetricName kPeakConcurrency{metric_ids::kLoadPeakInFlight, "requests"};
 
 inline constexpr MetricName kInputTokens{metric_ids::kTokensInput, "tokens"};
 inline constexpr MetricName kOutputTokens{metric_ids::kTokensOutput, "tokens"};

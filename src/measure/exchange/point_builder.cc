@@ -5,7 +5,9 @@
 #include <tuple>
 #include <utility>
 
+#include "base/check.h"
 #include "json/python_json.h"
+#include "measure/metrics/metric_catalogue.h"
 
 namespace hadal {
 namespace {
@@ -162,6 +164,8 @@ MetricValue& PointBuilder::metric(const MetricName& name) {
   if (const MetricValue* found = find(name.id); found != nullptr) {
     return point.metrics[static_cast<size_t>(found - point.metrics.data())];
   }
+  // What an import calls by a name of ours must be ours; all else bears its tool's.
+  HADAL_CHECK(home_of(plain_word(name.id)) != MetricHome::kUnknown);
   point.metrics.push_back({.id = plain_word(name.id), .unit = printable(name.unit, 40)});
   return point.metrics.back();
 }

@@ -80,6 +80,9 @@ constexpr auto kCatalogue = std::to_array<MetricDefinition>({
      "rate.output_tokens/1 / GPUs"},
     {m::kRateTotalPerGpu, "tokens/s/gpu", kPoint, kHigh,
      "Input and output tokens per accelerator, over all", "rate.total_tokens/1 / GPUs"},
+    {m::kRateComputedInputPerGpu, "tokens/s/gpu", kPoint, kHigh,
+     "Input tokens that did not come from the cache, per accelerator, over all",
+     "(input tokens − cached ones) / seconds / GPUs", false},
     {m::kRateInputPerGpuInferenceX, "tokens/s/gpu", kPoint, kHigh,
      "Input tokens per accelerator as InferenceX divides: over prefill's own where prefill and "
      "decode are apart",
@@ -108,6 +111,8 @@ constexpr auto kCatalogue = std::to_array<MetricDefinition>({
      "How late a request was sent: the client's fault, not the server's", "sent − planned"},
     {m::kLoadInFlight, "requests", kPoint, kNone, "Requests in flight, the mean over the window",
      "Σ time in flight within the window / seconds"},
+    {m::kLoadPeakInFlight, "requests", kPoint, kNone, "Requests in flight, the most at a time",
+     "the greatest number in flight", false},
     {m::kCacheHitShare, "1", kPoint, kNone,
      "Share of input tokens that the server says came from its cache",
      "Σ cached_tokens / Σ input_tokens"},
@@ -127,6 +132,23 @@ constexpr auto kCatalogue = std::to_array<MetricDefinition>({
     {m::kTokensPerEvent, "tokens", kRequest, kNone,
      "Tokens that an event of the stream carries, the mean of an answer", "output_tokens / events"},
 });
+
+// Tools whose figures are kept under their own names (docs/measuring/imports.md).
+constexpr std::string_view kForeignTools[] = {
+    "aiperf", "benchmark_report", "guidellm", "inference_perf", "inferencex", "sglang", "vllm"};
+
+// What stands before the class of what was measured, such as ".gpu" (docs/measuring/power.md).
+constexpr std::string_view kEnergyStems[] = {"power.mean",
+                                             "power.mean_per_device",
+                                             "power.idle",
+                                             "energy.total",
+                                             "energy.window",
+                                             "energy.above_idle",
+                                             "energy.above_idle_per_total_token",
+                                             "energy.per_input_token",
+                                             "energy.per_output_token",
+                                             "energy.per_total_token",
+                                             "energy.per_ok_request"};
 
 std::string_view level_name(MetricLevel level) {
   switch (level) {
@@ -155,6 +177,20 @@ std::string_view direction_name(MetricDirection direction) {
 }  // namespace
 
 std::span<const MetricDefinition> metric_catalogue() { return kCatalogue; }
+
+MetricHome home_of(std::string_view id) {
+  if (find_metric(id) != nullptr) return MetricHome::kCatalogue;
+  for (const std::string_view tool : kForeignTools) {
+    if (id.starts_with(tool) && id.substr(tool.size()).starts_with('.'))
+      return MetricHome::kForeign;
+  }
+  for (const std::string_view stem : kEnergyStems) {
+    if (!id.starts_with(stem) || !id.ends_with("/1")) continue;
+    const std::string_view rest = id.substr(stem.size(), id.size() - stem.size() - 2);
+    if (rest.size() > 1 && rest.front() == '.') return MetricHome::kEnergy;
+  }
+  return MetricHome::kUnknown;
+}
 
 bool is_metric_id(std::string_view text) {
   constexpr size_t kLongest = 200;

@@ -37,6 +37,15 @@ constexpr std::string_view kSessionsPerSecond = "sessions/s";
 // In the order in which reports show them.
 std::span<const MetricDefinition> metric_catalogue();
 
+// Where it is written what an id means.
+enum class MetricHome {
+  kCatalogue,  // here
+  kEnergy,     // power and energy of a class of devices: docs/measuring/power.md
+  kForeign,    // a tool's own figure, "TOOL.NAME": docs/measuring/imports.md
+  kUnknown,    // nowhere: of another version of this program, or a mistake
+};
+MetricHome home_of(std::string_view id);
+
 // Whether the text can be an id: printable ASCII without blanks, brackets, commas and quotes, so
 // that it can stand in a table's header; not beginning with "full:", which there means the full
 // run.

@@ -33,6 +33,27 @@ TEST(MetricCatalogue, FindsById) {
   EXPECT_EQ(find_metric(""), nullptr);
 }
 
+TEST(MetricCatalogue, EveryIdHasAHome) {
+  EXPECT_EQ(home_of("ttft.first_token/1"), MetricHome::kCatalogue);
+  EXPECT_EQ(home_of("ttft.first_token/2"), MetricHome::kUnknown);
+  EXPECT_EQ(home_of("energy.total.gpu/1"), MetricHome::kEnergy);
+  EXPECT_EQ(home_of("power.mean.node.provisioned/1"), MetricHome::kEnergy);
+  EXPECT_EQ(home_of("energy.total/1"), MetricHome::kUnknown);
+  EXPECT_EQ(home_of("energy.total.gpu/2"), MetricHome::kUnknown);
+  EXPECT_EQ(home_of("vllm.goodput/1"), MetricHome::kForeign);
+  EXPECT_EQ(home_of("vllmx.goodput/1"), MetricHome::kUnknown);
+  EXPECT_EQ(home_of(""), MetricHome::kUnknown);
+}
+
+TEST(MetricCatalogue, IdsCanStandInATable) {
+  for (const MetricDefinition& definition : metric_catalogue()) {
+    EXPECT_TRUE(is_metric_id(definition.id)) << definition.id;
+  }
+  for (const std::string id : {"", "a b", "a,b", "a(b)", "a\"b", "full:a", "ä/1"}) {
+    EXPECT_FALSE(is_metric_id(id)) << id;
+  }
+}
+
 TEST(MetricCatalogue, TableHasARowForEachAndNothingThatBreaksIt) {
   const std::string table = metric_table_markdown();
   std::istringstream lines(table);

@@ -29,6 +29,7 @@ inline constexpr std::string_view kRateTotal = "rate.total_tokens/1";
 inline constexpr std::string_view kRateInputPerGpu = "rate.input_tokens_per_gpu/1";
 inline constexpr std::string_view kRateOutputPerGpu = "rate.output_tokens_per_gpu/1";
 inline constexpr std::string_view kRateTotalPerGpu = "rate.total_tokens_per_gpu/1";
+inline constexpr std::string_view kRateComputedInputPerGpu = "rate.computed_input_tokens_per_gpu/1";
 inline constexpr std::string_view kRateInputPerGpuInferenceX =
     "rate.input_tokens_per_gpu.inferencex/1";
 inline constexpr std::string_view kRateOutputPerGpuInferenceX =
@@ -43,6 +44,7 @@ inline constexpr std::string_view kLoadRequestedRate = "load.requested_rate/1";
 inline constexpr std::string_view kLoadAchievedRate = "load.achieved_rate/1";
 inline constexpr std::string_view kLoadScheduleDelay = "load.schedule_delay/1";
 inline constexpr std::string_view kLoadInFlight = "load.in_flight/1";
+inline constexpr std::string_view kLoadPeakInFlight = "load.peak_in_flight/1";
 
 inline constexpr std::string_view kCacheHitShare = "cache.hit_share/1";
 inline constexpr std::string_view kCacheExpectedHitShare = "cache.expected_hit_share/1";
