@@ -14,6 +14,7 @@
 #include "measure/metrics/metric_ids.h"
 
 namespace hadal {
+
 double output_rate(const PointRecord& point) {
   return metric_mean(point, metric_ids::kRateOutput).value_or(0);
 }
@@ -96,7 +97,8 @@ std::string point_costs(const CostBasis& basis, const PointRecord& point,
   const double seconds = point.window.end - point.window.begin;
   const std::optional<double> input_rate = metric_mean(point, metric_ids::kRateInput);
   if (!(seconds > 0)) return "";
-  const double hits = std::clamp(metric_mean(point, metric_ids::kCacheHitShare).value_or(0), 0.0, 1.0);
+  const double hits =
+      std::clamp(metric_mean(point, metric_ids::kCacheHitShare).value_or(0), 0.0, 1.0);
   const double input_tokens = input_rate.value_or(0) * seconds;
   CostReportInput input = basis.input;
   input.about = load_text(point);

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "measure/store/annotations.h"
 #include "measure/store/postgres_connection.h"
 #include "measure/store/run_rows.h"
@@ -26,10 +26,6 @@ namespace {
 constexpr size_t kRowsAtOnce = 1024;
 // Of a blob of events before compression: what a reader holds in memory at a time.
 constexpr int64_t kBlobBytes = int64_t{8} << 20;
-
-double now_unix() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 [[noreturn]] void refuse(const SqlConnection& connection, ErrorCode code, const std::string& run_id,
                          const std::string& what, const std::string& remedy = {}) {
@@ -145,7 +141,7 @@ std::string RunStore::begin_run(const RunRecord& run) {
   end_abandoned();
   RunRecord stored = run;
   if (stored.id.empty()) stored.id = make_ulid();
-  if (stored.created_unix == 0) stored.created_unix = now_unix();
+  if (stored.created_unix == 0) stored.created_unix = unix_seconds();
   SqlTransactionScope writing(*connection_, SqlTransaction::kWrite);
   insert_run(stored);
   const WriterIdentity writer = this_process();
@@ -171,8 +167,9 @@ void RunStore::insert_run(const RunRecord& run) {
 
 void RunStore::insert_point(const std::string& run_id, int64_t point, const Load& load,
                             int repeat) {
-  insert_one(*connection_, run_table("points"),
-             point_row(run_id, point, {.load = load, .repeat = repeat, .begun_unix = now_unix()}));
+  insert_one(
+      *connection_, run_table("points"),
+      point_row(run_id, point, {.load = load, .repeat = repeat, .begun_unix = unix_seconds()}));
 }
 
 int64_t RunStore::begin_point(const std::string& run_id, const Load& load, int repeat) {
@@ -230,9 +227,10 @@ void RunStore::insert_batch(const std::string& run_id, int64_t point, const Poin
     place += static_cast<int64_t>(some.size());
     left = left.subspan(some.size());
   }
-  insert_one(*connection_, run_table("batches"),
-             {run_id, point, batch.number, now_unix(), static_cast<int64_t>(batch.requests.size()),
-              static_cast<int64_t>(batch.power.size()), parts});
+  insert_one(
+      *connection_, run_table("batches"),
+      {run_id, point, batch.number, unix_seconds(), static_cast<int64_t>(batch.requests.size()),
+       static_cast<int64_t>(batch.power.size()), parts});
 }
 
 void RunStore::finish_point(const std::string& run_id, int64_t point, const PointRecord& record,
@@ -264,7 +262,7 @@ void RunStore::insert_gate(const std::string& run_id, GateVerdict verdict,
   HADAL_CHECK(verdict != GateVerdict::kNotRun);
   SqlRow row = {run_id,
                 make_ulid(),
-                now_unix(),
+                unix_seconds(),
                 std::string(gate_verdict_word(verdict)),
                 sql_text(report_json),
                 std::string()};
@@ -286,8 +284,9 @@ void RunStore::insert_end(const std::string& run_id, const RunEnd& end) {
     refuse(*connection_, ErrorCode::kInvalidArgument, run_id, "has ended already",
            "say what is to be said of it with an annotation");
   }
-  insert_one(*connection_, run_table("run_ends"),
-             {run_id, now_unix(), std::string(run_state_word(end.state)), sql_text(end.reason)});
+  insert_one(
+      *connection_, run_table("run_ends"),
+      {run_id, unix_seconds(), std::string(run_state_word(end.state)), sql_text(end.reason)});
   store_digests(*connection_, run_id);
 }
 
@@ -296,7 +295,7 @@ std::string RunStore::save(const RunRecord& run, std::span<const PointSamples> s
   HADAL_CHECK(samples.empty() || samples.size() == run.points.size());
   RunRecord stored = run;
   if (stored.id.empty()) stored.id = make_ulid();
-  if (stored.created_unix == 0) stored.created_unix = now_unix();
+  if (stored.created_unix == 0) stored.created_unix = unix_seconds();
   SqlTransactionScope writing(*connection_, SqlTransaction::kAlone);
   insert_run(stored);
   for (size_t i = 0; i < run.points.size(); ++i) {
@@ -320,7 +319,7 @@ std::string RunStore::annotate(const std::string& run_id, const RunAnnotation& a
   check_annotation(annotation);
   SqlRow row = {run_id,
                 make_ulid(),
-                now_unix(),
+                unix_seconds(),
                 sql_text(annotation.author),
                 sql_text(annotation.field),
                 sql_text(annotation.value),

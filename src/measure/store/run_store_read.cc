@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "measure/store/annotations.h"
 #include "measure/store/run_rows.h"
 #include "measure/store/run_store.h"
@@ -20,10 +20,6 @@ namespace {
 constexpr double kSilentSeconds = 3600;
 // Of one point before compression: what loading it may take.
 constexpr int64_t kMostPointBytes = int64_t{4} << 30;
-
-double now_unix() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 constexpr const char* kSummaryColumns =
     "SELECT id, created_unix, origin, label, url, model, engine, engine_version, hardware, gpus, "
@@ -159,7 +155,7 @@ bool RunStore::is_abandoned(const std::string& run_id, double created_unix) {
       last_sign = std::max(last_sign, reader.optional_real().value_or(0));
     });
   }
-  return now_unix() - last_sign > kSilentSeconds;
+  return unix_seconds() - last_sign > kSilentSeconds;
 }
 
 std::vector<RunSummary> RunStore::list(const RunFilter& filter) {
