@@ -32,7 +32,7 @@ constexpr double kRightShare = 0.6;
 constexpr int kFewestRight = 3;
 constexpr double kNearerBy = 0.25;
 constexpr double kClearlyApart = 4;
-constexpr double kHalf = 0.5;
+constexpr size_t kFewestSame = 4;       // positions
 constexpr double kClearlyAgreed = 0.5;  // honest spreads
 
 class Judge {
@@ -266,6 +266,18 @@ class Judge {
             ratio, other, asked));
   }
 
+  // Whether the endpoint's own two answers lie so much nearer to each other than the reference's
+  // two that one is made of the other's cache: the very numbers where these differ; or, where
+  // another batch moves the numbers, a fraction of what lies between the right ones.
+  bool is_copied(std::vector<double> seen, std::vector<double> right) const {
+    const bool same = *std::max_element(seen.begin(), seen.end()) < kSameNats &&
+                      seen.size() >= kFewestSame && right.size() <= seen.size() &&
+                      *std::max_element(right.begin(), right.end()) > kClearlyApart * kSameNats;
+    const double apart = median(std::move(right));
+    return same || (apart > evidence_.honest_nats(is_continuation) &&
+                    median(std::move(seen)) < kNearerBy * apart);
+  }
+
   // A prompt that differs from an earlier one near its beginning must not get that one's answer.
   void check_foreign_prefix() {
     int foreign = 0;
@@ -276,18 +288,14 @@ class Judge {
       if (canary.not_as.empty() || evidence_.find(canary.not_as, &other) == nullptr) continue;
       const CanaryAnswer& answer = evidence_.answer(i);
       if (!answer.error.empty()) continue;
+      const CanaryAnswer& earlier = evidence_.answer(other);
+      if (!earlier.error.empty()) continue;
       ++asked;
-      const CanaryAgreement own = compare_answers(canary, i, evidence_.expected(i), answer);
-      const CanaryAgreement theirs = compare_answers(canary, i, evidence_.expected(other), answer);
-      if (own.compared() && theirs.compared()) {
-        const double to_own = own.distances.front();
-        const double to_other = theirs.distances.front();
-        // The other's very numbers; or, from an engine that rounds elsewhere, nearer to them by
-        // more than rounding explains: the two right answers may be nearly alike.
-        const bool is_copy = to_other < kSameNats && to_own > kClearlyApart * kSameNats;
-        const bool is_nearer = to_own > kHalf * evidence_.honest_nats(is_continuation) &&
-                               to_other < kNearerBy * to_own;
-        foreign += is_copy || is_nearer ? 1 : 0;
+      const CanaryAgreement seen = compare_answers(canary, i, earlier, answer);
+      const CanaryAgreement meant =
+          compare_answers(canary, i, evidence_.expected(other), evidence_.expected(i));
+      if (seen.compared() && meant.compared()) {
+        foreign += is_copied(seen.distances, meant.distances) ? 1 : 0;
       } else {
         const std::string& right = evidence_.expected(i).text;
         const std::string& wrong = evidence_.expected(other).text;

@@ -14,7 +14,6 @@ namespace hadal {
 namespace {
 
 constexpr double kLeastInFlight = 0.9;  // of what was asked for
-constexpr double kShortDip = 0.05;      // of a median request
 constexpr int64_t kLeastRequests = 5;   // in a window that is worth a name
 constexpr double kLongestRamp = 0.5;    // of the time between first and last arrival
 
@@ -47,10 +46,8 @@ std::vector<Interval> stays(const PointSamples& samples) {
   return out;
 }
 
-// Stretches in which at least `enough` of the stays overlap, ascending, those joined between which
-// lies less than `dip` seconds.
-std::vector<Interval> busy_stretches(const std::vector<Interval>& stays, double enough,
-                                     double dip) {
+// Stretches in which at least `enough` of the stays overlap, ascending.
+std::vector<Interval> busy_stretches(const std::vector<Interval>& stays, double enough) {
   std::vector<std::pair<double, int>> steps;
   for (const Interval& stay : stays) {
     steps.emplace_back(stay.low, 1);
@@ -66,12 +63,7 @@ std::vector<Interval> busy_stretches(const std::vector<Interval>& stays, double 
     in_flight += step;
     const bool is_enough = in_flight >= enough;
     if (!was_enough && is_enough) begin = seconds;
-    if (!was_enough || is_enough) continue;
-    if (!out.empty() && begin - out.back().high <= dip) {
-      out.back().high = seconds;
-    } else {
-      out.push_back({.low = begin, .high = seconds});
-    }
+    if (was_enough && !is_enough) out.push_back({.low = begin, .high = seconds});
   }
   return out;
 }
@@ -103,31 +95,33 @@ std::optional<FirstWave> first_wave(const PointSamples& samples, int concurrency
 
 Window steady_of_closed_loop(const PointSamples& samples, int concurrency) {
   if (concurrency < 1) return full_because(samples, "no concurrency was given");
-  std::vector<double> lengths;
-  for (const RequestRecord& r : samples.requests) {
-    if (measured(r)) lengths.push_back(r.ended - r.sent);
+  if (std::none_of(samples.requests.begin(), samples.requests.end(), measured)) {
+    return full_because(samples, "no request was measured");
   }
-  if (lengths.empty()) return full_because(samples, "no request was measured");
-
   const std::optional<FirstWave> wave = first_wave(samples, concurrency);
   if (!wave) return full_because(samples, "fewer requests ended than were to run at a time");
-  const double dip = kShortDip * median(lengths);
-  Interval longest;
-  for (Interval stretch : busy_stretches(stays(samples), kLeastInFlight * concurrency, dip)) {
-    stretch.low = std::max(stretch.low, wave->end);
-    if (stretch.high - stretch.low > longest.high - longest.low) longest = stretch;
+  double begin = 0;
+  double end = 0;
+  double busy = 0;
+  for (const Interval& stretch : busy_stretches(stays(samples), kLeastInFlight * concurrency)) {
+    const double low = std::max(stretch.low, wave->end);
+    if (stretch.high <= low) continue;
+    if (busy == 0) begin = low;
+    end = stretch.high;
+    busy += stretch.high - low;
   }
   const bool sessions = has_sessions(samples);
   Window out{.kind = "steady",
              .rule = fmt::format(
-                 "the longest stretch with at least {} of {} {} in flight, dips of up to "
-                 "{:.3g} s aside, after {}",
+                 "from when at least {} of {} {} were in flight, after {}, to when they last were; "
+                 "for {:.3g} s of it fewer were",
                  static_cast<int>(std::ceil(kLeastInFlight * concurrency)), concurrency,
-                 sessions ? "sessions" : "requests", dip,
+                 sessions ? "sessions" : "requests",
                  wave->ran_on ? "a warm-up that ran on into it"
-                              : fmt::format("the first {} requests had ended", concurrency)),
-             .begin = longest.low,
-             .end = longest.high};
+                              : fmt::format("the first {} requests had ended", concurrency),
+                 std::max(0.0, end - begin - busy)),
+             .begin = begin,
+             .end = end};
   const auto inside =
       std::count_if(samples.requests.begin(), samples.requests.end(),
                     [&](const RequestRecord& r) { return measured(r) && belongs_to(out, r); });

@@ -10,11 +10,12 @@ namespace hadal {
 // From the first measured request sent to the last ended, or zero to zero for none.
 Window full_window(const PointSamples& samples);
 
-// Closed loop: the longest stretch in which at least 90 % of the requested number were in flight,
-// once as many requests have ended as run at a time: until then all of them started together.
+// Closed loop: from when at least 90 % of the requested number are in flight, once as many requests
+// have ended as run at a time (until then all of them started together), to when so many last are.
 // (Where half of a warm-up was still in flight when measuring began, it was the first wave.)
-// Dips shorter than a twentieth of the median request do not end it. Where requests belong to
-// sessions, sessions count as what is in flight, think times included.
+// What lies between counts, pauses included: a lane that rests because the server asked for it, or
+// failed, is the server's. Where requests belong to sessions, sessions count as what is in flight,
+// think times included.
 // Open loop: between the first planned arrival, and a median answer's time more for the number in
 // flight to settle, and the last planned arrival. Where requests belong to sessions it is sessions
 // that arrive, and a median session's time that is waited for.
