@@ -47,7 +47,6 @@ inline constexpr MetricName kOutputRatePerDecodeGpu{metric_ids::kRateOutputPerGp
                                                     "tokens/s/gpu"};
 inline constexpr MetricName kComputedInputRatePerGpu{metric_ids::kRateComputedInputPerGpu,
                                                      "tokens/s/gpu"};
-inline constexpr MetricName kRequestedRate{metric_ids::kLoadRequestedRate, "requests/s"};
 inline constexpr MetricName kMeanConcurrency{metric_ids::kLoadInFlight, "requests"};
 inline constexpr MetricName kPeakConcurrency{metric_ids::kLoadPeakInFlight, "requests"};
 

@@ -288,18 +288,6 @@ class DeviceWindow {
 
 }  // namespace
 
-std::string energy_method_name(EnergyMethod method) {
-  switch (method) {
-    case EnergyMethod::kCounter:
-      return "counter";
-    case EnergyMethod::kTrapezoid:
-      return "trapezoid";
-    case EnergyMethod::kNone:
-      break;
-  }
-  return "none";
-}
-
 DeviceEnergy measure_device_energy(std::span<const PowerSample> samples, double begin, double end,
                                    const EnergyRules& rules) {
   return DeviceWindow(samples, begin, end, rules).result();

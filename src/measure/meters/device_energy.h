@@ -26,9 +26,6 @@ enum class EnergyMethod {
   kTrapezoid,  // power, linear between samples
 };
 
-// "counter", "trapezoid", "none".
-std::string energy_method_name(EnergyMethod method);
-
 struct DeviceEnergy {
   std::string meter = {};
   std::string device = {};

@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "json/python_json.h"
+#include "measure/metrics/told_usage.h"
 
 namespace hadal {
 namespace {
-
-using nlohmann::ordered_json;
 
 class MetricList {
  public:
@@ -35,14 +31,6 @@ std::optional<double> over(std::optional<double> joules, std::optional<double> u
   return *joules / *units;
 }
 
-ordered_json optional_json(std::optional<double> value) {
-  return value ? ordered_json(*value) : ordered_json();
-}
-
-std::string label(bool provisioned, const std::string& meter) {
-  return provisioned ? "provisioned" : fmt::format("measured({})", meter);
-}
-
 }  // namespace
 
 WorkDone work_of_requests(std::span<const RequestRecord> requests) {
@@ -51,10 +39,12 @@ WorkDone work_of_requests(std::span<const RequestRecord> requests) {
     if (!tokens) sum.reset();
     if (sum) *sum += static_cast<double>(*tokens);
   };
-  for (const RequestRecord& request : requests) {
+  UsageFaults ignored;  // the point's warnings count them
+  for (RequestRecord request : requests) {
     if (request.phase != RequestPhase::kMeasured || request.outcome != RequestOutcome::kOk) {
       continue;
     }
+    drop_impossible_usage(request, request.first_token.has_value(), ignored);
     *work.ok_requests += 1;
     add(work.input_tokens, request.input_tokens);
     add(work.output_tokens, request.output_tokens);
@@ -85,48 +75,6 @@ std::vector<MetricValue> energy_metrics(const EnergyReport& report, const WorkDo
     for (MetricValue& metric : list.take()) metrics.push_back(std::move(metric));
   }
   return metrics;
-}
-
-std::string energy_report_json(const EnergyReport& report) {
-  ordered_json document = {{"seconds", report.seconds}};
-  document["classes"] = ordered_json::array();
-  for (const ClassEnergy& group : report.classes) {
-    document["classes"].push_back(
-        {{"class", group.device_class},
-         {"label", label(group.is_provisioned, group.meter)},
-         {"chosen", group.is_chosen},
-         {"valid", group.joules.has_value()},
-         {"devices", group.devices},
-         {"joules", optional_json(group.joules)},
-         {"mean_watts", optional_json(group.mean_watts)},
-         {"idle_watts", optional_json(group.idle_watts)},
-         {"above_idle_joules", optional_json(group.above_idle(report.seconds))},
-         {"faults", group.faults},
-         {"doubts", group.doubts}});
-  }
-  document["devices"] = ordered_json::array();
-  for (const DeviceEnergy& device : report.devices) {
-    document["devices"].push_back({{"device", device.device},
-                                   {"meter", device.meter},
-                                   {"method", energy_method_name(device.method)},
-                                   {"joules", optional_json(device.joules)},
-                                   {"counted_joules", optional_json(device.counted_joules)},
-                                   {"integrated_joules", optional_json(device.integrated_joules)},
-                                   {"least_watts", optional_json(device.least_watts)},
-                                   {"greatest_watts", optional_json(device.greatest_watts)},
-                                   {"samples", device.samples},
-                                   {"greatest_gap_seconds", device.greatest_gap}});
-  }
-  document["agreements"] = ordered_json::array();
-  for (const MeterAgreement& agreement : report.agreements) {
-    document["agreements"].push_back({{"first", agreement.first},
-                                      {"second", agreement.second},
-                                      {"ratio", agreement.ratio},
-                                      {"contradiction", agreement.is_contradiction},
-                                      {"text", agreement.text}});
-  }
-  document["warnings"] = report.warnings();
-  return dump_json(document);
 }
 
 }  // namespace hadal

@@ -38,8 +38,4 @@ WorkDone work_of_requests(std::span<const RequestRecord> requests);
 // are two views of one bill, not parts of it.
 std::vector<MetricValue> energy_metrics(const EnergyReport& report, const WorkDone& work);
 
-// The report as a JSON object: window, devices, classes with their labels ("measured(nvml)",
-// "provisioned"), agreements, warnings.
-std::string energy_report_json(const EnergyReport& report);
-
 }  // namespace hadal

@@ -172,35 +172,22 @@ Spec parse_spec(const std::string& text) {
   return spec;
 }
 
-struct Discovery {
-  std::vector<MeterOffer> offers = {};
-  PowerMeters meters = {};
-};
-
-Discovery discover(const MeterSurroundings& surroundings) {
-  Discovery found;
+// All that work here without a word from the user.
+PowerMeters available_meters(const MeterSurroundings& surroundings) {
+  PowerMeters found;
   for (const Kind& kind : kinds()) {
     if (!kind.is_automatic) continue;
-    MeterOffer offer = {.spec = kind.name};
     try {
-      auto meter = kind.open({.text = kind.name, .name = kind.name}, surroundings);
-      offer.available = true;
-      offer.covers = meter->description().covers;
-      offer.devices = meter->description().devices;
-      found.meters.push_back(std::move(meter));
-    } catch (const Error& error) {
-      offer.reason = error.what();
+      found.push_back(kind.open({.text = kind.name, .name = kind.name}, surroundings));
+    } catch (const Error&) {
+      // What a machine does not have is no fault; whoever names a meter hears why.
+      continue;
     }
-    found.offers.push_back(std::move(offer));
   }
   return found;
 }
 
 }  // namespace
-
-std::vector<MeterOffer> discover_meters(const MeterSurroundings& surroundings) {
-  return discover(surroundings).offers;
-}
 
 PowerMeters open_meters(std::span<const std::string> specs, const MeterSurroundings& surroundings) {
   std::vector<Spec> parsed;
@@ -228,7 +215,7 @@ PowerMeters open_meters(std::span<const std::string> specs, const MeterSurroundi
   }
   const auto is_auto = [](const Spec& spec) { return spec.name == kAuto; };
   if (std::ranges::any_of(parsed, is_auto)) {
-    for (auto& meter : discover(surroundings).meters) {
+    for (auto& meter : available_meters(surroundings)) {
       if (!named.contains(meter->description().name)) add(std::move(meter));
     }
   }

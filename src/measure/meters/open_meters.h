@@ -1,4 +1,4 @@
-// From what a user writes to meters that are open, and what this machine has to offer.
+// From what a user writes to meters that are open.
 #pragma once
 
 #include <span>
@@ -22,22 +22,11 @@ struct MeterSurroundings {
   HttpGet http_get = {};       // empty: http_get.h's
 };
 
-struct MeterOffer {
-  std::string spec = {};  // for open_meters
-  bool available = false;
-  std::string covers = {};                // what it covers, in words; of one that is available
-  std::vector<MeterDevice> devices = {};  // the same
-  std::string reason = {};                // why it is not available, and what to do; one line
-};
-
-// Tries every meter that needs nothing from the user, in the order in which figures prefer them,
-// and says of each whether it works here. Takes as long as the tools that it runs.
-std::vector<MeterOffer> discover_meters(const MeterSurroundings& surroundings = {});
-
 // Opens meters by their specs, NAME[@CLASS][:REST], in their order; the second of a name is called
 // "command-2" and so on.
-//   auto                      all that discover_meters finds, but for what another spec names; none
-//                             is no error
+//   auto                      all that need nothing from the user and work here, in the order in
+//                             which figures prefer them, but for what another spec names; none is
+//                             no error. Takes as long as the tools that it runs
 //   none                      no meter; alone
 //   rapl, hwmon, ipmi
 //   nvml, amd-smi, npu-smi    all boards, or nvml:0,1 those

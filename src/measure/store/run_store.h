@@ -152,7 +152,6 @@ class RunStore {
   void require_run(const std::string& run_id);
   bool is_abandoned(const std::string& run_id, double created_unix);
   void read_points(const std::string& run_id, RunRecord& run);
-  void read_gate(const std::string& run_id, RunRecord& run);
 
   std::unique_ptr<SqlConnection> connection_;
 };
