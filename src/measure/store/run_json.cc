@@ -168,17 +168,20 @@ std::vector<MetricValue> metrics_of(const Fields& fields, std::string_view key) 
   fields.each(key, [&](const ordered_json& json, const std::string& path) {
     const Fields object(json, path, fields.source());
     refuse_unknown_keys(object, kKeys);
-    MetricValue& metric = metrics.emplace_back();
-    metric.id = object.required_string("id");
+    MetricValue metric{.id = object.required_string("id")};
     if (!is_metric_id(metric.id)) object.refuse("id", "must be an id such as ttft.first_token/1");
+    if (find_metric(metrics, metric.id) != nullptr) object.refuse("id", "is given twice");
     metric.unit = text_of(object, "unit");
     metric.count = counted(object, "count");
+    constexpr int64_t kMostSamples = 1'000'000'000'000'000;
+    if (metric.count > kMostSamples) object.refuse("count", "is too large");
     for (const Figure& figure : kFigures) metric.*figure.value = object.number(figure.name);
     with_object(object, "ci95", kIntervalKeys, [&](const Fields& intervals) {
       for (const Figure& figure : kFigures) {
         metric.*figure.interval = interval_of(intervals, figure.name);
       }
     });
+    metrics.push_back(std::move(metric));
   });
   return metrics;
 }
