@@ -128,7 +128,7 @@ std::string best_costs(const CostBasis& basis, std::span<const PointRecord> poin
                        std::span<const std::optional<Phases>> phases, int users) {
   const PointRecord* best = nullptr;
   for (const PointRecord& point : points) {
-    if (users > 0 && point.load.concurrency != users) continue;
+    if (point.invalid || (users > 0 && point.load.concurrency != users)) continue;
     if (output_rate(point) > (best == nullptr ? 0 : output_rate(*best))) best = &point;
   }
   if (best == nullptr) return "";
@@ -136,7 +136,12 @@ std::string best_costs(const CostBasis& basis, std::span<const PointRecord> poin
   try {
     const std::string text =
         point_costs(basis, *best, place < phases.size() ? phases[place] : std::nullopt);
-    return text.empty() ? "" : "\n" + text;
+    if (text.empty()) return "";
+    return "\n" + text +
+           (best->client.limited
+                ? "the client may have been the limit: the machine may do more for "
+                  "this price\n"
+                : "");
   } catch (const Error& error) {
     return fmt::format("\nNo costs: {}\n", error.what());
   }

@@ -40,6 +40,7 @@ void MeasureWatcher::keep(Action action) {
     clear();
     write_err(fmt::format("hadal: warning: {}; the run goes on and is not kept\n", error.what()));
     store_ = nullptr;
+    lost_store_ = true;
   }
 }
 

@@ -29,6 +29,9 @@ class MeasureWatcher : public MeasureObserver {
   void batch(const LoadBatch& batch) override;
   void point_ends(const PointRecord& point, const PointSamples& samples) override;
 
+  // Whether the store failed on the way.
+  bool lost_store() const { return lost_store_; }
+
   // Where the machine's time of each finished point went.
   const std::vector<std::optional<Phases>>& phases() const { return phases_; }
 
@@ -51,6 +54,7 @@ class MeasureWatcher : public MeasureObserver {
   double last_shown_ = 0;
   size_t shown_width_ = 0;
   std::vector<std::optional<Phases>> phases_;
+  bool lost_store_ = false;
 };
 
 }  // namespace hadal

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "measure/run/provenance.h"
 #include "measure/workload/arrivals.h"
+#include "measure/workload/fixed_lengths.h"
 
 namespace hadal {
 namespace {
@@ -27,7 +28,9 @@ constexpr size_t kMostHeaderBytes = size_t{1} << 20;
 }
 
 std::vector<std::string> lines_of(const std::string& path) {
-  const std::string text = read_text_file(path, kMostHeaderBytes);
+  std::string text = read_text_file(path, kMostHeaderBytes);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -53,6 +56,10 @@ void check_headers(const std::string& path, const std::vector<std::string>& line
              "write lines such as X-Team: search");
     }
     std::string name = lines[i].substr(0, colon);
+    if (name.find_first_of(" \t") != std::string::npos) {
+      refuse("--headers", fmt::format("has a blank in the name in line {} of {}", i + 1, path),
+             "write lines such as X-Team: search");
+    }
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (std::find(kOfTheClient.begin(), kOfTheClient.end(), name) != kOfTheClient.end()) {
@@ -95,6 +102,16 @@ std::optional<int64_t> warm_up(const ParsedLine& line) {
   return numbers<int64_t>(option::kWarmUp, {word}, 0, kMost).front();
 }
 
+void check_roles(const PointOptions& point) {
+  if ((point.prefill_gpus > 0) != (point.decode_gpus > 0)) {
+    refuse("--prefill-gpus and --decode-gpus", "belong together", "give both or none");
+  }
+  if (point.gpus > 0 && point.prefill_gpus + point.decode_gpus > point.gpus) {
+    refuse("--gpus", "is less than --prefill-gpus and --decode-gpus together",
+           "count every accelerator once");
+  }
+}
+
 }  // namespace
 
 int exit_status(RunState state, GateVerdict gate) {
@@ -131,7 +148,8 @@ EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url)
   if (const auto file = line.get(option::kKeyFile)) {
     const std::vector<std::string> lines = lines_of(*file);
     if (lines.empty()) refuse("--key-file", "is empty: " + *file, "write the key into it");
-    options.key = lines.front();
+    options.key =
+        lines.front().substr(std::min(lines.front().find_first_not_of(' '), lines.front().size()));
   }
   if (const auto file = line.get(option::kHeaders)) {
     options.headers = lines_of(*file);
@@ -140,6 +158,9 @@ EndpointOptions endpoint_options(const ParsedLine& line, const std::string& url)
   options.verify_tls = !line.has(option::kInsecure);
   options.ca_file = line.get(option::kCaFile).value_or("");
   options.timeout = line.value(option::kTimeout);
+  if (line.command == Command::kMeasureRun || line.command == Command::kMeasureCompare) {
+    options.texts_only = line.value(option::kWorkload) == "prompts";
+  }
   const CommandSpec& command = command_spec(line.command.value());
   if (command.id != Command::kMeasureVerify) {
     options.vocabulary = vocabulary(line);
@@ -156,6 +177,9 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
                       .context_limit = endpoint.context.value_or(0),
                       .seed = load_seed(line)};
   check_workload_name(options.workload);
+  if (line.has(option::kScale) && is_length_shape(options.workload.name)) {
+    refuse("--scale", "has no effect on " + options.workload.name, "give the lengths themselves");
+  }
   constexpr int kMostConcurrency = 1 << 20;
   options.concurrency =
       numbers<int>(option::kConcurrency, line.list(option::kConcurrency), 1, kMostConcurrency);
@@ -172,6 +196,9 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
     return options;
   }
   constexpr double kMostRate = 1e6;
+  if (line.has(option::kRate) && line.has(option::kConcurrency)) {
+    refuse("--rate", "cannot go with --concurrency", "give one: an open or a closed loop");
+  }
   options.rates = numbers<double>(option::kRate, line.list(option::kRate), 1e-4, kMostRate);
   options.arrivals = line.value(option::kArrivals);
   if (!options.rates.empty()) {
@@ -181,6 +208,7 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
   options.point.gpus = line.get(option::kGpus).value_or(0);
   options.point.prefill_gpus = line.get(option::kPrefillGpus).value_or(0);
   options.point.decode_gpus = line.get(option::kDecodeGpus).value_or(0);
+  check_roles(options.point);
   options.point.objective = {.ttft = line.get(option::kSloTtft),
                              .tpot = line.get(option::kSloTpot),
                              .e2e = line.get(option::kSloE2e)};

@@ -20,6 +20,7 @@ inline constexpr int kExitPartial = 3;
 inline constexpr int kExitInvalid = 4;
 inline constexpr int kExitFailed = 5;
 inline constexpr int kExitGateFailed = 6;
+inline constexpr int kExitNotKept = 7;  // complete, and the store could not keep it
 int exit_status(RunState state, GateVerdict gate);
 
 // --seed, or a new one: a server's cache may know the prompts of an earlier run.

@@ -216,7 +216,7 @@ AnswerEvent read_object(std::string_view data, const char* where) {
       if (json.peek() == JsonReader::Kind::kNull) {
         json.read_null();
       } else {
-        event.error = printable(read_error(json));
+        event.error = read_error(json);
       }
     } else if (name == "object" || name == "type") {
       is_error |= read_text(json) == "error";
@@ -228,7 +228,7 @@ AnswerEvent read_object(std::string_view data, const char* where) {
   });
   json.finish();
   if (is_error && !event.error) {
-    event.error = message.empty() ? "an error without a message" : printable(message);
+    event.error = message.empty() ? "an error without a message" : message;
   }
   return event;
 }

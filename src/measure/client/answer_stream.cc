@@ -12,11 +12,12 @@ constexpr int kOk = 200;
 constexpr int kFirstError = 300;
 constexpr size_t kMostErrorBytes = size_t{64} << 10;
 constexpr size_t kMostWholeBytes = size_t{64} << 20;
+constexpr size_t kMostTextBytes = size_t{16} << 20;
 // An event has a token or more, so that an answer has no more events than tokens were asked for.
 constexpr int64_t kTimesAsked = 2;
 constexpr int64_t kSpare = 64;
 
-// What an error's body says, in one line.
+// What an error's body says.
 std::string error_text(const std::string& body) {
   try {
     const AnswerEvent answer = read_whole_answer(body);
@@ -24,7 +25,7 @@ std::string error_text(const std::string& body) {
   } catch (const Error&) {
     // Not JSON: shown as it is.
   }
-  return printable(body);
+  return body;
 }
 
 }  // namespace
@@ -51,6 +52,7 @@ void AnswerStream::on_body(std::string_view bytes, double now) {
 }
 
 void AnswerStream::take_event(std::string_view data, double now) {
+  if (done_at_) return;  // what follows [DONE] is nobody's answer
   const AnswerEvent event = read_answer_event(data);
   if (!event.done) {
     take(event, now);
@@ -72,7 +74,7 @@ void AnswerStream::take(const AnswerEvent& event, double now) {
     if (told.prefill_seconds) usage_.prefill_seconds = told.prefill_seconds;
     if (told.decode_seconds) usage_.decode_seconds = told.decode_seconds;
   }
-  if (!event.finish_reason.empty()) record.finish_reason = printable(event.finish_reason);
+  if (!event.finish_reason.empty()) record.finish_reason = clean(event.finish_reason);
   if (!event.has_answer && !event.has_reasoning) return;
   const double seconds = now - options_.origin;
   if (!record.first_token) record.first_token = seconds;
@@ -89,15 +91,23 @@ void AnswerStream::take(const AnswerEvent& event, double now) {
   if (options_.keep_text) {
     answer_.text += event.text;
     answer_.reasoning += event.reasoning;
+    if (answer_.text.size() + answer_.reasoning.size() > kMostTextBytes) {
+      fail("too_long", "the answer has more than 16 MiB of text");
+      throw Error({.code = ErrorCode::kResourceExhausted, .where = "answer", .what = "too long"});
+    }
   }
 }
 
 void AnswerStream::fail(std::string failure, std::string text) {
   answer_.record.outcome = RequestOutcome::kFailed;
   answer_.record.failure = std::move(failure);
-  answer_.record.failure_text = options_.secrets == nullptr
-                                    ? std::move(text)
-                                    : without_secrets(std::move(text), *options_.secrets);
+  answer_.record.failure_text = clean(std::move(text));
+}
+
+std::string AnswerStream::clean(std::string text) const {
+  // Before it is cut: half a key is still one.
+  if (options_.secrets != nullptr) text = without_secrets(std::move(text), *options_.secrets);
+  return printable(text);
 }
 
 void AnswerStream::judge(const HttpEnd& end) {
@@ -125,10 +135,9 @@ void AnswerStream::judge(const HttpEnd& end) {
       const AnswerEvent whole = read_whole_answer(body_);
       if (whole.error) return fail("stream_error", *whole.error);
     } catch (const Error&) {
-      return fail("garbage",
-                  "the answer is neither a stream of events nor JSON: " + printable(body_));
+      return fail("garbage", "the answer is neither a stream of events nor JSON: " + body_);
     }
-    return fail("not_streamed", "the answer came whole (" + printable(end.content_type) +
+    return fail("not_streamed", "the answer came whole (" + end.content_type +
                                     "), so that nothing can be told of its first token");
   }
   if (record.finish_reason.empty()) {

@@ -50,6 +50,8 @@ class AnswerStream final : public HttpHandler {
   void take(const AnswerEvent& event, double now);
   void judge(const HttpEnd& end);
   void fail(std::string failure, std::string text);
+  // In one line, without secrets.
+  std::string clean(std::string text) const;
 
   Options options_;
   FinishedAnswer answer_;

@@ -23,6 +23,7 @@ namespace {
 constexpr size_t kEventsAtOnce = 512;
 constexpr double kLagTick = 0.01;  // seconds between timers that only watch the loop
 constexpr long kReceiveBuffer = 64 << 10;
+constexpr size_t kMostShown = 4096;  // bytes of what a server says, before keys are taken out
 constexpr double kNever = 1e18;
 
 double thread_cpu_seconds() {
@@ -380,8 +381,26 @@ class HttpLoop::Impl {
       if (text.empty() && code != CURLE_OK) {
         text = transfer->message[0] != '\0' ? transfer->message.data() : curl_easy_strerror(code);
       }
-      end_transfer(transfer, std::string(failure_of(code)), printable(text));
+      const std::string failure(failure_of(code, *transfer));
+      if (failure == "open_files") text = "this machine may open no more files (ulimit -n)";
+      end_transfer(transfer, failure, printable(text, kMostShown));
     }
+  }
+
+  // libcurl's codes do not tell that files ran out, that framing is broken, or that it is no HTTP.
+  std::string_view failure_of(CURLcode code, const Transfer& transfer) const {
+    if (code == CURLE_COULDNT_CONNECT && may_open_nothing()) return "open_files";
+    const std::string_view message(transfer.message.data());
+    for (const std::string_view broken : {"chunk", "HTTP/0.9"}) {
+      if (message.find(broken) != std::string_view::npos) return "garbage";
+    }
+    return hadal::failure_of(code);
+  }
+
+  bool may_open_nothing() const {
+    const int probe = dup(epoll_);
+    if (probe >= 0) close(probe);
+    return probe < 0;
   }
 
   void end_transfer(Transfer* transfer, std::string failure, std::string text) {
@@ -389,10 +408,10 @@ class HttpLoop::Impl {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     end.status = static_cast<int>(status);
-    end.location = printable(transfer->location);
+    end.location = printable(transfer->location, kMostShown);
     end.retry_after = transfer->retry_after;
     end.content_type = transfer->content_type;
-    end.server = printable(transfer->server);
+    end.server = printable(transfer->server, kMostShown);
     end.seconds = monotonic_seconds();
     curl_multi_remove_handle(multi_, transfer->easy);
     curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, nullptr);  // it goes with the transfer
@@ -460,6 +479,12 @@ class HttpLoop::Impl {
       transfer->content_type = value;
     } else if (is_same_name(name, "location")) {
       transfer->location = value;
+    } else if (is_same_name(name, "content-encoding")) {
+      // Nobody asked for it, and it cannot be read.
+      if (!is_same_name(value, "identity")) {
+        transfer->fault =
+            "the answer is compressed (" + printable(value) + ") without being asked to be";
+      }
     } else if (is_same_name(name, "server")) {
       transfer->server = value;
     } else if (is_same_name(name, "retry-after")) {

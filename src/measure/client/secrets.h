@@ -8,8 +8,8 @@
 
 namespace hadal {
 
-// The values of header lines ("Name: value"), and of "Bearer TOKEN" the token as well. Short ones
-// are no secrets.
+// The values of header lines ("Name: value"), and of "Bearer TOKEN" the token as well; each also as
+// JSON and addresses write it. Short ones are no secrets.
 std::vector<std::string> secrets_of(const std::vector<std::string>& headers);
 
 // `text` with "[removed]" in place of each.

@@ -140,6 +140,7 @@ class Judgement {
   }
 
   void add_failures() {
+    if (broken_->requests.failed == 0) return add_no_answers();
     out_.limit = Limit::kFailures;
     std::string failures;
     for (const FailureCount& f : broken_->requests.failures) {
@@ -150,6 +151,13 @@ class Judgement {
                                        broken_->requests.attempted, failures));
     out_.next.emplace_back(
         "look at the server's log and its limits on requests, connections and memory");
+  }
+
+  void add_no_answers() {
+    out_.limit = Limit::kServerSaturated;
+    out_.reasons.push_back(fmt::format("with {} at a time no answer ended in the time of a step",
+                                       *broken_->load.concurrency));
+    out_.next.emplace_back("measure for longer (--duration), or with shorter answers");
   }
 
   void add_client(const PointRecord& point) {

@@ -23,11 +23,12 @@ constexpr std::array<Question, 5> kQuestions = {{{"What is 12 plus 30?", "42"},
                                                  {"Which number comes after 99?", "100"},
                                                  {"What is the opposite of hot?", "cold"}}};
 
-std::string ask(const Endpoint& endpoint, std::string_view question) {
+std::string ask(const Endpoint& endpoint, std::string_view question, double until) {
   constexpr int64_t kLongest = 512;  // tokens: some models think first
   constexpr double kPatience = 30;   // seconds
+  const double patience = std::clamp(until - monotonic_seconds(), 0.1, kPatience);
   Prompt prompt = {.form = PromptForm::kText, .text = std::string(question)};
-  return ask_once(endpoint, prompt, {.output_tokens = kLongest, .ignore_eos = false}, kPatience)
+  return ask_once(endpoint, prompt, {.output_tokens = kLongest, .ignore_eos = false}, patience)
       .text;
 }
 
@@ -52,19 +53,21 @@ std::string lower_case(std::string text) {
 
 }  // namespace
 
-AnswerCheck check_answers(const Endpoint& endpoint, const std::atomic<bool>& stop) {
+AnswerCheck check_answers(const Endpoint& endpoint, double seconds, const std::atomic<bool>& stop) {
+  const double until = monotonic_seconds() + seconds;
+  const auto is_over = [&] { return stop || monotonic_seconds() >= until; };
   // Questions need the chat template, whatever the load goes through.
   Endpoint chat = endpoint;
   chat.is_chat = true;
-  std::string first = ask(chat, kQuestions[0].text);
+  std::string first = ask(chat, kQuestions[0].text, until);
   if (first.empty() && !endpoint.is_chat) {
     chat.is_chat = false;
-    first = ask(chat, kQuestions[0].text);
+    first = ask(chat, kQuestions[0].text, until);
   }
   AnswerCheck check;
   for (const Question& question : kQuestions) {
-    if (stop) break;
-    const std::string answer = check.asked == 0 ? first : ask(chat, question.text);
+    if (check.asked > 0 && is_over()) break;
+    const std::string answer = check.asked == 0 ? first : ask(chat, question.text, until);
     ++check.asked;
     if (!answer.empty()) ++check.answered;
     if (holds_word(lower_case(answer), question.answer)) {
@@ -74,7 +77,7 @@ AnswerCheck check_answers(const Endpoint& endpoint, const std::atomic<bool>& sto
       check.wrong.push_back(fmt::format("{} {}", question.text, printable(answer, kShown)));
     }
   }
-  check.alike = !first.empty() && !stop && ask(chat, kQuestions[0].text) == first;
+  check.alike = first.empty() || is_over() || ask(chat, kQuestions[0].text, until) == first;
   return check;
 }
 

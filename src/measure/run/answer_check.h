@@ -19,8 +19,8 @@ struct AnswerCheck {
   std::vector<std::string> wrong = {};  // question and what came, printable
 };
 
-// Asks no more once `stop` says so.
-AnswerCheck check_answers(const Endpoint& endpoint, const std::atomic<bool>& stop);
+// Asks no more once `stop` says so or about `seconds` have passed.
+AnswerCheck check_answers(const Endpoint& endpoint, double seconds, const std::atomic<bool>& stop);
 
 // One or two sentences.
 std::string answer_check_text(const AnswerCheck& check);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cstddef>
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -49,12 +51,12 @@ std::string remedy_of(const HttpEnd& end) {
 
 std::string what_happened(const HttpEnd& end, const std::string& body) {
   if (!end.failure.empty()) return fmt::format("{} ({})", end.text, end.failure);
-  return fmt::format("HTTP status {}{}{}", end.status, body.empty() ? "" : ": ", printable(body));
+  return fmt::format("HTTP status {}{}{}", end.status, body.empty() ? "" : ": ", body);
 }
 
 std::string text_at(const nlohmann::ordered_json& object, const char* key) {
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? printable(found->get<std::string>()) : "";
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 std::optional<int64_t> count_at(const nlohmann::ordered_json& object, const char* key) {
@@ -114,9 +116,8 @@ class Prober {
       return;
     }
     if (!answer.end.failure.empty() || answer.end.status != kOk) {
-      refuse(found_.base + "/v1/models",
-             without_secrets(what_happened(answer.end, answer.body), found_.secrets),
-             remedy_of(answer.end));
+      refuse(found_.base + "/v1/models", clean(what_happened(answer.end, answer.body)),
+             clean(remedy_of(answer.end)));
     }
     read_models(parse_models(answer.body));
   }
@@ -144,7 +145,7 @@ class Prober {
       const auto id = model.find("id");
       if (id == model.end() || !id->is_string()) continue;
       const auto name = id->get<std::string>();
-      if (name.empty()) continue;
+      if (name.empty() || without_secrets(name, found_.secrets) != name) continue;
       names += (names.empty() ? "" : ", ") + printable(name);
       if (!found_.model.empty() || (!options_.model.empty() && name != options_.model)) continue;
       found_.model = name;
@@ -174,6 +175,11 @@ class Prober {
     return {};
   }
 
+  // In one line, and without the keys that it quotes.
+  std::string clean(const std::string& text) const {
+    return printable(without_secrets(text, found_.secrets));
+  }
+
   void find_version() {
     if (const size_t slash = server_.find('/'); server_.starts_with("hadal")) {
       found_.engine = "hadal";
@@ -191,6 +197,7 @@ class Prober {
       const nlohmann::ordered_json properties = get_json("/props");
       if (properties.is_object()) found_.engine_version = text_at(properties, "build_info");
     }
+    found_.engine_version = clean(found_.engine_version);
   }
 
   FinishedAnswer ask(const Prompt& prompt, const BodyOptions& body) const {
@@ -293,7 +300,7 @@ class Prober {
   void find_api() {
     RequestRecord last;
     const bool wants_completions = options_.api != ApiChoice::kChat;
-    if (wants_completions && try_token_ids(last)) return;
+    if (wants_completions && !options_.texts_only && try_token_ids(last)) return;
     if (options_.api == ApiChoice::kCompletions && try_text(false, last)) return;
     if (options_.api != ApiChoice::kCompletions && try_text(true, last)) return;
     refuse(found_.url(), "no request is answered (" + last.failure + "): " + last.failure_text,
@@ -376,6 +383,9 @@ std::string base_url(std::string_view url) {
   }
   std::string base(url);
   if (base.find("://") == std::string::npos) base = "http://" + base;
+  const auto scheme_end = base.begin() + static_cast<std::ptrdiff_t>(base.find("://"));
+  std::transform(base.begin(), scheme_end, base.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (!base.starts_with("http://") && !base.starts_with("https://")) {
     refuse_url("is neither http:// nor https://: " + printable(url));
   }

@@ -26,6 +26,7 @@ struct EndpointOptions {
   double timeout = 120;                       // seconds, of each of the small requests
   std::optional<Vocabulary> vocabulary = {};  // none: found out
   std::optional<int64_t> context = {};        // none: what the server says
+  bool texts_only = false;                    // prompts that somebody wrote have no token ids
 };
 
 struct Endpoint {

@@ -121,6 +121,12 @@ TEST(Endpoint, WhatIsRefusedIsLeftOut) {
   EXPECT_NE(found.notes[0].find("ignore_eos"), std::string::npos);
 }
 
+TEST(Endpoint, WrittenPromptsGoAsTexts) {
+  EXPECT_FALSE(probe({}, {.texts_only = true}).takes_token_ids);
+}
+
+TEST(Endpoint, SchemesAreOfAnyCase) { EXPECT_EQ(base_url("HTTP://host:1/v1"), "http://host:1"); }
+
 TEST(Endpoint, IdsStayWithinASmallVocabulary) {
   EXPECT_EQ(probe({.vocabulary = 1000}).style.vocabulary.high(), 251);
 }

@@ -163,6 +163,24 @@ TEST(Load, DoneEndsAnAnswerWhateverTheServerDoesAfterIt) {
   }
 }
 
+TEST(Load, WhatFollowsDoneIsNobodysAnswer) {
+  const ScriptedServer server([](const ScriptedRequest&) {
+    ScriptedAnswer answer = paced_answer(2, 0, 0);
+    const ScriptedAnswer more = paced_answer(9, 0, 0);
+    answer.events.insert(answer.events.end(), more.events.begin(), more.events.end());
+    return answer;
+  });
+  const Endpoint endpoint = endpoint_of(server);
+  const FixedLengths workload = small_prompts();
+  LoadGenerator generator(endpoint, 1);
+  const PointSamples samples =
+      generator.run({.workload = &workload, .sessions = 1, .concurrency = 1}, {}).samples;
+  ASSERT_EQ(samples.requests.size(), 1U);
+  EXPECT_EQ(samples.requests[0].outcome, RequestOutcome::kOk);
+  EXPECT_EQ(samples.events[0].size(), 2U);
+  EXPECT_EQ(samples.requests[0].output_tokens, 2);
+}
+
 TEST(Load, AnAnswerWithoutEndIsCutOff) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(100'000, 0, 0); });
   const Endpoint endpoint = endpoint_of(server);

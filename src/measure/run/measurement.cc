@@ -82,7 +82,7 @@ class Measurement {
       const auto repeat = static_cast<int>(i % static_cast<size_t>(options_.repeats));
       observer_.point_begins(loads[i], repeat, i, loads.size());
       salt_ = options_.first_salt + i;
-      if (!warm_up(loads[i])) continue;
+      if (!warm_up(loads[i], outcome)) break;
       if (!measure_point(loads[i], repeat, outcome)) break;
     }
     judge(loads.size(), outcome);
@@ -99,8 +99,8 @@ class Measurement {
     return hooks;
   }
 
-  // False: it was stopped.
-  bool warm_up(const Load& load) {
+  // False: it was stopped, or nothing was answered.
+  bool warm_up(const Load& load, MeasureOutcome& outcome) {
     if (options_.warm_up && *options_.warm_up == 0) return true;
     const auto workload =
         make_workload(options_.workload, {.salt = salt_, .lanes = load.concurrency.value_or(0)});
@@ -130,7 +130,12 @@ class Measurement {
         return has_settled(samples, at_a_time);
       };
     }
-    static_cast<void>(generator_.run(plan, warm_hooks));
+    const LoadGenerator::Outcome result = generator_.run(plan, warm_hooks);
+    if (result.gave_up) {
+      outcome.state = outcome.points.empty() ? RunState::kFailed : RunState::kPartial;
+      outcome.reason = "the server answered no warm-up: " + last_failure(result.samples);
+      return false;
+    }
     return !stop_;
   }
 
@@ -207,10 +212,13 @@ class Measurement {
         commonest = ", most often " + point.requests.failures.front().failure;
       }
     }
-    if (failed > 0 && ok == 0) {
+    if (ok == 0 && !outcome.points.empty() && (failed > 0 || !stop_)) {
       outcome.state = RunState::kFailed;
-      if (outcome.reason.empty()) outcome.reason = "no request was answered";
-    } else if (outcome.state == RunState::kPartial) {
+      if (outcome.reason.empty()) {
+        outcome.reason = failed > 0 ? "no request was answered"
+                                    : "no answer ended in the time that it was given (--duration)";
+      }
+    } else if (outcome.state != RunState::kComplete) {
       return;
     } else if (stop_ || outcome.points.size() < planned) {
       outcome.state = RunState::kPartial;

@@ -132,6 +132,36 @@ TEST(Measurement, AServerThatFailsAlwaysFailsTheRun) {
   EXPECT_NE(outcome.reason.find("http_503"), std::string::npos);
 }
 
+TEST(Measurement, NoAnswerInTimeIsNoFailureOfRequests) {
+  const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(2, 60, 0); });
+  const Endpoint endpoint = endpoint_of(server);
+  Kept kept;
+  const std::atomic<bool> stop = false;
+  const MeasureOutcome outcome = measure(endpoint,
+                                         {.workload = {.name = "16:2"},
+                                          .concurrency = {2},
+                                          .requests = 4,
+                                          .longest = 0.2,
+                                          .warm_up = 0},
+                                         {}, kept, stop);
+  EXPECT_EQ(outcome.state, RunState::kFailed);
+  EXPECT_NE(outcome.reason.find("no answer ended in the time"), std::string::npos)
+      << outcome.reason;
+}
+
+TEST(Measurement, AWarmUpThatNobodyAnswersIsTheEnd) {
+  const ScriptedServer server([](const ScriptedRequest&) { return ScriptedAnswer{.status = 503}; });
+  const Endpoint endpoint = endpoint_of(server);
+  Kept kept;
+  const std::atomic<bool> stop = false;
+  const MeasureOutcome outcome =
+      measure(endpoint, {.workload = {.name = "16:2"}, .concurrency = {4, 8}, .requests = 10'000},
+              {}, kept, stop);
+  EXPECT_EQ(outcome.state, RunState::kFailed);
+  EXPECT_TRUE(outcome.points.empty());
+  EXPECT_NE(outcome.reason.find("answered no warm-up"), std::string::npos) << outcome.reason;
+}
+
 TEST(Measurement, StoppingKeepsWhatWasMeasured) {
   std::atomic<bool> stop = false;
   const ScriptedServer server([&](const ScriptedRequest& request) {

@@ -41,7 +41,10 @@ MeasureOptions step_options(const QuickOptions& options, const std::string& work
   step.workload.seed = options.seed;
   // As many as the time holds; the cut ends the step.
   step.requests = int64_t{1} << 40;
-  step.longest = std::max(kLeastStep, options.seconds / kSteps);
+  // Or no answer would end in it.
+  constexpr double kAnswers = 2.5;
+  step.longest =
+      std::max({kLeastStep, options.seconds / kSteps, kAnswers * options.choice.answer_seconds});
   step.request_timeout = 2 * options.seconds;
   step.threads = options.threads;
   step.point = options.point;
@@ -53,7 +56,7 @@ MeasureOptions step_options(const QuickOptions& options, const std::string& work
 
 std::string describe_quick_plan(const Endpoint& endpoint, const QuickOptions& options) {
   nlohmann::ordered_json plan =
-      parse_json(describe_plan(endpoint, step_options(options, options.workload)), "plan");
+      parse_json(describe_plan(endpoint, step_options(options, options.choice.workload)), "plan");
   plan["points"] =
       "concurrency doubles from 1 until throughput stops growing, the objective breaks, the client "
       "is the limit or the time is over";
@@ -62,7 +65,7 @@ std::string describe_quick_plan(const Endpoint& endpoint, const QuickOptions& op
   return dump_json(plan);
 }
 
-std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options) {
+QuickChoice choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options) {
   int64_t context = options.context_limit > 0 ? options.context_limit
                                               : endpoint.context.value_or(2 * (kInput + kOutput));
   context = std::max<int64_t>(context, 64);
@@ -83,11 +86,13 @@ std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& 
                  .remedy = "look into the server's log; --context sets a shorter length"});
   }
   const double decode = record.last_token.value_or(0) - record.first_token.value_or(0);
+  double seconds = record.ended - record.sent;
   if (decode > kAnswerSeconds) {
-    output = std::max(kLeastOutput,
-                      static_cast<int64_t>(static_cast<double>(output) * kAnswerSeconds / decode));
+    const auto asked = static_cast<double>(output);
+    output = std::max(kLeastOutput, static_cast<int64_t>(asked * kAnswerSeconds / decode));
+    seconds -= decode * (1 - static_cast<double>(output) / asked);
   }
-  return fmt::format("{}:{}", input, output);
+  return {.workload = fmt::format("{}:{}", input, output), .answer_seconds = seconds};
 }
 
 QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,
@@ -95,9 +100,10 @@ QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options
                            const std::atomic<bool>& stop) {
   const double begin = monotonic_seconds();
   QuickOutcome outcome;
-  outcome.workload =
-      options.workload.empty() ? choose_quick_workload(endpoint, options) : options.workload;
-  MeasureOptions step = step_options(options, outcome.workload);
+  QuickOptions chosen = options;
+  if (chosen.choice.workload.empty()) chosen.choice = choose_quick_workload(endpoint, options);
+  outcome.workload = chosen.choice.workload;
+  MeasureOptions step = step_options(chosen, outcome.workload);
   double best = 0;
   int without_gain = 0;
   int limited_in_row = 0;

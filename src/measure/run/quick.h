@@ -12,6 +12,11 @@
 
 namespace hadal {
 
+struct QuickChoice {
+  std::string workload = {};  // lengths: "1024:128"
+  double answer_seconds = 0;  // about, of one request alone
+};
+
 struct QuickOptions {
   double seconds = 60;  // about, for all of it
   ServiceObjective objective = {.ttft = 2, .tpot = 0.1};
@@ -19,7 +24,7 @@ struct QuickOptions {
   uint64_t seed = 0;
   int threads = 1;
   int64_t context_limit = 0;  // 0: what the endpoint says
-  std::string workload = {};  // lengths; empty: choose_quick_workload()
+  QuickChoice choice = {};    // without a workload: choose_quick_workload()
 };
 
 struct QuickOutcome {
@@ -28,11 +33,11 @@ struct QuickOutcome {
   std::string workload = {};  // as chosen: "1024:128"
 };
 
-// Lengths that answer in a second or two on this endpoint, for `seconds` in all; one request is
+// Lengths that answer in a second or two on this endpoint, if it is fast enough; one request is
 // asked to find out.
-std::string choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options);
+QuickChoice choose_quick_workload(const Endpoint& endpoint, const QuickOptions& options);
 
-// The plan as a JSON object; `options.workload` must be chosen.
+// The plan as a JSON object; `options.choice` must be made.
 std::string describe_quick_plan(const Endpoint& endpoint, const QuickOptions& options);
 
 QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options,

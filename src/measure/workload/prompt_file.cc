@@ -128,7 +128,7 @@ Prompt WrittenPrompts::prompt(const PlannedRequest& request, const PromptStyle& 
                  .remedy = remedy});
   };
   if (style.form == PromptForm::kTokens) {
-    refuse("written prompts have no token ids before the server counts them", "send them as text");
+    refuse("written prompts have no token ids", "send them as text");
   }
   std::string mark;
   if (options_.cache_bust) {
