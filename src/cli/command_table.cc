@@ -15,6 +15,8 @@ const std::vector<CommandSpec>& commands() {
 #endif
     const std::vector<CommandSpec>& more = measure_commands();
     all.insert(all.end(), more.begin(), more.end());
+    const std::vector<CommandSpec>& plans = plan_commands();
+    all.insert(all.end(), plans.begin(), plans.end());
     return all;
   }();
   return table;
@@ -43,6 +45,10 @@ const std::vector<GroupSpec>& groups() {
        .what = "ACTION",
        .summary = "Look at, compare, export and import the runs that were kept",
        .description = "A run is named by its id, or the beginning of it, or 'last'."},
+      {.name = "plan",
+       .what = "WHAT",
+       .summary = "Say what a deployment would give and cost, what binds, and how wrong that may be",
+       .description = "Predicts from data sheets and the model's config; nothing is run."},
   };
   return table;
 }

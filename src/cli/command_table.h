@@ -42,6 +42,7 @@ enum class Command : uint64_t {
   kRunsImport = uint64_t{1} << 25,
   kRunsBundle = uint64_t{1} << 26,
   kRunsCheck = uint64_t{1} << 27,
+  kPlanValidate = uint64_t{1} << 32,
 };
 
 class CommandSet {
@@ -107,5 +108,6 @@ std::vector<const GroupSpec*> groups_of(const GroupSpec& group);
 // The parts of the table: what needs an engine, and what does not.
 const std::vector<CommandSpec>& engine_commands();
 const std::vector<CommandSpec>& measure_commands();
+const std::vector<CommandSpec>& plan_commands();
 
 }  // namespace hadal

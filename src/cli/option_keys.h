@@ -165,6 +165,10 @@ inline constexpr ListKey kVocabularyRange{"vocabulary"};
 inline constexpr NameKey kWarmUp{"warm-up"};
 inline constexpr NameKey kWorkload{"workload"};
 
+// hadal plan
+inline constexpr RepeatKey kAssume{"assume"};
+inline constexpr PathKey kPoints{"points"};
+
 }  // namespace option
 
 namespace argument {

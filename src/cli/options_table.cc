@@ -13,6 +13,7 @@ std::vector<const OptionSpec*> options_of(Command command) {
   add(engine_options());
 #endif
   add(measure_options());
+  add(plan_options());
   return found;
 }
 

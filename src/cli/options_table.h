@@ -36,5 +36,6 @@ std::vector<const OptionSpec*> options_of(Command command);
 // The parts of the table: of commands that need an engine, and of those that do not.
 const std::vector<OptionSpec>& engine_options();
 const std::vector<OptionSpec>& measure_options();
+const std::vector<OptionSpec>& plan_options();
 
 }  // namespace hadal

@@ -1,0 +1,17 @@
+// What the commands of `hadal plan` share: the catalogue of hardware and the planner's constants as
+// the options change them.
+#pragma once
+
+#include "cli/command_line.h"
+#include "economics/hardware_catalogue.h"
+#include "plan/constants.h"
+
+namespace hadal {
+
+// The built-in catalogue and what --catalogue adds.
+HardwareCatalogue plan_catalogue(const ParsedLine& line);
+
+// With --assume.
+Constants plan_constants(const ParsedLine& line);
+
+}  // namespace hadal

@@ -1,0 +1,132 @@
+#include "plan/device_limits.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/suggest.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kGiga = 1e9;
+constexpr double kTera = 1e12;
+constexpr double kGibi = 1073741824.0;
+constexpr double kBitsPerByte = 8;
+
+// The value, or the middle of a range.
+double value_of(const Figure& figure) {
+  if (figure.value) return *figure.value;
+  if (figure.low && figure.high) return (*figure.low + *figure.high) / 2;
+  return 0;
+}
+
+DeviceFamily family_of(const Accelerator& accelerator) {
+  if (accelerator.key.starts_with("rtx") || accelerator.key.starts_with("dgx")) {
+    return DeviceFamily::kWorkstation;
+  }
+  if (accelerator.vendor.find("NVIDIA") != std::string::npos) return DeviceFamily::kNvidia;
+  if (accelerator.vendor.find("AMD") != std::string::npos) return DeviceFamily::kAmd;
+  return DeviceFamily::kOther;
+}
+
+void fill_operations(const Accelerator& accelerator, DeviceLimits& limits) {
+  limits.bf16_flops = value_of(accelerator.bf16_tflops) * kTera;
+  limits.fp8_flops = value_of(accelerator.fp8_tflops) * kTera;
+  limits.fp4_flops = value_of(accelerator.fp4_tflops) * kTera;
+  // Between formats next to each other dense rates double on every device of the catalogue.
+  if (limits.bf16_flops == 0 && limits.fp8_flops > 0) {
+    limits.bf16_flops = limits.fp8_flops / 2;
+    limits.missing.emplace_back("BF16 rate: taken as half of FP8's");
+  }
+  if (limits.fp8_flops == 0 && limits.bf16_flops > 0) {
+    limits.fp8_flops = limits.bf16_flops;
+    limits.missing.emplace_back("FP8 rate: FP8 weights are taken to compute as BF16");
+  }
+  if (limits.fp4_flops == 0) limits.fp4_flops = limits.fp8_flops;
+}
+
+}  // namespace
+
+std::optional<std::string> DeviceLimits::cannot_time() const {
+  if (bytes_per_s <= 0) return "the catalogue has no memory bandwidth of " + key;
+  if (bf16_flops <= 0) {
+    return "the catalogue has no rate of operations of " + key +
+           ": prefill cannot be told, nor decoding of many sequences";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> DeviceLimits::cannot_fit() const {
+  if (memory_bytes <= 0) return "the catalogue has no memory size of " + key;
+  return std::nullopt;
+}
+
+DeviceLimits device_limits(const Accelerator& accelerator) {
+  DeviceLimits limits{
+      .key = accelerator.key,
+      .name = accelerator.name,
+      .family = family_of(accelerator),
+      .bytes_per_s = value_of(accelerator.bandwidth_tb_s) * kTera,
+      .domain = std::max(1, static_cast<int>(value_of(accelerator.scale_up_domain))),
+      .scale_up_bytes = value_of(accelerator.scale_up_gb_s_one_way) * kGiga,
+      .scale_out_bytes = value_of(accelerator.scale_out_gbit_s) * kGiga / kBitsPerByte,
+      .tdp_w = value_of(accelerator.tdp_w)};
+  // Usable figures come from drivers and are GiB; those of data sheets are rounded GB.
+  const double usable = value_of(accelerator.usable_memory_gb);
+  limits.memory_bytes =
+      usable > 0 ? usable * kGibi * 0.99 : value_of(accelerator.memory_gb) * kGiga;
+  fill_operations(accelerator, limits);
+  if (limits.scale_up_bytes == 0) {
+    constexpr double kPcie5 = 64e9;
+    limits.scale_up_bytes = kPcie5;
+    limits.missing.emplace_back("link rate: taken as PCIe 5.0, 64 GB/s");
+  }
+  if (limits.scale_out_bytes == 0) {
+    constexpr double kCard = 50e9;
+    limits.scale_out_bytes = kCard;
+    limits.missing.emplace_back("network rate: taken as one card of 400 Gbit/s");
+  }
+  if (limits.tdp_w == 0) limits.missing.emplace_back("board power: no energy by load");
+  return limits;
+}
+
+DeviceLimits device_limits(const Processor& processor, int sockets) {
+  DeviceLimits limits{.key = processor.key,
+                      .name = processor.name,
+                      .family = DeviceFamily::kCpu,
+                      .bytes_per_s = value_of(processor.bandwidth_gb_s) * kGiga * sockets,
+                      .scale_up_bytes = 1,
+                      .scale_out_bytes = 1,
+                      .tdp_w = value_of(processor.tdp_w) * sockets};
+  limits.missing.emplace_back("operations per second: prefill cannot be told");
+  limits.missing.emplace_back("memory size: take what the model needs");
+  return limits;
+}
+
+DeviceLimits find_device(const HardwareCatalogue& catalogue, const std::string& key) {
+  static const std::vector<std::pair<std::string, std::string>> kAliases = {
+      {"h20", "h20-141"}, {"a100", "a100-80"}, {"mi350", "mi350x"}, {"mi355", "mi355x"}};
+  std::string wanted = key;
+  for (const auto& [alias, target] : kAliases) {
+    if (key == alias) wanted = target;
+  }
+  for (const Accelerator& accelerator : catalogue.accelerators()) {
+    if (accelerator.key == wanted) return device_limits(accelerator);
+  }
+  for (const Processor& processor : catalogue.processors()) {
+    if (processor.key == wanted) return device_limits(processor, 1);
+  }
+  std::vector<std::string> names;
+  for (const Accelerator& accelerator : catalogue.accelerators()) names.push_back(accelerator.key);
+  for (const Processor& processor : catalogue.processors()) names.push_back(processor.key);
+  const std::string meant = nearest(key, names);
+  throw Error({.code = ErrorCode::kNotFound,
+               .where = "--hardware",
+               .what = "'" + printable(key) + "' is not in the catalogue",
+               .remedy = meant.empty() ? "hadal measure costs lists names; a file for what is "
+                                         "missing goes in with --catalogue"
+                                       : "did you mean " + meant + "?"});
+}
+
+}  // namespace hadal

@@ -1,0 +1,44 @@
+// An accelerator or a processor as limits: bytes and operations per second, memory, links. Taken
+// from the catalogue of hardware, or from what was measured of this machine; says what is missing
+// and what it put in its place.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "economics/hardware_catalogue.h"
+#include "plan/constants.h"
+
+namespace hadal {
+
+struct DeviceLimits {
+  std::string key = {};
+  std::string name = {};
+  DeviceFamily family = DeviceFamily::kOther;
+  double memory_bytes = 0;  // that a program can have
+  double bytes_per_s = 0;
+  double fp4_flops = 0;  // dense; where the device has none, of the next wider format
+  double fp8_flops = 0;
+  double bf16_flops = 0;
+  int domain = 1;             // devices that reach each other by scale_up
+  double scale_up_bytes = 0;  // per second and device, one way
+  double scale_out_bytes = 0;
+  double tdp_w = 0;
+  std::vector<std::string> missing = {};  // what the catalogue lacks, and what follows
+
+  // None: a prediction of time, or of fit, is possible.
+  std::optional<std::string> cannot_time() const;
+  std::optional<std::string> cannot_fit() const;
+};
+
+DeviceLimits device_limits(const Accelerator& accelerator);
+// `sockets` of them; operations from cores are not in the catalogue, so that only decoding, which
+// bytes decide, can be told.
+DeviceLimits device_limits(const Processor& processor, int sockets);
+
+// By a key of either kind, or one that published rows use for the same thing ("h20",
+// "cpu-epyc-9v45-32c"). Throws Error kNotFound with near names.
+DeviceLimits find_device(const HardwareCatalogue& catalogue, const std::string& key);
+
+}  // namespace hadal

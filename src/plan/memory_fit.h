@@ -1,0 +1,42 @@
+// What an instance takes of each device's memory, and how many sequences that leaves room for:
+// weights by their spread, the engine's own reserve, communication buffers, scratch for the rows
+// of a step, and the rest for keys and states.
+#pragma once
+
+#include <string>
+
+#include "plan/device_limits.h"
+#include "plan/plan_model.h"
+#include "plan/step_model.h"
+
+namespace hadal {
+
+struct MemoryFitOptions {
+  double utilisation = 0.9;     // of the device's memory that the engine takes for itself
+  double rows_per_step = 8192;  // per attention copy
+  bool drafter = false;
+  // Of index keys: FP8 engines keep 132 bytes where FP4 takes 68.
+  double kv_scale = 1;
+};
+
+// Of the fullest device, bytes.
+struct MemoryFit {
+  double device_bytes = 0;
+  double weights = 0;
+  double context = 0;    // driver, runtime, graphs
+  double links = 0;      // communication buffers
+  double workspace = 0;  // activations of a step
+  double kept_free = 0;  // the share that the engine leaves
+  double cache = 0;      // for keys and states; negative: it does not fit
+  bool fits() const { return cache > 0; }
+  // Sequences of so many tokens that one attention copy holds at once (0 where nothing fits).
+  double sequences(const PlanModel& model, double tokens) const;
+  double tokens(const PlanModel& model) const;  // in one long sequence
+  double kv_scale = 1;
+};
+
+MemoryFit memory_fit(const PlanModel& model, const ParameterBytes& weights,
+                     const DeviceLimits& device, const Spread& spread,
+                     const MemoryFitOptions& options = {});
+
+}  // namespace hadal

@@ -1,0 +1,97 @@
+#include "plan/search.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal {
+namespace {
+
+bool divides(const PlanModel& model, int tp) {
+  if (model.heads % tp != 0) return false;
+  return model.o_groups == 0 || model.o_groups % tp == 0;
+}
+
+bool fits(const Deployment& base, const Spread& spread) {
+  Deployment trial = base;
+  trial.serve.spread = spread;
+  trial.prefill.reset();
+  return base.device.memory_bytes <= 0 || deployment_fit(trial).fits();
+}
+
+// Prefill instances per decode instance that are tried.
+constexpr int kFronts[] = {1, 2, 3, 4, 6, 8, 12};
+
+}  // namespace
+
+std::vector<Spread> possible_spreads(const Deployment& base, int most) {
+  std::vector<Spread> spreads;
+  for (int ranks = 1; ranks <= most; ranks *= 2) {
+    for (int tp = 1; tp <= ranks; tp *= 2) {
+      if (!divides(base.model, tp) || tp > std::max(1, base.device.domain)) continue;
+      const Spread spread{.tp = tp, .dp = ranks / tp, .expert_parallel = tp < ranks};
+      // Attention split and copied at once is rare in the field: only all or none.
+      if (tp != 1 && tp != ranks) continue;
+      if (fits(base, spread)) spreads.push_back(spread);
+    }
+  }
+  return spreads;
+}
+
+std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constants& constants,
+                                          const RequestShape& shape, const SearchLimits& limits) {
+  std::vector<PlanCandidate> found;
+  const std::vector<Spread> spreads = possible_spreads(base, limits.most_devices);
+  const auto add = [&](const Deployment& deployment) {
+    for (double places = limits.fewest_places; places <= limits.most_places; places *= 2) {
+      PlanCandidate candidate{.deployment = deployment, .places = places};
+      candidate.prediction = predict(deployment, constants, shape, places);
+      const bool full = candidate.prediction.memory_binds;
+      found.push_back(std::move(candidate));
+      if (full) break;
+    }
+  };
+  for (const Spread& spread : spreads) {
+    Deployment deployment = base;
+    deployment.prefill.reset();
+    deployment.serve = {.spread = spread};
+    if (limits.aggregate) add(deployment);
+    if (!limits.disaggregate) continue;
+    for (const Spread& front : spreads) {
+      if (front.ranks() > spread.ranks()) continue;
+      for (const int workers : kFronts) {
+        deployment.prefill = Role{.spread = front, .workers = workers};
+        if (deployment.devices() <= limits.most_devices) add(deployment);
+      }
+    }
+  }
+  return found;
+}
+
+std::optional<double> best_total_at(const Deployment& base, const Constants& constants,
+                                    const RequestShape& shape, double interactivity) {
+  const bool apart = base.prefill.has_value();
+  const int most = apart ? std::min(72, std::max(16, base.device.domain)) : 8;
+  std::vector<PlanCandidate> candidates = all_candidates(
+      base, constants, shape, {.most_devices = most, .disaggregate = apart, .aggregate = !apart});
+  std::optional<double> best;
+  const PlanCandidate* before = nullptr;
+  for (const PlanCandidate& candidate : candidates) {
+    // Candidates of one deployment follow each other, by the number of requests.
+    const bool continues = before != nullptr && candidate.places > before->places;
+    const double speed = candidate.prediction.interactivity();
+    std::optional<double> total;
+    if (speed >= interactivity) {
+      total = candidate.total_per_device();
+    } else if (continues && before->prediction.interactivity() >= interactivity) {
+      const double slow = before->prediction.interactivity();
+      const double part = (slow - interactivity) / (slow - speed);
+      total = before->total_per_device() +
+              part * (candidate.total_per_device() - before->total_per_device());
+    }
+    if (total && (!best || *total > *best)) best = total;
+    before = &candidate;
+  }
+  return best;
+}
+
+}  // namespace hadal

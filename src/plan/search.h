@@ -1,0 +1,42 @@
+// Looks for the deployments that serve a load best: how the model is spread, how many requests at
+// a time, whether prefill has devices of its own. Every candidate is predicted; nothing is pruned
+// by rules of thumb.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "plan/serving_model.h"
+
+namespace hadal {
+
+struct PlanCandidate {
+  Deployment deployment;
+  double places = 0;
+  Prediction prediction = {};
+
+  double total_per_device() const { return prediction.total_rate / deployment.devices(); }
+};
+
+struct SearchLimits {
+  int most_devices = 8;  // of one deployment
+  bool disaggregate = true;
+  bool aggregate = true;
+  double most_places = 16384;
+  double fewest_places = 1;
+};
+
+// Spreads of one instance on up to `most` devices that divide the model's heads and groups, and
+// whose weights fit.
+std::vector<Spread> possible_spreads(const Deployment& base, int most);
+
+// All candidates of `base` (whose roles are ignored) over doubling numbers of requests.
+std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constants& constants,
+                                          const RequestShape& shape, const SearchLimits& limits);
+
+// Total tokens per second and device of the best candidate at a user's speed, interpolated along
+// the number of requests. `base.prefill` set: disaggregated ones alone; else aggregated ones alone.
+std::optional<double> best_total_at(const Deployment& base, const Constants& constants,
+                                    const RequestShape& shape, double interactivity);
+
+}  // namespace hadal

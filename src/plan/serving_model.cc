@@ -1,0 +1,234 @@
+#include "plan/serving_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal {
+namespace {
+
+constexpr int kRounds = 60;
+
+class Server {
+ public:
+  Server(const Deployment& deployment, const Constants& constants)
+      : d_(deployment),
+        constants_(constants),
+        youth_(youth_factor(constants, deployment.device.family, deployment.days)) {
+    if (d_.engine.floor <= 0) youth_ = 1;
+  }
+
+  StepSetting setting(const Role& role) const {
+    return {.model = d_.model,
+            .device = d_.device,
+            .constants = constants_,
+            .weights = d_.weights,
+            .spread = role.spread,
+            .floor_factor = d_.engine.floor,
+            .youth = youth_};
+  }
+
+  double share_of(Constant id) const { return constants_.get(id, d_.device.family); }
+
+  // One step in which each attention copy decodes `sequences`.
+  StepTime decode_step(const Role& role, double sequences, double context) const {
+    // Stages of a pipeline work on different sequences at once.
+    const double apart = std::min<double>(role.spread.pp, std::max(1.0, sequences));
+    return step_time(setting(role), {.sequences = std::max(sequences / apart, 1e-9),
+                                     .rows_per_sequence = 1.0 + d_.speculation.drafts,
+                                     .context = context,
+                                     .drafts = static_cast<double>(d_.speculation.drafts)});
+  }
+
+  // A prompt of `rows` new tokens after `before`, on each of `copies` attention copies at once.
+  StepTime prefill(const Role& role, double rows, double before, double copies) const {
+    const double chunks = std::max(1.0, std::ceil(rows / d_.chunk));
+    StepTime time = step_time(setting(role), {.prefill_rows = rows / chunks,
+                                              .prefill_context = before + rows / 2,
+                                              .expert_rows = rows / chunks * copies});
+    const double stages = role.spread.pp;
+    const double factor = chunks * (chunks + stages - 1) / chunks / stages;
+    for (double& seconds : time.seconds) seconds *= factor;
+    return time;
+  }
+
+  Prediction aggregated(const RequestShape& shape, double places) const {
+    const Role& role = d_.serve;
+    const double copies = role.spread.dp;
+    const double own_places = std::max(1e-9, shape.busy * places / role.workers);
+    const double fresh = std::max(1.0, shape.input * (1 - shape.hit));
+    const double before = shape.input - fresh;
+    const double context = shape.input + shape.output / 2;
+    const double yield = d_.speculation.tokens_per_step;
+    const double held = room(role, shape) * copies;
+
+    Prediction p;
+    p.tpot_s = 0.02;
+    p.ttft_s = 0.2;
+    for (int round = 0; round < kRounds; ++round) {
+      const double decoding = shape.output * p.tpot_s;
+      double running = own_places * decoding / (decoding + p.ttft_s);
+      p.memory_binds = running > held;
+      running = std::min(running, held);
+      p.decode = decode_step(role, running / copies, context);
+      const double arrivals = running * yield / shape.output;  // in a step
+      const double together = prefills_together(arrivals, copies, own_places);
+      // What arrives within one step on the same copy shares its chunk.
+      const double batched = std::clamp(arrivals / together, 1.0, std::max(1.0, d_.chunk / fresh));
+      p.prefill_parts = prefill(role, fresh * batched, before, together);
+      const double each = p.prefill_parts.total() / (together * batched);
+      const double step = p.decode.total() + arrivals * each;
+      const double tpot = step / yield;
+      const double rate = running / (shape.output * tpot);
+      double ttft = p.prefill_parts.total() + p.decode.total() / 2 + (together - 1) / 2 / rate;
+      // A tenth of a run's requests comes at once, and waits for half of the others.
+      ttft += 0.1 * own_places / 2 * each;
+      if (p.memory_binds) ttft = std::max(ttft, own_places / rate - shape.output * tpot);
+      const bool settled =
+          std::abs(tpot - p.tpot_s) < 1e-4 * tpot && std::abs(ttft - p.ttft_s) < 1e-3 * ttft;
+      p.tpot_s += (tpot - p.tpot_s) * 0.6;
+      p.ttft_s += (ttft - p.ttft_s) * 0.6;
+      p.running = running;
+      p.prefill_s = each;
+      p.prefill_share = arrivals * each / step;
+      p.step_s = p.decode.total();
+      if (settled) break;
+    }
+    p.requests_per_s = share_of(Constant::kSteadyShare) * role.workers *
+                       std::min(own_places / (p.ttft_s + shape.output * p.tpot_s),
+                                p.running / (shape.output * p.tpot_s));
+    p.running *= role.workers;
+    p.most_running = held * role.workers;
+    return rates(p, shape);
+  }
+
+  Prediction disaggregated(const RequestShape& shape, double places) const {
+    const Role& role = d_.serve;
+    const Role& front = *d_.prefill;
+    const double copies = role.spread.dp;
+    const double fresh = std::max(1.0, shape.input * (1 - shape.hit));
+    const double before = shape.input - fresh;
+    const double context = shape.input + shape.output / 2;
+    const double yield = d_.speculation.tokens_per_step;
+    const double held = room(role, shape) * copies * role.workers;
+
+    Prediction p;
+    const double batched = std::max(1.0, std::floor(d_.chunk / fresh));
+    p.prefill_parts = prefill(front, fresh * batched, before, front.spread.dp);
+    p.prefill_s = p.prefill_parts.total() / (front.spread.dp * batched);
+    const double alone = prefill(front, fresh, before, 1).total();
+    const double capacity = front.workers / p.prefill_s;
+    const auto tpot_of = [&](double running) {
+      return decode_step(role, running / (copies * role.workers), context).total() / yield;
+    };
+    // Requests in the house when `running` decode.
+    const auto house = [&](double running) {
+      const double rate = running / (shape.output * tpot_of(running));
+      const double load = rate / capacity;
+      if (load >= 1) return 1e30;
+      // Waiting at the front: between a queue of random arrivals and none.
+      const double wait = alone + p.prefill_s / front.workers * load / (2 * (1 - load));
+      return running + rate * (wait + transfer_seconds(shape.input));
+    };
+    double low = 0;
+    double high = std::min(places * shape.busy, held);
+    p.memory_binds = high < places * shape.busy && house(high) <= places * shape.busy;
+    for (int round = 0; round < kRounds && !p.memory_binds; ++round) {
+      const double middle = (low + high) / 2;
+      (house(middle) > places * shape.busy ? high : low) = middle;
+    }
+    p.running = high;
+    p.most_running = held;
+    p.decode = decode_step(role, p.running / (copies * role.workers), context);
+    p.step_s = p.decode.total();
+    p.tpot_s = p.step_s / yield;
+    const double rate = p.running / (shape.output * p.tpot_s);
+    p.ttft_s = std::max(alone, places * shape.busy / rate - shape.output * p.tpot_s);
+    p.prefill_share = rate / capacity;
+    p.prefill_binds = p.prefill_share > 0.9;
+    p.requests_per_s = rate * share_of(Constant::kSteadyShare);
+    return rates(p, shape);
+  }
+
+  double prefill_alone(double tokens) const {
+    return prefill(d_.prefill ? *d_.prefill : d_.serve, tokens, 0, 1).total();
+  }
+
+ private:
+  // Sequences that one attention copy's memory holds.
+  double room(const Role& role, const RequestShape& shape) const {
+    if (d_.device.memory_bytes <= 0) return 1e9;
+    MemoryFitOptions options = d_.memory;
+    options.drafter = d_.speculation.kind != SpeculationKind::kNone;
+    options.rows_per_step = d_.chunk;
+    const MemoryFit fit = memory_fit(d_.model, d_.weights, d_.device, role.spread, options);
+    // An engine that the catalogue says cannot hold the weights was run all the same: it had a way.
+    return std::max(1.0, fit.sequences(d_.model, shape.input + shape.output / 2));
+  }
+
+  double prefills_together(double arrivals, double copies, double places) const {
+    if (copies <= 1) return 1;
+    const double by_chance = arrivals < 1e-6 ? 1 : arrivals / (1 - std::exp(-arrivals));
+    const double gathered =
+        d_.engine.gathers_prefills ? share_of(Constant::kGathering) * copies : 1;
+    return std::clamp(std::max(by_chance, gathered), 1.0, std::min(copies, std::max(1.0, places)));
+  }
+
+  // Keys and state of a prompt over one network card.
+  double transfer_seconds(double tokens) const {
+    return d_.model.sequence_bytes(tokens) /
+           (d_.device.scale_out_bytes * share_of(Constant::kCollectiveShare));
+  }
+
+  static Prediction rates(Prediction p, const RequestShape& shape) {
+    p.total_rate = p.requests_per_s * (shape.input + shape.output);
+    p.output_rate = p.requests_per_s * shape.output;
+    return p;
+  }
+
+  const Deployment& d_;
+  const Constants& constants_;
+  double youth_;
+};
+
+}  // namespace
+
+Prediction predict(const Deployment& deployment, const Constants& constants,
+                   const RequestShape& shape, double places) {
+  const Server server(deployment, constants);
+  return deployment.prefill ? server.disaggregated(shape, places)
+                            : server.aggregated(shape, places);
+}
+
+Prediction predict_decode(const Deployment& deployment, const Constants& constants, double context,
+                          double sequences) {
+  const Server server(deployment, constants);
+  const Role& role = deployment.serve;
+  Prediction p;
+  p.running = sequences;
+  p.decode = server.decode_step(role, sequences / (role.workers * role.spread.dp), context);
+  p.step_s = p.decode.total();
+  p.tpot_s = p.step_s / deployment.speculation.tokens_per_step;
+  p.output_rate = sequences / p.tpot_s;
+  p.total_rate = p.output_rate;
+  return p;
+}
+
+double predict_prefill(const Deployment& deployment, const Constants& constants, double tokens) {
+  return Server(deployment, constants).prefill_alone(tokens);
+}
+
+MemoryFit deployment_fit(const Deployment& deployment) {
+  MemoryFitOptions options = deployment.memory;
+  options.drafter = deployment.speculation.kind != SpeculationKind::kNone;
+  options.rows_per_step = deployment.chunk;
+  MemoryFit fullest = memory_fit(deployment.model, deployment.weights, deployment.device,
+                                 deployment.serve.spread, options);
+  if (deployment.prefill) {
+    const MemoryFit other = memory_fit(deployment.model, deployment.weights, deployment.device,
+                                       deployment.prefill->spread, options);
+    if (other.cache < fullest.cache) fullest = other;
+  }
+  return fullest;
+}
+
+}  // namespace hadal

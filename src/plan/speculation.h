@@ -1,0 +1,28 @@
+// How many tokens a step of speculative decoding yields: published curves of acceptance, or a
+// number that the user gives.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hadal {
+
+enum class SpeculationKind { kNone, kMtp, kDspark };
+
+struct Speculation {
+  SpeculationKind kind = SpeculationKind::kNone;
+  int drafts = 0;
+  double tokens_per_step = 1;  // the target's own token included
+  std::string source = {};     // of tokens_per_step
+};
+
+// The mean tokens of a step with `drafts` drafts, 1 to 8, as InferenceX measured them (SPEED-Bench
+// coding, temperature 1, thinking, V4-Pro on B300, golden_al_distribution of 2026).
+double golden_acceptance(SpeculationKind kind, int drafts);
+
+// "none", "mtp", "mtp3", "dspark5", "mtp3:2.49" (with tokens a step), "dspark5:.58,.45,.32" (with
+// the acceptance of each position given those before). Throws Error kInvalidArgument.
+Speculation parse_speculation(std::string_view text);
+
+}  // namespace hadal

@@ -1,0 +1,341 @@
+#include "plan/step_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal {
+namespace {
+
+constexpr double kMicro = 1e-6;
+constexpr double kMilli = 1e-3;
+
+// Weights of one layer that each token multiplies, by how they are split among tp ranks.
+struct LayerColumns {
+  double fp8_split = 0;  // parameters
+  double fp8_whole = 0;
+  double wide_split = 0;
+  double wide_whole = 0;
+};
+
+LayerColumns layer_columns(const PlanModel& model, const AttentionGroup& group) {
+  const double d = model.hidden;
+  const double query = model.heads * model.head_dim;
+  const double output = model.heads * model.value_dim;
+  LayerColumns columns;
+  columns.fp8_whole = d * model.q_rank + d * model.kv_width;
+  columns.fp8_split = model.q_rank > 0 ? model.q_rank * query : d * query;
+  if (model.o_rank > 0) {
+    columns.fp8_split += d * model.o_groups * model.o_rank;
+    columns.wide_split += output * model.o_rank;
+  } else {
+    columns.fp8_split += output * d;
+  }
+  columns.fp8_split += 3 * d * model.expert_width * model.shared_experts;
+  columns.wide_whole = d * model.experts + d * group.compressor_width;
+  if (model.streams > 1) columns.wide_whole += 2 * 24.0 * model.streams * d;
+  if (group.topk > 0) {
+    columns.fp8_split += group.scored * model.q_rank * model.index_heads * model.index_dim;
+    columns.wide_split += group.scored * d * model.index_heads;
+  }
+  return columns;
+}
+
+// Cached entries that a row at `depth` reads.
+double entries_seen(const AttentionGroup& group, double depth) {
+  double seen = group.window > 0 ? std::min<double>(group.window, depth + 1) : 0;
+  if (group.ratio > 0) {
+    const double complete = (depth + 1) / group.ratio;
+    seen += group.topk > 0 ? std::min(group.topk, complete) : complete;
+  }
+  return seen;
+}
+
+// Values that elementwise kernels move for one row of a layer. Residual streams twice a layer
+// ((4n + 4) d each, paper); queries and outputs about three times each way; expert rows.
+double whole_vector_bytes(const PlanModel& model) {
+  constexpr double kBytes = 2;
+  const double streams = model.streams > 1 ? 2 * (4.0 * model.streams + 4) : 8;
+  return streams * model.hidden * kBytes;
+}
+
+double split_vector_bytes(const PlanModel& model) {
+  constexpr double kPasses = 6;
+  constexpr double kBytes = 2;
+  return kPasses * model.heads * model.head_dim * kBytes +
+         model.topk_experts * (2.0 * model.hidden + 3.0 * model.expert_width) * kBytes;
+}
+
+class StepClock {
+ public:
+  StepClock(const StepSetting& setting, const StepLoad& load)
+      : s_(setting), load_(load), family_(setting.device.family) {}
+
+  StepTime run() {
+    const PlanModel& model = s_.model;
+    decode_rows_ = load_.sequences * load_.rows_per_sequence;
+    prefill_rows_ = load_.prefill_rows / std::max(1, s_.spread.cp);
+    rows_ = decode_rows_ + prefill_rows_;
+    expert_rows_ = load_.expert_rows > 0 ? load_.expert_rows
+                                         : s_.spread.dp * (decode_rows_ + load_.prefill_rows);
+    if (rows_ <= 0 && expert_rows_ <= 0) return {};
+    for (const AttentionGroup& group : model.groups) {
+      const double share = layer_share(group);
+      add_dense(group, share);
+      add_experts(group.layers * share);
+      add_attention(group, share);
+      add_vector(group.layers * share);
+      add_collectives(group.layers * share);
+      time_[TimePart::kFloor] +=
+          group.layers * share * share_of(Constant::kLayerFloor) * kMicro * s_.floor_factor;
+    }
+    add_head(load_.sequences * load_.rows_per_sequence);
+    add_drafts();
+    time_[TimePart::kHost] +=
+        share_of(Constant::kHostGap) * kMilli * std::min(1.0, s_.floor_factor);
+    if (decode_rows_ > 0) {
+      time_[TimePart::kHost] += (s_.spread.pp - 1) * share_of(Constant::kStageGap) * kMilli *
+                                std::min(1.0, s_.floor_factor);
+    }
+    if (load_.prefill_rows > 0) {
+      time_[TimePart::kHost] +=
+          share_of(Constant::kPrefillGap) * kMilli * std::min(1.0, s_.floor_factor);
+    }
+    for (double& seconds : time_.seconds) seconds *= s_.youth;
+    return time_;
+  }
+
+ private:
+  double share_of(Constant id) const { return s_.constants.get(id, family_); }
+  double tp() const { return s_.spread.tp; }
+  // Context parallel prefill deals rows, and each rank holds all heads for its rows.
+  double head_split(bool prefill) const {
+    return prefill && s_.spread.cp > 1 ? tp() / s_.spread.cp : tp();
+  }
+  double memory_rate() const { return s_.device.bytes_per_s * share_of(Constant::kMemoryShare); }
+
+  // FP4 experts compute at the rate of FP8, or partly at that of FP4 where there is one.
+  double expert_rate() const {
+    const bool narrow = s_.weights.experts < 0.6;
+    const double use = narrow ? std::min(1.0, share_of(Constant::kFp4Use)) : 0;
+    return s_.device.fp8_flops + use * (s_.device.fp4_flops - s_.device.fp8_flops);
+  }
+
+  // A prompt may pass only the first layers (an encoder); a step with both pays in proportion.
+  double layer_share(const AttentionGroup&) const {
+    if (s_.model.prefill_layers >= 1 || prefill_rows_ <= 0 || decode_rows_ > 0) return 1;
+    return s_.model.prefill_layers;
+  }
+
+  void add_dense(const AttentionGroup& group, double share) {
+    const LayerColumns columns = layer_columns(s_.model, group);
+    const double layers = group.layers * share;
+    const double split = tp();
+    const double bytes = (columns.fp8_whole + columns.fp8_split / split) * s_.weights.dense +
+                         2 * (columns.wide_whole + columns.wide_split / split);
+    time_[TimePart::kWeights] += layers * bytes / memory_rate();
+    const auto flops = [&](double whole, double part, double prefill_split) {
+      return 2 * (whole * rows_ + part * (decode_rows_ / split + prefill_rows_ / prefill_split));
+    };
+    time_[TimePart::kGemm] += layers *
+                              flops(columns.fp8_whole, columns.fp8_split, head_split(true)) /
+                              (s_.device.fp8_flops * share_of(Constant::kGemmShare));
+    time_[TimePart::kWide] += layers *
+                              flops(columns.wide_whole, columns.wide_split, head_split(true)) /
+                              (s_.device.bf16_flops * share_of(Constant::kWideGemmShare));
+  }
+
+  // Time of `layers` layers' routed experts: of the drafter's or of the model's.
+  double experts_seconds(double layers, double rows, int experts, int picked, double hashed) const {
+    if (experts <= 0 || rows <= 0) return 0;
+    const double ranks = s_.spread.ranks();
+    const double skew = share_of(Constant::kRoutingSkew);
+    const double even = distinct_experts(rows, experts, picked, 0);
+    const double used =
+        hashed * even + (1 - hashed) * distinct_experts(rows, experts, picked, skew);
+    const double parameters = 3.0 * s_.model.hidden * s_.model.expert_width;
+    const double pairs = rows * picked;
+    double imbalance = 1;
+    double most = used / ranks;  // of the busiest rank
+    if (s_.spread.expert_parallel && ranks > 1) {
+      // The busiest rank of few pairs: mean plus a deviation; of many, the routing's own skew.
+      const double mean = pairs / ranks;
+      imbalance =
+          share_of(Constant::kExpertImbalance) + std::sqrt(2 * std::log(ranks) / mean) * 0.5;
+      most = std::min({experts / ranks, used, used / ranks + 0.5 * std::sqrt(used / ranks)});
+    }
+    const double reading = most * parameters * s_.weights.experts / memory_rate();
+    const double computing = imbalance * 2 * parameters * pairs / ranks /
+                             (expert_rate() * share_of(Constant::kExpertGemmShare));
+    return layers * (reading + computing);
+  }
+
+  void add_experts(double layers) {
+    const double hashed = s_.model.hash_layers / std::max(1.0, 1.0 * s_.model.layers());
+    time_[TimePart::kExperts] +=
+        experts_seconds(layers, expert_rows_, s_.model.experts, s_.model.topk_experts, hashed);
+  }
+
+  void add_attention(const AttentionGroup& group, double share) {
+    const double layers = group.layers * share;
+    const double values = s_.model.heads * (s_.model.head_dim + s_.model.value_dim);
+    const double seen = entries_seen(group, load_.context);
+    const double decode_flops = 2 * values * seen * decode_rows_ / tp();
+    const double decode_bytes = group.entry_bytes * seen * decode_rows_;
+    const double prefill_flops =
+        2 * values * entries_seen(group, load_.prefill_context) * prefill_rows_ / head_split(true);
+    time_[TimePart::kAttention] +=
+        layers *
+        (decode_flops / (s_.device.bf16_flops * share_of(Constant::kDecodeAttentionShare)) +
+         decode_bytes / (s_.device.bytes_per_s * share_of(Constant::kGatherShare)) +
+         prefill_flops / (s_.device.bf16_flops * share_of(Constant::kPrefillAttentionShare)));
+    if (group.topk <= 0) return;
+    const double heads = static_cast<double>(s_.model.index_heads) * s_.model.index_dim;
+    const auto keys = [&](double depth) { return (depth + 1) / group.ratio; };
+    const double flops = 2 * heads *
+                         (keys(load_.context) * decode_rows_ / tp() +
+                          keys(load_.prefill_context) * prefill_rows_ / head_split(true));
+    const double bytes = group.key_bytes * keys(load_.context) * load_.sequences;
+    time_[TimePart::kIndexer] +=
+        layers * group.scored *
+        (flops / (s_.device.fp8_flops * share_of(Constant::kIndexerShare)) + bytes / memory_rate());
+  }
+
+  void add_vector(double layers) {
+    const double whole = whole_vector_bytes(s_.model);
+    const double split = split_vector_bytes(s_.model);
+    const auto seconds = [&](double rows, double parts, Constant share) {
+      return rows * (whole + split / parts) / (s_.device.bytes_per_s * share_of(share));
+    };
+    time_[TimePart::kVector] +=
+        layers * (seconds(decode_rows_, tp(), Constant::kDecodeVectorShare) +
+                  seconds(prefill_rows_, head_split(true), Constant::kPrefillVectorShare));
+  }
+
+  // Bytes that a rank sends at the link's rate: inside a scale-up domain, or partly beyond it.
+  double link_seconds(double bytes, int ranks) const {
+    const double share = share_of(Constant::kCollectiveShare);
+    const double inside = std::min(1.0, static_cast<double>(s_.device.domain) / ranks);
+    return (bytes * inside / s_.device.scale_up_bytes +
+            bytes * (1 - inside) / s_.device.scale_out_bytes) /
+           share;
+  }
+
+  // A collective beyond the domain waits for the network as well.
+  double latency(int ranks) const {
+    const double one = share_of(Constant::kCollectiveLatency) * kMicro;
+    const double steps = std::log2(std::max(2, ranks)) / 3;  // 1 for eight
+    return one * steps * (ranks > s_.device.domain ? 2 : 1) * std::min(1.0, s_.floor_factor);
+  }
+
+  void add_collectives(double layers) {
+    const int ranks = s_.spread.ranks();
+    if (ranks == 1) return;
+    constexpr double kBf16 = 2;
+    const double shown = 1 - std::min(1.0, share_of(Constant::kCollectiveOverlap));
+    double seconds = 0;
+    if (tp() > 1) {
+      // After attention, and after the experts where these are split like it: an all-reduce, as
+      // reduce-scatter and all-gather.
+      const double reduces = s_.spread.dp > 1 ? 1 : 2;
+      const double bytes = 2 * (tp() - 1) / tp() * rows_ * s_.model.hidden * kBf16;
+      seconds += reduces * (latency(s_.spread.tp) + shown * link_seconds(bytes, s_.spread.tp));
+    }
+    if (s_.spread.dp > 1) {
+      // Dispatch in FP8 and combine in BF16 of each row to the ranks of its experts.
+      const double targets = std::min<double>(s_.model.topk_experts, ranks - 1);
+      const double bytes = 3 * targets * rows_ / tp() * s_.model.hidden;
+      seconds += 2 * latency(ranks) + shown * link_seconds(bytes, ranks);
+    }
+    time_[TimePart::kCollectives] += layers * seconds;
+  }
+
+  double head_seconds(double rows) const {
+    const double parameters = static_cast<double>(s_.model.vocab) * s_.model.hidden / tp();
+    return 2 * parameters / memory_rate() +
+           2 * parameters * rows / (s_.device.bf16_flops * share_of(Constant::kWideGemmShare));
+  }
+
+  void add_head(double rows) { time_[TimePart::kWide] += head_seconds(std::max(rows, 1.0)); }
+
+  void add_drafts() {
+    const PlanModel& model = s_.model;
+    if (load_.drafts <= 0 || load_.sequences <= 0 || model.drafter == DrafterKind::kNone) return;
+    const AttentionGroup window{.layers = 1, .window = 128, .entry_bytes = 584};
+    const LayerColumns columns = layer_columns(model, window);
+    // MTP: its one layer again for each draft. DSpark: its layers once, over the whole block.
+    const bool block = model.drafter == DrafterKind::kDspark;
+    const double passes = block ? 1 : load_.drafts;
+    const double layers = passes * model.drafter_layers;
+    const double rows = load_.sequences * (block ? load_.drafts : 1);
+    const double all_rows = rows * s_.spread.dp;
+    const double parameters = columns.fp8_whole + columns.fp8_split / tp() +
+                              (block ? 0 : 2.0 * model.hidden * model.hidden);
+    double seconds =
+        layers * (parameters * s_.weights.dense / memory_rate() +
+                  2 * parameters * rows / (s_.device.fp8_flops * share_of(Constant::kGemmShare)));
+    seconds += experts_seconds(layers, all_rows, model.drafter_experts, model.drafter_topk, 0);
+    seconds += layers * rows * (whole_vector_bytes(model) + split_vector_bytes(model) / tp()) /
+               (s_.device.bytes_per_s * share_of(Constant::kDecodeVectorShare));
+    seconds += layers * share_of(Constant::kLayerFloor) * kMicro * s_.floor_factor;
+    // The head at each pass; of a block the Markov head's second matrix at each draft as well.
+    seconds += passes * head_seconds(rows);
+    if (block) seconds += load_.drafts * 2.0 * model.vocab * 512 / tp() / memory_rate();
+    time_[TimePart::kDraft] += seconds;
+  }
+
+  const StepSetting& s_;
+  const StepLoad& load_;
+  DeviceFamily family_;
+  double decode_rows_ = 0;
+  double prefill_rows_ = 0;
+  double rows_ = 0;
+  double expert_rows_ = 0;
+  StepTime time_;
+};
+
+constexpr std::string_view kPartNames[] = {
+    "dense weights", "experts",     "dense products", "wide products", "attention", "indexer",
+    "elementwise",   "collectives", "launches",       "host",          "drafts"};
+static_assert(std::size(kPartNames) == kTimeParts);
+
+}  // namespace
+
+std::string_view time_part_name(TimePart part) { return kPartNames[static_cast<size_t>(part)]; }
+
+double StepTime::total() const {
+  double sum = 0;
+  for (const double part : seconds) sum += part;
+  return sum;
+}
+
+TimePart StepTime::longest() const {
+  return static_cast<TimePart>(std::max_element(seconds.begin(), seconds.end()) - seconds.begin());
+}
+
+StepTime step_time(const StepSetting& setting, const StepLoad& load) {
+  return StepClock(setting, load).run();
+}
+
+TokenWork token_work(const PlanModel& model, double depth) {
+  TokenWork work;
+  for (const AttentionGroup& group : model.groups) {
+    const LayerColumns columns = layer_columns(model, group);
+    const double seen = entries_seen(group, depth);
+    work.fp8_flops += group.layers * 2 * (columns.fp8_whole + columns.fp8_split);
+    work.wide_flops += group.layers * 2 * (columns.wide_whole + columns.wide_split);
+    work.expert_flops +=
+        group.layers * 2 * 3.0 * model.hidden * model.expert_width * model.topk_experts;
+    work.attention_flops +=
+        group.layers * 2 * model.heads * (model.head_dim + model.value_dim) * seen;
+    work.attention_bytes += group.layers * group.entry_bytes * seen;
+    if (group.topk > 0) {
+      const double keys = std::floor((depth + 1) / group.ratio) * group.scored;
+      work.indexer_flops += group.layers * 2.0 * model.index_heads * model.index_dim * keys;
+      work.index_bytes += group.layers * group.key_bytes * keys;
+    }
+  }
+  work.head_flops = 2.0 * model.vocab * model.hidden;
+  return work;
+}
+
+}  // namespace hadal
