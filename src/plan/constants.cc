@@ -49,7 +49,10 @@ std::vector<ConstantSpec> read_table() {
 
 const std::vector<EngineTraits>& engines() {
   static const std::vector<EngineTraits> table = {
-      {.name = "vllm", .source = "lockstep of data-parallel ranks; engines' documentation, 2026"},
+      {.name = "vllm",
+       .mixes = true,
+       .chunk = 4096,
+       .source = "lockstep of data-parallel ranks; engines' documentation, 2026"},
       {.name = "sglang", .gathers_prefills = true, .source = "prefill delayer, 2026"},
       {.name = "atom", .gathers_prefills = true, .source = "waits of 4-8 s before prefills, 2026"},
       {.name = "trt", .source = "no figures of its own; like vllm"},

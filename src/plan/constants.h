@@ -40,6 +40,7 @@ enum class Constant {
   kPrefillVectorShare,
   kLayerFloor,
   kCollectiveLatency,
+  kNetworkLatency,
   kCollectiveShare,
   kCollectiveOverlap,
   kHostGap,
@@ -52,7 +53,7 @@ enum class Constant {
   kYouthExcess,
   kYouthDays,
 };
-inline constexpr size_t kConstants = 24;
+inline constexpr size_t kConstants = 25;
 
 struct ConstantSpec {
   std::string name = {};
@@ -87,6 +88,8 @@ struct EngineTraits {
   std::string name = {};
   double floor = 1;               // times the family's layer_floor; 0: nothing but limits
   bool gathers_prefills = false;  // data-parallel ranks wait to prefill together
+  bool mixes = false;             // prompts share their steps with decoding sequences
+  double chunk = 0;               // rows of a prefill step; 0: 8,192
   bool single_stream = false;     // one sequence at a time
   std::string source = {};
 };

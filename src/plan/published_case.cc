@@ -167,6 +167,7 @@ class CaseReader {
     deployment.device = find_device(catalogue_, c_.hardware);
     if (const auto reason = deployment.device.cannot_time()) return refuse(*reason);
     deployment.engine = engine_traits(c_.engine);
+    if (deployment.engine.chunk > 0) deployment.chunk = deployment.engine.chunk;
     deployment.days = c_.days;
     const std::string precision = row_.text("precision");
     deployment.weights = parameter_bytes(precision.empty() ? row_.text("weights") : precision);
@@ -229,6 +230,7 @@ class CaseReader {
     if (!drafts) assume(fmt::format("{} drafts", deployment.speculation.drafts));
     if (!yield) {
       yield = golden_acceptance(deployment.speculation.kind, deployment.speculation.drafts);
+      deployment.speculation.adapts = block;
       assume(fmt::format("{:.2f} tokens a step (InferenceX's golden table)", *yield));
     }
     deployment.speculation.tokens_per_step = std::min(*yield, deployment.speculation.drafts + 1.0);

@@ -10,8 +10,13 @@ constexpr int kRounds = 60;
 
 class Server {
  public:
-  Server(const Deployment& deployment, const Constants& constants)
+  // `verified`: drafts that a step checks, of those that are proposed.
+  Server(const Deployment& deployment, const Constants& constants, int verified)
       : d_(deployment),
+        verified_(verified),
+        yield_(verified == deployment.speculation.drafts
+                   ? deployment.speculation.tokens_per_step
+                   : golden_acceptance(deployment.speculation.kind, verified)),
         constants_(constants),
         youth_(youth_factor(constants, deployment.device.family, deployment.days)) {
     if (d_.engine.floor <= 0) youth_ = 1;
@@ -34,7 +39,7 @@ class Server {
     // Stages of a pipeline work on different sequences at once.
     const double apart = std::min<double>(role.spread.pp, std::max(1.0, sequences));
     return step_time(setting(role), {.sequences = std::max(sequences / apart, 1e-9),
-                                     .rows_per_sequence = 1.0 + d_.speculation.drafts,
+                                     .rows_per_sequence = 1.0 + verified_,
                                      .context = context,
                                      .drafts = static_cast<double>(d_.speculation.drafts)});
   }
@@ -51,6 +56,24 @@ class Server {
     return time;
   }
 
+  // What a prompt adds to the steps that it shares with `sequences` of each copy.
+  double mixed_extra(const Role& role, double sequences, double context, double rows, double before,
+                     double copies) const {
+    const double chunks = std::max(1.0, std::ceil(rows / d_.chunk));
+    const double apart = std::min<double>(role.spread.pp, std::max(1.0, sequences));
+    const double decoding = std::max(sequences / apart, 1e-9);
+    StepLoad load{.sequences = decoding,
+                  .rows_per_sequence = 1.0 + verified_,
+                  .context = context,
+                  .drafts = static_cast<double>(d_.speculation.drafts)};
+    const double without = step_time(setting(role), load).total();
+    load.prefill_rows = rows / chunks;
+    load.prefill_context = before + rows / 2;
+    load.expert_rows =
+        rows / chunks * copies + role.spread.dp * load.sequences * load.rows_per_sequence;
+    return chunks * (step_time(setting(role), load).total() - without);
+  }
+
   Prediction aggregated(const RequestShape& shape, double places) const {
     const Role& role = d_.serve;
     const double copies = role.spread.dp;
@@ -58,7 +81,7 @@ class Server {
     const double fresh = std::max(1.0, shape.input * (1 - shape.hit));
     const double before = shape.input - fresh;
     const double context = shape.input + shape.output / 2;
-    const double yield = d_.speculation.tokens_per_step;
+    const double yield = yield_;
     const double held = room(role, shape) * copies;
 
     Prediction p;
@@ -71,11 +94,17 @@ class Server {
       running = std::min(running, held);
       p.decode = decode_step(role, running / copies, context);
       const double arrivals = running * yield / shape.output;  // in a step
-      const double together = prefills_together(arrivals, copies, own_places);
+      // A prompt of several chunks meets others in each of its steps.
+      const double chunks = std::max(1.0, std::ceil(fresh / d_.chunk));
+      const double together = prefills_together(arrivals * chunks, copies, own_places);
       // What arrives within one step on the same copy shares its chunk.
       const double batched = std::clamp(arrivals / together, 1.0, std::max(1.0, d_.chunk / fresh));
       p.prefill_parts = prefill(role, fresh * batched, before, together);
-      const double each = p.prefill_parts.total() / (together * batched);
+      double extra = p.prefill_parts.total();
+      if (d_.engine.mixes) {
+        extra = mixed_extra(role, running / copies, context, fresh * batched, before, together);
+      }
+      const double each = extra / (together * batched);
       const double step = p.decode.total() + arrivals * each;
       const double tpot = step / yield;
       const double rate = running / (shape.output * tpot);
@@ -108,7 +137,7 @@ class Server {
     const double fresh = std::max(1.0, shape.input * (1 - shape.hit));
     const double before = shape.input - fresh;
     const double context = shape.input + shape.output / 2;
-    const double yield = d_.speculation.tokens_per_step;
+    const double yield = yield_;
     const double held = room(role, shape) * copies * role.workers;
 
     Prediction p;
@@ -149,6 +178,18 @@ class Server {
     return rates(p, shape);
   }
 
+  Prediction decoding(double context, double sequences) const {
+    const Role& role = d_.serve;
+    Prediction p;
+    p.running = sequences;
+    p.decode = decode_step(role, sequences / (role.workers * role.spread.dp), context);
+    p.step_s = p.decode.total();
+    p.tpot_s = p.step_s / yield_;
+    p.output_rate = sequences / p.tpot_s;
+    p.total_rate = p.output_rate;
+    return p;
+  }
+
   double prefill_alone(double tokens) const {
     return prefill(d_.prefill ? *d_.prefill : d_.serve, tokens, 0, 1).total();
   }
@@ -186,35 +227,48 @@ class Server {
   }
 
   const Deployment& d_;
+  double verified_;
+  double yield_;
   const Constants& constants_;
   double youth_;
 };
+
+// DSpark's scheduler verifies as many drafts as pay at the load (paper, section 5): the best of
+// them all is what it comes to. Where a measured yield is given, that decides.
+template <typename Predict>
+Prediction best_verified(const Deployment& deployment, const Predict& predict_with) {
+  const Speculation& speculation = deployment.speculation;
+  Prediction best = predict_with(speculation.drafts);
+  if (!speculation.adapts) return best;
+  for (int verified = speculation.drafts - 1; verified >= 1; --verified) {
+    Prediction trial = predict_with(verified);
+    if (trial.total_rate <= best.total_rate) break;
+    best = std::move(trial);
+  }
+  return best;
+}
 
 }  // namespace
 
 Prediction predict(const Deployment& deployment, const Constants& constants,
                    const RequestShape& shape, double places) {
-  const Server server(deployment, constants);
-  return deployment.prefill ? server.disaggregated(shape, places)
-                            : server.aggregated(shape, places);
+  return best_verified(deployment, [&](int verified) {
+    const Server server(deployment, constants, verified);
+    return deployment.prefill ? server.disaggregated(shape, places)
+                              : server.aggregated(shape, places);
+  });
 }
 
 Prediction predict_decode(const Deployment& deployment, const Constants& constants, double context,
                           double sequences) {
-  const Server server(deployment, constants);
-  const Role& role = deployment.serve;
-  Prediction p;
-  p.running = sequences;
-  p.decode = server.decode_step(role, sequences / (role.workers * role.spread.dp), context);
-  p.step_s = p.decode.total();
-  p.tpot_s = p.step_s / deployment.speculation.tokens_per_step;
-  p.output_rate = sequences / p.tpot_s;
-  p.total_rate = p.output_rate;
-  return p;
+  return best_verified(deployment, [&](int verified) {
+    const Server server(deployment, constants, verified);
+    return server.decoding(context, sequences);
+  });
 }
 
 double predict_prefill(const Deployment& deployment, const Constants& constants, double tokens) {
-  return Server(deployment, constants).prefill_alone(tokens);
+  return Server(deployment, constants, deployment.speculation.drafts).prefill_alone(tokens);
 }
 
 MemoryFit deployment_fit(const Deployment& deployment) {

@@ -58,6 +58,7 @@ Speculation parse_speculation(std::string_view text) {
   speculation.drafts = static_cast<int>(drafts);
   if (text.find(':') == std::string_view::npos) {
     speculation.tokens_per_step = golden_acceptance(speculation.kind, speculation.drafts);
+    speculation.adapts = speculation.kind == SpeculationKind::kDspark;
     speculation.source = "InferenceX golden acceptance, coding, 2026";
     return speculation;
   }

@@ -14,6 +14,7 @@ struct Speculation {
   SpeculationKind kind = SpeculationKind::kNone;
   int drafts = 0;
   double tokens_per_step = 1;  // the target's own token included
+  bool adapts = false;         // fewer drafts are verified where more do not pay
   std::string source = {};     // of tokens_per_step
 };
 

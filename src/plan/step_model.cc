@@ -26,7 +26,8 @@ LayerColumns layer_columns(const PlanModel& model, const AttentionGroup& group) 
   columns.fp8_split = model.q_rank > 0 ? model.q_rank * query : d * query;
   if (model.o_rank > 0) {
     columns.fp8_split += d * model.o_groups * model.o_rank;
-    columns.wide_split += output * model.o_rank;
+    // Stored in FP8; the reference widens it, engines run it as a grouped FP8 product.
+    columns.fp8_split += output * model.o_rank;
   } else {
     columns.fp8_split += output * d;
   }
@@ -222,9 +223,10 @@ class StepClock {
 
   // A collective beyond the domain waits for the network as well.
   double latency(int ranks) const {
-    const double one = share_of(Constant::kCollectiveLatency) * kMicro;
-    const double steps = std::log2(std::max(2, ranks)) / 3;  // 1 for eight
-    return one * steps * (ranks > s_.device.domain ? 2 : 1) * std::min(1.0, s_.floor_factor);
+    const double inside = std::log2(std::max(2, ranks)) / 3;  // 1 for eight
+    const double micro = share_of(Constant::kCollectiveLatency) * inside +
+                         (ranks > s_.device.domain ? share_of(Constant::kNetworkLatency) : 0);
+    return micro * kMicro * std::min(1.0, s_.floor_factor);
   }
 
   void add_collectives(double layers) {

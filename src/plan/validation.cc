@@ -78,6 +78,13 @@ void predict_point(ValidatedPoint& result, const Constants& constants) {
       return;
     }
   }
+  if (point.kind == CaseKind::kServing) {
+    constexpr double kMilli = 1000;
+    result.steps = fmt::format("a step {:.1f} ms, a prompt {:.0f} ms of the machine",
+                               kMilli * p.step_s, kMilli * p.prefill_s);
+  } else {
+    result.steps = fmt::format("a step {:.1f} ms", 1000 * p.step_s);
+  }
   result.binds = p.memory_binds    ? "memory for keys"
                  : p.prefill_binds ? "prefill"
                                    : std::string(time_part_name(p.decode.longest()));
@@ -199,6 +206,7 @@ Validation validate(std::vector<PublishedCase> cases, const Constants& constants
         notes.push_back("total: of " + result.point.measured_what + " tokens alone");
       }
       if (!result.binds.empty()) notes.push_back("binds: " + result.binds);
+      if (!result.steps.empty()) notes.push_back(result.steps);
       result.why = joined(notes);
     }
     result.usable = counts(result.point) && result.ratio().has_value();

@@ -17,6 +17,7 @@ struct ValidatedPoint {
   std::optional<double> interactivity = {};  // predicted, tokens per second of a user
   std::string why = {};                      // not predicted, or assumed
   std::string binds = {};
+  std::string steps = {};  // what a step and a prompt take
   bool calibration = false;
   bool mature = false;
   bool usable = false;  // counts in the summary: measured with conditions, not flagged as wrong
