@@ -377,6 +377,10 @@ ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> wor
     if (const GroupSpec* found = find_group(full_name)) return parse_member(*found, rest);
     if (line.request == Request::kCommand) check_choice(std::string(group.what), word, names);
   }
+  if (line.request == Request::kCommand && !group.alone.empty()) {
+    return parse_command(*find_command(std::string(group.name) + " " + std::string(group.alone)),
+                         words);
+  }
   if (line.request == Request::kCommand) {
     refuse(typed, "needs " + std::string(group.what), "give " + joined(names));
   }

@@ -43,6 +43,7 @@ enum class Command : uint64_t {
   kRunsBundle = uint64_t{1} << 26,
   kRunsCheck = uint64_t{1} << 27,
   kPlanValidate = uint64_t{1} << 32,
+  kPlanAsk = uint64_t{1} << 33,
 };
 
 class CommandSet {
@@ -89,6 +90,7 @@ struct GroupSpec {
   std::string_view what;  // how its help calls a member, in capitals
   std::string_view summary;
   std::string_view description;
+  std::string_view alone = {};  // the member that is meant where none is named; empty: one must be
 
   std::string_view last_name() const { return name.substr(name.rfind(' ') + 1); }
 };

@@ -167,6 +167,20 @@ inline constexpr NameKey kWorkload{"workload"};
 
 // hadal plan
 inline constexpr RepeatKey kAssume{"assume"};
+inline constexpr NumberKey kBudget{"budget"};
+inline constexpr FlagKey kConstantTable{"constants"};
+inline constexpr IntegerKey kExplain{"explain"};
+inline constexpr ListKey kHardwareList{"hardware"};
+inline constexpr NumberKey kInteractivity{"interactivity"};
+inline constexpr NumberKey kMegawatts{"power"};
+inline constexpr IntegerKey kMostDevices{"most-devices"};
+inline constexpr NameKey kPlanModel{"model"};
+inline constexpr NumberKey kPue{"pue"};
+inline constexpr NumberKey kTokensPerDay{"tokens-per-day"};
+inline constexpr NumberKey kTtft{"ttft"};
+inline constexpr NumberKey kUsers{"users"};
+inline constexpr NumberKey kUtilisation{"utilisation"};
+inline constexpr NumberKey kWeeks{"weeks"};
 inline constexpr PathKey kPoints{"points"};
 
 }  // namespace option

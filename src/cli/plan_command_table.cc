@@ -4,6 +4,18 @@ namespace hadal {
 
 const std::vector<CommandSpec>& plan_commands() {
   static const std::vector<CommandSpec> table = {
+      {.id = Command::kPlanAsk,
+       .group = "plan",
+       .name = "ask",
+       .summary = "What would it take here: deployments, cost, power, memory, what binds",
+       .description =
+           "Searches how the model is spread, how many requests run at a time and whether prefill "
+           "has devices of its own, over all hardware of the catalogue or some of it, and prints "
+           "the best by several objectives with everything that was assumed.",
+       .examples = {"hadal plan --model flash --users 50",
+                    "hadal plan --model pro --hardware b200,mi355x --workload 8k1k "
+                    "--interactivity 50 --speculation mtp3",
+                    "hadal plan --model pro --workload trace.jsonl --budget 100 --json"}},
       {.id = Command::kPlanValidate,
        .group = "plan",
        .name = "validate",

@@ -20,7 +20,8 @@ std::vector<EmbeddedFile> embedded_plan_constants();
 
 namespace {
 
-constexpr std::string_view kFamilyNames[] = {"nvidia", "amd", "workstation", "other", "cpu"};
+constexpr std::string_view kFamilyNames[] = {"blackwell",   "hopper", "amd",
+                                             "workstation", "other",  "cpu"};
 
 std::vector<ConstantSpec> read_table() {
   const std::string where = "plan-constants.json";
@@ -57,9 +58,12 @@ const std::vector<EngineTraits>& engines() {
       {.name = "atom", .gathers_prefills = true, .source = "waits of 4-8 s before prefills, 2026"},
       {.name = "trt", .source = "no figures of its own; like vllm"},
       {.name = "mindie", .source = "no figures of its own; like vllm"},
-      {.name = "llama.cpp", .floor = 1, .single_stream = true, .source = "peers, 2026"},
-      {.name = "ds4", .floor = 1, .single_stream = true, .source = "peers, 2026"},
-      {.name = "ktransformers", .floor = 1, .single_stream = true, .source = "peers, 2026"},
+      {.name = "llama.cpp", .stages = true, .single_stream = true, .source = "peers, 2026"},
+      {.name = "ds4", .stages = true, .single_stream = true, .source = "peers, 2026"},
+      {.name = "ktransformers",
+       .experts_on_host = true,
+       .single_stream = true,
+       .source = "peers, 2026"},
       {.name = "hadal", .source = "hadal bench"},
       {.name = "ideal", .floor = 0, .source = "limits alone"},
   };
@@ -104,7 +108,7 @@ void Constants::set(std::string_view assignment) {
         std::find(std::begin(kFamilyNames), std::end(kFamilyNames), name.substr(dot + 1));
     family = static_cast<size_t>(found - std::begin(kFamilyNames));
     if (family == kDeviceFamilies) {
-      refuse("names no family of devices", "use nvidia, amd, workstation, other or cpu");
+      refuse("names no family of devices", "use blackwell, hopper, amd, workstation, other or cpu");
     }
     name = name.substr(0, dot);
   }

@@ -15,14 +15,15 @@ namespace hadal {
 
 // Whose kernels run: values are kept for each family, because they were measured for each.
 enum class DeviceFamily {
-  kNvidia,  // data-centre accelerators
+  kBlackwell,  // NVIDIA's data-centre accelerators from 2024 on
+  kHopper,     // and before
   kAmd,
   kWorkstation,  // NVIDIA's cards and small machines, whose kernels are others
   kOther,
   kCpu,
 };
-inline constexpr size_t kDeviceFamilies = 5;
-// "nvidia", "amd", "workstation", "other", "cpu".
+inline constexpr size_t kDeviceFamilies = 6;
+// "blackwell", "hopper", "amd", "workstation", "other", "cpu".
 std::string_view device_family_name(DeviceFamily family);
 
 // In the order of the file, which explains them.
@@ -90,7 +91,9 @@ struct EngineTraits {
   bool gathers_prefills = false;  // data-parallel ranks wait to prefill together
   bool mixes = false;             // prompts share their steps with decoding sequences
   double chunk = 0;               // rows of a prefill step; 0: 8,192
-  bool single_stream = false;     // one sequence at a time
+  bool stages = false;            // several devices hold a range of layers each
+  bool experts_on_host = false;
+  bool single_stream = false;  // one sequence at a time
   std::string source = {};
 };
 // "vllm@0.25" and "dynamo-vllm" are vllm; unknown ones are like vllm; "ideal" has no floors.

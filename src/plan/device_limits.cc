@@ -22,10 +22,14 @@ double value_of(const Figure& figure) {
 }
 
 DeviceFamily family_of(const Accelerator& accelerator) {
-  if (accelerator.key.starts_with("rtx") || accelerator.key.starts_with("dgx")) {
+  if (accelerator.key.starts_with("rtx") || accelerator.key.starts_with("dgx") ||
+      accelerator.key.starts_with("strix") || accelerator.key == "v100") {
     return DeviceFamily::kWorkstation;
   }
-  if (accelerator.vendor.find("NVIDIA") != std::string::npos) return DeviceFamily::kNvidia;
+  if (accelerator.vendor.find("NVIDIA") != std::string::npos) {
+    const bool older = accelerator.architecture == "Hopper" || accelerator.architecture == "Ampere";
+    return older ? DeviceFamily::kHopper : DeviceFamily::kBlackwell;
+  }
   if (accelerator.vendor.find("AMD") != std::string::npos) return DeviceFamily::kAmd;
   return DeviceFamily::kOther;
 }

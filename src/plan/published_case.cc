@@ -165,20 +165,37 @@ class CaseReader {
     if (c_.hardware.empty()) return refuse("the row names no hardware");
     Deployment deployment;
     deployment.device = find_device(catalogue_, c_.hardware);
+    if (deployment.device.bytes_per_s > 0 && deployment.device.bf16_flops <= 0) {
+      // A few rows take their time from the memory: any rate of operations will do that is not low.
+      constexpr double kPerByte = 150;
+      rateless_ = true;
+      deployment.device.bf16_flops = kPerByte * deployment.device.bytes_per_s;
+      deployment.device.fp8_flops = deployment.device.fp4_flops = deployment.device.bf16_flops;
+    }
     if (const auto reason = deployment.device.cannot_time()) return refuse(*reason);
     deployment.engine = engine_traits(c_.engine);
+    engine_stages_ = deployment.engine.stages;
     if (deployment.engine.chunk > 0) deployment.chunk = deployment.engine.chunk;
     deployment.days = c_.days;
     const std::string precision = row_.text("precision");
     deployment.weights = parameter_bytes(precision.empty() ? row_.text("weights") : precision);
     if (!read_model(deployment)) return;
     const std::string kind = topology_.text("kind");
-    if (kind == "cpu-offload" || kind == "ssd-streaming" || flagged("cpu_experts")) {
+    if (kind == "cpu-offload" || kind == "ssd-streaming" || flagged("cpu_experts") ||
+        deployment.engine.experts_on_host) {
       return refuse("experts lie in the host's memory or on disk, which is not modelled");
     }
     if (kind == "cpu") return refuse("no operations per second of this processor are known");
+    if (flagged("prefix_hit_far_below_theoretical")) {
+      return refuse("the run lost its prefix cache for a reason that the row does not tell");
+    }
     read_speculation(deployment);
     if (!read_load(kind)) return;
+    constexpr double kFew = 16;
+    if (rateless_ && (c_.kind != CaseKind::kDecode || c_.places > kFew)) {
+      return refuse("the catalogue has no rate of operations of " + deployment.device.key +
+                    ": only decoding of a few sequences can be told");
+    }
     if (c_.kind == CaseKind::kReadOff) {
       deployment.serve.spread.tp = 0;  // the search finds it
       c_.read_off_any = kind != "agg" && kind != "disagg";
@@ -346,6 +363,10 @@ class CaseReader {
     }
     Role result;
     Spread& spread = result.spread;
+    if (engine_stages_ && gpus) {
+      spread.pp = *gpus;
+      return result;
+    }
     spread.pp = pp;
     spread.expert_parallel = ep.value_or(1) > 1 || copies.value_or(false);
     int stage = 0;  // devices of an instance's stage
@@ -380,6 +401,8 @@ class CaseReader {
   Row topology_;
   const HardwareCatalogue& catalogue_;
   PublishedCase c_;
+  bool rateless_ = false;
+  bool engine_stages_ = false;
 };
 
 }  // namespace

@@ -1,0 +1,409 @@
+#include "plan/plan_report.h"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "json/python_json.h"
+
+namespace hadal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr double kMilli = 1000;
+constexpr double kGiga = 1e9;
+constexpr int kRackDevices = 72;
+
+// Three or four digits, thousands with commas.
+std::string figure(double value) {
+  if (!std::isfinite(value)) return "–";
+  if (std::abs(value) >= kMilli) {
+    std::string digits = fmt::format("{:.0f}", value);
+    const size_t sign = value < 0 ? 1 : 0;
+    for (size_t at = digits.size(); at > sign + 3;) {
+      at -= 3;
+      digits.insert(at, ",");
+    }
+    return digits;
+  }
+  return fmt::format("{:.3g}", value);
+}
+
+struct Line {
+  std::string label = {};
+  std::string value = {};
+  std::string formula = {};
+};
+
+struct Section {
+  std::string title = {};
+  std::vector<Line> lines = {};
+};
+
+std::string spread_text(const Role& role) {
+  const Spread& s = role.spread;
+  std::string text = s.dp > 1 ? fmt::format("DEP{}", s.dp * s.tp) : fmt::format("TP{}", s.tp);
+  if (s.pp > 1) text += fmt::format(" in {} stages", s.pp);
+  return role.workers > 1 ? fmt::format("{} x {}", role.workers, text) : text;
+}
+
+std::string deployment_text(const Deployment& d) {
+  if (!d.prefill) return spread_text(d.serve);
+  return fmt::format("prefill {}, decode {}", spread_text(*d.prefill), spread_text(d.serve));
+}
+
+std::string time_formula(const StepTime& time) {
+  std::string text;
+  for (size_t i = 0; i < kTimeParts; ++i) {
+    const double ms = kMilli * time.seconds[i];
+    if (ms < 0.005) continue;
+    text += fmt::format("{}{} {:.2f} ms", text.empty() ? "" : " + ",
+                        time_part_name(static_cast<TimePart>(i)), ms);
+  }
+  return text;
+}
+
+void add_optional(Section& section, std::string label, const std::optional<double>& value,
+                  std::string_view unit, std::string formula) {
+  if (!value) return;
+  section.lines.push_back(
+      {std::move(label), fmt::format("{}{}", figure(*value), unit), std::move(formula)});
+}
+
+Section pick_section(const PlanQuestion& question, const PlanAnswer::Pick& pick) {
+  const PlanOption& o = pick.option;
+  const PlanCandidate& c = o.candidate;
+  const Prediction& p = c.prediction;
+  const Deployment& d = c.deployment;
+  Section section{.title = fmt::format(
+                      "{}: {:.0f} x {} ({}){}", pick.objective, o.devices, d.device.key,
+                      deployment_text(d),
+                      o.replicas > 1 ? fmt::format(", {} replicas", o.replicas) : std::string())};
+  auto& lines = section.lines;
+  lines.push_back(
+      {"requests at a time", figure(o.users),
+       fmt::format("{:.0f} replicas x {:.0f} places each", 1.0 * o.replicas, c.places)});
+  lines.push_back(
+      {"speed for a user", figure(p.interactivity()) + " tok/s",
+       fmt::format("tokens of a step / (decode step + prompts between steps) = 1 / {:.2f} ms; a "
+                   "decode step takes {:.2f} ms: {}",
+                   kMilli * p.tpot_s, kMilli * p.step_s, time_formula(p.decode))});
+  lines.push_back({"first token after", figure(p.ttft_s) + " s",
+                   fmt::format("waiting + {:.0f} ms of prefill: {}",
+                               kMilli * p.prefill_parts.total(), time_formula(p.prefill_parts))});
+  lines.push_back(
+      {"tokens", figure(o.total_rate) + " tok/s",
+       fmt::format("{:.4g} requests/s x ({:.0f} in + {:.0f} out)", p.requests_per_s * o.replicas,
+                   question.shape.input, question.shape.output)});
+  lines.push_back({"of them output", figure(o.output_rate) + " tok/s",
+                   fmt::format("{:.4g} requests/s x {:.0f}", p.requests_per_s * o.replicas,
+                               question.shape.output)});
+  lines.push_back({"tokens per device", figure(o.total_rate / o.devices) + " tok/s",
+                   fmt::format("{:.0f} / {:.0f} devices", o.total_rate, o.devices)});
+  add_optional(section, "bill", o.usd_per_hour, " $/h",
+               fmt::format("{:.0f} devices x {:.2f} $/h ({})", o.devices,
+                           o.usd_per_device_hour.value_or(0), price_tier_name(question.tier)));
+  add_optional(section, "per million tokens, all", o.usd_per_million_total, " $",
+               "bill / (all tokens of an hour / 10^6)");
+  add_optional(section, "per million output (InferenceX)", o.usd_per_million_output, " $",
+               "the whole bill / (output tokens of an hour / 10^6)");
+  add_optional(section, "per million input (by time)", o.bill_input, " $",
+               fmt::format("bill x {:.0f} % of the time that prefill takes / (computed input / "
+                           "10^6)",
+                           100 * p.prefill_share));
+  add_optional(section, "per million output (by time)", o.bill_output, " $",
+               "bill x the rest of the time / (output / 10^6)");
+  add_optional(section, "IT power, provisioned", o.it_kw, " kW",
+               "devices x kW of the catalogue, with their share of host and network");
+  add_optional(section, "tokens per MW of IT", o.tokens_per_mw_it, " tok/s",
+               "tokens per device x 1000 / kW");
+  add_optional(section, "tokens per MW of the facility", o.tokens_per_mw_facility, " tok/s",
+               fmt::format("that / {:.2f}", question.pue));
+  add_optional(section, "energy per token, provisioned", o.joules_per_token, " J",
+               "IT power / tokens");
+  lines.push_back({"racks", figure(std::ceil(o.devices / kRackDevices)),
+                   fmt::format("devices / {}, rounded up", kRackDevices)});
+  const MemoryFit& m = o.memory;
+  lines.push_back(
+      {"memory of a device",
+       fmt::format("{} GB: weights {}, engine {}, links {}, work {}, free {}, keys {}",
+                   figure(m.device_bytes / kGiga), figure(m.weights / kGiga),
+                   figure(m.context / kGiga), figure(m.links / kGiga), figure(m.workspace / kGiga),
+                   figure(m.kept_free / kGiga), figure(m.cache / kGiga)),
+       fmt::format("keys: {:.0f} bytes a token and {:.2f} MB a sequence; room for {:.0f} "
+                   "sequences of {:.0f} tokens",
+                   d.model.kv_bytes_per_token(), d.model.sequence_state_bytes() / 1e6,
+                   m.sequences(d.model, question.shape.input + question.shape.output),
+                   question.shape.input + question.shape.output)});
+  lines.push_back({"what binds",
+                   fmt::format("{} ({:.0f} % of a decode step)", o.binds, 100 * o.binding_share),
+                   time_formula(p.decode)});
+  return section;
+}
+
+Section frontier_section(const PlanAnswer& answer) {
+  Section section{.title = "Frontier of " +
+                           answer.picks.front().option.candidate.deployment.device.key +
+                           " (speed for a user, tokens per device)"};
+  for (const PlanOption& o : answer.frontier) {
+    section.lines.push_back(
+        {fmt::format("{:>9} tok/s", figure(o.candidate.prediction.interactivity())),
+         fmt::format("{} tok/s per device, {} at a time, {}", figure(o.total_rate / o.devices),
+                     figure(o.users), deployment_text(o.candidate.deployment)),
+         fmt::format("binds: {}; {}", o.binds, time_formula(o.candidate.prediction.decode))});
+  }
+  return section;
+}
+
+Section sensitivity_section(const PlanAnswer& answer) {
+  Section section{.title = "What it hangs on (total tokens, at the low and the high end)"};
+  for (const Sensitivity& row : answer.sensitivity) {
+    if (row.spread() < 0.01) continue;
+    section.lines.push_back({row.assumption,
+                             fmt::format("{:+.0f} % to {:+.0f} %", 100 * (row.low_factor - 1),
+                                         100 * (row.high_factor - 1)),
+                             "the same prediction with the assumption changed"});
+  }
+  return section;
+}
+
+Section money_section(const PlanAnswer& answer) {
+  Section section{.title = "Own, rent or API"};
+  if (!answer.break_even) return section;
+  const BreakEven& b = *answer.break_even;
+  const std::string at = fmt::format(" at {:.0f} % use", 100 * b.utilisation);
+  add_optional(section, "own, per million tokens" + at, b.own_usd_per_million, " $",
+               "cost of owning per hour / (tokens of a busy hour x use)");
+  add_optional(section, "rent by the busy hour", b.rent_usd_per_million, " $",
+               "rent per hour / tokens of a busy hour");
+  add_optional(section, "API: " + answer.api, b.api_usd_per_million, " $",
+               "list prices of the same mix of tokens");
+  const auto from = [&](const std::string& label, const std::optional<double>& share) {
+    section.lines.push_back(
+        {label, share ? fmt::format("from {:.0f} % use on", 100 * *share) : "at no use",
+         "hours x cost of owning = use x hours x the other's price of as many tokens"});
+  };
+  if (b.api_usd_per_million) from("owning is cheaper than the API", b.own_beats_api_from);
+  if (b.rent_usd_per_million) from("owning is cheaper than rent", b.own_beats_rent_from);
+  return section;
+}
+
+Section waiting_section(const PlanQuestion& question, const PlanAnswer& answer) {
+  Section section{.title = "Waiting (kernels of a young engine, time over the mature one's)"};
+  const DeviceFamily family = answer.picks.front().option.candidate.deployment.device.family;
+  const Constants constants;
+  for (const int weeks : {0, 1, 2, 4, 8, 26}) {
+    const double factor = youth_factor(constants, family, 7.0 * weeks);
+    section.lines.push_back({fmt::format("{} weeks after a release", weeks),
+                             fmt::format("{:.2f} times", factor),
+                             fmt::format("1 + {:g} x e^(-{} days / {:g})",
+                                         constants.get(Constant::kYouthExcess, family), 7 * weeks,
+                                         constants.get(Constant::kYouthDays, family))});
+  }
+  if (question.engine.floor <= 0) section.lines.clear();
+  return section;
+}
+
+std::vector<Section> sections(const PlanQuestion& question, const PlanAnswer& answer) {
+  std::vector<Section> all;
+  for (const PlanAnswer::Pick& pick : answer.picks) all.push_back(pick_section(question, pick));
+  all.push_back(frontier_section(answer));
+  all.push_back(sensitivity_section(answer));
+  all.push_back(money_section(answer));
+  all.push_back(waiting_section(question, answer));
+  return all;
+}
+
+std::string error_text(const ErrorBand& error) {
+  if (error.points == 0) return error.of;
+  return fmt::format(
+      "of {} measured points of {} the median error is {:.0f} %; the truth lay between {:.2f} and "
+      "{:.2f} times the prediction in eight cases of ten (hadal plan validate)",
+      error.points, error.of, 100 * error.median_error, error.low, error.high);
+}
+
+// "■■■■" for what owning costs against the API at each use, where both are known.
+std::string break_even_chart(const PlanAnswer& answer) {
+  if (!answer.break_even || !answer.break_even->own_usd_per_million) return "";
+  const BreakEven& b = *answer.break_even;
+  std::string out = "Owning, $ per million tokens, by use of the machine\n";
+  const double full = *b.own_usd_per_million * b.utilisation;
+  constexpr int kWidth = 40;
+  constexpr int kSteps[] = {5, 10, 20, 30, 50, 70, 100};
+  const double most = full / 0.05;
+  for (const int percent : kSteps) {
+    const double cost = full * 100 / percent;
+    const int bar = std::max(1, static_cast<int>(std::lround(kWidth * cost / most)));
+    std::string marks;
+    for (int i = 0; i < bar; ++i) marks += "=";
+    out += fmt::format("  {:>3} %  {:<40} {}\n", percent, marks, figure(cost));
+  }
+  if (b.api_usd_per_million) out += fmt::format("  the API: {}\n", figure(*b.api_usd_per_million));
+  return out + "\n";
+}
+
+ordered_json number(const std::optional<double>& value) {
+  return value && std::isfinite(*value) ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+ordered_json role_json(const Role& role) {
+  return {{"tp", role.spread.tp},
+          {"dp", role.spread.dp},
+          {"pp", role.spread.pp},
+          {"workers", role.workers},
+          {"devices", role.devices()}};
+}
+
+ordered_json option_json(const PlanOption& o) {
+  const PlanCandidate& c = o.candidate;
+  const Prediction& p = c.prediction;
+  ordered_json parts = ordered_json::object();
+  for (size_t i = 0; i < kTimeParts; ++i) {
+    parts[std::string(time_part_name(static_cast<TimePart>(i)))] = p.decode.seconds[i];
+  }
+  return {{"hardware", c.deployment.device.key},
+          {"devices", o.devices},
+          {"replicas", o.replicas},
+          {"serve", role_json(c.deployment.serve)},
+          {"prefill", c.deployment.prefill ? role_json(*c.deployment.prefill) : ordered_json()},
+          {"requests_at_a_time", o.users},
+          {"interactivity_tok_s", p.interactivity()},
+          {"ttft_s", p.ttft_s},
+          {"total_tok_s", o.total_rate},
+          {"output_tok_s", o.output_rate},
+          {"total_tok_s_per_device", o.total_rate / o.devices},
+          {"usd_per_hour", number(o.usd_per_hour)},
+          {"usd_per_million_total", number(o.usd_per_million_total)},
+          {"usd_per_million_output_inferencex", number(o.usd_per_million_output)},
+          {"usd_per_million_input_by_time", number(o.bill_input)},
+          {"usd_per_million_output_by_time", number(o.bill_output)},
+          {"it_kw", number(o.it_kw)},
+          {"tok_s_per_mw_it", number(o.tokens_per_mw_it)},
+          {"tok_s_per_mw_facility", number(o.tokens_per_mw_facility)},
+          {"joules_per_token", number(o.joules_per_token)},
+          {"memory_bytes",
+           {{"device", o.memory.device_bytes},
+            {"weights", o.memory.weights},
+            {"engine", o.memory.context},
+            {"links", o.memory.links},
+            {"workspace", o.memory.workspace},
+            {"kept_free", o.memory.kept_free},
+            {"keys", o.memory.cache}}},
+          {"binds", o.binds},
+          {"decode_step_s", p.step_s},
+          {"decode_parts_s", std::move(parts)},
+          {"prefill_share", p.prefill_share}};
+}
+
+}  // namespace
+
+std::string plan_text(const PlanQuestion& question, const PlanAnswer& answer) {
+  std::string out = "Assumed\n";
+  for (const std::string& line : answer.assumptions) out += "  " + line + "\n";
+  out += "\n";
+  int mark = 0;
+  for (const Section& section : sections(question, answer)) {
+    if (section.lines.empty()) continue;
+    out += section.title + "\n";
+    for (const Line& line : section.lines) {
+      out += fmt::format("  {:<34} {} [{}]\n", line.label, line.value, ++mark);
+    }
+    out += "\n";
+  }
+  out += break_even_chart(answer);
+  out += "How wrong this may be\n  " + error_text(answer.error) + "\n";
+  if (!answer.left_out.empty()) {
+    out += "\nLeft out\n";
+    for (const std::string& line : answer.left_out) out += "  " + line + "\n";
+  }
+  out += "\nWhat to settle next\n";
+  for (const std::string& line : answer.next_questions) out += "  " + line + "\n";
+  out += "\nhadal plan ... --explain N shows where the number marked [N] comes from.\n";
+  return out;
+}
+
+std::string explain_number(const PlanQuestion& question, const PlanAnswer& answer, int mark) {
+  int number_of = 0;
+  for (const Section& section : sections(question, answer)) {
+    for (const Line& line : section.lines) {
+      if (++number_of != mark) continue;
+      return fmt::format("[{}] {}\n    {}: {}\n    = {}\n", mark, section.title, line.label,
+                         line.value, line.formula);
+    }
+  }
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = "--explain",
+               .what = fmt::format("the answer has no number [{}]", mark),
+               .remedy = fmt::format("give 1 to {}", number_of)});
+}
+
+std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
+  ordered_json picks = ordered_json::array();
+  for (const PlanAnswer::Pick& pick : answer.picks) {
+    ordered_json row = option_json(pick.option);
+    row["objective"] = pick.objective;
+    picks.push_back(std::move(row));
+  }
+  ordered_json frontier = ordered_json::array();
+  for (const PlanOption& option : answer.frontier) frontier.push_back(option_json(option));
+  ordered_json sensitivity = ordered_json::array();
+  for (const Sensitivity& row : answer.sensitivity) {
+    sensitivity.push_back({{"assumption", row.assumption},
+                           {"low_factor", row.low_factor},
+                           {"high_factor", row.high_factor}});
+  }
+  ordered_json money = nullptr;
+  if (answer.break_even) {
+    const BreakEven& b = *answer.break_even;
+    money = {{"utilisation", b.utilisation},
+             {"own_usd_per_million", number(b.own_usd_per_million)},
+             {"rent_usd_per_million", number(b.rent_usd_per_million)},
+             {"api_usd_per_million", number(b.api_usd_per_million)},
+             {"own_beats_api_from", number(b.own_beats_api_from)},
+             {"own_beats_rent_from", number(b.own_beats_rent_from)}};
+  }
+  const ordered_json document = {{"schema", "hadal.plan/1"},
+                                 {"model", question.model.name},
+                                 {"workload",
+                                  {{"name", question.workload},
+                                   {"input", question.shape.input},
+                                   {"output", question.shape.output},
+                                   {"hit", question.shape.hit}}},
+                                 {"assumptions", answer.assumptions},
+                                 {"picks", std::move(picks)},
+                                 {"frontier", std::move(frontier)},
+                                 {"sensitivity", std::move(sensitivity)},
+                                 {"error",
+                                  {{"points", answer.error.points},
+                                   {"of", answer.error.of},
+                                   {"median", answer.error.median_error},
+                                   {"low_factor", answer.error.low},
+                                   {"high_factor", answer.error.high}}},
+                                 {"money", std::move(money)},
+                                 {"left_out", answer.left_out},
+                                 {"next_questions", answer.next_questions}};
+  return dump_json(document) + "\n";
+}
+
+std::string constants_text() {
+  std::string out = "| constant | unit |";
+  for (size_t i = 0; i < kDeviceFamilies; ++i) {
+    out += fmt::format(" {} |", device_family_name(static_cast<DeviceFamily>(i)));
+  }
+  out += " range | meaning | source |\n|---|---|";
+  for (size_t i = 0; i < kDeviceFamilies; ++i) out += "---|";
+  out += "---|---|---|\n";
+  for (const ConstantSpec& spec : constant_table()) {
+    out += fmt::format("| `{}` | {} |", spec.name, spec.unit);
+    for (const double value : spec.values) out += fmt::format(" {:g} |", value);
+    out += fmt::format(" x {:g} to x {:g} | {} | {} |\n", spec.low, spec.high, spec.meaning,
+                       spec.source);
+  }
+  return out;
+}
+
+}  // namespace hadal

@@ -1,0 +1,22 @@
+// The answer to a planning question as text for people and as JSON. Every number of the text has a
+// mark such as [7], and can be explained: the formula that it comes from with its inputs.
+#pragma once
+
+#include <string>
+
+#include "plan/planner.h"
+
+namespace hadal {
+
+std::string plan_text(const PlanQuestion& question, const PlanAnswer& answer);
+
+// "hadal.plan/1".
+std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer);
+
+// Of the number with that mark. Throws Error kInvalidArgument where the answer has no such mark.
+std::string explain_number(const PlanQuestion& question, const PlanAnswer& answer, int mark);
+
+// All constants with their values, units, ranges and sources, as a table of Markdown.
+std::string constants_text();
+
+}  // namespace hadal

@@ -1,0 +1,417 @@
+#include "plan/planner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <functional>
+
+#include "base/error.h"
+#include "base/statistics.h"
+#include "economics/bill.h"
+#include "economics/catalogue_files.h"
+#include "economics/frontier.h"
+#include "economics/unit_costs.h"
+#include "plan/validation.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kHour = 3600;
+constexpr double kDay = 86400;
+constexpr double kKilo = 1000;
+constexpr double kMega = 1e6;
+
+// Rates and costs of `option` from its candidate and the number of replicas.
+class Pricer {
+ public:
+  Pricer(const PlanQuestion& question, const HardwareCatalogue& catalogue)
+      : question_(question), catalogue_(catalogue), era_(catalogue.era(question.era).key) {}
+
+  PlanOption option(PlanCandidate candidate, int replicas) const {
+    PlanOption out{.candidate = std::move(candidate), .replicas = replicas};
+    const Deployment& deployment = out.candidate.deployment;
+    const Prediction& p = out.candidate.prediction;
+    out.devices = static_cast<double>(replicas) * deployment.devices();
+    out.users = replicas * out.candidate.places;
+    out.total_rate = replicas * p.total_rate;
+    out.output_rate = replicas * p.output_rate;
+    out.memory = deployment_fit(deployment);
+    const TimePart part = p.decode.longest();
+    out.binding_share = p.decode[part] / std::max(1e-12, p.decode.total());
+    out.binds = p.memory_binds    ? "memory for keys"
+                : p.prefill_binds ? "prefill"
+                                  : std::string(time_part_name(part));
+    price(out, deployment.device.key, p);
+    return out;
+  }
+
+ private:
+  void price(PlanOption& out, const std::string& key, const Prediction& p) const {
+    const auto accelerators = catalogue_.accelerators();
+    const auto found = std::find_if(accelerators.begin(), accelerators.end(),
+                                    [&](const Accelerator& a) { return a.key == key; });
+    if (found == accelerators.end()) return;
+    if (const PowerFigure* power = found->power_of(era_)) {
+      const auto it = kw_per_gpu(*power, PowerScope::kIt, question_.pue);
+      if (it && out.total_rate > 0) {
+        const double rate = out.total_rate / out.devices;
+        out.it_kw = *it * out.devices;
+        out.tokens_per_mw_it = tokens_per_megawatt_second(rate, *it);
+        out.tokens_per_mw_facility = tokens_per_megawatt_second(rate, *it * question_.pue);
+        out.joules_per_token = joules_per_token(rate, *it);
+      }
+    }
+    const PriceFigure* price = found->price_of(era_, question_.tier);
+    if (price == nullptr || !price->usd_per_gpu_hour.value || !(out.total_rate > 0)) return;
+    const double usd = *price->usd_per_gpu_hour.value;
+    out.usd_per_device_hour = usd;
+    out.usd_per_hour = usd * out.devices;
+    out.usd_per_million_total = usd_per_million_tokens(out.total_rate / out.devices, usd);
+    out.usd_per_million_output = usd_per_million_tokens(out.output_rate / out.devices, usd);
+    // The bill by time: what prefill keeps the devices busy for pays for computed input.
+    const Deployment& d = out.candidate.deployment;
+    const double input = p.requests_per_s * question_.shape.input * (1 - question_.shape.hit);
+    double prefill = p.prefill_share;
+    if (d.prefill) prefill = static_cast<double>(d.prefill->devices()) / d.devices();
+    const double hourly = usd * out.devices / out.replicas;
+    if (input > 0) out.bill_input = hourly * prefill / (input * kHour / kMega);
+    if (p.output_rate > 0) {
+      out.bill_output = hourly * (1 - prefill) / (p.output_rate * kHour / kMega);
+    }
+  }
+
+  const PlanQuestion& question_;
+  const HardwareCatalogue& catalogue_;
+  std::string era_;
+};
+
+int replicas_for(const PlanQuestion& question, const PlanCandidate& candidate) {
+  double replicas = 1;
+  if (question.users) replicas = std::max(replicas, std::ceil(*question.users / candidate.places));
+  if (question.tokens_per_day) {
+    const double a_day = candidate.prediction.total_rate * kDay * question.utilisation;
+    replicas = std::max(replicas, std::ceil(*question.tokens_per_day / std::max(a_day, 1.0)));
+  }
+  constexpr double kMost = 1e6;
+  return static_cast<int>(std::min(replicas, kMost));
+}
+
+bool meets(const PlanQuestion& question, const PlanCandidate& candidate) {
+  const Prediction& p = candidate.prediction;
+  if (!(p.total_rate > 0)) return false;
+  if (question.interactivity && p.interactivity() < *question.interactivity) return false;
+  return !question.ttft_s || p.ttft_s <= *question.ttft_s;
+}
+
+// Within what may be spent; a budget without a price is not met.
+bool affordable(const PlanQuestion& question, const PlanOption& option) {
+  if (question.budget_usd_per_hour &&
+      !(option.usd_per_hour && *option.usd_per_hour <= *question.budget_usd_per_hour)) {
+    return false;
+  }
+  return !question.facility_megawatts ||
+         (option.it_kw && *option.it_kw * question.pue <= *question.facility_megawatts * kKilo);
+}
+
+// The question's budget filled with replicas.
+int fill(const PlanQuestion& question, const PlanOption& one, int replicas) {
+  double most = replicas;
+  if (question.users || question.tokens_per_day) return replicas;
+  if (question.budget_usd_per_hour && one.usd_per_hour) {
+    most = std::max(most, std::floor(*question.budget_usd_per_hour / *one.usd_per_hour));
+  }
+  if (question.facility_megawatts && one.it_kw) {
+    most = std::max(1.0,
+                    std::floor(*question.facility_megawatts * kKilo / (*one.it_kw * question.pue)));
+  }
+  return static_cast<int>(std::min(most, 1e6));
+}
+
+Deployment base_deployment(const PlanQuestion& question, const DeviceLimits& device) {
+  Deployment base{.model = question.model,
+                  .device = device,
+                  .engine = question.engine,
+                  .days = question.days,
+                  .speculation = question.speculation};
+  if (question.engine.chunk > 0) base.chunk = question.engine.chunk;
+  return base;
+}
+
+std::string gigabytes(double bytes) { return fmt::format("{:.0f} GB", bytes / 1e9); }
+
+// Why a device cannot do it, and what would.
+std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
+                    const std::vector<PlanCandidate>& candidates) {
+  if (const auto reason = device.cannot_time()) return *reason;
+  if (const auto reason = device.cannot_fit()) return *reason;
+  if (candidates.empty()) {
+    const double need = model_bytes(question.model, {}).all();
+    return fmt::format("the weights take {}, and {} of them hold {}", gigabytes(need),
+                       question.most_devices,
+                       gigabytes(0.9 * question.most_devices * device.memory_bytes));
+  }
+  const PlanCandidate* fastest = &candidates.front();
+  for (const PlanCandidate& c : candidates) {
+    if (c.prediction.interactivity() > fastest->prediction.interactivity()) fastest = &c;
+  }
+  return fmt::format(
+      "no deployment of up to {} meets the limits; the fastest gives {:.3g} tok/s "
+      "to a user, the first token after {:.2g} s",
+      question.most_devices, fastest->prediction.interactivity(), fastest->prediction.ttft_s);
+}
+
+ErrorBand error_band(const std::string& key, DeviceFamily family, const Constants& constants,
+                     const HardwareCatalogue& catalogue) {
+  static const std::vector<PublishedCase> all =
+      read_published_cases(built_in_published_points(), "published.json", catalogue);
+  std::vector<PublishedCase> cases;
+  for (const PublishedCase& c : all) {
+    if (c.kind != CaseKind::kReadOff && c.deployment) cases.push_back(c);
+  }
+  const Validation validation = validate(std::move(cases), constants);
+  for (const bool exact : {true, false}) {
+    std::vector<double> ratios;
+    std::vector<double> errors;
+    for (const ValidatedPoint& point : validation.points) {
+      if (!point.usable || !point.mature) continue;
+      const DeviceLimits& device = point.point.deployment->device;
+      if (exact ? device.key != key : device.family != family) continue;
+      ratios.push_back(1 / *point.ratio());
+      errors.push_back(std::abs(*point.ratio() - 1));
+    }
+    constexpr size_t kEnough = 12;
+    if (ratios.size() < kEnough) continue;
+    return {.points = static_cast<int>(ratios.size()),
+            .low = quantile(ratios, 0.1),
+            .high = quantile(ratios, 0.9),
+            .median_error = median(errors),
+            .of = exact ? key : std::string(device_family_name(family)) + " devices"};
+  }
+  return {.of = "nothing measured: a factor of two either way is a guess"};
+}
+
+std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanOption& option,
+                                       const Constants& constants) {
+  const PlanCandidate& candidate = option.candidate;
+  const auto rate = [&](const Deployment& d, const Constants& c, const RequestShape& shape) {
+    return predict(d, c, shape, candidate.places).total_rate / candidate.prediction.total_rate;
+  };
+  std::vector<Sensitivity> rows;
+  for (size_t id = 0; id < kConstants; ++id) {
+    const ConstantSpec& spec = constant_table()[id];
+    Constants low = constants;
+    Constants high = constants;
+    low.scale(static_cast<Constant>(id), spec.low);
+    high.scale(static_cast<Constant>(id), spec.high);
+    rows.push_back(
+        {.assumption = fmt::format("{} x {:g} to x {:g}", spec.name, spec.low, spec.high),
+         .low_factor = rate(candidate.deployment, low, question.shape),
+         .high_factor = rate(candidate.deployment, high, question.shape)});
+  }
+  if (question.shape.hit > 0) {
+    RequestShape less = question.shape;
+    RequestShape more = question.shape;
+    less.hit = std::max(0.0, less.hit - 0.05);
+    more.hit = std::min(0.999, more.hit + 0.03);
+    rows.push_back({.assumption = fmt::format("prefix hit {:.2f} to {:.2f}", less.hit, more.hit),
+                    .low_factor = rate(candidate.deployment, constants, less),
+                    .high_factor = rate(candidate.deployment, constants, more)});
+  }
+  if (question.speculation.drafts > 0) {
+    Deployment less = candidate.deployment;
+    Deployment more = candidate.deployment;
+    less.speculation.adapts = more.speculation.adapts = false;
+    const double gain = less.speculation.tokens_per_step - 1;
+    less.speculation.tokens_per_step = 1 + 0.7 * gain;
+    more.speculation.tokens_per_step = 1 + 1.3 * gain;
+    rows.push_back({.assumption = "accepted drafts 30 % fewer to 30 % more",
+                    .low_factor = rate(less, constants, question.shape),
+                    .high_factor = rate(more, constants, question.shape)});
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const Sensitivity& a, const Sensitivity& b) { return a.spread() > b.spread(); });
+  constexpr size_t kShown = 8;
+  if (rows.size() > kShown) rows.resize(kShown);
+  return rows;
+}
+
+void compare_with_api(const PlanQuestion& question, const PlanOption& option,
+                      const HardwareCatalogue& catalogue, const PriceCatalogue& prices,
+                      PlanAnswer& answer) {
+  const std::string model = question.model.name == "pro"     ? "deepseek-v4-pro"
+                            : question.model.name == "flash" ? "deepseek-v4-flash"
+                                                             : "deepseek-flash";
+  // In the last month that the catalogue of prices knows.
+  constexpr int64_t kAugust2026 = 1788134400 - 7 * 86400;
+  const auto api =
+      prices.mean_of_week({.provider = "DeepSeek", .model = model, .unix_seconds = kAugust2026});
+  const Prediction& p = option.candidate.prediction;
+  const double requests = p.requests_per_s * option.replicas * kHour;
+  BreakEvenInput input{.utilisation = question.utilisation};
+  input.tokens_per_busy_hour = {
+      .computed_input =
+          static_cast<int64_t>(requests * question.shape.input * (1 - question.shape.hit)),
+      .cached_input = static_cast<int64_t>(requests * question.shape.input * question.shape.hit),
+      .output = static_cast<int64_t>(requests * question.shape.output)};
+  const Accelerator* accelerator = nullptr;
+  for (const Accelerator& a : catalogue.accelerators()) {
+    if (a.key == option.candidate.deployment.device.key) accelerator = &a;
+  }
+  if (accelerator == nullptr) return;
+  const std::string era = catalogue.era(question.era).key;
+  const PriceFigure* own = accelerator->price_of(era, PriceTier::kHyperscaler);
+  const PriceFigure* rent = accelerator->price_of(era, PriceTier::kRental);
+  const auto value = [](const PriceFigure* price) {
+    return price == nullptr ? std::nullopt : price->usd_per_gpu_hour.value;
+  };
+  const auto owned = value(own) ? value(own) : value(rent);
+  if (!owned) return;
+  const double hourly = *owned * option.devices;
+  input.own = {{.name = "machine", .usd_per_hour = hourly, .usd_per_idle_hour = hourly}};
+  input.api = api;
+  if (const auto rented = value(rent)) input.rent_usd_per_hour = *rented * option.devices;
+  answer.break_even = break_even(input);
+  if (api) answer.api = "DeepSeek " + model + ", mean of a week in August 2026";
+}
+
+void assume(PlanQuestion& question, PlanAnswer& answer) {
+  constexpr double kReading = 20;  // tokens per second of a user, faster than people read
+  if (!question.interactivity && !question.ttft_s) {
+    question.interactivity = kReading;
+    answer.assumptions.push_back(
+        "20 tokens per second for each user: faster than people read (--interactivity)");
+  }
+  answer.assumptions.push_back(fmt::format(
+      "requests like {}: {:.0f} tokens in, {:.0f} out, {:.0f} % of the input from a prefix cache "
+      "(--workload)",
+      question.workload, question.shape.input, question.shape.output, 100 * question.shape.hit));
+  answer.assumptions.push_back(
+      fmt::format("engine {}, {:.0f} weeks after the release of V4 (--engine, --weeks)",
+                  question.engine.name, question.days / 7));
+  answer.assumptions.push_back(
+      question.speculation.drafts > 0
+          ? fmt::format("{} drafts, {:.2f} tokens a step: {} (--speculation)",
+                        question.speculation.drafts, question.speculation.tokens_per_step,
+                        question.speculation.source)
+          : std::string("no speculation (--speculation)"));
+  answer.assumptions.push_back(fmt::format("{} prices, facility power {:.2f} times IT power",
+                                           price_tier_name(question.tier), question.pue));
+  if (question.users) {
+    answer.assumptions.emplace_back("all users have a request under way at the same time");
+  }
+}
+
+void ask_next(const PlanQuestion& question, const PlanOption& best, PlanAnswer& answer) {
+  if (question.users) {
+    answer.next_questions.emplace_back(
+        "How many of the users wait for an answer at the same time? Usually a tenth: measure it, "
+        "then give that number as --users.");
+  }
+  if (question.shape.hit == 0) {
+    answer.next_questions.emplace_back(
+        "How much of the input repeats? Agents and long chats reuse 80 to 97 %: "
+        "--workload 16000:800:0.9 shows what that saves.");
+  }
+  if (question.speculation.drafts == 0 && question.model.drafter != DrafterKind::kNone) {
+    answer.next_questions.emplace_back(
+        "The checkpoint brings a drafter: --speculation mtp3 shows what it gives at this load.");
+  }
+  if (!best.usd_per_hour) {
+    answer.next_questions.push_back(
+        "What does the hardware cost you? The catalogue has no price of it: give one in a file "
+        "with --catalogue.");
+  }
+  answer.next_questions.emplace_back(
+      "Before buying, measure one machine: hadal measure quick --url http://...");
+}
+
+}  // namespace
+
+double Sensitivity::spread() const {
+  return std::abs(std::log(std::max(low_factor, 1e-9))) +
+         std::abs(std::log(std::max(high_factor, 1e-9)));
+}
+
+PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue,
+                       const PriceCatalogue& prices, const Constants& constants) {
+  PlanAnswer answer;
+  assume(question, answer);
+  const Pricer pricer(question, catalogue);
+  std::vector<PlanOption> options;
+  std::vector<PlanCandidate> nearest;
+  for (const DeviceLimits& device : question.devices) {
+    std::vector<PlanCandidate> candidates;
+    if (!device.cannot_time() && !device.cannot_fit()) {
+      candidates = all_candidates(
+          base_deployment(question, device), constants, question.shape,
+          {.most_devices = question.most_devices, .disaggregate = question.disaggregate});
+    }
+    bool found = false;
+    for (PlanCandidate& candidate : candidates) {
+      if (!meets(question, candidate)) continue;
+      const int replicas = replicas_for(question, candidate);
+      PlanOption option = pricer.option(candidate, replicas);
+      if (!affordable(question, option)) continue;
+      if (const int more = fill(question, option, replicas); more > replicas) {
+        option = pricer.option(candidate, more);
+      }
+      options.push_back(std::move(option));
+      found = true;
+    }
+    if (!found)
+      answer.left_out.push_back(device.key + ": " + why_not(question, device, candidates));
+  }
+  if (options.empty()) {
+    std::string reasons;
+    for (const std::string& reason : answer.left_out) reasons += "\n  " + reason;
+    throw Error({.code = ErrorCode::kResourceExhausted,
+                 .where = "the question",
+                 .what = "has no answer with this hardware:" + reasons,
+                 .remedy = "ask for less speed, more devices (--most-devices), a larger budget, or "
+                           "other hardware"});
+  }
+  using Score = std::function<std::optional<double>(const PlanOption&)>;
+  const std::vector<std::pair<std::string, Score>> objectives = {
+      {"cheapest",
+       [&](const PlanOption& o) {
+         // Of a fixed demand the whole bill counts, of a budget what a token costs.
+         return question.users || question.tokens_per_day ? o.usd_per_hour
+                                                          : o.usd_per_million_total;
+       }},
+      {"fewest devices", [](const PlanOption& o) { return std::optional(o.devices); }},
+      {"most tokens per device",
+       [](const PlanOption& o) { return std::optional(-o.total_rate / o.devices); }},
+      {"least energy per token", [](const PlanOption& o) { return o.joules_per_token; }},
+      {"fastest for a user",
+       [](const PlanOption& o) { return std::optional(-o.candidate.prediction.interactivity()); }}};
+  for (const auto& [name, score] : objectives) {
+    const PlanOption* best = nullptr;
+    for (const PlanOption& option : options) {
+      const auto value = score(option);
+      if (value && (best == nullptr || *value < *score(*best))) best = &option;
+    }
+    if (best != nullptr) answer.picks.push_back({.objective = name, .option = *best});
+  }
+  const PlanOption& first = answer.picks.front().option;
+  const std::string& key = first.candidate.deployment.device.key;
+  std::vector<PlanOption> own;
+  std::vector<CurvePoint> curve;
+  PlanQuestion free = question;
+  free.interactivity.reset();
+  free.ttft_s.reset();
+  for (PlanCandidate& candidate : all_candidates(
+           base_deployment(question, first.candidate.deployment.device), constants, question.shape,
+           {.most_devices = question.most_devices, .disaggregate = question.disaggregate})) {
+    if (!meets(free, candidate)) continue;
+    curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
+    own.push_back(pricer.option(std::move(candidate), 1));
+  }
+  for (const size_t index : undominated_points(curve)) answer.frontier.push_back(own[index]);
+  answer.sensitivity = sensitivities(question, first, constants);
+  answer.error = error_band(key, first.candidate.deployment.device.family, constants, catalogue);
+  compare_with_api(question, first, catalogue, prices, answer);
+  ask_next(question, first, answer);
+  return answer;
+}
+
+}  // namespace hadal
