@@ -85,6 +85,12 @@ class Pricer {
   std::string era_;
 };
 
+SearchLimits search_limits(const PlanQuestion& question) {
+  SearchLimits limits{.most_devices = question.most_devices, .disaggregate = question.disaggregate};
+  if (question.users) limits.most_places = std::max(1.0, *question.users);
+  return limits;
+}
+
 int replicas_for(const PlanQuestion& question, const PlanCandidate& candidate) {
   double replicas = 1;
   if (question.users) replicas = std::max(replicas, std::ceil(*question.users / candidate.places));
@@ -146,9 +152,15 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
   if (const auto reason = device.cannot_fit()) return *reason;
   if (candidates.empty()) {
     const double need = model_bytes(question.model, {}).all();
-    return fmt::format("the weights take {}, and {} of them hold {}", gigabytes(need),
-                       question.most_devices,
-                       gigabytes(0.9 * question.most_devices * device.memory_bytes));
+    int enough = 1;
+    while (enough < 1024 && possible_spreads(base_deployment(question, device), enough).empty()) {
+      enough *= 2;
+    }
+    return fmt::format(
+        "the weights take {}, and {} of them hold {}; {}", gigabytes(need), question.most_devices,
+        gigabytes(0.9 * question.most_devices * device.memory_bytes),
+        enough < 1024 ? fmt::format("{} would do (--most-devices {})", enough, enough)
+                      : std::string("no number of them helps"));
   }
   const PlanCandidate* fastest = &candidates.front();
   for (const PlanCandidate& c : candidates) {
@@ -278,8 +290,11 @@ void assume(PlanQuestion& question, PlanAnswer& answer) {
   constexpr double kReading = 20;  // tokens per second of a user, faster than people read
   if (!question.interactivity && !question.ttft_s) {
     question.interactivity = kReading;
+    constexpr double kPatience = 10;
+    question.ttft_s = kPatience;
     answer.assumptions.push_back(
-        "20 tokens per second for each user: faster than people read (--interactivity)");
+        "20 tokens per second for each user: faster than people read, the first after at most 10 s "
+        "(--interactivity, --ttft)");
   }
   answer.assumptions.push_back(fmt::format(
       "requests like {}: {:.0f} tokens in, {:.0f} out, {:.0f} % of the input from a prefix cache "
@@ -342,28 +357,39 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   for (const DeviceLimits& device : question.devices) {
     std::vector<PlanCandidate> candidates;
     if (!device.cannot_time() && !device.cannot_fit()) {
-      candidates = all_candidates(
-          base_deployment(question, device), constants, question.shape,
-          {.most_devices = question.most_devices, .disaggregate = question.disaggregate});
+      candidates = all_candidates(base_deployment(question, device), constants, question.shape,
+                                  search_limits(question));
     }
     bool found = false;
+    std::optional<double> unaffordable;  // the least of what meets everything but the budget
     for (PlanCandidate& candidate : candidates) {
       if (!meets(question, candidate)) continue;
       const int replicas = replicas_for(question, candidate);
       PlanOption option = pricer.option(candidate, replicas);
-      if (!affordable(question, option)) continue;
+      if (!affordable(question, option)) {
+        const auto cost = question.budget_usd_per_hour ? option.usd_per_hour : option.it_kw;
+        if (cost && (!unaffordable || *cost < *unaffordable)) unaffordable = cost;
+        continue;
+      }
       if (const int more = fill(question, option, replicas); more > replicas) {
         option = pricer.option(candidate, more);
       }
       options.push_back(std::move(option));
       found = true;
     }
-    if (!found)
-      answer.left_out.push_back(device.key + ": " + why_not(question, device, candidates));
+    if (found) continue;
+    const std::string reason =
+        !unaffordable ? why_not(question, device, candidates)
+        : question.budget_usd_per_hour
+            ? fmt::format("the cheapest that meets the rest costs {:.4g} $/h", *unaffordable)
+            : fmt::format("the smallest that meets the rest takes {:.4g} kW of IT", *unaffordable);
+    answer.left_out.push_back(device.key + ": " + reason);
   }
   if (options.empty()) {
     std::string reasons;
-    for (const std::string& reason : answer.left_out) reasons += "\n  " + reason;
+    for (const std::string& reason : answer.left_out) {
+      reasons += (reasons.empty() ? " " : "; ") + reason;
+    }
     throw Error({.code = ErrorCode::kResourceExhausted,
                  .where = "the question",
                  .what = "has no answer with this hardware:" + reasons,
@@ -406,7 +432,18 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
     curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
     own.push_back(pricer.option(std::move(candidate), 1));
   }
-  for (const size_t index : undominated_points(curve)) answer.frontier.push_back(own[index]);
+  // Points that differ by less than 4 % in both are one.
+  constexpr double kAlike = 1.04;
+  for (const size_t index : undominated_points(curve)) {
+    const CurvePoint& point = curve[index];
+    if (!answer.frontier.empty()) {
+      const PlanOption& last = answer.frontier.back();
+      const double speed = last.candidate.prediction.interactivity();
+      const double rate = last.candidate.total_per_device();
+      if (point.x < kAlike * speed && rate < kAlike * point.y) continue;
+    }
+    answer.frontier.push_back(own[index]);
+  }
   answer.sensitivity = sensitivities(question, first, constants);
   answer.error = error_band(key, first.candidate.deployment.device.family, constants, catalogue);
   compare_with_api(question, first, catalogue, prices, answer);

@@ -42,12 +42,18 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
   std::vector<PlanCandidate> found;
   const std::vector<Spread> spreads = possible_spreads(base, limits.most_devices);
   const auto add = [&](const Deployment& deployment) {
-    for (double places = limits.fewest_places; places <= limits.most_places; places *= 2) {
+    double last = 0;
+    for (double places = limits.fewest_places;;) {
       PlanCandidate candidate{.deployment = deployment, .places = places};
       candidate.prediction = predict(deployment, constants, shape, places);
       const bool full = candidate.prediction.memory_binds;
-      found.push_back(std::move(candidate));
-      if (full) break;
+      // More requests that only wait are no other deployment.
+      const double rate = candidate.prediction.total_rate;
+      const bool saturated = places > 1 && rate < 1.03 * last;
+      last = rate;
+      if (!saturated) found.push_back(std::move(candidate));
+      if (full || saturated || places >= limits.most_places) break;
+      places = std::min(2 * places, limits.most_places);
     }
   };
   for (const Spread& spread : spreads) {
