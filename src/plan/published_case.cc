@@ -203,6 +203,11 @@ class CaseReader {
     } else if (!read_roles(kind, deployment)) {
       return;
     }
+    if (deployment.weights.experts > 0.9 && deployment.serve.spread.tp > 0 &&
+        deployment.device.memory_bytes > 0 && !deployment_fit(deployment).fits()) {
+      deployment.weights = {};
+      assume("experts in FP4: in FP8 they would not fit");
+    }
     c_.deployment = std::move(deployment);
   }
 

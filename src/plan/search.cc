@@ -18,6 +18,9 @@ bool fits(const Deployment& base, const Spread& spread) {
   return base.device.memory_bytes <= 0 || deployment_fit(trial).fits();
 }
 
+// Devices of one host, which split attention even where nothing but its bus joins them.
+constexpr int kHost = 8;
+
 // Prefill instances per decode instance that are tried.
 constexpr int kFronts[] = {1, 2, 3, 4, 6, 8, 12};
 
@@ -27,7 +30,7 @@ std::vector<Spread> possible_spreads(const Deployment& base, int most) {
   std::vector<Spread> spreads;
   for (int ranks = 1; ranks <= most; ranks *= 2) {
     for (int tp = 1; tp <= ranks; tp *= 2) {
-      if (!divides(base.model, tp) || tp > std::max(1, base.device.domain)) continue;
+      if (!divides(base.model, tp) || tp > std::max(kHost, base.device.domain)) continue;
       const Spread spread{.tp = tp, .dp = ranks / tp, .expert_parallel = tp < ranks};
       // Attention split and copied at once is rare in the field: only all or none.
       if (tp != 1 && tp != ranks) continue;

@@ -1,0 +1,130 @@
+// Questions from start to end.
+#include "plan/planner.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "plan/plan_report.h"
+#include "plan/plan_workload.h"
+
+namespace hadal {
+namespace {
+
+PlanQuestion question(const char* model, std::initializer_list<const char*> devices) {
+  PlanQuestion asked{.model = load_plan_model(model),
+                     .engine = engine_traits("sglang"),
+                     .shape = parse_plan_workload("8k1k"),
+                     .workload = "8k1k"};
+  for (const char* device : devices) {
+    asked.devices.push_back(find_device(HardwareCatalogue::built_in(), device));
+  }
+  return asked;
+}
+
+PlanAnswer answer(const PlanQuestion& asked) {
+  return answer_plan(asked, HardwareCatalogue::built_in(), PriceCatalogue::built_in(), Constants());
+}
+
+TEST(Planner, FiftyUsersGetWhatTheyWereAskedFor) {
+  PlanQuestion asked = question("flash", {"h200", "mi300x"});
+  asked.users = 50;
+  const PlanAnswer given = answer(asked);
+  ASSERT_FALSE(given.picks.empty());
+  for (const PlanAnswer::Pick& pick : given.picks) {
+    EXPECT_GE(pick.option.users, 50) << pick.objective;
+    EXPECT_GE(pick.option.candidate.prediction.interactivity(), 20) << pick.objective;
+    EXPECT_TRUE(pick.option.memory.fits());
+  }
+  EXPECT_EQ(given.picks.front().objective, "cheapest");
+  EXPECT_FALSE(given.next_questions.empty());
+  EXPECT_FALSE(given.assumptions.empty());
+  EXPECT_FALSE(given.sensitivity.empty());
+  EXPECT_GT(given.error.points, 0);
+}
+
+TEST(Planner, TheBillByTimeAddsUp) {
+  PlanQuestion asked = question("pro", {"b200"});
+  const PlanAnswer given = answer(asked);
+  const PlanOption& o = given.picks.front().option;
+  const double requests = o.candidate.prediction.requests_per_s * o.replicas * 3600 / 1e6;
+  const double bill =
+      *o.bill_input * requests * asked.shape.input + *o.bill_output * requests * asked.shape.output;
+  EXPECT_NEAR(bill, *o.usd_per_hour, 0.001 * *o.usd_per_hour);
+}
+
+TEST(Planner, SaysWhyNothingFitsAndWhatWould) {
+  const auto reason = [](const PlanQuestion& asked) -> std::string {
+    try {
+      answer(asked);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  PlanQuestion small = question("pro", {"h100"});
+  small.most_devices = 8;
+  EXPECT_NE(reason(small).find("32 would do"), std::string::npos) << reason(small);
+  PlanQuestion fast = question("pro", {"b200"});
+  fast.interactivity = 5000;
+  EXPECT_NE(reason(fast).find("the fastest gives"), std::string::npos);
+  PlanQuestion poor = question("pro", {"b200"});
+  poor.budget_usd_per_hour = 1;
+  EXPECT_NE(reason(poor).find("$/h"), std::string::npos);
+  EXPECT_NE(reason(question("pro", {"tpu-v7"})).find("no memory bandwidth"), std::string::npos);
+}
+
+TEST(Planner, EveryNumberIsExplained) {
+  const PlanQuestion asked = question("flash", {"h200"});
+  const PlanAnswer given = answer(asked);
+  const std::string text = plan_text(asked, given);
+  int marks = 0;
+  while (text.find("[" + std::to_string(marks + 1) + "]") != std::string::npos) ++marks;
+  ASSERT_GT(marks, 20);
+  for (int mark = 1; mark <= marks; ++mark) {
+    const std::string why = explain_number(asked, given, mark);
+    EXPECT_GT(why.substr(why.find('=')).size(), 8U) << why;
+  }
+  EXPECT_THROW(explain_number(asked, given, marks + 1), Error);
+  const nlohmann::json json = nlohmann::json::parse(plan_json(asked, given));
+  EXPECT_EQ(json["schema"], "hadal.plan/1");
+  EXPECT_EQ(json["picks"].size(), given.picks.size());
+}
+
+TEST(PlanWorkload, IsReadFromWords) {
+  EXPECT_NEAR(parse_plan_workload("8k1k").input, 7372.8, 0.1);
+  EXPECT_EQ(parse_plan_workload("1000:200").output, 200);
+  EXPECT_EQ(parse_plan_workload("1000:200:0.5").hit, 0.5);
+  for (const char* bad : {"", "8k", "8k2k", "1000", "0:5", "5:0", "1:1:1", "1:1:-1", "a:b",
+                          "1:1:0.5:1", "1e99:1", "nan:1"}) {
+    EXPECT_THROW(parse_plan_workload(bad), Error) << bad;
+  }
+}
+
+TEST(PlanTrace, HitsDependOnTheCache) {
+  // Two conversations in turn, each of which begins with its own past.
+  std::string text;
+  for (int turn = 0; turn < 4; ++turn) {
+    for (int who = 0; who < 2; ++who) {
+      std::string blocks;
+      for (int i = 0; i <= turn; ++i) {
+        blocks += (i > 0 ? ", " : "") + std::to_string(100 * who + i);
+      }
+      text += "{\"input_length\": " + std::to_string(512 * (turn + 1)) +
+              ", \"output_length\": 10, \"hash_ids\": [" + blocks + "]}\n";
+    }
+  }
+  const PlanTrace trace(text, "trace.jsonl");
+  EXPECT_EQ(trace.requests(), 8U);
+  // Of 1 + 2 + 3 + 4 blocks each, 0 + 1 + 2 + 3 were there before.
+  EXPECT_NEAR(trace.shape_without_limit().hit, 0.6, 0.01);
+  EXPECT_EQ(trace.shape(0).hit, 0);
+  EXPECT_LT(trace.shape(3 * 512).hit, 0.6);
+  EXPECT_THROW(PlanTrace("", "empty"), Error);
+  EXPECT_THROW(PlanTrace("{\"input_length\": 0}\n", "zero"), Error);
+  EXPECT_THROW(PlanTrace("no json\n", "bad"), Error);
+}
+
+}  // namespace
+}  // namespace hadal
