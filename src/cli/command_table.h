@@ -44,6 +44,7 @@ enum class Command : uint64_t {
   kRunsCheck = uint64_t{1} << 27,
   kPlanValidate = uint64_t{1} << 32,
   kPlanAsk = uint64_t{1} << 33,
+  kPlanFleet = uint64_t{1} << 34,
 };
 
 class CommandSet {

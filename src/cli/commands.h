@@ -21,6 +21,7 @@ int measure_selftest_command(const ParsedLine& line);
 int measure_costs_command(const ParsedLine& line);
 int measure_runs_command(const ParsedLine& line);
 int plan_ask_command(const ParsedLine& line);
+int plan_fleet_command(const ParsedLine& line);
 int plan_validate_command(const ParsedLine& line);
 
 }  // namespace hadal

@@ -16,6 +16,17 @@ const std::vector<CommandSpec>& plan_commands() {
                     "hadal plan --model pro --hardware b200,mi355x --workload 8k1k "
                     "--interactivity 50 --speculation mtp3",
                     "hadal plan --model pro --workload trace.jsonl --budget 100 --json"}},
+      {.id = Command::kPlanFleet,
+       .group = "plan",
+       .name = "fleet",
+       .summary = "Simulate replicas under arriving requests: waits, failures, scaling, real cost",
+       .description =
+           "A discrete-event simulation of replicas of the deployment that hadal plan finds "
+           "cheapest on one kind of hardware, with sessions of several turns, routing, failures "
+           "and scaling. Figures are means over seeds with their 95 % interval.",
+       .examples = {"hadal plan fleet --model flash --hardware h200 --rate 20 --replicas 4",
+                    "hadal plan fleet --model flash --hardware h200 --rate 20 --replicas 2 "
+                    "--most-replicas 8 --cold-start 180 --swing 0.8 --routing affinity --turns 8"}},
       {.id = Command::kPlanValidate,
        .group = "plan",
        .name = "validate",

@@ -1,6 +1,32 @@
 #include "cli/plan_setup.h"
 
+#include "base/files.h"
+#include "plan/plan_workload.h"
+
 namespace hadal {
+namespace {
+
+// Of a trace the hits of a cache that forgets nothing; what a machine's memory holds is told with
+// the answer.
+RequestShape workload_shape(const std::string& text) {
+  constexpr size_t kMostBytes = size_t{1} << 30;
+  if (!text.ends_with(".jsonl")) return parse_plan_workload(text);
+  return PlanTrace(read_text_file(text, kMostBytes), text).shape_without_limit();
+}
+
+std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatalogue& catalogue) {
+  std::vector<DeviceLimits> devices;
+  for (const std::string& name : line.list(option::kHardwareList)) {
+    devices.push_back(find_device(catalogue, name));
+  }
+  if (!devices.empty()) return devices;
+  for (const Accelerator& accelerator : catalogue.accelerators()) {
+    if (!accelerator.prices.empty()) devices.push_back(device_limits(accelerator));
+  }
+  return devices;
+}
+
+}  // namespace
 
 HardwareCatalogue plan_catalogue(const ParsedLine& line) {
   HardwareCatalogue catalogue = HardwareCatalogue::built_in();
@@ -12,6 +38,27 @@ Constants plan_constants(const ParsedLine& line) {
   Constants constants;
   for (const std::string& assignment : line.list(option::kAssume)) constants.set(assignment);
   return constants;
+}
+
+PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& catalogue) {
+  constexpr double kDays = 7;
+  PlanQuestion question{.model = load_plan_model(line.value(option::kPlanModel)),
+                        .devices = devices_of(line, catalogue),
+                        .engine = engine_traits(line.value(option::kEngine)),
+                        .days = kDays * line.value(option::kWeeks),
+                        .speculation = parse_speculation(line.value(option::kSpeculation)),
+                        .shape = workload_shape(line.value(option::kWorkload)),
+                        .workload = line.value(option::kWorkload),
+                        .interactivity = line.get(option::kInteractivity),
+                        .ttft_s = line.get(option::kTtft),
+                        .era = line.get(option::kEra).value_or(""),
+                        .tier = price_tier_of(line.value(option::kTier)).value(),
+                        .most_devices = line.value(option::kMostDevices)};
+  if (question.speculation.kind == SpeculationKind::kDspark) {
+    question.model.drafter = DrafterKind::kDspark;
+    question.model.drafter_layers = 3;
+  }
+  return question;
 }
 
 }  // namespace hadal

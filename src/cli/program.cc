@@ -77,6 +77,8 @@ int dispatch(const ParsedLine& line) {
       return measure_runs_command(line);
     case Command::kPlanAsk:
       return plan_ask_command(line);
+    case Command::kPlanFleet:
+      return plan_fleet_command(line);
     case Command::kPlanValidate:
       return plan_validate_command(line);
     default:
