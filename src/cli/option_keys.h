@@ -195,6 +195,7 @@ inline constexpr NumberKey kTtft{"ttft"};
 inline constexpr NumberKey kUsers{"users"};
 inline constexpr NumberKey kUtilisation{"utilisation"};
 inline constexpr NumberKey kWeeks{"weeks"};
+inline constexpr RepeatKey kLocal{"local"};
 inline constexpr PathKey kPoints{"points"};
 
 }  // namespace option

@@ -236,6 +236,13 @@ const std::vector<OptionSpec>& plan_options() {
        .commands = Command::kPlanFleet,
        .minimum = 1,
        .maximum = 100},
+      {.key = option::kLocal,
+       .value_name = "FILE",
+       .fallback_note = "none",
+       .help = "What hadal bench decode --json or hadal bench prefill --json wrote on this "
+               "machine, instead of published measurements",
+       .commands = Command::kPlanValidate,
+       .excludes = option::kPoints},
       {.key = option::kPoints,
        .value_name = "FILE",
        .fallback_note = "the project's collection",

@@ -1,6 +1,8 @@
 #include "cli/plan_setup.h"
 
 #include "base/files.h"
+#include "base/machine.h"
+#include "plan/local_machine.h"
 #include "plan/plan_workload.h"
 
 namespace hadal {
@@ -17,7 +19,14 @@ RequestShape workload_shape(const std::string& text) {
 std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatalogue& catalogue) {
   std::vector<DeviceLimits> devices;
   for (const std::string& name : line.list(option::kHardwareList)) {
-    devices.push_back(find_device(catalogue, name));
+    if (name.ends_with(".json")) {
+      constexpr size_t kMostBytes = size_t{16} << 20;
+      const auto memory = static_cast<double>(least_memory(memory_bounds()).limit_bytes);
+      devices.push_back(
+          local_limits(read_machine_rates(read_text_file(name, kMostBytes), name), name, memory));
+    } else {
+      devices.push_back(find_device(catalogue, name));
+    }
   }
   if (!devices.empty()) return devices;
   for (const Accelerator& accelerator : catalogue.accelerators()) {

@@ -25,6 +25,7 @@ struct DeviceLimits {
   double scale_up_bytes = 0;  // per second and device, one way
   double scale_out_bytes = 0;
   double tdp_w = 0;
+  double join_s = 0;                      // of a processor: one parallel loop that does nothing
   std::vector<std::string> missing = {};  // what the catalogue lacks, and what follows
 
   // None: a prediction of time, or of fit, is possible.

@@ -1,0 +1,82 @@
+#include "plan/local_machine.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "economics/catalogue_fields.h"
+#include "json/fields.h"
+#include "json/python_json.h"
+
+namespace hadal {
+namespace {
+
+constexpr double kGiga = 1e9;
+constexpr double kMicro = 1e-6;
+
+// Multiply-adds of bytes, or of floats; 0 where none was measured.
+double best_peak(const MachineRates& rates, bool bytes) {
+  double best = 0;
+  for (const DotPeak& peak : rates.peaks) {
+    const bool of_bytes = peak.instruction.starts_with("vpdpb") ||
+                          peak.instruction.starts_with("vpmaddubsw") ||
+                          peak.instruction.starts_with("tdpb");
+    if (of_bytes == bytes) best = std::max(best, peak.gmac_per_s);
+  }
+  return best;
+}
+
+}  // namespace
+
+DeviceLimits local_limits(const MachineRates& rates, std::string name, double memory_bytes) {
+  const double floats = 2 * kGiga * best_peak(rates, false);
+  const double bytes = 2 * kGiga * best_peak(rates, true);
+  return {.key = "this",
+          .name = std::move(name),
+          .family = DeviceFamily::kCpu,
+          .memory_bytes = memory_bytes,
+          .bytes_per_s = rates.read_gb_per_s * kGiga,
+          .fp4_flops = bytes > 0 ? bytes : floats,
+          .fp8_flops = bytes > 0 ? bytes : floats,
+          .bf16_flops = floats,
+          .scale_up_bytes = rates.read_gb_per_s * kGiga,
+          .scale_out_bytes = rates.read_gb_per_s * kGiga,
+          .join_s = rates.fork_join_us * kMicro};
+}
+
+MachineRates read_machine_rates(std::string_view text, const std::string& where) {
+  const nlohmann::ordered_json json = parse_json_file_text(text, where);
+  const FieldsSource source = catalogue_source(where);
+  const Fields document(json, "", source);
+  MachineRates best;
+  document.each("machine", [&](const nlohmann::ordered_json& value, const std::string& path) {
+    const Fields row(value, path, source);
+    MachineRates rates{.threads = row.count("threads", 1).value_or(1),
+                       .read_gb_per_s = row.number("read_gb_per_s").value_or(0),
+                       .read_kernel = "",
+                       .cache_gb_per_s = row.number("cache_gb_per_s").value_or(0),
+                       .fork_join_us = row.number("fork_join_microseconds").value_or(0),
+                       .peaks = {}};
+    if (const nlohmann::ordered_json* peaks = row.object("gmac_per_s")) {
+      const Fields fields(*peaks, row.path("gmac_per_s"), source);
+      for (const auto& [name, unused] : peaks->items()) {
+        if (const auto peak = fields.number(name)) rates.peaks.push_back({name, *peak});
+      }
+    }
+    if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, false) > 0)) {
+      row.refuse("read_gb_per_s", "and gmac_per_s must be there, above 0");
+    }
+    if (rates.threads >= best.threads) best = std::move(rates);
+  });
+  if (best.threads == 0) {
+    throw Error({.code = ErrorCode::kInvalidFile,
+                 .where = where,
+                 .what = "holds no measured machine",
+                 .remedy = "write it with hadal bench kernels --json"});
+  }
+  return best;
+}
+
+}  // namespace hadal
