@@ -37,12 +37,15 @@ StepCosts costs_of(const Fields& row) {
 
 }  // namespace
 
-double local_step_seconds(const StepCosts& costs, const MachineRates& rates, int layers,
-                          const Constants& constants) {
+double local_step_seconds(const StepCosts& costs, double rows, int layers,
+                          const MachineRates& rates, const Constants& constants) {
+  // Tiles of few rows are part empty: half the peak at four.
+  constexpr double kHalfRows = 4;
+  const double full = std::max(rows, 1.0) / (std::max(rows, 1.0) + kHalfRows);
   const DeviceLimits limits = local_limits(rates, "", 0);
   const auto share = [&](Constant id) { return constants.get(id, DeviceFamily::kCpu); };
   const auto seconds = [&](double macs, double flops, Constant id) {
-    return 2 * macs / (flops * share(id));
+    return 2 * macs / (flops * share(id) * full);
   };
   const double reading = costs.bytes() / (limits.bytes_per_s * share(Constant::kMemoryShare));
   const double computing =
@@ -73,9 +76,9 @@ LocalPoint read_local_point(std::string_view text, const std::string& where,
                    .low_ms = at(run, "ms_per_step_5"),
                    .high_ms = at(run, "ms_per_step_95")};
   if (!(point.measured_ms > 0)) run.refuse("ms_per_step", "must be there, above 0");
-  point.predicted_ms =
-      local_step_seconds(costs_of(costs), rates, run.count("layers", 1).value_or(1), constants) /
-      kMilli;
+  point.predicted_ms = local_step_seconds(costs_of(costs), at(run, "batch") * at(run, "rows"),
+                                          run.count("layers", 1).value_or(1), rates, constants) /
+                       kMilli;
   return point;
 }
 

@@ -13,9 +13,9 @@
 
 namespace hadal {
 
-// Seconds of a step with that work on a processor with those rates.
-double local_step_seconds(const StepCosts& costs, const MachineRates& rates, int layers,
-                          const Constants& constants);
+// Seconds of a step of so many rows with that work on a processor with those rates.
+double local_step_seconds(const StepCosts& costs, double rows, int layers,
+                          const MachineRates& rates, const Constants& constants);
 
 struct LocalPoint {
   std::string name = {};

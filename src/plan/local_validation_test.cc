@@ -38,8 +38,8 @@ TEST(LocalValidation, AStepOfBytesIsBytesOverTheRate) {
   Constants constants;
   constants.set("memory_share.cpu=1");
   const MachineRates rates = read_machine_rates(kRates, "rates.json");
-  EXPECT_NEAR(local_step_seconds({.dense_bytes = 20e9}, rates, 0, constants), 1, 1e-9);
-  EXPECT_NEAR(local_step_seconds({}, rates, 10, constants), 10 * 45 * 2e-6, 1e-9);
+  EXPECT_NEAR(local_step_seconds({.dense_bytes = 20e9}, 1, 0, rates, constants), 1, 1e-9);
+  EXPECT_NEAR(local_step_seconds({}, 1, 10, rates, constants), 10 * 45 * 2e-6, 1e-9);
 }
 
 TEST(LocalValidation, ReadsARunOfTheBench) {

@@ -125,6 +125,9 @@ Section pick_section(const PlanQuestion& question, const PlanAnswer::Pick& pick)
                fmt::format("that / {:.2f}", question.pue));
   add_optional(section, "energy per token, provisioned", o.joules_per_token, " J",
                "IT power / tokens");
+  add_optional(section, "board power, as measured at loads", o.board_watts, " W",
+               "least squares through published measurements: watts of idle boards + slope x "
+               "tokens per device; host, network and cooling are not in it");
   lines.push_back({"racks", figure(std::ceil(o.devices / kRackDevices)),
                    fmt::format("devices / {}, rounded up", kRackDevices)});
   const MemoryFit& m = o.memory;
@@ -284,7 +287,8 @@ ordered_json option_json(const PlanOption& o) {
           {"it_kw", number(o.it_kw)},
           {"tok_s_per_mw_it", number(o.tokens_per_mw_it)},
           {"tok_s_per_mw_facility", number(o.tokens_per_mw_facility)},
-          {"joules_per_token", number(o.joules_per_token)},
+          {"joules_per_token_provisioned", number(o.joules_per_token)},
+          {"board_watts_measured_curve", number(o.board_watts)},
           {"memory_bytes",
            {{"device", o.memory.device_bytes},
             {"weights", o.memory.weights},

@@ -10,6 +10,7 @@
 #include "economics/bill.h"
 #include "economics/catalogue_files.h"
 #include "economics/frontier.h"
+#include "economics/published_points.h"
 #include "economics/unit_costs.h"
 #include "plan/validation.h"
 
@@ -20,6 +21,36 @@ constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 constexpr double kKilo = 1000;
 constexpr double kMega = 1e6;
+
+// Watts of a board at `rate` tokens per second and device: the line of least squares through the
+// published measurements of that hardware without cached input.
+std::optional<double> measured_board_watts(const std::string& key, double rate) {
+  double n = 0;
+  double x = 0;
+  double y = 0;
+  double xx = 0;
+  double xy = 0;
+  double low = 1e300;
+  double high = 0;
+  for (const PublishedPoint& point : published_points()) {
+    if (point.hardware != key || point.workload != "fixed" || !point.power_w_per_gpu ||
+        !point.total_rate_per_gpu) {
+      continue;
+    }
+    const double at = *point.total_rate_per_gpu;
+    n += 1;
+    x += at;
+    y += *point.power_w_per_gpu;
+    xx += at * at;
+    xy += at * *point.power_w_per_gpu;
+    low = std::min(low, at);
+    high = std::max(high, at);
+  }
+  const double spread = n * xx - x * x;
+  if (n < 3 || !(spread > 0) || rate < 0.7 * low || rate > 1.5 * high) return std::nullopt;
+  const double slope = (n * xy - x * y) / spread;
+  return (y - slope * x) / n + slope * rate;
+}
 
 // Rates and costs of `option` from its candidate and the number of replicas.
 class Pricer {
@@ -41,6 +72,7 @@ class Pricer {
     out.binds = p.memory_binds    ? "memory for keys"
                 : p.prefill_binds ? "prefill"
                                   : std::string(time_part_name(part));
+    out.board_watts = measured_board_watts(deployment.device.key, out.total_rate / out.devices);
     price(out, deployment.device.key, p);
     return out;
   }

@@ -58,6 +58,9 @@ struct PlanOption {
   std::optional<double> tokens_per_mw_it = {};
   std::optional<double> tokens_per_mw_facility = {};
   std::optional<double> joules_per_token = {};
+  // Of the boards alone, by a line through what was measured at other loads; none where nothing
+  // was, or the load lies outside.
+  std::optional<double> board_watts = {};
   MemoryFit memory = {};
   std::string binds = {};
   double binding_share = 0;  // of a decode step
