@@ -42,6 +42,7 @@ enum class Command : uint64_t {
   kRunsImport = uint64_t{1} << 25,
   kRunsBundle = uint64_t{1} << 26,
   kRunsCheck = uint64_t{1} << 27,
+  kDashboard = uint64_t{1} << 28,
   kPlanValidate = uint64_t{1} << 32,
   kPlanAsk = uint64_t{1} << 33,
   kPlanFleet = uint64_t{1} << 34,

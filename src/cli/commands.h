@@ -19,6 +19,7 @@ int measure_verify_command(const ParsedLine& line);
 int measure_compare_command(const ParsedLine& line);
 int measure_selftest_command(const ParsedLine& line);
 int measure_costs_command(const ParsedLine& line);
+int dashboard_command(const ParsedLine& line);
 int measure_runs_command(const ParsedLine& line);
 int plan_ask_command(const ParsedLine& line);
 int plan_fleet_command(const ParsedLine& line);

@@ -115,6 +115,17 @@ const std::vector<CommandSpec>& measure_commands() {
        .summary = "Check the digests of a bundle",
        .description = "",
        .arguments = {{argument::kFile, "The bundle", {}}}},
+#ifdef HADAL_WITH_DASHBOARD
+      {.id = Command::kDashboard,
+       .name = "dashboard",
+       .summary = "Look at what was measured: frontier, history, costs, every run, on one page",
+       .description =
+           "Serves a page from the run store, to this machine alone unless told otherwise; with "
+           "--export writes it as one file that works from disk, or as a folder for a web server. "
+           "Nothing in the store is changed.",
+       .examples = {"hadal dashboard", "hadal dashboard --export dashboard.html",
+                    "hadal dashboard --export site/"}},
+#endif
   };
   return table;
 }

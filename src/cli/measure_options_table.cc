@@ -16,7 +16,7 @@ constexpr CommandSet kPlanned = Command::kMeasureRun | Command::kMeasureCompare;
 constexpr CommandSet kRunsCommands =
     Command::kRunsList | Command::kRunsShow | Command::kRunsCompare | Command::kRunsAnnotate |
     Command::kRunsExport | Command::kRunsImport | Command::kRunsBundle;
-constexpr CommandSet kStoring = kServers | kRunsCommands;
+constexpr CommandSet kStoring = kServers | kRunsCommands | Command::kDashboard;
 constexpr CommandSet kPriced =
     Command::kMeasureQuick | Command::kMeasureRun | Command::kMeasureCosts;
 constexpr CommandSet kDescribed = Command::kMeasureQuick | Command::kMeasureRun;
@@ -404,6 +404,33 @@ const std::vector<OptionSpec>& measure_options() {
        .fallback_note = "any",
        .help = "Only runs of this workload",
        .commands = Command::kRunsList},
+      {.key = option::kHost,
+       .value_name = "ADDRESS",
+       .fallback = "127.0.0.1",
+       .help = "The address to listen on; one that other machines reach needs --key-file",
+       .commands = Command::kDashboard},
+      {.key = option::kPort,
+       .value_name = "N",
+       .fallback = "8787",
+       .help = "The port to listen on; 0 takes any free one",
+       .commands = Command::kDashboard,
+       .maximum = 65535},
+      {.key = option::kAllowedHost,
+       .value_name = "NAME[,NAME...]",
+       .fallback_note = "localhost and --host",
+       .help = "Host names that requests may carry besides, such as that of a reverse proxy",
+       .commands = Command::kDashboard},
+      {.key = option::kKeyFile,
+       .value_name = "FILE",
+       .fallback_note = "none",
+       .help = "A file whose first line is a token that every request for data must carry",
+       .commands = Command::kDashboard},
+      {.key = option::kExport,
+       .value_name = "PATH",
+       .fallback_note = "serve the page",
+       .help = "Write the page with its data instead: one file where the name ends in .html, else "
+               "a folder",
+       .commands = Command::kDashboard},
       {.key = option::kStore,
        .value_name = "STORE",
        .fallback_note = "~/.local/share/hadal/runs.sqlite",

@@ -126,6 +126,7 @@ inline constexpr NumberKey kDuration{"duration"};
 inline constexpr NameKey kEngine{"engine"};
 inline constexpr NameKey kEngineVersion{"engine-version"};
 inline constexpr NameKey kEra{"era"};
+inline constexpr PathKey kExport{"export"};
 inline constexpr NameKey kField{"field"};
 inline constexpr ChoiceKey kFormat{"format"};
 inline constexpr IntegerKey kGpus{"gpus"};

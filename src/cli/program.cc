@@ -75,6 +75,8 @@ int dispatch(const ParsedLine& line) {
     case Command::kRunsBundle:
     case Command::kRunsCheck:
       return measure_runs_command(line);
+    case Command::kDashboard:
+      return dashboard_command(line);
     case Command::kPlanAsk:
       return plan_ask_command(line);
     case Command::kPlanFleet:
