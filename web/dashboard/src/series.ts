@@ -212,6 +212,11 @@ export class ReadoutCurve {
     return this.curve === null ? null : {from: this.curve.first, to: this.curve.last};
   }
 
+  /** What the axis is made of (a throughput), before it is converted. */
+  rawAt(x: number): number | null {
+    return this.curve?.at(x) ?? null;
+  }
+
   /** null outside the range of the measured points. */
   at(x: number): Figure | null {
     const raw = this.curve?.at(x) ?? null;
