@@ -25,7 +25,7 @@ constexpr Parameter kRunParameter = {"run", "path", "string",
                                      "A run's id, or the beginning of it that no other shares"};
 constexpr Parameter kPointParameter = {"point", "path", "integer", "The point's number, from 0"};
 constexpr Parameter kOverviewParameters[] = {
-    {"runs", "query", "integer", "How many runs the first page holds; 200 without"}};
+    {"runs", "query", "integer", "How many runs the first page holds; 60 without"}};
 constexpr Parameter kPageParameters[] = {
     {"offset", "query", "integer", "How many runs to pass over, from the newest"},
     {"most", "query", "integer", "How many runs to give, at most 1000"}};
@@ -37,7 +37,7 @@ constexpr Parameter kFilterParameters[] = {
     {"hardware", "query", "string", "Part of the hardware's name"},
     {"workload", "query", "string", "Part of the workload's name"},
     {"label", "query", "string", "Part of the label"},
-    {"last", "query", "integer", "How many runs, from the newest; 200 without, at most 5000"}};
+    {"last", "query", "integer", "How many runs, from the newest; 60 without, at most 5000"}};
 constexpr Parameter kCompareParameters[] = {{"a", "query", "string", "A run, as in a path"},
                                             {"b", "query", "string", "Another run"}};
 

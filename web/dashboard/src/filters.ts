@@ -32,6 +32,16 @@ export function filterBar(context: Context): HTMLElement {
       (model) => context.set({...none, model, workload: undefined})),
     select("f-workload", "Workload", workloads, selection.workload,
       (workload) => context.set({...none, model: selection.model, workload})));
+  if (subject.some((run) => run.origin === "published") && subject.some((run) => run.origin !== "published")) {
+    bar.append(check("f-others", "Third-party points", selection.published,
+      (on) => context.set({others: on ? undefined : "0"})));
+  }
+  const active = FILTERS.reduce((sum, filter) => sum + selection.filters[filter].length, 0);
+  const more = h("details", {class: "more-filters"}, h("summary", {id: "f-more"}, active === 0 ? "More filters" : `More filters (${active} on)`));
+  more.open = context.state.values["filters"] === "1" || active > 0;
+  more.addEventListener("toggle", () => {
+    if (more.open !== (context.state.values["filters"] === "1") && active === 0) context.set({filters: more.open ? "1" : undefined});
+  });
   for (const filter of FILTERS) {
     const values = [...new Set(subject.map((run) => run[filter] ?? UNKNOWN))].sort();
     if (values.length < 2) continue;
@@ -43,11 +53,8 @@ export function filterBar(context: Context): HTMLElement {
         [filter]: joined(on ? chosen.filter((other) => other !== value) : [...chosen, value]),
       }), {class: "chip", id: `chip-${filter}-${i}`, "aria-pressed": on ? "true" : "false"}));
     });
-    bar.append(chips);
+    more.append(chips);
   }
-  if (subject.some((run) => run.origin === "published") && subject.some((run) => run.origin !== "published")) {
-    bar.append(check("f-others", "Third-party points", selection.published,
-      (on) => context.set({others: on ? undefined : "0"})));
-  }
+  if (more.childElementCount > 1) bar.append(more);
   return bar;
 }

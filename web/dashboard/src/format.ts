@@ -33,6 +33,10 @@ export function changeText(ratio: number): string {
   return `${percent < 0 ? "−" : "+"}${Math.abs(percent).toFixed(1)} %`;
 }
 
+/** For the middle of a sentence; what begins with an abbreviation stays. */
+export const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+
 const pad = (value: number): string => String(value).padStart(2, "0");
 
 /** In UTC, so that a shared link says the same to everybody. */

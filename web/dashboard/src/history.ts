@@ -17,8 +17,11 @@ export interface ChangePoint {
 }
 
 export interface HistoryFindings {
-  /** Two single days differ by less than this factor in 95 of 100 cases where nothing changed. */
-  noiseRatio: number;
+  /**
+   * Two single days differ by less than this factor in 95 of 100 cases where nothing changed; null:
+   * there are too few days to tell, and then no change either.
+   */
+  noiseRatio: number | null;
   /** The levels between changes, by day. */
   level: number[];
   changes: ChangePoint[];
@@ -32,6 +35,8 @@ const Z95 = 1.96;
 /** What a further segment must explain, in units of σ² times log(days): keeps noise from being cut. */
 const PENALTY = 2.5;
 const MOST_DAYS = 2000;
+/** Of fewer the spread between neighbours says nothing. */
+export const FEWEST_DAYS = 8;
 
 /**
  * The spread of one day, from differences between neighbours: these are of noise alone but where a
@@ -78,9 +83,10 @@ function cut(logs: readonly number[], sigma: number): number[] {
 /** Days ascend in time, with values above zero. */
 export function findChanges(days: readonly Day[]): HistoryFindings {
   const logs = days.slice(0, MOST_DAYS).map((day) => Math.log(day.value));
+  if (logs.length < FEWEST_DAYS) return {noiseRatio: null, level: [], changes: []};
   const sigma = daySpread(logs);
   const floor = Z95 * Math.SQRT2 * sigma;
-  let starts = logs.length === 0 ? [] : cut(logs, sigma);
+  let starts = cut(logs, sigma);
   const levelOf = (k: number): number => {
     const end = k + 1 < starts.length ? (starts[k + 1] as number) : logs.length;
     return mean(logs.slice(starts[k], end));

@@ -4,7 +4,7 @@ import {ChartBox, baseAxis} from "../chart.js";
 import {selectedRuns, selectionOf, type Context} from "../context.js";
 import {check, h, select, table} from "../dom.js";
 import {filterBar} from "../filters.js";
-import {changeText, dayText, figureText} from "../format.js";
+import {changeText, dayText, figureText, lowerFirst} from "../format.js";
 import {figureOf, loadText, type Run} from "../model.js";
 import {ReadoutCurve, drawPoints, groupSeries, type Drawing} from "../series.js";
 import {ratioInterval, type Interval} from "../statistics.js";
@@ -123,7 +123,7 @@ export function compareView(context: Context): HTMLElement {
   } else {
     const middle = tiers[Math.floor(tiers.length / 2)] as TierRatio;
     const chart = new ChartBox({
-      id: "compare", title: `B over A, ${d.y.name.toLowerCase()}`, height: 340,
+      id: "compare", title: `B over A, ${lowerFirst(d.y.name)}`, height: 340,
       summary: `From ${figureText(dense[0]?.x)} to ${figureText(dense[dense.length - 1]?.x)} ${d.x.unit}; in the middle B is ${middle.ratio.toFixed(2)} times A.`,
       option: (colours) => ({
         grid: {left: 8, right: 24, top: 34, bottom: 34, containLabel: true},
@@ -132,7 +132,7 @@ export function compareView(context: Context): HTMLElement {
           min: (v: {min: number}) => Math.min(1, v.min), max: (v: {max: number}) => Math.max(1, v.max)},
         series: [
           {
-            type: "custom", silent: true, z: 1, data: dense.some((t) => t.ci !== null) ? [0] : [],
+            type: "custom", silent: true, z: 1, clip: true, data: dense.some((t) => t.ci !== null) ? [[dense[0]?.x, dense[0]?.ratio]] : [],
             renderItem: (_: unknown, api: {coord: (p: number[]) => number[]}) => {
               const with_ = dense.filter((t) => t.ci !== null);
               return {

@@ -5,7 +5,7 @@ import {ChartBox, baseAxis, type EOption, type Target} from "../chart.js";
 import {pricesOf, selectedRuns, selectionOf, statisticOf, type Context} from "../context.js";
 import {check, facts, h, numberField, select, svg, table, type Option} from "../dom.js";
 import {filterBar} from "../filters.js";
-import {changeText, dayText, figureText} from "../format.js";
+import {changeText, dayText, figureText, lowerFirst} from "../format.js";
 import {doubtsOf, loadText} from "../model.js";
 import {ReadoutCurve, drawPoints, groupSeries, type DrawnPoint, type Drawing, type Series} from "../series.js";
 import {theme, type Theme} from "../theme.js";
@@ -28,8 +28,17 @@ export function axisOptions(axes: readonly Axis[]): Option[] {
   return axes.map((axis) => ({value: axis.id, text: axis.name, group: axis.group}));
 }
 
-export const seriesColour = (colours: Theme, i: number): string =>
-  colours.series[i % colours.series.length] as string;
+/** Own series have colours of their own; others' stay in the background beside them. */
+export function seriesColour(colours: Theme, drawn: readonly Drawn[], i: number): string {
+  const muted = drawn[i]?.series.thirdParty === true && drawn.some((entry) => !entry.series.thirdParty);
+  return muted ? colours.muted : (colours.series[i % colours.series.length] as string);
+}
+
+/** Which series have their name at the end of their line: own ones first, as many as can be read. */
+function labelled(drawn: readonly Drawn[]): ReadonlySet<Drawn> {
+  const own = drawn.filter((entry) => !entry.series.thirdParty);
+  return new Set((own.length > 0 ? own : drawn).slice(0, MOST_LABELS));
+}
 
 /** A series through its knots, closely enough that the eye sees the curve that is read off. */
 export function sampledCurve(curve: ReadoutCurve): [number, number][] {
@@ -62,19 +71,25 @@ function targetOf(context: Context, d: Drawing, series: Series, p: DrawnPoint): 
 }
 
 export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn[], log: {x: boolean; y: boolean}, all: boolean): EOption {
-  const labelled = drawn.length <= MOST_LABELS;
+  const names = labelled(drawn);
   const series: EOption[] = [];
   drawn.forEach((entry, i) => {
-    const colour = seriesColour(colours, i);
+    const colour = seriesColour(colours, drawn, i);
     const line = sampledCurve(entry.curve);
     if (line.length > 1) {
       series.push({
         type: "line", data: line, showSymbol: false, silent: true, z: 2,
-        lineStyle: {color: colour, width: 2, type: entry.series.thirdParty ? [5, 4] : "solid"},
-        ...(labelled ? {
-          endLabel: {show: true, color: colour, fontSize: 11, formatter: () => entry.series.label, distance: 6, width: 150, overflow: "truncate"},
-          labelLayout: {moveOverlap: "shiftY"},
-        } : {}),
+        lineStyle: {color: colour, width: entry.series.thirdParty ? 1.5 : 2.2, type: entry.series.thirdParty ? [5, 4] : "solid"},
+      });
+    }
+    // At the upper end, where curves lie apart; towards the right they all come together.
+    const top = [...(entry.curve.knots.length > 0 ? entry.curve.knots : entry.points)].sort((a, b) => b.y.value - a.y.value)[0];
+    if (top !== undefined && names.has(entry)) {
+      series.push({
+        type: "scatter", silent: true, z: 6, symbolSize: 1, itemStyle: {color: "transparent"}, data: [[top.x.value, top.y.value]],
+        label: {show: true, position: "right", distance: 9, color: colour, fontSize: 11.5, fontWeight: 600, width: 190, overflow: "truncate",
+          textBorderColor: colours.background, textBorderWidth: 3, formatter: () => entry.series.label},
+        labelLayout: {hideOverlap: true},
       });
     }
     const shown = entry.points.filter((p) => all || p.onFrontier || p.standing === "unverified");
@@ -93,9 +108,8 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
     group(shown.filter((p) => p.standing !== "unverified" && !p.onFrontier), third ? "diamond" : "circle", true, third ? 7 : 6, 0.45);
     group(shown.filter((p) => p.standing === "unverified"), "circle", false, 9, 1);
   });
-  const narrow = document.documentElement.clientWidth < 700;
   return {
-    grid: {left: 8, right: labelled && !narrow ? 160 : 18, top: 34, bottom: 34, containLabel: true},
+    grid: {left: 8, right: 24, top: 34, bottom: 34, containLabel: true},
     xAxis: {...baseAxis(colours, {log: log.x}), name: d.x.short, nameLocation: "middle", nameGap: 30, nameTextStyle: {color: colours.soft, fontSize: 12}},
     yAxis: {...baseAxis(colours, {log: log.y}), name: d.y.short, nameLocation: "end", nameGap: 14, nameTextStyle: {color: colours.soft, fontSize: 12, align: "left"}},
     series,
@@ -181,7 +195,7 @@ function readoutPanel(context: Context, d: Drawing, drawn: readonly Drawn[]): {e
     const best = entries[0]?.figure?.value;
     list.replaceChildren(...entries.slice(0, 40).map(({entry, i, figure}) => {
       const swatch = h("span", {class: "swatch", "aria-hidden": "true"});
-      swatch.style.backgroundColor = seriesColour(colours, i);
+      swatch.style.backgroundColor = seriesColour(colours, drawn, i);
       const range = entry.curve.range;
       const note = at === null
         ? range === null ? "no frontier" : `${figureText(range.from)}–${figureText(range.to)}`
@@ -189,7 +203,7 @@ function readoutPanel(context: Context, d: Drawing, drawn: readonly Drawn[]): {e
       const ratio = figure !== null && best !== undefined && figure.value !== best ? changeText(figure.value / best) : "";
       return h("li", {}, swatch, h("span", {class: "readout-name"}, entry.series.label,
         h("small", {}, dayText(entry.series.runs[0]?.created))),
-        h("span", {class: figure === null && at !== null ? "readout-value none" : "readout-value", "data-value": figure === null ? undefined : figure.value},
+        h("span", {class: figure === null ? "readout-value none" : "readout-value", "data-value": figure === null ? undefined : figure.value},
           note, ratio === "" ? null : h("small", {}, ratio)));
     }));
     if (entries.length > 40) list.append(h("li", {class: "soft"}, `and ${entries.length - 40} more`));
@@ -220,7 +234,7 @@ export function frontierView(context: Context): HTMLElement {
       check("c-ly", "Log y", log.y, (on) => context.set({ly: on ? "1" : undefined})),
       check("c-runs", "All dates", allRuns, (on) => context.set({runs: on ? "all" : undefined}), "Without: each configuration's newest day")));
   const view = h("div", {class: "view"},
-    h("h1", {}, `${d.y.name} against ${d.x.name.toLowerCase()}`),
+    h("h1", {}, `${d.y.name} against ${lowerFirst(d.x.name)}`),
     h("p", {class: "lead"}, `${selection.model || "unknown model"} · ${selection.workload || "unknown workload"} · ${drawn.length} ${drawn.length === 1 ? "configuration" : "configurations"}`),
     filterBar(context), controls);
   for (const id of unknown) view.append(h("p", {class: "notice", role: "alert"}, `This link asks for ${id}, which this version does not know; the default is shown.`));
@@ -261,7 +275,7 @@ export function frontierView(context: Context): HTMLElement {
 
 function emptyNote(d: Drawing, hidden: number): HTMLElement {
   const why = hidden > 0
-    ? `${hidden} configurations are selected, but none has both ${d.y.name.toLowerCase()} and ${d.x.name.toLowerCase()}` +
+    ? `${hidden} configurations are selected, but none has both ${lowerFirst(d.y.name)} and ${lowerFirst(d.x.name)}` +
       (d.y.convert !== null ? "; costs and power need the hardware's name and the number of GPUs (hadal measure runs annotate --field hardware)." : ".")
     : "No run fits these filters.";
   return h("div", {class: "empty"}, h("p", {}, why));

@@ -6,7 +6,7 @@ import {historyDays, usualValue, type HistoryDay} from "../days.js";
 import {button, check, h, numberField, select, table} from "../dom.js";
 import {filterBar} from "../filters.js";
 import {changeText, dayText, figureText} from "../format.js";
-import {findChanges, type HistoryFindings} from "../history.js";
+import {FEWEST_DAYS, findChanges, type HistoryFindings} from "../history.js";
 import {groupSeries, type Drawing, type Series} from "../series.js";
 import {reducedMotion} from "../theme.js";
 import {axisControls, drawingOf} from "./frontier.js";
@@ -64,11 +64,12 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
       open: () => context.go("run", {run: (day.runs[day.runs.length - 1] as Run).id}),
     };
   });
-  const floor = findings.noiseRatio;
+  const floor = findings.noiseRatio ?? 1;
+  const told = findings.noiseRatio !== null;
   return new ChartBox({
     id: "history",
     title: `${d.y.name} by day`,
-    summary: `${known.length} days of ${series.label} at ${figureText(at)} ${d.x.unit}; ${findings.changes.length} changes beyond the noise of ${changeText(floor)} a day.`,
+    summary: `${known.length} days of ${series.label} at ${figureText(at)} ${d.x.unit}; ${told ? `${findings.changes.length} changes beyond the noise of ${changeText(floor)} between days.` : "Too few days to tell noise from change."}`,
     height: 420,
     option: (colours) => ({
       grid: {left: 8, right: 24, top: 40, bottom: 24, containLabel: true},
@@ -81,7 +82,7 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
       series: [
         // The noise around each level, as a polygon: stacked areas do not work on logarithmic axes.
         {
-          type: "custom", silent: true, z: 1, data: known.length > 1 ? [0] : [],
+          type: "custom", silent: true, z: 1, clip: true, data: told ? [[(known[0] as HistoryDay).time * 1000, findings.level[0]]] : [],
           renderItem: (_: unknown, api: {coord: (p: number[]) => number[]}) => {
             const edge = (factor: number): number[][] => known.map((day, i) =>
               api.coord([day.time * 1000, (findings.level[i] as number) * factor]));
@@ -93,7 +94,7 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
           },
         },
         {
-          type: "line", silent: true, z: 2, data: known.map((day, i) => [day.time * 1000, findings.level[i]]),
+          type: "line", silent: true, z: 2, data: told ? known.map((day, i) => [day.time * 1000, findings.level[i]]) : [],
           step: "end", showSymbol: false, lineStyle: {color: colours.soft, width: 1, type: [3, 3]},
         },
         {
@@ -146,7 +147,7 @@ function rowOf<Number>(day: HistoryDay, shown: Shown, changes: ReadonlyMap<numbe
     number(i < 0 ? null : shown.findings.level[i]), change ? changeText(change.ratio) : "", day.differences.join("; "), day.gap];
 }
 
-function changedTable(context: Context, d: Drawing, series: Series, days: readonly HistoryDay[], at: number, noise: number): HTMLElement {
+function changedTable(context: Context, d: Drawing, series: Series, days: readonly HistoryDay[], at: number, noise: number | null): HTMLElement {
   const known = days.filter((day) => day.figure !== null);
   const first = known[0];
   const last = known[known.length - 1];
@@ -155,7 +156,8 @@ function changedTable(context: Context, d: Drawing, series: Series, days: readon
   const to = known.find((day) => day.day === context.state.values["b"]) ?? last;
   const options = known.map((day) => ({value: day.day, text: day.day}));
   const ratio = (to.figure?.value as number) / (from.figure?.value as number);
-  const real = Math.abs(Math.log(ratio)) > Math.log(noise);
+  const verdict = noise === null ? "too few days to tell"
+    : Math.abs(Math.log(ratio)) > Math.log(noise) ? "yes, more than the noise between days" : "not shown: within the noise between days";
   const between = days.filter((day) => day.time > from.time && day.time <= to.time && day.differences.length > 0);
   const rows = between.map((day) => [day.day, day.differences.join("; ")]);
   return h("section", {"aria-label": "What changed"},
@@ -164,8 +166,7 @@ function changedTable(context: Context, d: Drawing, series: Series, days: readon
       select("c-a", "Between", options, from.day, (a) => context.set({a})),
       select("c-b", "and", options, to.day, (b) => context.set({b}))),
     table(`${series.label} at ${figureText(at)} ${d.x.short}`, [{name: "Figure"}, {name: from.day, numeric: true}, {name: to.day, numeric: true}, {name: "Change", numeric: true}, {name: "Is it real?"}],
-      [[d.y.name, figureText(from.figure?.value), figureText(to.figure?.value), changeText(ratio),
-        real ? "yes, more than the noise between days" : "not shown: within the noise between days"]]),
+      [[d.y.name, figureText(from.figure?.value), figureText(to.figure?.value), changeText(ratio), verdict]]),
     rows.length > 0 ? table("What was different", [{name: "Day"}, {name: "Difference"}], rows)
       : h("p", {class: "soft"}, "Nothing that runs tell of (version, launch command, notes) was different."));
 }
@@ -186,6 +187,12 @@ function replay(context: Context, days: readonly HistoryDay[], until: string): H
     if (i < all.length - 1) playing = window.setTimeout(() => step(i + 1), reducedMotion() ? 1500 : 350);
   };
   return h("div", {class: "replay"}, button("Replay", () => step(0), {id: "c-replay"}), slider, h("output", {for: "c-until"}, all[place] ?? ""));
+}
+
+function noiseText(findings: HistoryFindings): string {
+  if (findings.noiseRatio === null) return `With fewer than ${FEWEST_DAYS} days nobody can tell noise from change: nothing is marked.`;
+  const many = findings.changes.length;
+  return `Noise between days: ${changeText(findings.noiseRatio)} (two days differ by less in 95 of 100 cases where nothing changed). ${many} ${many === 1 ? "change exceeds it and is marked" : "changes exceed it and are marked"}.`;
 }
 
 export function historyView(context: Context): HTMLElement {
@@ -237,7 +244,7 @@ export function historyView(context: Context): HTMLElement {
       ` from ${first.day} to ${last.day} at ${figureText(at)} ${d.x.short}${orFaster ? " or faster" : ""}`),
     chart.element,
     replay(context, days, until),
-    h("p", {class: "footnote", id: "history-noise"}, `Noise between days: ${changeText(findings.noiseRatio)} (two days differ by less in 95 of 100 cases where nothing changed). ${findings.changes.length} ${findings.changes.length === 1 ? "change exceeds" : "changes exceed"} it and ${findings.changes.length === 1 ? "is" : "are"} marked. Thin vertical lines: something about the runs was different. Crosses: days without a figure, whose reason is in the table.${countUnverified ? " Unverified points are counted." : ""}`),
+    h("p", {class: "footnote", id: "history-noise"}, `${noiseText(findings)} Thin vertical lines: something about the runs was different. Crosses: days without a figure, whose reason is in the table.${countUnverified ? " Unverified points are counted." : ""}`),
     changedTable(context, d, series, days, at, findings.noiseRatio));
   return view;
 }

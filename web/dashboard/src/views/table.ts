@@ -32,8 +32,9 @@ const FIXED: readonly TableColumn[] = [
   text("gate", "Gate", (run) => run.gate),
   text("state", "State", (run) => run.state),
   text("label", "Label", (run) => run.label),
-  text("run", "Run", (run) => run.id),
 ];
+const LAST = text("run", "Run", (run) => run.id);
+const NARROW = ["date", "load", "run", "gpus"];
 const DEFAULT = ["date", "hardware", "engine", "version", "load", "standing",
   "interactivity.tpot/1:p50", "rate.total_tokens_per_gpu/1:mean", "rate.output_tokens_per_gpu/1:mean", "ttft.first_token/1:p50", "tpot.excl_first/1:p50", "run"];
 
@@ -64,7 +65,7 @@ export function tableView(context: Context): HTMLElement {
   const selection = selectionOf(context);
   const values = context.state.values;
   const everything = values["all"] === "1";
-  const all = [...FIXED, ...metricColumns(context)];
+  const all = [...FIXED, ...metricColumns(context), LAST];
   const chosen = values["cols"] === undefined ? DEFAULT : listOf(values["cols"]);
   const columns = all.filter((column) => chosen.includes(column.id));
   const sort = values["sort"] ?? "date-";
@@ -101,9 +102,9 @@ export function tableView(context: Context): HTMLElement {
         const value = column.value(run, point);
         const shown = value === null || value === undefined || value === "" ? "–" : typeof value === "number" ? figureText(value) : String(value);
         if (column.id === "run") {
-          return h("td", {}, button(run.id.startsWith("published:") ? "open" : run.id.slice(0, 10), () => context.go("run", {run: run.id, point: String(point.n)}), {class: "linklike", "aria-label": `Open run ${run.id}`}));
+          return h("td", {class: "nowrap"}, button(run.id.startsWith("published:") ? "open" : run.id.slice(0, 10), () => context.go("run", {run: run.id, point: String(point.n)}), {class: "linklike", "aria-label": `Open run ${run.id}`}));
         }
-        return h("td", {class: column.numeric ? "num" : undefined, "data-value": typeof value === "number" ? value : undefined}, shown);
+        return h("td", {class: column.numeric ? "num" : NARROW.includes(column.id) ? "nowrap" : undefined, "data-value": typeof value === "number" ? value : undefined}, shown);
       })));
     }
   };
