@@ -22,7 +22,7 @@ namespace hadal {
 namespace {
 
 constexpr std::string_view kApi = "/api/v1/";
-constexpr int64_t kFirstRuns = 60;    // with the overview: enough for a first chart
+constexpr int64_t kFirstRuns = 60;   // with the overview: enough for a first chart
 constexpr int64_t kMostRuns = 1000;  // of one page
 constexpr int64_t kMostCsvRuns = 5000;
 constexpr const char* kCsv = "text/csv; charset=utf-8";

@@ -62,6 +62,11 @@ class Page {
   start(): void {
     this.tellStatus();
     this.render();
+    // Only after the first chart: reading thousands of runs would hold it up.
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => this.readOn(), 50)));
+  }
+
+  private readOn(): void {
     this.source.furtherRuns(this.overview, (page) => {
       const known = new Set(this.runs.map((run) => run.id));
       const fresh = page.runs.filter((run) => !known.has(run.id));

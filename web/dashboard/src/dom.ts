@@ -98,6 +98,7 @@ export interface Column {
 export type TableCell = string | number | Node | null;
 
 const MOST_ROWS = 200;
+const SHORT = 16;  // characters that are not broken into lines
 
 /** A table of at most some hundred rows at first; the rest on request. */
 export function table(
@@ -108,7 +109,8 @@ export function table(
     for (const row of rows.slice(from, to)) {
       body.append(h("tr", {}, ...row.map((cell, i) => {
         const content = cell === null ? "–" : cell instanceof Node ? cell : String(cell);
-        const attributes = {class: columns[i]?.numeric ? "num" : undefined};
+        const short = typeof cell === "string" && cell.length <= SHORT;
+        const attributes = {class: columns[i]?.numeric ? "num" : short ? "nowrap" : undefined};
         return i === 0 ? h("th", {scope: "row", ...attributes}, content) : h("td", attributes, content);
       })));
     }

@@ -33,7 +33,7 @@ const LEAST_SIGMA = 0.0005;
 const NORMAL_MAD = 1.4826;
 const Z95 = 1.96;
 /** What a further segment must explain, in units of σ² times log(days): keeps noise from being cut. */
-const PENALTY = 2.5;
+const PENALTY = 4;
 const MOST_DAYS = 2000;
 /** Of fewer the spread between neighbours says nothing. */
 export const FEWEST_DAYS = 8;
@@ -80,13 +80,30 @@ function cut(logs: readonly number[], sigma: number): number[] {
   return starts;
 }
 
+/** The standard deviation within the levels that begin at `starts`. */
+function spreadAround(logs: readonly number[], starts: readonly number[]): number {
+  let squares = 0;
+  starts.forEach((start, k) => {
+    const part = logs.slice(start, starts[k + 1] ?? logs.length);
+    const level = mean(part);
+    for (const value of part) squares += (value - level) ** 2;
+  });
+  return Math.sqrt(squares / Math.max(1, logs.length - starts.length));
+}
+
 /** Days ascend in time, with values above zero. */
 export function findChanges(days: readonly Day[]): HistoryFindings {
   const logs = days.slice(0, MOST_DAYS).map((day) => Math.log(day.value));
   if (logs.length < FEWEST_DAYS) return {noiseRatio: null, level: [], changes: []};
-  const sigma = daySpread(logs);
-  const floor = Z95 * Math.SQRT2 * sigma;
+  let sigma = daySpread(logs);
   let starts = cut(logs, sigma);
+  // A median of few differences can be too small; what is left around the levels tells.
+  const left = spreadAround(logs, starts);
+  if (left > sigma) {
+    sigma = left;
+    starts = cut(logs, sigma);
+  }
+  const floor = Z95 * Math.SQRT2 * sigma;
   const levelOf = (k: number): number => {
     const end = k + 1 < starts.length ? (starts[k + 1] as number) : logs.length;
     return mean(logs.slice(starts[k], end));

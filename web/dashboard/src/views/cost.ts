@@ -101,41 +101,52 @@ function powerTable(prices: Prices, points: readonly Operating[]): HTMLElement {
     table("Power", [{name: "Configuration"}, {name: "Load"}, {name: "Meter"}, {name: "Measured W", numeric: true}, {name: "Provisioned W", numeric: true}, {name: "Share", numeric: true}, {name: "J/token measured", numeric: true}, {name: "J/token provisioned", numeric: true}], rows));
 }
 
-const MOST_LINES = 8;
+const MOST_LINES = 6;
 
 /** A machine costs the same whether it works or waits: $/M against how much of its best it is asked for. */
 function loadChart(prices: Prices, points: readonly Operating[]): ChartBox | null {
-  const lines = points.filter((p) => prices.usdPerGpuHour(p.run) !== null).slice(0, MOST_LINES);
+  const priced = points.filter((p) => prices.usdPerGpuHour(p.run) !== null);
+  const own = priced.filter((p) => !p.series.thirdParty);
+  const lines = (own.length > 0 ? own : priced).slice(0, MOST_LINES);
   if (lines.length === 0) return null;
-  const usdOf = (p: Operating): number => prices.parts(p.run, 1)?.reduce((sum, part) => sum + part.usdPerHour, 0) ?? 0;
-  const shares = Array.from({length: 60}, (_, i) => 0.01 * Math.pow(100, i / 59));
+  const shares = Array.from({length: 96}, (_, i) => 0.05 + 0.01 * i);
   const costAt = (p: Operating, share: number): number => {
     const parts = prices.parts(p.run, 1) ?? [];
     const hour = parts.reduce((sum, part) => sum + part.usdPerHour * share + part.usdPerIdleHour * (1 - share), 0);
     return hour / ((p.total * share * 3600) / 1e6);
   };
+  const measured = lines.map((p) => p.run.points.flatMap((point) => {
+    const total = rate(p.run, point, "rate.total_tokens_per_gpu/1");
+    return total === null || total < 0.05 * p.total || total > p.total ? [] : [{point, share: total / p.total}];
+  }));
   const steps = [0.05, 0.1, 0.25, 0.5, 0.75, 1];
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
   return new ChartBox({
-    id: "cost-load", title: "Cost against load, from idle to saturated", height: 360,
+    id: "cost-load", title: "Cost against load, from nearly idle to saturated", height: 360,
     summary: `${lines.length} configurations. Half as much load costs nearly twice as much a token.`,
     option: (colours) => ({
-      grid: {left: 8, right: 150, top: 34, bottom: 34, containLabel: true},
-      xAxis: {...baseAxis(colours, {log: true}), min: 0.01, max: 1, name: "share of the greatest throughput that is asked for", nameLocation: "middle", nameGap: 30,
-        nameTextStyle: {color: colours.soft, fontSize: 12}, axisLabel: {color: colours.soft, formatter: (v: number) => `${Math.round(v * 100)} %`}},
+      grid: {left: 8, right: 24, top: 34, bottom: 34, containLabel: true},
+      xAxis: {...baseAxis(colours, {}), min: 0, max: 1, name: "share of its greatest throughput that a machine is asked for", nameLocation: "middle", nameGap: 30,
+        nameTextStyle: {color: colours.soft, fontSize: 12}, axisLabel: {color: colours.soft, formatter: percent}},
       yAxis: {...baseAxis(colours, {log: true}), name: "$/M tokens", nameTextStyle: {color: colours.soft, fontSize: 12, align: "left"}, nameGap: 14},
-      series: lines.map((p, i) => ({
+      series: lines.flatMap((p, i) => [{
         type: "line", silent: true, showSymbol: false, data: shares.map((share) => [share, costAt(p, share)]),
-        lineStyle: {width: 2, color: colours.series[i % 10], type: p.series.thirdParty ? [5, 4] : "solid"},
-        endLabel: {show: true, color: colours.series[i % 10], fontSize: 11, formatter: () => p.series.label, width: 140, overflow: "truncate"},
-        labelLayout: {moveOverlap: "shiftY"},
-      })),
+        lineStyle: {width: 2, color: colours.series[i], type: p.series.thirdParty ? [5, 4] : "solid"},
+      }, {
+        type: "scatter", silent: true, symbolSize: 8, itemStyle: {color: colours.series[i], opacity: 1},
+        data: (measured[i] ?? []).map(({share}) => [share, costAt(p, share)]),
+      }, {
+        type: "scatter", silent: true, symbolSize: 1, itemStyle: {color: "transparent", opacity: 1}, data: [[0.05, costAt(p, 0.05)]],
+        label: {show: true, position: "right", distance: 12, color: colours.series[i], fontSize: 11.5, fontWeight: 600, formatter: () => p.series.label, textBorderColor: colours.background, textBorderWidth: 3},
+        labelLayout: {hideOverlap: true},
+      }]),
     }),
-    targets: lines.flatMap((p) => steps.map((share) => ({
+    targets: lines.flatMap((p, i) => (measured[i] ?? []).map(({point, share}) => ({
       x: share, y: costAt(p, share), title: p.series.label,
-      lines: [`${Math.round(share * 100)} % of ${figureText(p.total)} tok/s/GPU`, `$${figureText(costAt(p, share))} a million tokens`, `$${figureText(usdOf(p))} a GPU-hour`],
+      lines: [`${loadText(point)}: ${percent(share)} of ${figureText(p.total)} tok/s/GPU`, `$${figureText(costAt(p, share))} a million tokens`],
     }))),
     data: {
-      columns: [{name: "Configuration"}, ...steps.map((share) => ({name: `${Math.round(share * 100)} %`, numeric: true}))],
+      columns: [{name: "Configuration"}, ...steps.map((share) => ({name: percent(share), numeric: true}))],
       rows: lines.map((p) => [p.series.label, ...steps.map((share) => figureText(costAt(p, share)))]),
       csv: lines.map((p) => [p.series.label, ...steps.map((share) => costAt(p, share))]),
     },

@@ -72,6 +72,7 @@ function targetOf(context: Context, d: Drawing, series: Series, p: DrawnPoint): 
 
 export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn[], log: {x: boolean; y: boolean}, all: boolean): EOption {
   const names = labelled(drawn);
+  const narrow = document.documentElement.clientWidth < 700;
   const series: EOption[] = [];
   drawn.forEach((entry, i) => {
     const colour = seriesColour(colours, drawn, i);
@@ -84,9 +85,9 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
     }
     // At the upper end, where curves lie apart; towards the right they all come together.
     const top = [...(entry.curve.knots.length > 0 ? entry.curve.knots : entry.points)].sort((a, b) => b.y.value - a.y.value)[0];
-    if (top !== undefined && names.has(entry)) {
+    if (top !== undefined && names.has(entry) && !narrow) {
       series.push({
-        type: "scatter", silent: true, z: 6, symbolSize: 1, itemStyle: {color: "transparent"}, data: [[top.x.value, top.y.value]],
+        type: "scatter", silent: true, z: 6, symbolSize: 1, itemStyle: {color: "transparent", opacity: 1}, data: [[top.x.value, top.y.value]],
         label: {show: true, position: "right", distance: 9, color: colour, fontSize: 11.5, fontWeight: 600, width: 190, overflow: "truncate",
           textBorderColor: colours.background, textBorderWidth: 3, formatter: () => entry.series.label},
         labelLayout: {hideOverlap: true},

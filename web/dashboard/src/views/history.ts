@@ -103,7 +103,7 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
           lineStyle: {color: colours.accent, width: 2, type: series.thirdParty ? [5, 4] : "solid"},
           itemStyle: {color: colours.accent},
           markLine: {
-            silent: true, symbol: "none", animation: false,
+            silent: true, symbol: "none", animation: false, precision: 12,
             lineStyle: {color: colours.line, type: "solid", width: 1},
             label: {show: false},
             data: notes.map((day) => ({xAxis: day.time * 1000})),
@@ -111,7 +111,7 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
         },
         {
           type: "scatter", silent: true, z: 5, symbol: "circle", symbolSize: 13,
-          itemStyle: {color: "transparent", borderWidth: 2, borderColor: colours.text},
+          itemStyle: {color: "transparent", borderWidth: 2, borderColor: colours.text, opacity: 1},
           data: findings.changes.map((change) => {
             const day = known[change.at] as HistoryDay;
             const good = (change.ratio > 1) === (d.y.better === "higher");
@@ -126,7 +126,7 @@ function historyChart(context: Context, d: Drawing, series: Series, shown: Shown
         },
         {
           type: "scatter", silent: true, z: 4, symbol: "path://M0 0L10 10M10 0L0 10", symbolSize: 8,
-          itemStyle: {color: "transparent", borderColor: colours.bad, borderWidth: 2},
+          itemStyle: {color: "transparent", borderColor: colours.bad, borderWidth: 2, opacity: 1},
           data: known.length > 0 ? gaps.map((day) => [day.time * 1000, Math.min(...known.map(valueOf))]) : [],
         },
       ],

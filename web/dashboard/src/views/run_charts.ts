@@ -30,24 +30,31 @@ function slicesChart(detail: PointDetail): ChartBox | null {
   const rows = (number: (v: number | null) => string | number | null): (string | number | null)[][] =>
     Array.from({length: slices.count}, (_, i) => [number(time(i)), ...ids.map(([id]) => number(slices.series[id]?.values[i] ?? null))]);
   return new ChartBox({
-    id: "slices", title: "The point on one clock", height: 24 + panels.length * PANEL_HEIGHT,
+    id: "slices", title: "The point on one clock", height: 30 + panels.length * PANEL_HEIGHT,
     summary: `${slices.count} slices of ${secondsText(slices.width)}: ${panels.map((panel) => panel.name).join("; ")}.`,
     option: (colours) => ({
-      grid: panels.map((_, k) => ({left: 56, right: 100, top: 26 + k * PANEL_HEIGHT, height: PANEL_HEIGHT - 48})),
+      grid: panels.map((_, k) => ({left: 56, right: 24, top: 32 + k * PANEL_HEIGHT, height: PANEL_HEIGHT - 52})),
       xAxis: panels.map((_, k) => ({
         ...baseAxis(colours, {}), gridIndex: k, scale: false, min: 0, max: slices.begin + slices.width * slices.count, splitLine: {show: false},
         axisLabel: {show: k === panels.length - 1, color: colours.soft, fontSize: 11, formatter: (v: number) => `${Number(v.toPrecision(3))} s`},
       })),
       yAxis: panels.map((panel, k) => ({
-        ...baseAxis(colours, {}), scale: false, gridIndex: k, splitNumber: 2, name: panel.name,
-        nameTextStyle: {color: colours.soft, fontSize: 11, align: "left"}, nameGap: 8,
+        ...baseAxis(colours, {}), scale: false, gridIndex: k, splitNumber: 2,
+        // The names of the lines in their colours, where a legend would stand.
+        name: panel.series.map(([, label], j) => `{c${j}|${label}}`).join("  ") + `  {unit|${panel.name}}`,
+        nameTextStyle: {
+          color: colours.soft, fontSize: 11, align: "left", padding: [0, 0, 0, -40],
+          rich: {
+            c0: {color: colours.series[0], fontSize: 11, fontWeight: 600}, c1: {color: colours.series[1], fontSize: 11, fontWeight: 600},
+            unit: {color: colours.soft, fontSize: 11},
+          },
+        },
+        nameGap: 13,
       })),
-      series: panels.flatMap((panel, k) => panel.series.map(([id, label], j): EOption => ({
-        type: "line", silent: true, xAxisIndex: k, yAxisIndex: k, showSymbol: false, connectNulls: false,
+      series: panels.flatMap((panel, k) => panel.series.map(([id], j): EOption => ({
+        type: "line", silent: true, xAxisIndex: k, yAxisIndex: k, showSymbol: false, connectNulls: !id.endsWith("_rate") && id !== "power",
         data: (slices.series[id]?.values ?? []).map((value, i) => [time(i), value]),
         lineStyle: {width: 1.5, color: colours.series[j]},
-        endLabel: {show: true, color: colours.series[j], fontSize: 11, formatter: () => label},
-        labelLayout: {moveOverlap: "shiftY"},
       }))),
     }),
     data: {
@@ -133,10 +140,10 @@ function distributionChart(id: string, d: Distribution): ChartBox {
   }
   const bars = d.counts.map((count, i) => [d.low + (i + 0.5) * width, count]);
   return new ChartBox({
-    id: `distribution-${id}`, title: DISTRIBUTION_NAMES[id] ?? id, height: 190,
+    id: `distribution-${id}`, title: DISTRIBUTION_NAMES[id] ?? id, height: 210,
     summary: `${d.samples} samples from ${secondsText(d.low)} to ${secondsText(d.high)}; mean ${secondsText(d.mean)}${marks.map(([name, value]) => `, ${name} ${secondsText(value)}`).join("")}.`,
     option: (colours) => ({
-      grid: {left: 8, right: 16, top: 34, bottom: 6, containLabel: true},
+      grid: {left: 8, right: 30, top: 50, bottom: 6, containLabel: true},
       xAxis: {...baseAxis(colours, {}), splitLine: {show: false}, axisLabel: {color: colours.soft, fontSize: 11, hideOverlap: true, formatter: secondsText}},
       yAxis: {...baseAxis(colours, {}), scale: false, splitNumber: 3},
       series: [{
@@ -149,8 +156,8 @@ function distributionChart(id: string, d: Distribution): ChartBox {
       }, {
         type: "line", data: [[d.low, 0]], showSymbol: false, silent: true,
         markLine: {
-          silent: true, symbol: "none", animation: false, lineStyle: {color: colours.text, type: "solid", width: 1},
-          data: marks.map(([name, value], i) => ({xAxis: value, label: {formatter: `${name} ${secondsText(value)}`, color: colours.text, fontSize: 11, position: "end", distance: i % 2 === 0 ? 2 : 15}})),
+          silent: true, symbol: "none", animation: false, precision: 12, lineStyle: {color: colours.text, type: "solid", width: 1},
+          data: marks.map(([name, value], i) => ({xAxis: value, label: {formatter: `${name} ${secondsText(value)}`, color: colours.text, fontSize: 11, position: "end", distance: 2 + 13 * i}})),
         },
       }],
     }),

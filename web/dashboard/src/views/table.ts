@@ -34,7 +34,6 @@ const FIXED: readonly TableColumn[] = [
   text("label", "Label", (run) => run.label),
 ];
 const LAST = text("run", "Run", (run) => run.id);
-const NARROW = ["date", "load", "run", "gpus"];
 const DEFAULT = ["date", "hardware", "engine", "version", "load", "standing",
   "interactivity.tpot/1:p50", "rate.total_tokens_per_gpu/1:mean", "rate.output_tokens_per_gpu/1:mean", "ttft.first_token/1:p50", "tpot.excl_first/1:p50", "run"];
 
@@ -104,7 +103,7 @@ export function tableView(context: Context): HTMLElement {
         if (column.id === "run") {
           return h("td", {class: "nowrap"}, button(run.id.startsWith("published:") ? "open" : run.id.slice(0, 10), () => context.go("run", {run: run.id, point: String(point.n)}), {class: "linklike", "aria-label": `Open run ${run.id}`}));
         }
-        return h("td", {class: column.numeric ? "num" : NARROW.includes(column.id) ? "nowrap" : undefined, "data-value": typeof value === "number" ? value : undefined}, shown);
+        return h("td", {class: column.numeric ? "num" : shown.length <= 16 ? "nowrap" : undefined, "data-value": typeof value === "number" ? value : undefined}, shown);
       })));
     }
   };
