@@ -8,7 +8,7 @@ packages=(
   make cmake ninja-build g++ ccache pkg-config
   libboost1.81-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   libpcre2-dev libedit-dev libxxhash-dev libcurl4-openssl-dev libssl-dev libsqlite3-dev libpq-dev libzstd-dev
-  libmicrohttpd-dev libtomlplusplus-dev libyaml-cpp-dev libgtest-dev curl ca-certificates qemu-user postgresql
+  libmicrohttpd-dev libtomlplusplus-dev libyaml-cpp-dev libgtest-dev curl ca-certificates qemu-user postgresql chromium
 )
 deep_packages=(
   clang-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev llvm-16 libbenchmark-dev
@@ -23,7 +23,7 @@ case "${1:-}" in
     ;;
 esac
 
-# For tests/clients. An existing Node brings its own npm, with which Debian's package would clash.
+# For the dashboard's page and tests/clients. An existing Node brings its own npm, with which Debian's package would clash.
 if ! command -v npm >/dev/null; then
   packages+=(npm)
 fi

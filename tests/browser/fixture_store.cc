@@ -1,8 +1,9 @@
-// Writes run stores for the browser tests: fixture_store STORE views|history|many [COUNT].
+// Writes run stores for the browser tests: fixture_store STORE views|history|many|wide [COUNT].
 //   views    a store as users have it: builds before and after, verified, ungated, client-limited,
 //            partial and failed runs, sessions with a cache, power, and texts that try to be markup
 //   history  45 days of one configuration with known steps and known noise
 //   many     COUNT runs of five points with all figures
+//   wide     200 configurations of 50 points each
 // The same arguments give the same figures. Runs have the shape that hadal's own measuring gives
 // them: samples are simulated, figures are made of samples by the code that measures.
 #include <algorithm>
@@ -300,6 +301,21 @@ void write_many(RunStore& store, int count) {
   }
 }
 
+void write_wide(RunStore& store) {
+  for (int i = 0; i < 200; ++i) {
+    RunRecord run = described("engine-" + std::to_string(i), "1", kFirstDay + i * 60.0);
+    for (int j = 0; j < 50; ++j) {
+      const double user = 120 - 2 * j - 0.1 * i;
+      PointRecord point{.load = {.concurrency = j + 1}, .requests = {.attempted = 640, .ok = 640}};
+      point.metrics = {
+          value_of(metric_ids::kInteractivityTpot, "tokens/s", user, 0.01),
+          value_of(metric_ids::kRateTotalPerGpu, "tokens/s/gpu", (20.0 + i / 4.0) * (j + 1), 0.01)};
+      run.points.push_back(std::move(point));
+    }
+    store.save(run, {});
+  }
+}
+
 }  // namespace
 }  // namespace hadal
 
@@ -311,10 +327,12 @@ int main(int argc, char** argv) {
       hadal::write_views(store);
     } else if (kind == "history") {
       hadal::write_history(store);
+    } else if (kind == "wide") {
+      hadal::write_wide(store);
     } else if (kind == "many" && argc > 3) {
       hadal::write_many(store, std::atoi(argv[3]));
     } else {
-      std::fputs("usage: fixture_store STORE views|history|many [COUNT]\n", stderr);
+      std::fputs("usage: fixture_store STORE views|history|many|wide [COUNT]\n", stderr);
       return 2;
     }
   } catch (const hadal::Error& error) {
