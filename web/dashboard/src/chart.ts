@@ -152,9 +152,17 @@ export class ChartBox {
   }
 
   private listen(): void {
+    // At most once a frame: a mouse reports more often than anything can be drawn.
+    let waiting: {x: number; y: number} | null = null;
     this.host.addEventListener("mousemove", (event) => {
       const box = this.host.getBoundingClientRect();
-      this.pointAt(event.clientX - box.left, event.clientY - box.top);
+      if (waiting === null) {
+        requestAnimationFrame(() => {
+          if (waiting !== null && this.host.matches(":hover")) this.pointAt(waiting.x, waiting.y);
+          waiting = null;
+        });
+      }
+      waiting = {x: event.clientX - box.left, y: event.clientY - box.top};
     });
     this.host.addEventListener("mouseleave", () => this.leave());
     this.host.addEventListener("click", (event) => {

@@ -12,6 +12,8 @@ import {theme, type Theme} from "../theme.js";
 
 const MOST_LABELS = 10;
 const SEGMENT_SAMPLES = 16;
+const MOST_VERTICES = 8000;  // of all curves together
+const MANY_POINTS = 2000;
 
 export interface Drawn {
   series: Series;
@@ -41,13 +43,13 @@ function labelled(drawn: readonly Drawn[]): ReadonlySet<Drawn> {
 }
 
 /** A series through its knots, closely enough that the eye sees the curve that is read off. */
-export function sampledCurve(curve: ReadoutCurve): [number, number][] {
+export function sampledCurve(curve: ReadoutCurve, samples: number): [number, number][] {
   const line: [number, number][] = [];
   for (let k = 0; k + 1 < curve.knots.length; k++) {
     const from = (curve.knots[k] as DrawnPoint).x.value;
     const to = (curve.knots[k + 1] as DrawnPoint).x.value;
-    for (let i = k === 0 ? 0 : 1; i <= SEGMENT_SAMPLES; i++) {
-      const x = i === SEGMENT_SAMPLES ? to : from + ((to - from) * i) / SEGMENT_SAMPLES;
+    for (let i = k === 0 ? 0 : 1; i <= samples; i++) {
+      const x = i === samples ? to : from + ((to - from) * i) / samples;
       const y = curve.at(x);
       if (y !== null) line.push([x, y.value]);
     }
@@ -74,13 +76,16 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
   const names = labelled(drawn);
   const narrow = document.documentElement.clientWidth < 700;
   const series: EOption[] = [];
+  const knots = drawn.reduce((sum, entry) => sum + entry.curve.knots.length, 1);
+  const samples = Math.max(1, Math.min(SEGMENT_SAMPLES, Math.floor(MOST_VERTICES / knots)));
+  const many = drawn.reduce((sum, entry) => sum + entry.points.length, 0) > MANY_POINTS;
   drawn.forEach((entry, i) => {
     const colour = seriesColour(colours, drawn, i);
-    const line = sampledCurve(entry.curve);
+    const line = sampledCurve(entry.curve, samples);
     if (line.length > 1) {
       series.push({
         type: "line", data: line, showSymbol: false, silent: true, z: 2,
-        lineStyle: {color: colour, width: entry.series.thirdParty ? 1.5 : 2.2, type: entry.series.thirdParty ? [5, 4] : "solid"},
+        lineStyle: {color: colour, width: many ? 1 : entry.series.thirdParty ? 1.5 : 2.2, type: entry.series.thirdParty ? [5, 4] : "solid"},
       });
     }
     // At the upper end, where curves lie apart; towards the right they all come together.
@@ -97,10 +102,11 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
     const group = (points: DrawnPoint[], symbol: string, filled: boolean, size: number, opacity: number): void => {
       if (points.length === 0) return;
       series.push({
-        type: "scatter", silent: true, z: filled ? 4 : 3, symbol, symbolSize: size,
+        type: "scatter", silent: true, z: filled ? 4 : 3, symbol, symbolSize: many ? size * 0.6 : size,
+        ...(many ? {large: true, largeThreshold: 0, progressive: 0} : {}),
         data: points.map((p) => [p.x.value, p.y.value]),
         itemStyle: filled
-          ? {color: colour, opacity, borderColor: colours.background, borderWidth: 1}
+          ? {color: colour, opacity, borderColor: colours.background, borderWidth: many ? 0 : 1}
           : {color: colours.background, borderColor: colour, borderWidth: 1.6, opacity},
       });
     };
