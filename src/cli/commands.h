@@ -19,6 +19,8 @@ int measure_verify_command(const ParsedLine& line);
 int measure_compare_command(const ParsedLine& line);
 int measure_selftest_command(const ParsedLine& line);
 int measure_costs_command(const ParsedLine& line);
+int measure_sweep_command(const ParsedLine& line);
+int measure_recommend_command(const ParsedLine& line);
 int dashboard_command(const ParsedLine& line);
 int measure_runs_command(const ParsedLine& line);
 int plan_ask_command(const ParsedLine& line);

@@ -60,6 +60,34 @@ const std::vector<CommandSpec>& measure_commands() {
                       "costs. --published shows the conversions of published figures.",
        .examples = {"hadal measure costs --hardware b200 --output-rate 648 --input-rate 5188",
                     "hadal measure costs --published"}},
+      {.id = Command::kMeasureSweep,
+       .group = "measure",
+       .name = "sweep",
+       .summary = "Measure a matrix of servers or engines and workloads, by a plan",
+       .description =
+           "Starts and stops engines where the plan has a recipe for them (recipes/*.toml), leaves "
+           "out what the store has already of the same configuration and version, and goes on "
+           "where it was interrupted or killed. Exit status 3: something failed or is left.",
+       .arguments = {{argument::kPlan, "The plan, a TOML file (docs/measuring/sweeps.md)", {}}},
+       .examples = {"hadal measure sweep nightly.toml --dry-run"}},
+      {.id = Command::kMeasureTrack,
+       .group = "measure",
+       .name = "track",
+       .summary = "As sweep, once a day or once a version, so that a history draws itself",
+       .description =
+           "For a timer (docs/measuring/sweeps.md has a unit of systemd and a line of cron). A day "
+           "on which an engine does not get ready is kept as a failed run with the reason.",
+       .arguments = {{argument::kPlan, "The plan, as sweep takes it", {}}},
+       .examples = {"hadal measure track nightly.toml"}},
+      {.id = Command::kMeasureRecommend,
+       .group = "measure",
+       .name = "recommend",
+       .summary =
+           "Which measured configuration to use, what the second best costs, how sure that is",
+       .description =
+           "From runs that are complete and passed the gate, read off between measured points and "
+           "never beyond them. Exit status 3: not enough data.",
+       .examples = {"hadal measure recommend --interactivity 50 --slo-ttft 2"}},
       {.id = Command::kRunsList,
        .group = "measure runs",
        .name = "list",

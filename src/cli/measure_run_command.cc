@@ -21,6 +21,7 @@
 #include "measure/run/quick.h"
 #include "measure/run/report.h"
 #include "measure/store/run_json.h"
+#include "measure/sweep/sweep.h"
 
 namespace hadal {
 namespace {
@@ -120,8 +121,10 @@ int measure_run_command(const ParsedLine& line) {
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
   const Meters meters = start_meters(line);
-  RunRecord run = run_description(line, endpoint, options.workload.name,
-                                  describe_plan(endpoint, options), meters.names);
+  std::string plan = describe_plan(endpoint, options);
+  if (const auto mark = line.get(option::kMark)) plan = with_mark(plan, *mark);
+  RunRecord run = run_description(line, endpoint, options.workload.name, plan, meters.names);
+  run.label = line.get(option::kLabel).value_or("");
   MeasureWatcher watcher(kept, "", json && !errors_are_terminal());
   watcher.begin(run);
   if (pass_gate(line, endpoint, run)) watcher.gate(run);

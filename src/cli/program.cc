@@ -75,6 +75,11 @@ int dispatch(const ParsedLine& line) {
     case Command::kRunsBundle:
     case Command::kRunsCheck:
       return measure_runs_command(line);
+    case Command::kMeasureSweep:
+    case Command::kMeasureTrack:
+      return measure_sweep_command(line);
+    case Command::kMeasureRecommend:
+      return measure_recommend_command(line);
     case Command::kDashboard:
       return dashboard_command(line);
     case Command::kPlanAsk:
