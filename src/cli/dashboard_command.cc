@@ -82,7 +82,7 @@ int dashboard_command(const ParsedLine& line) {
                                  .port = static_cast<uint16_t>(line.value(option::kPort)),
                                  .allowed_hosts = line.list(option::kAllowedHost),
                                  .token = token_of(line)};
-  if (!is_loopback_address(options.host) && options.token.empty()) {
+  if (!stays_on_this_machine(options.host) && options.token.empty()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "--host",
                  .what = "lets other machines read the runs without a token",

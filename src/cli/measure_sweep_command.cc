@@ -44,7 +44,8 @@ std::optional<int> measure_apart(const std::vector<std::string>& words,
                                  const std::atomic<bool>& stop) {
   std::vector<std::string> all = {std::filesystem::read_symlink("/proc/self/exe").string()};
   all.insert(all.end(), words.begin(), words.end());
-  ChildProgram child({.words = all});
+  // Were it to go on for a moment after us, the next sweep could measure the same once more.
+  ChildProgram child({.words = all, .dies_at_once = true});
   for (;;) {
     if (const auto status = child.wait(kPollSeconds)) {
       return stop ? std::nullopt : status;

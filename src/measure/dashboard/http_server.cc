@@ -97,7 +97,7 @@ ApiAnswer refusal(int status, std::string_view message) {
 
 }  // namespace
 
-bool is_loopback_address(const std::string& host) {
+bool stays_on_this_machine(const std::string& host) {
   Address address;
   if (!parse_address(host, 0, address)) return false;
   if (address.family() == AF_INET) return host == "localhost" || host.starts_with("127.");

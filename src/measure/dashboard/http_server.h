@@ -44,6 +44,6 @@ class DashboardServer {
 };
 
 // Whether an address reaches this machine alone.
-bool is_loopback_address(const std::string& host);
+bool stays_on_this_machine(const std::string& host);
 
 }  // namespace hadal

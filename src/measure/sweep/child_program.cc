@@ -74,7 +74,7 @@ ChildProgram::ChildProgram(const ChildProgramOptions& options) : own_group_(opti
   const pid_t parent = ::getpid();
   pid_ = ::fork();
   if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::prctl(PR_SET_PDEATHSIG, options.dies_at_once ? SIGKILL : SIGTERM);
     if (::getppid() != parent) ::_exit(127);
     if (own_group_) ::setpgid(0, 0);
     const int nothing = ::open("/dev/null", O_RDONLY);

@@ -17,6 +17,9 @@ struct ChildProgramOptions {
   std::map<std::string, std::string> environment = {};  // besides ours
   std::filesystem::path log = {};  // for what it prints, appended; empty: where ours goes
   bool own_group = false;          // Ctrl-C of the terminal does not reach it
+  // Where this process is killed: at once, or asked to end as an engine with processes of its own
+  // should be.
+  bool dies_at_once = false;
 };
 
 class ChildProgram {

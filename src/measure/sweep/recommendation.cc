@@ -76,6 +76,9 @@ std::optional<double> bound_at(const std::vector<Knot>& knots, double x, double 
 // The slower of the points on both sides: what lies between was not measured.
 std::optional<double> ttft_at(const std::vector<Knot>& knots, double x) {
   std::optional<double> slower;
+  for (const Knot& knot : knots) {
+    if (knot.rate.x == x) return knot.ttft;
+  }
   for (size_t i = 0; i < knots.size(); ++i) {
     const bool below = knots[i].rate.x <= x && (i + 1 == knots.size() || knots[i + 1].rate.x >= x);
     const bool above = knots[i].rate.x >= x && (i == 0 || knots[i - 1].rate.x <= x);

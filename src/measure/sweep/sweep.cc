@@ -125,6 +125,10 @@ class Sweep {
     if (engine) engine->stop(entry.recipe->stop_seconds);
   }
 
+  static double seconds_since(Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+
   static std::string version_of(const SweepEndpoint& entry) {
     if (!entry.recipe) return told_version(entry.url);
     if (entry.recipe->version_command.empty()) return "";
@@ -148,7 +152,13 @@ class Sweep {
   std::unique_ptr<ChildProgram> started(const SweepEndpoint& entry) {
     const EngineRecipe& recipe = *entry.recipe;
     const std::string ready = recipe.url + recipe.ready_path;
-    if (answers(ready)) {
+    // One that was left behind by a sweep that was killed may still be ending.
+    const auto asked = Clock::now();
+    while (answers(ready)) {
+      if (!stop_ && seconds_since(asked) < recipe.stop_seconds) {
+        std::this_thread::sleep_for(kReadyPoll);
+        continue;
+      }
       throw Error({.code = ErrorCode::kUnavailable,
                    .where = entry.name,
                    .what = "its address " + recipe.url + " is answered before it was started",
@@ -159,7 +169,6 @@ class Sweep {
     auto engine = std::make_unique<ChildProgram>(ChildProgramOptions{
         .words = recipe.command, .environment = recipe.environment, .log = log, .own_group = true});
     const auto begin = Clock::now();
-    const auto waited = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
     while (!answers(ready)) {
       if (const auto status = engine->wait(0)) {
         throw Error({.code = ErrorCode::kUnavailable,
@@ -171,7 +180,7 @@ class Sweep {
         throw Error(
             {.code = ErrorCode::kCancelled, .where = entry.name, .what = "was interrupted"});
       }
-      if (waited() > recipe.ready_seconds) {
+      if (seconds_since(begin) > recipe.ready_seconds) {
         throw Error({.code = ErrorCode::kDeadlineExceeded,
                      .where = entry.name,
                      .what = fmt::format("was not ready within {:.0f} s", recipe.ready_seconds),
@@ -179,7 +188,7 @@ class Sweep {
       }
       std::this_thread::sleep_for(kReadyPoll);
     }
-    actions_.say(fmt::format("{} is ready after {:.0f} s", entry.name, waited()));
+    actions_.say(fmt::format("{} is ready after {:.0f} s", entry.name, seconds_since(begin)));
     return engine;
   }
 
@@ -193,7 +202,7 @@ class Sweep {
       ++result_.left;
     } else if (*status == 0) {
       ++result_.measured;
-      seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
+      seconds_ += seconds_since(begin);
     } else {
       ++result_.failed;
       actions_.say(fmt::format("{}: hadal measure run ended with status {}", job.label, *status));
