@@ -128,9 +128,10 @@ export function compareView(context: Context): HTMLElement {
       option: (colours) => ({
         grid: {left: 8, right: 24, top: 34, bottom: 34, containLabel: true},
         xAxis: {...baseAxis(colours, {}), name: d.x.short, nameLocation: "middle", nameGap: 30, nameTextStyle: {color: colours.soft, fontSize: 12}},
-        yAxis: {...baseAxis(colours, {}), name: "B / A", nameTextStyle: {color: colours.soft, fontSize: 12, align: "left"}, nameGap: 14,
-          min: (v: {min: number}) => Math.min(1, v.min), max: (v: {max: number}) => Math.max(1, v.max)},
+        yAxis: {...baseAxis(colours, {}), name: "B / A", nameTextStyle: {color: colours.soft, fontSize: 12, align: "left"}, nameGap: 14},
         series: [
+          // So that the axis always shows where they are equal.
+          {type: "scatter", silent: true, symbolSize: 0, data: [[dense[0]?.x, 1]]},
           {
             type: "custom", silent: true, z: 1, clip: true, data: dense.some((t) => t.ci !== null) ? [[dense[0]?.x, dense[0]?.ratio]] : [],
             renderItem: (_: unknown, api: {coord: (p: number[]) => number[]}) => {
@@ -159,7 +160,7 @@ export function compareView(context: Context): HTMLElement {
       },
     });
     view.append(h("p", {class: "headline"}, h("strong", {id: "compare-ratio"}, changeText(middle.ratio)),
-      ` at ${figureText(middle.x)} ${d.x.short}: ${b.text} over ${a.text}`), chart.element,
+      ` ${middle.ci === null ? "" : `(${changeText(middle.ci.low)} to ${changeText(middle.ci.high)}: ${judged(middle, d.y.better)}) `}at ${figureText(middle.x)} ${d.x.short}: ${b.text} over ${a.text}`), chart.element,
       h("p", {class: "footnote"}, "Only where both were measured. The band is the 95 % interval of the ratio, from the intervals of both (Zou and Donner); a ratio whose interval holds 1 is not shown to differ. For a judgement free of drift measure both in turns: hadal measure compare."),
       table("Ratio by tier", [{name: d.x.short, numeric: true}, {name: "A", numeric: true}, {name: "B", numeric: true}, {name: "B / A", numeric: true}, {name: "95 %", numeric: true}, {name: "Finding"}],
         tiers.map((t) => [figureText(t.x), figureText(t.a), figureText(t.b), t.ratio.toFixed(3), intervalText(t.ci), judged(t, d.y.better)])));

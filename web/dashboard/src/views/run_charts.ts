@@ -12,12 +12,13 @@ interface Panel {
 }
 
 const PANELS: readonly Panel[] = [
-  {name: "tokens/s", series: [["output_rate", "output"], ["input_rate", "input"]]},
+  {name: "tokens/s", series: [["output_rate", "output"]]},
+  {name: "tokens/s, when first tokens come", series: [["input_rate", "input"]]},
   {name: "requests", series: [["running", "answering"], ["waiting", "waiting"]]},
-  {name: "TTFT, s", series: [["ttft", "TTFT"]]},
+  {name: "s", series: [["ttft", "TTFT"]]},
   {name: "share of input from cache", series: [["hit_share", "actual"], ["expected_hit_share", "endless cache"]]},
-  {name: "tokens per event", series: [["tokens_per_event", "tokens per event"]]},
-  {name: "power, W", series: [["power", "measured"]]},
+  {name: "an event: above 1 where drafts are accepted", series: [["tokens_per_event", "tokens"]]},
+  {name: "W, measured", series: [["power", "power"]]},
 ];
 const PANEL_HEIGHT = 104;
 
@@ -52,7 +53,7 @@ function slicesChart(detail: PointDetail): ChartBox | null {
         nameGap: 13,
       })),
       series: panels.flatMap((panel, k) => panel.series.map(([id], j): EOption => ({
-        type: "line", silent: true, xAxisIndex: k, yAxisIndex: k, showSymbol: false, connectNulls: !id.endsWith("_rate") && id !== "power",
+        type: "line", silent: true, xAxisIndex: k, yAxisIndex: k, showSymbol: false, connectNulls: !id.endsWith("_rate"),
         data: (slices.series[id]?.values ?? []).map((value, i) => [time(i), value]),
         lineStyle: {width: 1.5, color: colours.series[j]},
       }))),

@@ -11,7 +11,7 @@ function step(number: string, title: string, command: string, after: string): HT
 export function startView(context: Context): HTMLElement {
   const own = ownRuns(context).length;
   const points = context.overview.published.reduce((sum, run) => sum + run.points.length, 0);
-  const days = context.overview.published.map((run) => run.date ?? "").filter(Boolean).sort();
+  const days = context.overview.published.map((run) => run.date ?? "").filter((date) => date.length === 10).sort();
   const view = h("div", {class: "view start"},
     h("h1", {}, own === 0 ? "Nothing of yours is here yet" : "Measure more"),
     h("p", {class: "lead"}, own === 0
