@@ -173,7 +173,6 @@ inline constexpr NameKey kWorkload{"workload"};
 
 // hadal plan
 inline constexpr RepeatKey kAssume{"assume"};
-inline constexpr NumberKey kBudget{"budget"};
 inline constexpr NumberKey kBurstiness{"burstiness"};
 inline constexpr NumberKey kCacheTokens{"cache-tokens"};
 inline constexpr NumberKey kColdStart{"cold-start"};
@@ -191,7 +190,6 @@ inline constexpr NumberKey kTurns{"turns"};
 inline constexpr FlagKey kConstantTable{"constants"};
 inline constexpr IntegerKey kExplain{"explain"};
 inline constexpr ListKey kHardwareList{"hardware"};
-inline constexpr NumberKey kInteractivity{"interactivity"};
 inline constexpr NumberKey kMegawatts{"power"};
 inline constexpr IntegerKey kMostDevices{"most-devices"};
 inline constexpr NameKey kPlanModel{"model"};

@@ -58,7 +58,7 @@ std::string first_line(std::string text) {
 std::string told_version(const std::string& url) {
   try {
     const nlohmann::ordered_json json =
-        parse_json(curl_http_get(kProbeSeconds)(url + "/version"), url);
+        parse_json(http_get(kProbeSeconds)(url + "/version"), url);
     if (json.is_object() && json.contains("version") && json["version"].is_string()) {
       return printable(json["version"].get<std::string>(), 100);
     }
@@ -70,7 +70,7 @@ std::string told_version(const std::string& url) {
 
 bool answers(const std::string& url) {
   try {
-    curl_http_get(kProbeSeconds)(url);
+    http_get(kProbeSeconds)(url);
     return true;
   } catch (const Error&) {
     return false;
