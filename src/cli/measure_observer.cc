@@ -98,8 +98,9 @@ void MeasureWatcher::point_ends(const PointRecord& point, const PointSamples& sa
   phases_.push_back(phases_of(samples));
   keep([&] {
     if (!point_) point_ = store_->begin_point(run_id_, load_, repeat_);
-    if (!samples.power.empty()) {
-      store_->append(run_id_, *point_, {.number = batches_++, .power = samples.power});
+    if (!samples.power.empty() || !samples.engine.empty()) {
+      store_->append(run_id_, *point_,
+                     {.number = batches_++, .power = samples.power, .engine = samples.engine});
     }
     store_->finish_point(run_id_, *point_, point, samples.duration);
   });

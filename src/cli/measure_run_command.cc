@@ -14,6 +14,9 @@
 #include "cli/measure_setup.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
+#include "measure/meters/engine_metrics.h"
+#include "measure/meters/engine_recorder.h"
+#include "measure/meters/http_get.h"
 #include "measure/meters/open_meters.h"
 #include "measure/meters/power_recorder.h"
 #include "measure/run/answer_check.h"
@@ -68,6 +71,28 @@ Meters start_meters(const ParsedLine& line) {
   return meters;
 }
 
+// The engine's own figures, where it is one whose names are known and its page can be read.
+std::unique_ptr<EngineRecorder> start_engine_recorder(Endpoint& endpoint) {
+  if (!has_engine_metrics(endpoint.engine)) return nullptr;
+  constexpr double kPageSeconds = 5;
+  const std::string page = endpoint.base + "/metrics";
+  try {
+    auto recorder =
+        std::make_unique<EngineRecorder>(EngineRecorderArgs{.url = page,
+                                                            .engine = endpoint.engine,
+                                                            .version = endpoint.engine_version,
+                                                            .get = curl_http_get(kPageSeconds),
+                                                            .clock = monotonic_seconds});
+    for (const std::string& family : recorder->missing()) {
+      endpoint.notes.push_back("its /metrics lacks " + family + ", which this version should have");
+    }
+    return recorder;
+  } catch (const Error& error) {
+    endpoint.notes.push_back("its own figures are not kept: " + std::string(error.what()));
+    return nullptr;
+  }
+}
+
 void say_meters(const PowerRecorder* power) {
   if (power == nullptr) return;
   for (const std::string& warning : power->warnings()) {
@@ -109,7 +134,7 @@ int finish(const ParsedLine& line, const RunRecord& run, const std::string& reas
 }  // namespace
 
 int measure_run_command(const ParsedLine& line) {
-  const Endpoint endpoint = find_endpoint(line, line.value(option::kUrl));
+  Endpoint endpoint = find_endpoint(line, line.value(option::kUrl));
   const MeasureOptions options = measure_options(line, endpoint);
   const std::optional<CostBasis> costs = cost_basis(line);
   if (line.has(option::kDryRun)) {
@@ -117,10 +142,12 @@ int measure_run_command(const ParsedLine& line) {
     return 0;
   }
   const bool json = line.has(option::kJson);
+  const std::unique_ptr<EngineRecorder> engine = start_engine_recorder(endpoint);
   if (!json) say_endpoint(endpoint);
   std::optional<RunStore> store = open_store(line);
   RunStore* const kept = store ? &*store : nullptr;
-  const Meters meters = start_meters(line);
+  Meters meters = start_meters(line);
+  meters.running.engine = engine.get();
   std::string plan = describe_plan(endpoint, options);
   if (const auto mark = line.get(option::kMark)) plan = with_mark(plan, *mark);
   RunRecord run = run_description(line, endpoint, options.workload.name, plan, meters.names);

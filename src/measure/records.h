@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hadal {
@@ -71,6 +72,17 @@ struct PowerSample {
   bool watts_from_joules = false;
   std::string meter = {};   // "nvml", "rapl", "ipmi", ...; "constant": given, not measured
   std::string device = {};  // "gpu0", "package-1", "node", ...
+};
+
+// What engines say of themselves at /metrics, under one set of names. Those that count go up for
+// the life of the engine; a share is from 0 to 1.
+inline constexpr std::string_view kEngineFigures[] = {
+    "running",          "waiting",          "cache_use",   "prompt_tokens", "cached_tokens",
+    "looked_up_tokens", "generated_tokens", "preemptions", "drafts",        "accepted_tokens"};
+
+struct EngineSample {
+  double seconds = 0;                              // on the point's clock
+  std::vector<std::optional<double>> values = {};  // by place in kEngineFigures
 };
 
 // How late the client itself was.
@@ -144,6 +156,7 @@ struct PointSamples {
   std::vector<RequestRecord> requests = {};
   std::vector<std::vector<TokenStamp>> events = {};  // by place in `requests`
   std::vector<PowerSample> power = {};
+  std::vector<EngineSample> engine = {};
   ClientLoad client = {};
   double duration = 0;  // seconds, from the first request sent to the last ended
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <vector>
@@ -37,6 +38,7 @@ class Slices {
     write_in_flight(json);
     write_means(json);
     write_power(json);
+    write_engine(json);
     json.end_object();
   }
 
@@ -179,6 +181,63 @@ class Slices {
       if (complete) values[i] = watts;
     }
     write_series(json, "power", "W", values);
+  }
+
+  size_t figure(std::string_view name) const {
+    return static_cast<size_t>(
+        std::find(std::begin(kEngineFigures), std::end(kEngineFigures), name) -
+        std::begin(kEngineFigures));
+  }
+
+  std::vector<std::optional<double>> engine_means(std::string_view name) const {
+    const size_t place = figure(name);
+    std::vector<double> sums(static_cast<size_t>(count_));
+    std::vector<int> counts(static_cast<size_t>(count_));
+    for (const EngineSample& sample : samples_.engine) {
+      if (sample.seconds < 0 || sample.seconds > end_ || place >= sample.values.size()) continue;
+      if (!sample.values[place]) continue;
+      const auto slice = static_cast<size_t>(slice_of(sample.seconds));
+      sums[slice] += *sample.values[place];
+      ++counts[slice];
+    }
+    std::vector<std::optional<double>> means(sums.size());
+    for (size_t i = 0; i < sums.size(); ++i) {
+      if (counts[i] > 0) means[i] = sums[i] / counts[i];
+    }
+    return means;
+  }
+
+  // By how much one counter went up over how much another did, from one reading to the next.
+  std::vector<std::optional<double>> engine_ratio(std::string_view part, std::string_view whole,
+                                                  double plus) const {
+    std::vector<std::optional<double>> values(static_cast<size_t>(count_));
+    for (size_t i = 1; i < samples_.engine.size(); ++i) {
+      const EngineSample& now = samples_.engine[i];
+      const EngineSample& before = samples_.engine[i - 1];
+      const auto grown = [&](std::string_view name) -> std::optional<double> {
+        const size_t place = figure(name);
+        if (place >= now.values.size() || place >= before.values.size()) return std::nullopt;
+        if (!now.values[place] || !before.values[place]) return std::nullopt;
+        return *now.values[place] - *before.values[place];
+      };
+      const std::optional<double> all = grown(whole);
+      const std::optional<double> some = grown(part);
+      if (!all || !some || *all <= 0 || *some < 0 || now.seconds < 0 || now.seconds > end_)
+        continue;
+      values[static_cast<size_t>(slice_of(now.seconds))] = plus + *some / *all;
+    }
+    return values;
+  }
+
+  // What the engine said of itself.
+  void write_engine(JsonText& json) const {
+    write_series(json, "engine_running", "requests", engine_means("running"));
+    write_series(json, "engine_waiting", "requests", engine_means("waiting"));
+    write_series(json, "engine_cache_use", "1", engine_means("cache_use"));
+    write_series(json, "engine_hit_share", "1",
+                 engine_ratio("cached_tokens", "looked_up_tokens", 0));
+    write_series(json, "engine_acceptance", "tokens", engine_ratio("accepted_tokens", "drafts", 1));
+    write_series(json, "engine_preemptions", "requests", engine_means("preemptions"));
   }
 
   const PointSamples& samples_;

@@ -161,6 +161,9 @@ class Measurement {
     if (meters_.recorder != nullptr) {
       samples.power = meters_.recorder->samples(result.origin, result.origin + samples.duration);
     }
+    if (meters_.engine != nullptr) {
+      samples.engine = meters_.engine->samples(result.origin, result.origin + samples.duration);
+    }
     PointOptions point_options = options_.point;
     point_options.repeat = repeat;
     PointRecord point = summarise_point(samples, load, point_options);

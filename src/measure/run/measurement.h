@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "measure/meters/engine_recorder.h"
 #include "measure/meters/power_recorder.h"
 #include "measure/metrics/point_options.h"
 #include "measure/records.h"
@@ -57,6 +58,7 @@ struct MeasureOutcome {
 struct RunningMeters {
   PowerRecorder* recorder = nullptr;  // running; null: there are none
   IdleBaseline idle = {};             // of before the load
+  EngineRecorder* engine = nullptr;   // null: its own figures are not read
 };
 
 // `stop`: Ctrl-C.

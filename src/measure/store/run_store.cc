@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "measure/store/annotations.h"
+#include "measure/store/engine_blob.h"
 #include "measure/store/postgres_connection.h"
 #include "measure/store/run_rows.h"
 #include "measure/store/run_words.h"
@@ -227,6 +228,15 @@ void RunStore::insert_batch(const std::string& run_id, int64_t point, const Poin
     place += static_cast<int64_t>(some.size());
     left = left.subspan(some.size());
   }
+  if (!batch.engine.empty()) {
+    std::string data = encode_engine_samples(batch.engine);
+    const auto bytes = static_cast<int64_t>(data.size());
+    std::string digest = sha256(data);
+    insert_one(*connection_, run_table("samples"),
+               {run_id, point, before.samples + parts, std::string("engine"), int64_t{0}, bytes,
+                std::move(digest), SqlBlob{std::move(data)}});
+    ++parts;
+  }
   insert_one(
       *connection_, run_table("batches"),
       {run_id, point, batch.number, unix_seconds(), static_cast<int64_t>(batch.requests.size()),
@@ -305,7 +315,10 @@ std::string RunStore::save(const RunRecord& run, std::span<const PointSamples> s
     if (!samples.empty()) {
       const PointSamples& some = samples[i];
       insert_batch(stored.id, point,
-                   {.requests = some.requests, .events = some.events, .power = some.power});
+                   {.requests = some.requests,
+                    .events = some.events,
+                    .power = some.power,
+                    .engine = some.engine});
     }
     insert_result(stored.id, point, record, samples.empty() ? 0 : samples[i].duration);
   }

@@ -35,6 +35,7 @@ struct PointBatch {
   std::span<const RequestRecord> requests = {};
   std::span<const std::vector<TokenStamp>> events = {};  // by place in `requests`, or none at all
   std::span<const PowerSample> power = {};
+  std::span<const EngineSample> engine = {};
 };
 
 struct RunEnd {

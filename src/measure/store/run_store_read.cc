@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "base/clock.h"
 #include "measure/store/annotations.h"
+#include "measure/store/engine_blob.h"
 #include "measure/store/run_rows.h"
 #include "measure/store/run_store.h"
 #include "measure/store/run_words.h"
@@ -304,6 +306,13 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     reader.integer();
     reader.integer();
     const std::string kind = reader.text();
+    if (kind == "engine") {
+      reader.integer();
+      reader.integer();
+      reader.text();
+      std::vector<EngineSample> engine = decode_engine_samples(reader.blob(), where);
+      std::move(engine.begin(), engine.end(), std::back_inserter(samples.engine));
+    }
     if (kind != kEventsKind && kind != kCountersKind) return;
     const int64_t first = reader.integer();
     SampleBlob blob;

@@ -18,6 +18,9 @@ const PANELS: readonly Panel[] = [
   {name: "s", series: [["ttft", "TTFT"]]},
   {name: "share of input from cache", series: [["hit_share", "actual"], ["expected_hit_share", "endless cache"]]},
   {name: "an event: above 1 where drafts are accepted", series: [["tokens_per_event", "tokens"]]},
+  {name: "requests, as the engine says", series: [["engine_running", "running"], ["engine_waiting", "waiting"]]},
+  {name: "share of the cache in use, and of looked-up tokens found, as the engine says", series: [["engine_cache_use", "cache in use"], ["engine_hit_share", "found"]]},
+  {name: "tokens a draft, as the engine says", series: [["engine_acceptance", "acceptance length"]]},
   {name: "W, measured", series: [["power", "power"]]},
 ];
 const PANEL_HEIGHT = 104;
