@@ -42,7 +42,7 @@ std::string token_of(const ParsedLine& line) {
   if (!file) return "";
   constexpr size_t kMostBytes = 4096;
   const std::string text = read_text_file(*file, kMostBytes);
-  const std::string token = text.substr(0, text.find_first_of("\r\n"));
+  std::string token = text.substr(0, text.find_first_of("\r\n"));
   if (token.empty()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "--key-file",

@@ -80,8 +80,10 @@ int dispatch(const ParsedLine& line) {
       return measure_sweep_command(line);
     case Command::kMeasureRecommend:
       return measure_recommend_command(line);
+#ifdef HADAL_WITH_DASHBOARD
     case Command::kDashboard:
       return dashboard_command(line);
+#endif
     case Command::kPlanAsk:
       return plan_ask_command(line);
     case Command::kPlanFleet:
