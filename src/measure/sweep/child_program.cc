@@ -28,7 +28,7 @@ std::string resolved(const std::string& name) {
   std::string rest = path == nullptr ? "/usr/bin:/bin" : path;
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(':'), rest.size());
-    const std::string file = rest.substr(0, end) + "/" + name;
+    std::string file = rest.substr(0, end) + "/" + name;
     if (::access(file.c_str(), X_OK) == 0) return file;
     rest.erase(0, end + 1);
   }
