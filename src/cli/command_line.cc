@@ -375,6 +375,8 @@ ParsedLine parse_member(const GroupSpec& group, std::span<const std::string> wor
     rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
     if (const CommandSpec* found = find_command(full_name)) return parse_command(*found, rest);
     if (const GroupSpec* found = find_group(full_name)) return parse_member(*found, rest);
+    // After an option that nobody has, a word is more likely its value.
+    if (!group.alone.empty() && i > 0) break;
     if (line.request == Request::kCommand) check_choice(std::string(group.what), word, names);
   }
   if (line.request == Request::kCommand && !group.alone.empty()) {

@@ -43,6 +43,7 @@ int plan_ask_command(const ParsedLine& line) {
   question.budget_usd_per_hour = line.get(option::kBudget);
   question.facility_megawatts = line.get(option::kMegawatts);
   question.pue = line.get(option::kPue).value_or(catalogue.default_pue());
+  if (const auto file = line.get(option::kCosts)) question.own = load_deployment_costs(*file);
   question.utilisation = line.value(option::kUtilisation);
   const PlanAnswer answer = answer_plan(question, catalogue, PriceCatalogue::built_in(), constants);
   if (const auto mark = line.get(option::kExplain)) {

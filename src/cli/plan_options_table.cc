@@ -122,6 +122,12 @@ const std::vector<OptionSpec>& plan_options() {
        .commands = Command::kPlanAsk,
        .minimum = 0.001,
        .maximum = 1},
+      {.key = option::kCosts,
+       .value_name = "FILE",
+       .fallback_note = "the published cost of owning",
+       .help = "What one's own machine costs, in the form that docs/measuring/costs.md explains: "
+               "purchase or rent, interest, tariff by hour, hosting, staff",
+       .commands = Command::kPlanAsk},
       {.key = option::kExplain,
        .value_name = "N",
        .fallback_note = "none",

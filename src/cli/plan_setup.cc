@@ -1,5 +1,6 @@
 #include "cli/plan_setup.h"
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/machine.h"
 #include "plan/local_machine.h"
@@ -19,6 +20,13 @@ RequestShape workload_shape(const std::string& text) {
 std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatalogue& catalogue) {
   std::vector<DeviceLimits> devices;
   for (const std::string& name : line.list(option::kHardwareList)) {
+    if (name == "this") {
+      throw Error({.code = ErrorCode::kInvalidArgument,
+                   .where = "--hardware this",
+                   .what = "needs the rates of this machine",
+                   .remedy = "measure them with hadal bench kernels --json > rates.json, then give "
+                             "--hardware rates.json"});
+    }
     if (name.ends_with(".json")) {
       constexpr size_t kMostBytes = size_t{16} << 20;
       const auto memory = static_cast<double>(least_memory(memory_bounds()).limit_bytes);

@@ -309,9 +309,19 @@ void compare_with_api(const PlanQuestion& question, const PlanOption& option,
     return price == nullptr ? std::nullopt : price->usd_per_gpu_hour.value;
   };
   const auto owned = value(own) ? value(own) : value(rent);
-  if (!owned) return;
-  const double hourly = *owned * option.devices;
-  input.own = {{.name = "machine", .usd_per_hour = hourly, .usd_per_idle_hour = hourly}};
+  if (question.own) {
+    // As many of that machine as the devices make.
+    input.own = hourly_costs(*question.own);
+    for (CostPart& part : input.own) {
+      part.usd_per_hour *= option.devices / std::max(1, question.own->gpus);
+      part.usd_per_idle_hour *= option.devices / std::max(1, question.own->gpus);
+    }
+  } else if (owned) {
+    const double hourly = *owned * option.devices;
+    input.own = {{.name = "machine", .usd_per_hour = hourly, .usd_per_idle_hour = hourly}};
+  } else {
+    return;
+  }
   input.api = api;
   if (const auto rented = value(rent)) input.rent_usd_per_hour = *rented * option.devices;
   answer.break_even = break_even(input);

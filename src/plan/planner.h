@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "economics/break_even.h"
+#include "economics/deployment_costs.h"
 #include "economics/hardware_catalogue.h"
 #include "economics/price_catalogue.h"
 #include "plan/search.h"
@@ -35,8 +36,9 @@ struct PlanQuestion {
   std::string era = {};  // of prices and powers; empty: the newest
   PriceTier tier = PriceTier::kRental;
   double pue = 1.2;
-  int most_devices = 16;     // of one deployment
-  double utilisation = 0.5;  // of the paid hours, for own, rent or API
+  std::optional<DeploymentCosts> own = {};  // one's own machine, for any hardware of the question
+  int most_devices = 16;                    // of one deployment
+  double utilisation = 0.5;                 // of the paid hours, for own, rent or API
   bool disaggregate = true;
 };
 

@@ -1,0 +1,54 @@
+// The commands of `hadal plan`, as the command line reads them.
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/command_line.h"
+#include "cli/help_text.h"
+
+namespace hadal {
+namespace {
+
+ParsedLine parse(std::vector<std::string> words) { return parse_command_line(words); }
+
+std::string refusal(const std::vector<std::string>& words) {
+  try {
+    static_cast<void>(parse(words));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(PlanCommandLine, AQuestionNeedsNoWord) {
+  const ParsedLine line = parse({"plan", "--model", "flash", "--users", "50"});
+  EXPECT_EQ(line.command, Command::kPlanAsk);
+  EXPECT_EQ(line.value(option::kPlanModel), "flash");
+  EXPECT_EQ(line.get(option::kUsers), 50);
+  EXPECT_EQ(parse({"plan", "ask", "--model", "pro"}).command, Command::kPlanAsk);
+  EXPECT_EQ(parse({"plan", "validate", "--json"}).command, Command::kPlanValidate);
+  EXPECT_EQ(parse({"plan", "--json", "validate"}).command, Command::kPlanValidate);
+  EXPECT_EQ(parse({"plan", "fleet", "--rate", "2"}).command, Command::kPlanFleet);
+}
+
+TEST(PlanCommandLine, MistakesAreNamed) {
+  EXPECT_NE(refusal({"plan", "valdate"}).find("did you mean validate?"), std::string::npos);
+  EXPECT_NE(refusal({"plan", "--user", "5"}).find("--users"), std::string::npos);
+  EXPECT_NE(refusal({"plan", "--model", "pro", "--users", "-3"}).find("--users"),
+            std::string::npos);
+  EXPECT_NE(refusal({"plan", "--model", "pro", "--utilisation", "2"}).find("from 0.001 to 1"),
+            std::string::npos);
+  EXPECT_NE(refusal({"plan", "validate", "--points", "a", "--local", "b"}).find("beside"),
+            std::string::npos);
+}
+
+TEST(PlanCommandLine, HelpNamesTheMembers) {
+  const std::string help = group_help(*find_group("plan"));
+  for (const char* member : {"ask", "fleet", "validate"}) {
+    EXPECT_NE(help.find(member), std::string::npos) << member;
+  }
+}
+
+}  // namespace
+}  // namespace hadal
