@@ -31,7 +31,7 @@ constexpr KnownFit kKnown[] = {
     {"pro", "gb300", 4, true, true},
     {"pro", "gb300", 32, true, true},
     {"pro", "h200", 8, false, true},
-    {"pro", "h200", 8, true, false},
+    {"pro", "h200", 8, true, true},
     {"pro", "mi300x", 8, false, true},
     {"pro", "mi325x", 8, false, true},
     {"pro", "mi325x", 4, false, true},

@@ -190,7 +190,7 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
     }
     return fmt::format(
         "the weights take {}, and {} of them hold {}; {}", gigabytes(need), question.most_devices,
-        gigabytes(0.9 * question.most_devices * device.memory_bytes),
+        gigabytes(question.most_devices * device.memory_bytes),
         enough < 1024 ? fmt::format("{} would do (--most-devices {})", enough, enough)
                       : std::string("no number of them helps"));
   }
