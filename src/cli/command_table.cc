@@ -47,7 +47,8 @@ const std::vector<GroupSpec>& groups() {
        .description = "A run is named by its id, or the beginning of it, or 'last'."},
       {.name = "plan",
        .what = "WHAT",
-       .summary = "Say what a deployment would give and cost, what binds, and how wrong that may be",
+       .summary =
+           "Say what a deployment would give and cost, what binds, and how wrong that may be",
        .description = "Predicts from data sheets and the model's config; nothing is run. Without a "
                       "word for WHAT, ask is meant: hadal plan --model flash --users 50.",
        .alone = "ask"},

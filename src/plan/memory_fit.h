@@ -12,7 +12,7 @@
 namespace hadal {
 
 struct MemoryFitOptions {
-  double utilisation = 0.93;     // of the device's memory that the engine takes for itself
+  double utilisation = 0.93;    // of the device's memory that the engine takes for itself
   double rows_per_step = 8192;  // per attention copy
   bool drafter = false;
   // Of index keys: FP8 engines keep 132 bytes where FP4 takes 68.

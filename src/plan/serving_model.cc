@@ -243,7 +243,7 @@ Prediction best_verified(const Deployment& deployment, const Predict& predict_wi
   for (int verified = speculation.drafts - 1; verified >= 1; --verified) {
     Prediction trial = predict_with(verified);
     if (trial.total_rate <= best.total_rate) break;
-    best = std::move(trial);
+    best = trial;
   }
   return best;
 }
