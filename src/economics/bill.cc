@@ -57,11 +57,27 @@ ByUse<double> usd_by_use(const CostPart& part, const ByUse<double>& hours) {
   return usd;
 }
 
-// Every dollar on the uses that tokens pay for.
-ByUse<MicroUsd> fully_spread(MicroUsd total, const ByUse<MicroUsd>& uses) {
+double claimed_by_tokens(const ByUse<double>& usd) {
+  double sum = 0;
+  for (const BillUse use : kPaidByTokens) sum += usd[use];
+  return sum;
+}
+
+// Every dollar on the uses that tokens pay for; left as it is where none of them cost anything.
+ByUse<double> fully_spread(double total, const ByUse<double>& usd) {
+  const double claimed = claimed_by_tokens(usd);
+  if (!(claimed > 0)) return usd;
+  ByUse<double> full;
+  for (const BillUse use : kPaidByTokens) full[use] = total * (usd[use] / claimed);
+  return full;
+}
+
+// The same in whole millionths, which add up to the total.
+ByUse<MicroUsd> fully_spread(MicroUsd total, const ByUse<double>& usd,
+                             const ByUse<MicroUsd>& uses) {
+  if (!(claimed_by_tokens(usd) > 0)) return uses;
   std::vector<double> weights;
-  for (const BillUse use : kPaidByTokens) weights.push_back(static_cast<double>(uses[use]));
-  if (std::ranges::all_of(weights, [](double weight) { return weight == 0; })) return uses;
+  for (const BillUse use : kPaidByTokens) weights.push_back(usd[use]);
   const std::vector<MicroUsd> shares = allocate(total, weights);
   ByUse<MicroUsd> full;
   for (size_t i = 0; i < std::size(kPaidByTokens); ++i) full[kPaidByTokens[i]] = shares[i];
@@ -93,14 +109,13 @@ ByToken per_token(double total, const ByUse<double>& uses, const BillTokens& tok
   return out;
 }
 
-// Dollars per token times a million are millionths of a dollar per token.
-ByToken per_million(MicroUsd total, const ByUse<MicroUsd>& uses, const BillTokens& tokens,
+// Of dollars that were not rounded: a short run costs a few millionths of one in all.
+ByToken per_million(double total, const ByUse<double>& usd, const BillTokens& tokens,
                     bool divided) {
+  constexpr double kMillion = 1e6;
   ByUse<double> amounts;
-  for (size_t use = 0; use < kBillUses; ++use) {
-    amounts.values[use] = static_cast<double>(uses.values[use]);
-  }
-  return per_token(static_cast<double>(total), amounts, tokens, divided);
+  for (size_t use = 0; use < kBillUses; ++use) amounts.values[use] = usd.values[use] * kMillion;
+  return per_token(total * kMillion, amounts, tokens, divided);
 }
 
 }  // namespace
@@ -126,11 +141,15 @@ Bill make_bill(const BillInput& input) {
   const ByUse<double> hours = hours_by_use(input.phases, input.gpus);
   std::vector<ByUse<double>> exact;
   std::vector<double> part_usd;
+  ByUse<double> usd_of_uses;
   double usd = 0;
   for (const CostPart& part : input.parts) {
     exact.push_back(usd_by_use(part, hours));
     double sum = 0;
-    for (const double amount : exact.back().values) sum += amount;
+    for (size_t use = 0; use < kBillUses; ++use) {
+      sum += exact.back().values[use];
+      usd_of_uses.values[use] += exact.back().values[use];
+    }
     part_usd.push_back(sum);
     usd += sum;
   }
@@ -149,11 +168,12 @@ Bill make_bill(const BillInput& input) {
     }
     bill.rows.push_back(std::move(row));
   }
-  bill.full = fully_spread(bill.total, bill.uses);
+  bill.full = fully_spread(bill.total, usd_of_uses, bill.uses);
   const bool divided = bill.basis != PhaseBasis::kUnknown;
-  bill.usd_per_million = per_million(bill.total, bill.uses, bill.tokens, divided);
-  bill.full_usd_per_million = per_million(bill.total, bill.full, bill.tokens, divided);
-  if (bill.total > 0 && bill.usd_per_million.total) {
+  bill.usd_per_million = per_million(usd, usd_of_uses, bill.tokens, divided);
+  bill.full_usd_per_million =
+      per_million(usd, fully_spread(usd, usd_of_uses), bill.tokens, divided);
+  if (usd > 0 && bill.usd_per_million.total) {
     bill.tokens_per_usd = 1e6 / *bill.usd_per_million.total;
   }
   if (input.energy) {

@@ -70,6 +70,7 @@ struct Bill {
   // are not known.
   ByUse<MicroUsd> full = {};
   BillTokens tokens = {};
+  // These are of the dollars before they were rounded to millionths.
   ByToken usd_per_million = {};       // of `uses`; but total is of the whole bill
   ByToken full_usd_per_million = {};  // of `full`
   std::optional<double> tokens_per_usd = {};

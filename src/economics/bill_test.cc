@@ -86,7 +86,7 @@ TEST(Bill, DividesAnHourAsByHand) {
   // A third of the 3.4 dollars besides goes to prefill.
   EXPECT_EQ(bill.full[BillUse::kPrefill], 5'133'333);
   EXPECT_EQ(bill.full[BillUse::kDecode], 10'266'667);
-  EXPECT_NEAR(bill.full_usd_per_million.output.value(), 10.266667 / 0.5, 1e-9);
+  EXPECT_NEAR(bill.full_usd_per_million.output.value(), 15.4 * 2 / 3 / 0.5, 1e-9);
   EXPECT_NEAR(bill.cached_saving_usd.value(), 12, 1e-9);
   EXPECT_NEAR(bill.tokens_per_usd.value(), 8.5e6 / 15.4, 1e-3);
   EXPECT_NEAR(bill.full_joules.total.value(), 3.6e6 / 8.5e6, 1e-9);
@@ -104,6 +104,21 @@ TEST(Bill, IsNotDividedWhereThePhasesAreNotKnown) {
   EXPECT_FALSE(bill.full_joules.output.has_value());
   EXPECT_FALSE(bill.cached_saving_usd.has_value());
   EXPECT_EQ(bill.full[BillUse::kShared], bill.total);
+}
+
+// A cent an hour for half a second is 1.4 millionths of a dollar: what a token costs is not 1.
+TEST(Bill, RoundsAmountsAndNotWhatATokenCosts) {
+  const Bill bill =
+      make_bill({.phases = {.prefill = 0.1, .decode = 0.3, .idle = 0.1, .basis = PhaseBasis::kTold},
+                 .gpus = 1,
+                 .parts = {{"rent", 0.01, 0.01}},
+                 .tokens = {.computed_input = 400, .output = 600}});
+  EXPECT_EQ(bill.total, 1);
+  EXPECT_EQ(sum(bill.full), 1);
+  EXPECT_NEAR(bill.usd_per_million.total.value(), 0.005 / 3600 / 1000 * 1e6, 1e-12);
+  EXPECT_NEAR(bill.usd_per_million.computed_input.value(), 0.001 / 3600 / 400 * 1e6, 1e-12);
+  EXPECT_NEAR(bill.full_usd_per_million.output.value(), 0.005 * 0.75 / 3600 / 600 * 1e6, 1e-12);
+  EXPECT_NEAR(bill.tokens_per_usd.value(), 1000 * 3600 / 0.005, 1e-2);
 }
 
 // Whatever a run is like: rows, columns and full costs each add up to the bill, and the bill to
