@@ -10,7 +10,7 @@
 namespace hadal {
 
 // Dates and times become strings as TOML writes them. Throws Error kInvalidFile, with the line, for
-// malformed text, and for numbers that are not finite.
+// malformed text, for numbers that are not finite, and for nesting of more than 64 levels.
 nlohmann::ordered_json parse_toml(std::string_view text, const std::string& where);
 
 // By the name of the file: TOML where it ends in .toml, JSON otherwise. Throws as the reader does.

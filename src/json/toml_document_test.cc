@@ -51,6 +51,36 @@ TEST(TomlDocument, SaysInWhichLineItIsWrong) {
   EXPECT_NE(refusal("a = " + std::string(100000, '[')), "");
 }
 
+std::string dotted(size_t parts) {
+  std::string key = "a";
+  for (size_t part = 1; part < parts; ++part) key += ".a";
+  return key;
+}
+
+TEST(TomlDocument, IsNotNestedDeeperThanTheStack) {
+  constexpr std::string_view kTooDeep = "nested too deep";
+  const std::string deep = dotted(20'000);
+  for (const std::string& text :
+       {deep + " = 1\n", "[" + deep + "]\n", "[[" + deep + "]]\n", "a = {" + deep + " = 1}\n",
+        "a = [{b = {" + deep + " = 1}}]\n", "a = {b = \"\"\"c\"\"\"\", " + deep + " = 1}\n",
+        "a = {b = '''c''''', " + deep + " = 1}\n", "a = {b = \"\\\"\", " + deep + " = 1}\n",
+        "[" + dotted(60) + "]\n" + dotted(60) + " = 1\n"}) {
+    EXPECT_NE(refusal(text).find(kTooDeep), std::string::npos) << text.substr(0, 40);
+  }
+  EXPECT_NE(refusal("# a\nb = '''\n'''\n" + deep + " = 1").find("costs.toml: line 4"),
+            std::string::npos);
+}
+
+TEST(TomlDocument, CountsOnlyDotsThatNest) {
+  std::string text = "[" + dotted(30) + "]\n" + dotted(30) + " = 1\n";
+  text += "# " + dotted(1000) + "\nb = \"" + dotted(1000) + "\"\nc = '" + dotted(1000) + "'\n";
+  text += "d = \"\"\"\n" + dotted(1000) + "\"\"\"\"\ne = [0.5";
+  for (int number = 0; number < 1000; ++number) text += ",\n 1.5";
+  text += "]\n";
+  for (int line = 0; line < 1000; ++line) text += "f" + std::to_string(line) + " = 2.5\n";
+  EXPECT_EQ(refusal(text), "");
+}
+
 TEST(KnownKeys, AreNamedWhenOneIsMisspelt) {
   const nlohmann::ordered_json document = parse_toml("gpus = 8\nresidual_sd = 1\n", "costs.toml");
   const FieldsSource source{.code = ErrorCode::kInvalidFile, .file = "costs.toml"};
