@@ -241,6 +241,8 @@ class ReportWriter {
                           {"begin", point_.window.begin},
                           {"end", point_.window.end}}}};
     if (point_.repeat != 0) own["repeat"] = point_.repeat;
+    // What its inter-token latency is, where there are no lengths and so no scenario to say it.
+    own["tool"] = tool_;
     if (!own_metrics_.empty()) own["metrics"] = own_metrics_;
     ordered_json full = ordered_json::array();
     for (const MetricValue& value : point_.full_run_metrics) full.push_back(metric_to_json(value));

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/utf8.h"
 #include "json/python_json.h"
 #include "measure/exchange/export.h"
 
@@ -27,13 +28,17 @@ constexpr std::array kGauges = {
           &OpenCostGauges::output_cost_per_million_tokens},
 };
 
+// The format has escapes for these three alone; other control characters, which nobody named a
+// model with on purpose, and bytes that are no UTF-8, become U+FFFD.
 void append_label(std::string& out, std::string_view name, const std::string& value) {
   if (out.back() != '{') out += ',';
   out.append(name) += "=\"";
-  for (const char c : value) {
+  for (const char c : utf8_replace_invalid(value)) {
     if (c == '\\' || c == '"') out += '\\';
     if (c == '\n') {
       out += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += "\xEF\xBF\xBD";
     } else {
       out += c;
     }

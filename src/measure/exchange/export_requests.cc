@@ -66,11 +66,20 @@ ordered_json power_json(const PowerSample& sample) {
 
 void export_requests(const RunRecord& run, const PointRecord& point, const PointSamples& samples,
                      FunctionRef<void(std::string_view)> write) {
-  ordered_json head = {{"schema", kRequestsSchema},
-                       {"run", run_object(run)},
-                       {"load", load_to_json(point.load)},
-                       {"repeat", point.repeat},
-                       {"duration", samples.duration}};
+  ordered_json head = {
+      {"schema", kRequestsSchema},        {"run", run_object(run)},
+      {"load", load_to_json(point.load)}, {"repeat", point.repeat},
+      {"duration", samples.duration},     {"window", window_to_json(point.window)}};
+  const auto add_metrics = [&](const char* key, const std::vector<MetricValue>& metrics) {
+    if (metrics.empty()) return;
+    ordered_json list = ordered_json::array();
+    for (const MetricValue& value : metrics) list.push_back(metric_to_json(value));
+    head[key] = std::move(list);
+  };
+  add_metrics("metrics", point.metrics);
+  add_metrics("full_run_metrics", point.full_run_metrics);
+  if (!point.warnings.empty()) head["warnings"] = point.warnings;
+  if (!point.extra_json.empty()) head["extra"] = parse_json(point.extra_json, "extra");
   if (ordered_json client = client_to_json(samples.client); !client.empty()) {
     head["client"] = std::move(client);
   }

@@ -129,6 +129,14 @@ TEST(ExportCsv, ColumnsAreNamedByMetricStatisticAndUnit) {
   EXPECT_EQ(header.find("ttft.first_token/1 p90"), std::string::npos);  // no point has it
 }
 
+TEST(ExportOpenCost, LabelsHoldNoControlCharacters) {
+  const std::string text = export_opencost(
+      {{.model_name = "a\x1b[2J\nb\x7f\xff", .model_version = "1", .total_cost = 16.0}});
+  EXPECT_NE(text.find("model_name=\"a\xEF\xBF\xBD[2J\\nb\xEF\xBF\xBD\xEF\xBF\xBD\""),
+            std::string::npos)
+      << text;
+}
+
 TEST(ExportOpenCost, GaugesAreTextThatPrometheusReads) {
   const std::string text = export_opencost({{.model_name = "a \"b\"\\",
                                              .model_version = "1",

@@ -31,8 +31,9 @@ nlohmann::ordered_json read_foreign_json(std::string_view text, const std::strin
                                          std::vector<RepeatedName>& repeated);
 
 // Plain scalars become null, booleans and numbers by the core schema (".inf" included); all others
-// are strings. Refuses aliases, several documents, nesting deeper than 200 and
-// names given twice.
-nlohmann::ordered_json read_foreign_yaml(std::string_view text, const std::string& where);
+// are strings. All documents of the text, in their order. Refuses aliases, nesting deeper than 200
+// and names given twice.
+std::vector<nlohmann::ordered_json> read_foreign_yaml(std::string_view text,
+                                                      const std::string& where);
 
 }  // namespace hadal

@@ -147,7 +147,7 @@ class TreeBuilder : public YAML::EventHandler {
 
 }  // namespace
 
-ordered_json read_foreign_yaml(std::string_view text, const std::string& where) {
+std::vector<ordered_json> read_foreign_yaml(std::string_view text, const std::string& where) {
   if (text.size() > kMaxForeignYamlBytes) {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = where,
@@ -159,17 +159,12 @@ ordered_json read_foreign_yaml(std::string_view text, const std::string& where) 
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(where);
-    if (!parser.HandleNextDocument(builder)) return nullptr;
-    ordered_json value = builder.take();
-    TreeBuilder more(where);
-    if (parser.HandleNextDocument(more)) {
-      throw Error({.code = ErrorCode::kInvalidFile,
-                   .where = where,
-                   .what = "holds more than one YAML document",
-                   .remedy = "give each its own file"});
+    std::vector<ordered_json> documents;
+    while (true) {
+      TreeBuilder builder(where);
+      if (!parser.HandleNextDocument(builder)) return documents;
+      documents.push_back(builder.take());
     }
-    return value;
   } catch (const YAML::Exception& error) {
     throw Error({.code = ErrorCode::kInvalidFile,
                  .where = where,

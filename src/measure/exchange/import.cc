@@ -88,6 +88,8 @@ class Importer {
       lines_ = aiperf_records_import();
     } else if (format == ImportFormat::kHadalRequests) {
       lines_ = hadal_requests_import();
+    } else if (format == ImportFormat::kBenchmarkReport) {
+      lines_ = benchmark_reports_import();
     } else {
       lines_ = client_lines_import(format);
     }
@@ -126,7 +128,8 @@ class Importer {
       imported_.format = ImportFormat::kHadalCsv;
       import_hadal_csv(content, context_, imported_);
     } else {
-      tree(read_foreign_yaml(content, context_.name));
+      // Reports of several points follow each other.
+      for (const ordered_json& each : read_foreign_yaml(content, context_.name)) tree(each);
     }
   }
 
@@ -308,8 +311,8 @@ std::string ImportContext::run_source(ImportFormat format) const {
 
 bool is_line_format(ImportFormat format) {
   return format == ImportFormat::kAiPerfRecords || format == ImportFormat::kHadalRequests ||
-         format == ImportFormat::kVllmBench || format == ImportFormat::kSglangBench ||
-         format == ImportFormat::kInferenceXClient;
+         format == ImportFormat::kBenchmarkReport || format == ImportFormat::kVllmBench ||
+         format == ImportFormat::kSglangBench || format == ImportFormat::kInferenceXClient;
 }
 
 std::optional<ImportFormat> detect_format(const ordered_json& document) {

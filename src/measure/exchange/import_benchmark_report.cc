@@ -134,7 +134,13 @@ class ReportReader {
 
   void load() {
     const ordered_json* found = section({"scenario", "load", "standardized"});
-    if (found == nullptr) return;
+    if (found == nullptr) {
+      const ordered_json* own = section({"results", "profiling", "hadal"});
+      if (own != nullptr) {
+        tool_ = Fields(*own, "results.profiling.hadal", source()).string("tool").value_or("");
+      }
+      return;
+    }
     TakenFields fields(*found, "scenario.load.standardized", source());
     tool_ = fields.string("tool").value_or("");
     provenance_["tool"] = tool_;
@@ -377,17 +383,9 @@ class ReportReader {
     if (const ordered_json* client = own.object("client"); client != nullptr) {
       point.client = client_from_json(*client, path + ".client", source());
     }
-    point.warnings.clear();
-    own.each("warnings", [&](const ordered_json& text, const std::string&) {
-      constexpr size_t kLongest = 4096;
-      if (text.is_string()) point.warnings.push_back(printable(text.get<std::string>(), kLongest));
-    });
+    point.warnings = texts_from_json(own, "warnings");
     if (const ordered_json* window = own.object("window"); window != nullptr) {
-      TakenFields fields(*window, path + ".window", source());
-      point.window = {.kind = fields.string("kind").value_or("full"),
-                      .rule = fields.string("rule").value_or(""),
-                      .begin = fields.number("begin").value_or(0),
-                      .end = fields.number("end").value_or(0)};
+      point.window = window_from_json(*window, path + ".window", source());
     }
     if (const ordered_json* load = own.object("load"); load != nullptr) {
       point.load = load_from_json(*load, path + ".load", source());
@@ -425,7 +423,21 @@ class ReportReader {
   int64_t replicas_ = 0;
 };
 
+class ReportLines : public LineImport {
+ public:
+  void add(const ordered_json& line, const std::string& /*path*/,
+           const ImportContext& context) override {
+    import_benchmark_report(line, context, imported_);
+  }
+  void finish(Imported& imported) override { imported.runs = std::move(imported_.runs); }
+
+ private:
+  Imported imported_;
+};
+
 }  // namespace
+
+std::unique_ptr<LineImport> benchmark_reports_import() { return std::make_unique<ReportLines>(); }
 
 void import_benchmark_report(const ordered_json& document, const ImportContext& context,
                              Imported& imported) {

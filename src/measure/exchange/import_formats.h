@@ -58,6 +58,7 @@ class LineImport {
   virtual void finish(Imported& imported) = 0;
 };
 std::unique_ptr<LineImport> client_lines_import(ImportFormat format);
+std::unique_ptr<LineImport> benchmark_reports_import();
 std::unique_ptr<LineImport> aiperf_records_import();
 std::unique_ptr<LineImport> hadal_requests_import();
 

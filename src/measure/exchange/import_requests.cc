@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "json/python_json.h"
 #include "measure/exchange/import_formats.h"
 #include "measure/exchange/point_builder.h"
 #include "measure/exchange/record_json.h"
@@ -90,6 +91,17 @@ class RequestsImport : public LineImport {
     point.client = samples.samples.client;
     point.window = {.rule = "from the first request sent to the last ended",
                     .end = samples.samples.duration};
+    if (const ordered_json* window = fields.value("window"); window != nullptr) {
+      point.window = window_from_json(*window, fields.fields().path("window"), context.source);
+    }
+    metrics(fields, "metrics", point.metrics);
+    metrics(fields, "full_run_metrics", point.full_run_metrics);
+    fields.take("warnings");
+    point.warnings = texts_from_json(fields.fields(), "warnings");
+    fields.take("extra");
+    if (const ordered_json* extra = fields.fields().object("extra"); extra != nullptr) {
+      point.extra_json = dump_json(*extra);
+    }
     const int64_t repeat = fields.count("repeat").value_or(0);
     if (repeat > 1'000'000) fields.fields().refuse("repeat", "is too large");
     const ordered_json* run_json = fields.value("run");
@@ -105,6 +117,13 @@ class RequestsImport : public LineImport {
     samples.point = imported_.runs.back().points.size();
     imported_.runs.back().points.push_back(std::move(point));
     imported_.samples.push_back(std::move(samples));
+  }
+
+  static void metrics(TakenFields& fields, std::string_view key, std::vector<MetricValue>& into) {
+    fields.take(key);
+    fields.fields().each(key, [&](const ordered_json& json, const std::string& path) {
+      into.push_back(metric_from_json(json, path, fields.fields().source()));
+    });
   }
 
   static bool is_same(const RunRecord& a, const RunRecord& b) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "json/python_json.h"
+#include "measure/exchange/record_json.h"
 
 namespace hadal {
 namespace {
@@ -175,9 +176,7 @@ class RowReader {
       builder_.keep("recipe_fingerprint", *print);
     }
     if (const ordered_json* words = row_.value("warnings"); words != nullptr && words->is_array()) {
-      for (const ordered_json& word : *words) {
-        if (word.is_string()) builder_.warn(printable(word.get<std::string>()));
-      }
+      builder_.point.warnings = texts_from_json(row_.fields(), "warnings");
     }
   }
 

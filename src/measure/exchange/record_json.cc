@@ -63,6 +63,29 @@ MetricValue metric_from_json(const ordered_json& json, const std::string& path,
   return value;
 }
 
+ordered_json window_to_json(const Window& window) {
+  return {
+      {"kind", window.kind}, {"rule", window.rule}, {"begin", window.begin}, {"end", window.end}};
+}
+
+Window window_from_json(const ordered_json& json, const std::string& path,
+                        const FieldsSource& source) {
+  TakenFields fields(json, path, source);
+  return {.kind = fields.string("kind").value_or("full"),
+          .rule = fields.string("rule").value_or(""),
+          .begin = fields.number("begin").value_or(0),
+          .end = fields.number("end").value_or(0)};
+}
+
+std::vector<std::string> texts_from_json(const Fields& fields, std::string_view key) {
+  constexpr size_t kLongest = 4096;
+  std::vector<std::string> texts;
+  fields.each(key, [&](const ordered_json& text, const std::string&) {
+    if (text.is_string()) texts.push_back(printable(text.get<std::string>(), kLongest));
+  });
+  return texts;
+}
+
 ordered_json load_to_json(const Load& load) {
   ordered_json json = {{"arrivals", load.arrivals}};
   if (load.concurrency) json["concurrency"] = *load.concurrency;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,13 @@ nlohmann::ordered_json metric_to_json(const MetricValue& value);
 // Refuses ids that are empty or hold anything but printable ASCII without blanks and brackets.
 MetricValue metric_from_json(const nlohmann::ordered_json& json, const std::string& path,
                              const FieldsSource& source);
+
+nlohmann::ordered_json window_to_json(const Window& window);
+Window window_from_json(const nlohmann::ordered_json& json, const std::string& path,
+                        const FieldsSource& source);
+
+// Texts of files, such as warnings: made printable, of at most 4 KiB.
+std::vector<std::string> texts_from_json(const Fields& fields, std::string_view key);
 
 nlohmann::ordered_json load_to_json(const Load& load);
 Load load_from_json(const nlohmann::ordered_json& json, const std::string& path,

@@ -162,6 +162,50 @@ TEST(RoundTrip, RunsAsDocumentsExactly) {
                Error);
 }
 
+// Then the report has no scenario.
+TEST(RoundTrip, AReportWithoutLengthsKeepsItsInterTokenLatency) {
+  RunRecord run = measured_run();
+  run.points.resize(1);
+  run.plan_json.clear();
+  run.points[0].metrics = {{.id = "itl.pooled/1", .unit = "s", .count = 9, .mean = 0.02}};
+  const std::string text = export_benchmark_report(run, run.points[0], ReportForm::kJson, "0.1.0");
+  EXPECT_EQ(text.find("input_seq_len"), std::string::npos) << text;
+  expect_same({run}, import_text(text, "again").runs);
+}
+
+// As `runs export` writes all points of a run.
+TEST(RoundTrip, ReportsOfAllPointsBecomeOneRun) {
+  const RunRecord run = measured_run();
+  std::string yaml;
+  std::string lines;
+  for (const PointRecord& point : run.points) {
+    yaml += (yaml.empty() ? "" : "---\n") +
+            export_benchmark_report(run, point, ReportForm::kYaml, "0.1.0");
+    lines += export_benchmark_report(run, point, ReportForm::kJson, "0.1.0");
+  }
+  for (const std::string& text : {yaml, lines}) {
+    const Imported again = import_text(text, "again");
+    EXPECT_EQ(again.format, ImportFormat::kBenchmarkReport);
+    expect_same({run}, again.runs);
+  }
+}
+
+// Warnings of measurements are sentences.
+TEST(RoundTrip, WarningsAreKeptWhole) {
+  RunRecord run = measured_run();
+  run.points.resize(1);
+  run.points[0].warnings = {std::string(600, 'w') + " \xE2\x80\x93 end"};
+  std::string lines;
+  export_requests(run, run.points[0], {}, [&](std::string_view line) { lines += line; });
+  for (const std::string& text :
+       {export_inferencex({run}), export_csv({run}), run_to_json(run), lines,
+        export_benchmark_report(run, run.points[0], ReportForm::kYaml, "0.1.0"),
+        export_benchmark_report(run, run.points[0], ReportForm::kJson, "0.1.0")}) {
+    EXPECT_TRUE(warns(only_point(import_text(text, "again")), run.points[0].warnings[0]))
+        << text.substr(0, 100);
+  }
+}
+
 TEST(RoundTrip, TablesExactly) {
   std::vector<RunRecord> runs = import_text(agentic_row(), "rows.json").runs;
   runs.push_back(measured_run());
@@ -222,8 +266,13 @@ TEST(RoundTrip, SingleRequestsExactly) {
   ASSERT_EQ(again.samples.size(), 2U);
   EXPECT_EQ(again.samples[1].point, 1U);
   EXPECT_EQ(run_object(again.runs[0]), run_object(run));
-  EXPECT_EQ(again.runs[0].points[1].load.rate, 2.5);
   EXPECT_EQ(again.runs[0].points[0].requests.failed, 1);
+  // Requests are counted anew; all else of the points is as it was.
+  RunRecord counted = run;
+  for (PointRecord& point : counted.points) {
+    point.requests = again.runs[0].points[0].requests;
+  }
+  expect_same({counted}, again.runs);
   test::expect_equal(samples, again.samples[0].samples);
   EXPECT_TRUE(again.samples[0].samples.requests[0].done_missing);
 }
