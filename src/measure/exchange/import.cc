@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/input_file.h"
 #include "json/python_json.h"
+#include "measure/exchange/foreign_secrets.h"
 #include "measure/exchange/import_formats.h"
 #include "measure/exchange/point_builder.h"
 #include "measure/exchange/request_json.h"
@@ -143,10 +144,33 @@ class Importer {
                    .what = "holds no results",
                    .remedy = "check that the run it comes from finished"});
     }
+    for (RunRecord& run : imported_.runs) remove_secrets(run);
+    for (ImportedSamples& point : imported_.samples) {
+      for (RequestRecord& request : point.samples.requests) {
+        // Servers quote the key that they refuse.
+        request.failure_text = text_without_secrets(request.failure_text);
+      }
+    }
     return std::move(imported_);
   }
 
  private:
+  // What others wrote went through keepable_json, but for single texts; files of ours are taken as
+  // they are, and may have been edited.
+  void remove_secrets(RunRecord& run) const {
+    run.url = text_without_secrets(run.url);
+    // Reports may have a section of ours.
+    const bool is_ours = import_format_name(imported_.format).starts_with("hadal-") ||
+                         imported_.format == ImportFormat::kBenchmarkReport;
+    if (!is_ours) return;
+    const auto clean = [](std::string& json) {
+      if (!json.empty()) json = dump_json(json_without_secrets(parse_json(json, "an import")));
+    };
+    clean(run.plan_json);
+    clean(run.provenance_json);
+    for (PointRecord& point : run.points) clean(point.extra_json);
+  }
+
   void tree(const ordered_json& document) {
     const std::optional<ImportFormat> found = detect_format(document);
     if (!found && !options_.format) {

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "json/python_json.h"
+#include "measure/exchange/foreign_secrets.h"
 #include "measure/metrics/metric_catalogue.h"
 
 namespace hadal {
@@ -17,19 +18,6 @@ using nlohmann::ordered_json;
 // Lists beyond this are of single requests or of a time series.
 constexpr size_t kLongestList = 4096;
 
-// Configurations that tools write into their reports hold keys now and then.
-bool names_a_secret(std::string_view name) {
-  std::string small(name);
-  std::transform(small.begin(), small.end(), small.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
-  if (small == "token" || small.ends_with("_token")) return true;
-  for (const char* word : {"api_key", "apikey", "secret", "password", "authorization"}) {
-    if (small.find(word) != std::string::npos) return true;
-  }
-  return false;
-}
-
 ordered_json keepable(const ordered_json& value) {
   if (value.is_array() && value.size() > kLongestList) {
     return ordered_json{{"elements_not_kept", value.size()}};
@@ -39,14 +27,13 @@ ordered_json keepable(const ordered_json& value) {
   }
   if (!value.is_structured()) return value;
   ordered_json result = value;
-  for (const auto& [name, member] : result.items()) {
-    if (value.is_object() && member.is_string() && names_a_secret(name)) {
-      member = "(removed)";
-    } else {
-      member = keepable(member);
-    }
-  }
+  for (auto& member : result) member = keepable(member);
   return result;
+}
+
+// A member of an object whose name may say that it must not be kept.
+ordered_json keepable_member(std::string_view name, const ordered_json& value) {
+  return member_without_secrets(name, keepable(value));
 }
 
 // Names out of files become ids and warnings: one word of plain characters.
@@ -133,7 +120,7 @@ const ordered_json* TakenFields::value(std::string_view key) {
 ordered_json TakenFields::rest() const {
   ordered_json result = ordered_json::object();
   for (const auto& [key, value] : fields_.json().items()) {
-    if (!value.is_null() && !taken_.contains(key)) result[key] = keepable(value);
+    if (!value.is_null() && !taken_.contains(key)) result[key] = keepable_member(key, value);
   }
   return result;
 }
@@ -217,11 +204,11 @@ void PointBuilder::warn(std::string_view name) {
 }
 
 void PointBuilder::keep(std::string_view key, ordered_json value) {
-  extra_[std::string(key)] = keepable(value);
+  extra_[std::string(key)] = keepable_member(key, value);
 }
 
 void PointBuilder::keep_fields(const ordered_json& fields) {
-  for (const auto& [key, value] : fields.items()) fields_[key] = keepable(value);
+  for (const auto& [key, value] : fields.items()) fields_[key] = keepable_member(key, value);
 }
 
 void PointBuilder::note_not_finite(const TakenFields& fields) {
@@ -254,7 +241,9 @@ PointRecord PointBuilder::finish() {
   return std::move(point);
 }
 
-ordered_json keepable_json(const ordered_json& value) { return keepable(value); }
+ordered_json keepable_json(const ordered_json& value) {
+  return json_without_secrets(keepable(value));
+}
 
 void add_point(std::vector<RunRecord>& runs, RunRecord run, PointRecord point) {
   const auto identity = [](const RunRecord& of) {
