@@ -11,9 +11,6 @@
 
 namespace hadal {
 
-// The usual end of a bundle's name.
-constexpr const char* kBundleSuffix = ".hadalrun";
-
 // A run that has ended; one whose process is gone is ended first. An existing file is refused, and
 // none is left behind when this fails.
 void export_bundle(RunStore& store, const std::string& run_id, const std::filesystem::path& path);

@@ -252,7 +252,7 @@ TEST_F(ForeignBundleTest, AStoreOfSeveralRunsIsNoBundle) {
        "speculation, workload, source, plan_json, provenance_json FROM runs"});
   expect_refused("several runs");
   std::filesystem::remove(path());
-  RunStore::open(path().string());
+  RunStore(open_sqlite({.path = path(), .write_ahead_log = false}));
   EXPECT_NE(refusal().find("no run"), std::string::npos) << refusal();
 }
 

@@ -74,6 +74,13 @@ ordered_json to_json(const Load& load) {
   return json;
 }
 
+// Whether the client was the limit is known only where somebody watched it: not of imports, nor of
+// points that were never summed up.
+ordered_json client_limited(const ClientLoad& client) {
+  return client.limited || !client.lag_counts.empty() ? ordered_json(client.limited)
+                                                      : ordered_json();
+}
+
 ordered_json to_json(const PointRecord& point) {
   return {{"load", to_json(point.load)},
           {"repeat", point.repeat},
@@ -90,7 +97,7 @@ ordered_json to_json(const PointRecord& point) {
           {"metrics", to_json(point.metrics)},
           {"full_run_metrics", to_json(point.full_run_metrics)},
           {"client",
-           {{"limited", point.client.limited},
+           {{"limited", client_limited(point.client)},
             {"reasons", texts(point.client.reasons)},
             {"lag_counts", point.client.lag_counts},
             {"lag_p99", number(point.client.lag_p99)},
@@ -100,11 +107,15 @@ ordered_json to_json(const PointRecord& point) {
           {"extra", document(point.extra_json, "extra")}};
 }
 
-// How many a client was late for is known of what was measured here; of others' files nothing is.
+// True for one such point; unknown where it is unknown of any other.
 ordered_json client_limited(const RunRecord& run) {
-  const auto limited = [](const PointRecord& point) { return point.client.limited; };
-  if (std::any_of(run.points.begin(), run.points.end(), limited)) return true;
-  return run.origin == "measured" && !run.points.empty() ? ordered_json(false) : ordered_json();
+  ordered_json limited = run.points.empty() ? ordered_json() : ordered_json(false);
+  for (const PointRecord& point : run.points) {
+    const ordered_json of_point = client_limited(point.client);
+    if (of_point == true) return true;
+    if (of_point.is_null()) limited = of_point;
+  }
+  return limited;
 }
 
 std::optional<int64_t> signed_integer(const Fields& fields, std::string_view key) {

@@ -80,6 +80,21 @@ std::string state_text(const RunSummary& summary) {
   return text;
 }
 
+// How many there are, and how many of them have figures where that is fewer.
+std::string points_text(const RunSummary& summary) {
+  if (summary.finished_points == summary.points) return std::to_string(summary.points);
+  return fmt::format("{} ({} summed up)", summary.points, summary.finished_points);
+}
+
+// As in the document of the run: nobody watched the client of an import, or of a point that was
+// not summed up.
+ordered_json client_limited_json(const RunSummary& summary) {
+  if (summary.client_limited) return true;
+  const bool is_known = summary.run.origin == "measured" && summary.points > 0 &&
+                        summary.finished_points == summary.points;
+  return is_known ? ordered_json(false) : ordered_json();
+}
+
 // What keeps a run's figures from being taken at their word.
 std::string doubts_text(const RunSummary& summary) {
   std::string text;
@@ -117,7 +132,10 @@ std::string point_text(const PointRecord& point) {
     for (const std::string& reason : point.client.reasons) out += "; " + printable(reason);
     out += "\n";
   }
-  for (const std::string& warning : point.warnings) out += "  " + printable(warning) + "\n";
+  constexpr size_t kLongestWarning = 4096;
+  for (const std::string& warning : point.warnings) {
+    out += "  " + printable(warning, kLongestWarning) + "\n";
+  }
   if (!point.metrics.empty()) {
     out += fmt::format("  {} window, {:.4g} to {:.4g} s{}\n", printable(point.window.kind),
                        point.window.begin, point.window.end,
@@ -205,8 +223,8 @@ std::string runs_text(std::span<const RunSummary> runs) {
     std::string engine = cell(run.engine);
     if (!run.engine_version.empty()) engine += " " + cell(run.engine_version);
     table.add({printable(run.id, kWidest), time_text(run.created_unix), state_text(summary),
-               std::to_string(summary.finished_points), cell(run.model), engine, hardware,
-               cell(run.workload), doubts_text(summary), cell(run.label)});
+               points_text(summary), cell(run.model), engine, hardware, cell(run.workload),
+               doubts_text(summary), cell(run.label)});
   }
   return table.text();
 }
@@ -223,7 +241,7 @@ std::string runs_json(std::span<const RunSummary> runs) {
                     {"state", run_state_word(run.state)},
                     {"abandoned", summary.abandoned},
                     {"gate", gate_verdict_word(run.gate)},
-                    {"client_limited", summary.client_limited},
+                    {"client_limited", client_limited_json(summary)},
                     {"model", run.model},
                     {"engine", run.engine},
                     {"engine_version", run.engine_version},
@@ -231,7 +249,8 @@ std::string runs_json(std::span<const RunSummary> runs) {
                     {"gpus", run.gpus == 0 ? ordered_json() : ordered_json(run.gpus)},
                     {"precision", run.precision},
                     {"workload", run.workload},
-                    {"points", summary.finished_points}});
+                    {"points", summary.points},
+                    {"finished_points", summary.finished_points}});
   }
   return dump_json({{"schema", "hadal.runs/1"}, {"runs", std::move(list)}});
 }

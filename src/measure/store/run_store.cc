@@ -46,6 +46,12 @@ std::unique_ptr<SqlConnection> connect(const std::string& place, StoreAccess acc
                  .what = "is neither a file nor the address of a PostgreSQL database",
                  .remedy = "name a file, or postgresql://user@host/database"});
   }
+  if (access == StoreAccess::kWrite && place.ends_with(kBundleSuffix)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = place,
+                 .what = "is named as a bundle is, which holds one run and stays as it was written",
+                 .remedy = "name another store; runs import takes the bundle's run into it"});
+  }
   return open_sqlite(
       {.path = place,
        .access = access == StoreAccess::kWrite ? SqliteAccess::kCreate : SqliteAccess::kReadOnly});

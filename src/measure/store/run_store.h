@@ -19,6 +19,9 @@
 
 namespace hadal {
 
+// The end of a bundle's name (bundle.h). No store of such a name is opened for writing.
+constexpr const char* kBundleSuffix = ".hadalrun";
+
 // $XDG_DATA_HOME/hadal/runs.sqlite, or ~/.local/share/hadal/runs.sqlite.
 std::string default_store();
 

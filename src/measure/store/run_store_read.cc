@@ -113,10 +113,12 @@ class Conditions {
   std::vector<SqlValue> parameters_;
 };
 
-// Of a point whose writer did not come to sum it up.
+// Of a point whose writer did not come to sum it up, or not yet.
 PointRecord unfinished(SqlConnection& connection, const std::string& run_id, int64_t point,
-                       PointRecord record) {
-  record.warnings.emplace_back("the run ended before this point was summed up");
+                       PointRecord record, bool is_running) {
+  record.warnings.emplace_back(is_running
+                                   ? "this point is being measured; it is summed up at its end"
+                                   : "the run ended before this point was summed up");
   const std::array<SqlValue, 2> key = {run_id, point};
   connection.query(
       "SELECT outcome, COUNT(*) FROM requests WHERE run_id = $1 AND point = $2 AND "
@@ -233,7 +235,8 @@ void RunStore::read_points(const std::string& run_id, RunRecord& run) {
   for (auto& [number, point] : points) {
     run.points.push_back(finished[number]
                              ? std::move(point)
-                             : unfinished(*connection_, run_id, number, std::move(point)));
+                             : unfinished(*connection_, run_id, number, std::move(point),
+                                          run.state == RunState::kRunning));
   }
 }
 

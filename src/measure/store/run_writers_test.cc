@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "measure/store/run_json.h"
+#include "measure/store/run_report.h"
 #include "measure/store/run_store.h"
 #include "measure/store/ulid.h"
 #include "support/equal_records.h"
@@ -74,6 +76,22 @@ TEST_P(RunWritersTest, AKillLosesAtMostTheLastBatch) {
   EXPECT_EQ(store.load(id).run.state, RunState::kPartial);
   EXPECT_NE(store.load(id).summary.reason.find("ended without"), std::string::npos);
   store.check(id);
+}
+
+TEST_P(RunWritersTest, APointThatIsBeingMeasuredDoesNotSayThatItsRunEnded) {
+  RunStore store = open();
+  const std::string id = store.begin_run(some_run());
+  store.begin_point(id, {.concurrency = 3});
+  const auto said = [&] { return store.load(id).run.points.at(0).warnings.at(0); };
+  EXPECT_EQ(said(), "this point is being measured; it is summed up at its end");
+  // Nobody knows yet whether the client was late.
+  EXPECT_NE(run_to_json(store.load(id).run).find(R"("client_limited": null)"), std::string::npos);
+  EXPECT_NE(runs_json(store.list()).find(R"("client_limited": null)"), std::string::npos);
+  EXPECT_NE(runs_json(store.list()).find(R"("points": 1, "finished_points": 0)"), std::string::npos)
+      << runs_json(store.list());
+  EXPECT_NE(runs_text(store.list()).find("1 (0 summed up)"), std::string::npos);
+  store.finish_run(id, {.state = RunState::kPartial, .reason = "Ctrl-C"});
+  EXPECT_EQ(said(), "the run ended before this point was summed up");
 }
 
 TEST_P(RunWritersTest, ARunThatGoesOnElsewhereIsLeftAlone) {

@@ -198,10 +198,13 @@ void migrate(SqlConnection& connection, std::span<const Migration> steps) {
     if (!older) return;
   }
   if (connection.read_only()) {
-    throw Error({.code = ErrorCode::kPermissionDenied,
+    const bool is_empty = version_of(connection) == 0;
+    throw Error({.code = is_empty ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied,
                  .where = connection.name(),
-                 .what = "has tables of an older version, or none, and cannot be written",
-                 .remedy = "check the permissions"});
+                 .what = is_empty ? "is empty: no run was stored in it yet"
+                                  : "has tables of an older version, which reading does not change",
+                 .remedy = is_empty ? "store a run in it first, by measuring or importing one"
+                                    : "let a command that writes, such as annotate, open it once"});
   }
   // All or nothing: of two processes that come at once, the second finds it done.
   SqlTransactionScope writing(connection, SqlTransaction::kAlone);

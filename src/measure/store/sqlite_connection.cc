@@ -78,14 +78,27 @@ class SqliteConnection final : public SqlConnection {
       if (options.access == SqliteAccess::kCreate) make_file(options.path);
       look_at_file(options.path);
     }
-    open(options, may_write);
-    sqlite3_extended_result_codes(database_.get(), 1);
-    sqlite3_busy_timeout(database_.get(), options.busy_ms);
-    read_only_ = sqlite3_db_readonly(database_.get(), "main") == 1;
-    if (options.access == SqliteAccess::kForeign) distrust();
-    // The first look into the file: what is no database shows here.
-    execute("PRAGMA foreign_keys = ON");
-    execute("SELECT COUNT(*) FROM sqlite_schema");
+    const bool is_foreign = options.access == SqliteAccess::kForeign;
+    open(options, may_write, is_foreign);
+    if (is_foreign) distrust();
+    try {
+      look_inside();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kPermissionDenied || !read_only_ || is_foreign) throw;
+      // SQLite reads a database with a log only where it can make the log's index beside it. With
+      // nothing in the log all of it is in the file, and who cannot write here may read that.
+      if (!is_log_empty(options.path)) {
+        throw Error({.code = ErrorCode::kPermissionDenied,
+                     .where = name_,
+                     .what = "has a log beside it with what was written last, and cannot be read "
+                             "without writing in its folder",
+                     .remedy = "copy the file and the one that ends in -wal to a folder of yours, "
+                               "or let the store's owner open it once"});
+      }
+      statements_.clear();
+      open(options, may_write, true);
+      look_inside();
+    }
     if (read_only_ || in_memory) return;
     // Where the file system has no memory to share, SQLite stays with its older journal, which
     // needs none; readers then wait for writers.
@@ -144,12 +157,24 @@ class SqliteConnection final : public SqlConnection {
   }
 
  private:
-  void open(const SqliteOptions& options, bool may_write) {
+  // The first look into the file: what is no database shows here.
+  void look_inside() {
+    execute("PRAGMA foreign_keys = ON");
+    execute("SELECT COUNT(*) FROM sqlite_schema");
+  }
+
+  static bool is_log_empty(const std::filesystem::path& path) {
+    struct stat status = {};
+    const std::string log = path.string() + "-wal";
+    return ::stat(log.c_str(), &status) != 0 ? errno == ENOENT : status.st_size == 0;
+  }
+
+  void open(const SqliteOptions& options, bool may_write, bool is_immutable) {
     sqlite3* database = nullptr;
     std::string path = options.path.empty() ? ":memory:" : options.path.string();
     int flags = (may_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
     if (options.path.empty()) flags |= SQLITE_OPEN_CREATE;
-    if (options.access == SqliteAccess::kForeign) {
+    if (is_immutable) {
       // As the file is: no journal that lies beside it is played, and nothing is made there.
       path = "file:" + uri_path(path) + "?immutable=1";
       flags |= SQLITE_OPEN_URI;
@@ -159,6 +184,9 @@ class SqliteConnection final : public SqlConnection {
     database_.reset(database);
     HADAL_CHECK(database != nullptr);
     if (result != SQLITE_OK) fail(result);
+    sqlite3_extended_result_codes(database_.get(), 1);
+    sqlite3_busy_timeout(database_.get(), options.busy_ms);
+    read_only_ = sqlite3_db_readonly(database_.get(), "main") == 1;
   }
 
   static void look_at_file(const std::filesystem::path& path) {

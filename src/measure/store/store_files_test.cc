@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "measure/store/bundle.h"
 #include "measure/store/postgres_connection.h"
 #include "measure/store/run_store.h"
 #include "measure/store/schema.h"
@@ -229,6 +230,57 @@ TEST_F(StoreFilesTest, AFileThatCannotBeWrittenCanBeRead) {
             }),
             0);
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+}
+
+// Its index, which SQLite makes beside it, has no place there.
+TEST_F(StoreFilesTest, AStoreWithALogIsReadWhereNothingCanBeWritten) {
+  std::string id;
+  {
+    RunStore store = RunStore::open(path());
+    id = save_some_run(store);
+  }
+  ASSERT_FALSE(std::filesystem::exists(path() + "-wal"));
+  std::filesystem::copy_file(path(), path("logged"));
+  write("logged-wal", "what was written last");
+  for (const std::string& file : {path(), path("logged"), path("logged-wal")}) {
+    ASSERT_EQ(::chmod(file.c_str(), 0444), 0);
+  }
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0555), 0);
+  EXPECT_EQ(in_child([&] {
+              ASSERT_TRUE(::geteuid() != 0 || ::setuid(65534) == 0);
+              for (const StoreAccess access : {StoreAccess::kRead, StoreAccess::kWrite}) {
+                RunStore store = RunStore::open(path(), access);
+                EXPECT_EQ(store.load(id).run.points.size(), 2u);
+                EXPECT_EQ(code_of([&] { store.annotate(id, {.value = "x"}); }),
+                          ErrorCode::kPermissionDenied);
+              }
+              EXPECT_NE(refusal(path("logged"), StoreAccess::kRead).find("has a log beside it"),
+                        std::string::npos)
+                  << refusal(path("logged"), StoreAccess::kRead);
+            }),
+            0);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+}
+
+TEST_F(StoreFilesTest, AnEmptyFileHoldsNoRunYet) {
+  write("empty", "");
+  const std::string said = refusal(path("empty"), StoreAccess::kRead);
+  EXPECT_NE(said.find("is empty: no run was stored in it yet"), std::string::npos) << said;
+  RunStore store = RunStore::open(path("empty"));
+  save_some_run(store);
+  EXPECT_EQ(RunStore::open(path("empty"), StoreAccess::kRead).list().size(), 1u);
+}
+
+TEST_F(StoreFilesTest, ABundleIsNotWrittenTo) {
+  {
+    RunStore store = RunStore::open(path());
+    export_bundle(store, save_some_run(store), path("run.hadalrun"));
+  }
+  expect_refused(path("run.hadalrun"), "is named as a bundle is");
+  expect_refused(path("new.hadalrun"), "is named as a bundle is");
+  EXPECT_FALSE(std::filesystem::exists(path("new.hadalrun")));
+  EXPECT_EQ(RunStore::open(path("run.hadalrun"), StoreAccess::kRead).list().size(), 1u);
+  EXPECT_NO_THROW(check_bundle(path("run.hadalrun")));
 }
 
 TEST_F(StoreFilesTest, WhoOpensForReadingWritesNothing) {
