@@ -163,13 +163,22 @@ class Judge {
   void check_departure() {
     const std::vector<CanaryAgreement> scores = evidence_.agreements_of(is_score);
     if (scores.empty()) return;
+    const bool any_departs = std::any_of(scores.begin(), scores.end(),
+                                         [](const auto& one) { return one.first_bad >= 0; });
+    if (!any_departs) {
+      return add("departure", true, 0, kDepartingShare,
+                 fmt::format("none of {} prompts departs from the reference", scores.size()));
+    }
     const CommonDeparture common = common_departure(scores);
+    if (common.at_risk == 0) {
+      return not_checked("departure",
+                         "where prompts depart from the reference together: none is long enough");
+    }
     // Right at the start any two arithmetics depart; that is for the other checks.
     const bool counts = common.position >= kEarliestDeparture &&
                         common.departing >= kFewestDeparting &&
                         common.departing >= kDepartingShare * common.at_risk;
-    const double share =
-        common.at_risk == 0 ? 0 : common.departing / static_cast<double>(common.at_risk);
+    const double share = common.departing / static_cast<double>(common.at_risk);
     add("departure", !counts, share, kDepartingShare,
         fmt::format("{} of {} prompts that agreed until then depart from the reference at position "
                     "{}",

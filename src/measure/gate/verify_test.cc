@@ -66,6 +66,8 @@ TEST(Verify, TheSameNumbersPass) {
   EXPECT_EQ(report.nearest_variant, "two");
   EXPECT_TRUE(report.same_engine);
   EXPECT_FALSE(report.assumed_spread);
+  EXPECT_NE(find_check(report, "departure")->text.find("prompts departs"), std::string::npos);
+  EXPECT_EQ(gate_report_text(report).find("0 of 0"), std::string::npos) << gate_report_text(report);
   for (const char* id : {"tokens", "arithmetic", "level.scores", "departure", "slope", "warm",
                          "prefix", "greedy", "level.chat", "chat.prompts"}) {
     const GateCheck* check = find_check(report, id);
