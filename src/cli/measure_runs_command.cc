@@ -48,14 +48,14 @@ int list_runs(const ParsedLine& line) {
                   .hardware = line.get(option::kHardware).value_or(""),
                   .workload = line.get(option::kWorkload).value_or(""),
                   .most = static_cast<size_t>(line.value(option::kLast))});
-  write_out(line.has(option::kJson) ? runs_json(runs) + "\n" : runs_text(runs));
+  write_data(line.has(option::kJson) ? runs_json(runs) + "\n" : runs_text(runs));
   return 0;
 }
 
 int show_run(const ParsedLine& line) {
   RunStore store = required_store(line, StoreAccess::kRead);
   const StoredRun run = store.load(resolved(store, line.argument(argument::kRun)));
-  write_out(line.has(option::kJson) ? run_to_json(run.run) + "\n" : run_text(run));
+  write_data(line.has(option::kJson) ? run_to_json(run.run) + "\n" : run_text(run));
   return 0;
 }
 
@@ -64,8 +64,8 @@ int compare_stored_runs(const ParsedLine& line) {
   const RunRecord a = store.load(resolved(store, line.argument(argument::kRun))).run;
   const RunRecord b = store.load(resolved(store, line.argument(argument::kOtherRun))).run;
   const RunComparison comparison = compare_runs(a, b);
-  write_out(line.has(option::kJson) ? comparison_json(comparison, a, b) + "\n"
-                                    : comparison_text(comparison, a, b));
+  write_data(line.has(option::kJson) ? comparison_json(comparison, a, b) + "\n"
+                                     : comparison_text(comparison, a, b));
   return 0;
 }
 
@@ -137,7 +137,7 @@ int export_run(const ParsedLine& line) {
     file.write(text);
     file.commit();
   } else {
-    write_out(text);
+    write_data(text);
   }
   return 0;
 }
@@ -170,7 +170,7 @@ int import_runs(const ParsedLine& line) {
     kept.push_back(std::move(run));
   }
   if (line.has(option::kJson)) {
-    for (const RunRecord& run : kept) write_out(run_to_json(run) + "\n");
+    for (const RunRecord& run : kept) write_data(run_to_json(run) + "\n");
     return 0;
   }
   for (const RunRecord& run : kept) {

@@ -60,6 +60,10 @@ void write_out(std::string_view text) {
   if (error != 0) throw_system_error("standard output", "cannot be written", error);
 }
 
+void write_data(std::string_view text) {
+  output_is_terminal() ? write_out(terminal_safe(text)) : write_out(text);
+}
+
 void write_err(std::string_view text) {
   if (!BackgroundErrors::take(text)) try_write_err(text);
 }

@@ -21,6 +21,9 @@ class ReaderGone : public std::exception {
 
 // Writes and flushes. Throws ReaderGone, or Error when standard output takes no more (a full disk).
 void write_out(std::string_view text);
+// A document or table for programs, which may hold texts of others: as it is, but on a terminal
+// made terminal_safe.
+void write_data(std::string_view text);
 // For messages; what cannot be written is dropped. Waits for the reader of standard error, save
 // while BackgroundErrors lives.
 void write_err(std::string_view text);
