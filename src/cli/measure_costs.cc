@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "cli/measure_setup.h"
+#include "economics/api_offer.h"
 #include "measure/meters/power_meter.h"
 #include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
@@ -41,7 +43,20 @@ std::optional<CostBasis> cost_basis(const ParsedLine& line) {
     input.own = DeploymentCosts{
         .name = "given price", .gpus = std::max(input.gpus, 1), .rent_usd_per_gpu_hour = *price};
   } else if (input.accelerator == nullptr) {
+    if (line.has(option::kApiPrice)) {
+      throw Error({.code = ErrorCode::kInvalidArgument,
+                   .where = "--api-price",
+                   .what = "has nothing to be compared with",
+                   .remedy = "say what the machine costs: --price, --costs or --hardware"});
+    }
     return std::nullopt;
+  }
+  if (const auto api = line.get(option::kApiPrice)) {
+    const ApiOffer offer =
+        find_api_offer(PriceCatalogue::built_in(), *api, static_cast<int64_t>(unix_seconds()),
+                       "--" + std::string(option::kApiPrice.name));
+    input.api = offer.per_million;
+    input.api_name = offer.name;
   }
   if (input.gpus == 0) {
     input.gpus = 1;
@@ -92,6 +107,16 @@ std::optional<PowerDraw> measured_power(const PointRecord& point) {
   return std::nullopt;
 }
 
+std::optional<PowerDraw> provisioned_power(const PointRecord& point) {
+  constexpr double kKilo = 1000;
+  for (const std::string_view covered :
+       {meter_class::kWall, meter_class::kNode, meter_class::kGpu, meter_class::kNpu}) {
+    const auto watts = metric_mean(point, fmt::format("power.mean.{}.provisioned/1", covered));
+    if (watts) return PowerDraw{.it_kw = *watts / kKilo, .basis = PowerBasis::kProvisioned};
+  }
+  return std::nullopt;
+}
+
 std::string point_costs(const CostBasis& basis, const PointRecord& point,
                         const std::optional<Phases>& phases) {
   const double seconds = point.window.end - point.window.begin;
@@ -108,6 +133,10 @@ std::string point_costs(const CostBasis& basis, const PointRecord& point,
                   .output = std::llround(output_rate(point) * seconds)};
   if (input.tokens.output == 0) return "";
   input.measured_power = measured_power(point);
+  // A constant of --power stands back behind what a file says of the whole machine.
+  if (!input.measured_power && !(input.own && input.own->it_kw)) {
+    input.measured_power = provisioned_power(point);
+  }
   // A site with GPUs for each is divided by their number.
   const bool has_roles = input.prefill_gpus > 0 && input.decode_gpus > 0;
   if (phases && !has_roles && phases->all() > 0) {

@@ -30,6 +30,9 @@ std::optional<Phases> phases_of(const PointSamples& samples);
 // Of meters, not of constants: of the whole machine where one covers it, else of its accelerators.
 std::optional<PowerDraw> measured_power(const PointRecord& point);
 
+// What --power constant:... gave, of the widest class that has one.
+std::optional<PowerDraw> provisioned_power(const PointRecord& point);
+
 // Output tokens a second; 0 where unknown.
 double output_rate(const PointRecord& point);
 

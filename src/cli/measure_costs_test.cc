@@ -58,6 +58,23 @@ TEST(MeasureCosts, AMeterOfTheMachineGoesBeforeOneOfItsBoards) {
   EXPECT_DOUBLE_EQ(power->idle_kw.value(), 0.4);
 }
 
+TEST(MeasureCosts, GivenWattsAreProvisionedPower) {
+  PointRecord point = point_at(1, 10, 100);
+  point.metrics.push_back({.id = "power.mean.node.provisioned/1", .mean = 700});
+  EXPECT_EQ(provisioned_power(point)->it_kw, 0.7);
+  // 700 W over 110 tokens a second.
+  const std::string text = point_costs(rent(), point, {});
+  EXPECT_NE(text.find("0.700 kW of IT power in all, provisioned"), std::string::npos) << text;
+  EXPECT_NE(text.find("6.36"), std::string::npos) << text;
+  // What the costs file says is of the whole machine.
+  CostBasis filed = rent();
+  filed.input.own->it_kw = 2;
+  EXPECT_NE(point_costs(filed, point, {}).find("2.00 kW of IT power"), std::string::npos);
+  point.metrics.push_back({.id = "power.mean.node/1", .mean = 550});
+  EXPECT_NE(point_costs(filed, point, {}).find("0.550 kW of IT power in all, measured"),
+            std::string::npos);
+}
+
 TEST(MeasureCosts, TheRecommendedPointIsBilled) {
   const std::vector<PointRecord> points = {point_at(1, 10, 100), point_at(4, 30, 300),
                                            point_at(8, 40, 400)};

@@ -282,6 +282,12 @@ const std::vector<OptionSpec>& measure_options() {
        .help = "One's own costs: purchase, interest, tariffs, staff (docs/measuring.md)",
        .commands = kPriced,
        .excludes = option::kPrice},
+      {.key = option::kApiPrice,
+       .value_name = "PRICE",
+       .fallback_note = "none",
+       .help = "To compare with: an API of the price catalogue (DeepSeek/deepseek-v4-pro), or "
+               "INPUT/OUTPUT[/CACHED] in dollars per million tokens",
+       .commands = kPriced},
       {.key = option::kCatalogue,
        .value_name = "FILE",
        .fallback_note = "the built-in one alone",

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/files.h"
 #include "cli/commands.h"
 #include "cli/gate_run.h"
 #include "cli/measure_costs.h"
@@ -100,10 +101,44 @@ std::string catalogue_text(const ParsedLine& line) {
   return out;
 }
 
+// The same as a document, "hadal.accelerators/1"; null where the catalogue has no figure.
+std::string catalogue_json(const ParsedLine& line) {
+  const HardwareCatalogue& catalogue = hardware_catalogue(line);
+  const std::string& era = catalogue.era(line.get(option::kEra).value_or("")).key;
+  const PriceTier tier = price_tier_of(line.value(option::kTier)).value();
+  using nlohmann::ordered_json;
+  const auto number = [](const std::optional<double>& value) {
+    return value ? ordered_json(*value) : ordered_json();
+  };
+  ordered_json list = ordered_json::array();
+  for (const Accelerator& accelerator : catalogue.accelerators()) {
+    const PriceFigure* price = accelerator.price_of(era, tier);
+    const PowerFigure* power = accelerator.power_of(era);
+    ordered_json entry = {{"key", accelerator.key},
+                          {"name", accelerator.name},
+                          {"usd_per_gpu_hour", ordered_json()},
+                          {"kw_per_gpu", ordered_json()},
+                          {"kw_counts", ordered_json()}};
+    if (price != nullptr) entry["usd_per_gpu_hour"] = number(price->usd_per_gpu_hour.value);
+    if (power != nullptr) {
+      entry["kw_per_gpu"] = number(power->kw.value);
+      entry["kw_counts"] = power_scope_name(power->counts);
+    }
+    list.push_back(std::move(entry));
+  }
+  const ordered_json document = {{"schema", "hadal.accelerators/1"},
+                                 {"era", era},
+                                 {"tier", price_tier_name(tier)},
+                                 {"accelerators", std::move(list)}};
+  return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 int measure_verify_command(const ParsedLine& line) {
   const EndpointOptions options = endpoint_options(line, line.value(option::kUrl));
+  // A place that cannot be written shows before minutes of questions, not after.
+  if (const auto path = line.get(option::kRecord)) const AtomicFile would_be(*path);
   HttpLoopOptions http;
   http.headers = options.headers;
   http.verify_tls = options.verify_tls;
@@ -138,7 +173,7 @@ int measure_verify_command(const ParsedLine& line) {
     store->record_gate(run.id, run.gate, run.gate_json);
     store->finish_run(run.id, {});
   }
-  write_out(line.has(option::kJson) ? run.gate_json + "\n" : gate_report_text(report) + "\n");
+  write_data(line.has(option::kJson) ? run.gate_json + "\n" : gate_report_text(report) + "\n");
   return exit_status(RunState::kComplete, report.verdict);
 }
 
@@ -153,15 +188,16 @@ int measure_selftest_command(const ParsedLine& line) {
 }
 
 int measure_costs_command(const ParsedLine& line) {
+  const bool is_json = line.has(option::kJson);
   if (line.has(option::kPublished)) {
-    write_out(published_conversions_text());
+    write_data(is_json ? published_conversions_json() : published_conversions_text());
     return 0;
   }
   std::optional<CostBasis> basis = cost_basis(line);
   const double input_rate = line.value(option::kInputRate);
   const double output_rate = line.value(option::kOutputRate);
   if (!basis) {
-    write_out(catalogue_text(line));
+    write_data(is_json ? catalogue_json(line) : catalogue_text(line));
     return 0;
   }
   if (!(input_rate + output_rate > 0)) {
@@ -177,8 +213,13 @@ int measure_costs_command(const ParsedLine& line) {
   basis->input.seconds = kHour;
   basis->input.tokens = {.computed_input = static_cast<int64_t>(input_rate * scale),
                          .output = static_cast<int64_t>(output_rate * scale)};
-  write_out(cost_report(basis->input));
-  if (!basis->note.empty()) write_out(basis->note + "\n");
+  write_data(is_json ? cost_report_json(basis->input) : cost_report(basis->input));
+  if (basis->note.empty()) return 0;
+  if (is_json) {
+    write_err(basis->note + "\n");
+  } else {
+    write_out(basis->note + "\n");
+  }
   return 0;
 }
 

@@ -110,6 +110,7 @@ inline constexpr IntegerKey kWriteTimeout{"write-timeout"};
 // hadal measure
 inline constexpr NameKey kA{"a"};
 inline constexpr ChoiceKey kApi{"api"};
+inline constexpr NameKey kApiPrice{"api-price"};
 inline constexpr NameKey kArrivals{"arrivals"};
 inline constexpr NameKey kAuthor{"author"};
 inline constexpr NameKey kB{"b"};

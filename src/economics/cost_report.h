@@ -31,8 +31,10 @@ struct CostReportInput {
   double pue = 1.2;  // to convert between IT and facility power
   // One's own costs, for the bill in place of the published price.
   std::optional<DeploymentCosts> own = {};
-  std::optional<PowerDraw> measured_power = {};  // of the whole machine
-  std::optional<PaidTime> when = {};             // for electricity by the hour
+  // Of the whole machine, in this run: measured, or given with it. It goes before `own` and the
+  // catalogue.
+  std::optional<PowerDraw> measured_power = {};
+  std::optional<PaidTime> when = {};  // for electricity by the hour
   std::optional<Phases> phases = {};  // of those seconds; none: by roles, or else not known
   // For "own or API".
   std::optional<TokenPrices> api = {};
@@ -58,8 +60,10 @@ std::string cost_report(const CostReportInput& input);
 // bill as whole millionths of a dollar.
 std::string cost_report_json(const CostReportInput& input);
 
-// The table of published_conversions.h, in columns, or as a table of Markdown.
+// The table of published_conversions.h: in columns, as a table of Markdown, or as one JSON
+// document, "hadal.conversions/1".
 std::string published_conversions_text();
+std::string published_conversions_json();
 std::string published_conversions_markdown();
 
 }  // namespace hadal

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "economics/cost_report.h"
+#include "economics/published_conversions.h"
 
 namespace hadal {
 namespace {
@@ -97,6 +98,7 @@ std::string cost_report_json(const CostReportInput& input) {
                       {"era", input.era},
                       {"tier", price_tier_name(input.tier)},
                       {"pue", input.pue},
+                      {"gpus", input.gpus},
                       {"tokens_per_gpu_second", json_of(figures.rates)},
                       {"inferencex", json_of(figures.inferencex)},
                       {"bill", json_of(figures.bill)},
@@ -106,8 +108,32 @@ std::string cost_report_json(const CostReportInput& input) {
     out["bill"]["power"] = {{"it_kw", figures.power->it_kw},
                             {"basis", power_basis_name(figures.power->basis)}};
   }
+  if (input.api) {
+    out["api"] = {{"name", input.api_name},
+                  {"usd_per_million",
+                   {{"input", input.api->input},
+                    {"cached_input", json_of(input.api->cached_input)},
+                    {"output", input.api->output}}}};
+  }
   if (figures.break_even) out["break_even"] = json_of(*figures.break_even);
   // Names of users' files may be any bytes.
+  return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string published_conversions_json() {
+  ordered_json rows = ordered_json::array();
+  for (const Conversion& row : published_conversions()) {
+    rows.push_back({{"about", row.about},
+                    {"given", row.given},
+                    {"unit", row.unit},
+                    {"published", row.published},
+                    {"rounding", row.rounding},
+                    {"inferencex", json_of(row.inferencex)},
+                    {"bill", json_of(row.bill)},
+                    {"reproduced", row.is_reproduced()},
+                    {"note", row.note}});
+  }
+  const ordered_json out = {{"schema", "hadal.conversions/1"}, {"conversions", std::move(rows)}};
   return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
