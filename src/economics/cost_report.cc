@@ -130,7 +130,7 @@ std::string figure_source(const Figure& figure) {
 
 void add_basis_row(std::string& out, std::string_view name, const std::optional<double>& inferencex,
                    const std::optional<double>& bill, const std::optional<double>& full) {
-  out += fmt::format("  {:<22}{:>14}{:>14}{:>14}\n", name, number_text(inferencex),
+  out += fmt::format("  {:<22} {:>13} {:>13} {:>13}\n", name, number_text(inferencex),
                      number_text(bill), number_text(full));
 }
 

@@ -41,6 +41,14 @@ TEST(CostReport, HasBothBasesSideBySide) {
   }
 }
 
+TEST(CostReport, LongFiguresStandApart) {
+  CostReportInput input = b200();
+  input.own = read_deployment_costs("gpus = 8\n[rent]\nusd_per_gpu_hour = 0.0001\n", "costs.toml");
+  input.accelerator = nullptr;
+  const std::string text = cost_report(input);
+  EXPECT_NE(text.find("23,436,000,000 23,436,000,000"), std::string::npos) << text;
+}
+
 TEST(CostReport, NamesOfOthersReachNoTerminal) {
   CostReportInput input = b200();
   input.own = read_deployment_costs(
