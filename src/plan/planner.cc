@@ -334,7 +334,7 @@ void assume(PlanQuestion& question, PlanAnswer& answer) {
     question.interactivity = kReading;
     constexpr double kPatience = 10;
     question.ttft_s = kPatience;
-    answer.assumptions.push_back(
+    answer.assumptions.emplace_back(
         "20 tokens per second for each user: faster than people read, the first after at most 10 s "
         "(--interactivity, --ttft)");
   }
@@ -374,7 +374,7 @@ void ask_next(const PlanQuestion& question, const PlanOption& best, PlanAnswer& 
         "The checkpoint brings a drafter: --speculation mtp3 shows what it gives at this load.");
   }
   if (!best.usd_per_hour) {
-    answer.next_questions.push_back(
+    answer.next_questions.emplace_back(
         "What does the hardware cost you? The catalogue has no price of it: give one in a file "
         "with --catalogue.");
   }
