@@ -1,4 +1,5 @@
 // Reads "hadal.requests/1" back: lines of single requests as export_requests writes them.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
@@ -122,7 +123,12 @@ class RequestsImport : public LineImport {
   static void metrics(TakenFields& fields, std::string_view key, std::vector<MetricValue>& into) {
     fields.take(key);
     fields.fields().each(key, [&](const ordered_json& json, const std::string& path) {
-      into.push_back(metric_from_json(json, path, fields.fields().source()));
+      MetricValue value = metric_from_json(json, path, fields.fields().source());
+      const auto is_same = [&](const MetricValue& other) { return other.id == value.id; };
+      if (std::any_of(into.begin(), into.end(), is_same)) {
+        refuse_field(path + ".id", "is given twice", FieldFault::kValue, fields.fields().source());
+      }
+      into.push_back(std::move(value));
     });
   }
 

@@ -130,6 +130,12 @@ TEST(Import, OwnFilesAreClearedOfSecrets) {
   }
 }
 
+TEST(Import, LinesOfAPointHaveEachFigureOnce) {
+  const std::string refusal = refusal_of(
+      R"({"schema": "hadal.requests/1", "metrics": [{"id": "e2e/1"}, {"id": "e2e/1"}]})");
+  EXPECT_NE(refusal.find("metrics[1].id is given twice"), std::string::npos) << refusal;
+}
+
 TEST(Import, FilesOfLinesAreReadLineByLine) {
   const test::TemporaryDirectory folder;
   const std::filesystem::path path = folder.path() / "bench.jsonl";
