@@ -81,7 +81,7 @@ std::unique_ptr<EngineRecorder> start_engine_recorder(Endpoint& endpoint) {
         std::make_unique<EngineRecorder>(EngineRecorderArgs{.url = page,
                                                             .engine = endpoint.engine,
                                                             .version = endpoint.engine_version,
-                                                            .get = curl_http_get(kPageSeconds),
+                                                            .get = http_get(kPageSeconds),
                                                             .clock = monotonic_seconds});
     for (const std::string& family : recorder->missing()) {
       endpoint.notes.push_back("its /metrics lacks " + family + ", which this version should have");

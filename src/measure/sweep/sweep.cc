@@ -57,8 +57,7 @@ std::string first_line(std::string text) {
 // Of a running server, where it says one: {"version": …} at /version.
 std::string told_version(const std::string& url) {
   try {
-    const nlohmann::ordered_json json =
-        parse_json(http_get(kProbeSeconds)(url + "/version"), url);
+    const nlohmann::ordered_json json = parse_json(http_get(kProbeSeconds)(url + "/version"), url);
     if (json.is_object() && json.contains("version") && json["version"].is_string()) {
       return printable(json["version"].get<std::string>(), 100);
     }
