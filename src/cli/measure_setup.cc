@@ -177,7 +177,7 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
                       .context_limit = endpoint.context.value_or(0),
                       .seed = load_seed(line)};
   check_workload_name(options.workload);
-  if (line.has(option::kScale) && is_length_shape(options.workload.name)) {
+  if (options.workload.length_scale != 1 && is_length_shape(options.workload.name)) {
     refuse("--scale", "has no effect on " + options.workload.name, "give the lengths themselves");
   }
   constexpr int kMostConcurrency = 1 << 20;
@@ -196,9 +196,6 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
     return options;
   }
   constexpr double kMostRate = 1e6;
-  if (line.has(option::kRate) && line.has(option::kConcurrency)) {
-    refuse("--rate", "cannot go with --concurrency", "give one: an open or a closed loop");
-  }
   options.rates = numbers<double>(option::kRate, line.list(option::kRate), 1e-4, kMostRate);
   options.arrivals = line.value(option::kArrivals);
   if (!options.rates.empty()) {

@@ -13,8 +13,7 @@ const std::vector<CommandSpec>& plan_commands() {
            "has devices of its own, over all hardware of the catalogue or some of it, and prints "
            "the best by several objectives with everything that was assumed.",
        .examples = {"hadal plan --model flash --users 50",
-                    "hadal plan --model pro --hardware b200,mi355x --workload 8k1k "
-                    "--interactivity 50 --speculation mtp3",
+                    "hadal plan --model pro --hardware b200,mi355x --interactivity 50",
                     "hadal plan --model pro --workload trace.jsonl --budget 100 --json"}},
       {.id = Command::kPlanFleet,
        .group = "plan",
@@ -25,8 +24,7 @@ const std::vector<CommandSpec>& plan_commands() {
            "cheapest on one kind of hardware, with sessions of several turns, routing, failures "
            "and scaling. Figures are means over seeds with their 95 % interval.",
        .examples = {"hadal plan fleet --model flash --hardware h200 --rate 20 --replicas 4",
-                    "hadal plan fleet --model flash --hardware h200 --rate 20 --replicas 2 "
-                    "--most-replicas 8 --cold-start 180 --swing 0.8 --routing affinity --turns 8"}},
+                    "hadal plan fleet --rate 20 --replicas 2 --most-replicas 8 --cold-start 180"}},
       {.id = Command::kPlanValidate,
        .group = "plan",
        .name = "validate",

@@ -144,12 +144,6 @@ EngineTraits engine_traits(std::string_view engine) {
   return *found;
 }
 
-std::vector<std::string> engine_names() {
-  std::vector<std::string> names;
-  for (const EngineTraits& traits : engines()) names.push_back(traits.name);
-  return names;
-}
-
 double youth_factor(const Constants& constants, DeviceFamily family, double days) {
   return 1 + constants.get(Constant::kYouthExcess, family) *
                  std::exp(-days / constants.get(Constant::kYouthDays, family));

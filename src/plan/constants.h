@@ -98,7 +98,6 @@ struct EngineTraits {
 };
 // "vllm@0.25" and "dynamo-vllm" are vllm; unknown ones are like vllm; "ideal" has no floors.
 EngineTraits engine_traits(std::string_view engine);
-std::vector<std::string> engine_names();
 
 // The factor on all times of an engine's kernels, `days` after the model came out: 1 + excess ·
 // e^(-days / youth_days).
