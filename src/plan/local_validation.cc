@@ -15,7 +15,6 @@
 namespace hadal {
 namespace {
 
-constexpr double kGiga = 1e9;
 constexpr double kMilli = 1e-3;
 // Parallel loops of a layer of the engine.
 constexpr double kLoops = 45;
