@@ -152,7 +152,8 @@ GenerateRequest make_generate_request(const Engine& engine, const Tokenizer& tok
                           .stop_tokens = turn.stop_tokens,
                           .min_tokens = turn.min_tokens,
                           .priority = turn.priority,
-                          .cache_salt = turn.cache_salt};
+                          .cache_salt = turn.cache_salt,
+                          .speculation = turn.speculation};
   if (turn.timeout) {
     using Clock = std::chrono::steady_clock;
     request.deadline = begin + std::chrono::duration_cast<Clock::duration>(

@@ -42,11 +42,12 @@ struct ChatTurn {
   // Strings that end the answer where they begin in its content; reasoning and tool calls do not
   // count. None may be empty.
   std::vector<std::string> stop = {};
-  std::vector<int32_t> stop_tokens = {};  // besides the model's end-of-sentence token
-  std::string cache_salt = {};            // as GenerateRequest::cache_salt
-  int priority = 0;                       // as GenerateRequest::priority
-  std::optional<double> timeout = {};     // seconds from its submission to its deadline
-  ToolSchemas tools = {};                 // of the tools that the request declares
+  std::vector<int32_t> stop_tokens = {};        // besides the model's end-of-sentence token
+  std::string cache_salt = {};                  // as GenerateRequest::cache_salt
+  int priority = 0;                             // as GenerateRequest::priority
+  std::optional<double> timeout = {};           // seconds from its submission to its deadline
+  std::optional<Speculation> speculation = {};  // as GenerateRequest::speculation
+  ToolSchemas tools = {};                       // of the tools that the request declares
   // Control tokens that the model writes into its answer are part of it, instead of left out.
   bool show_special_tokens = false;
 };

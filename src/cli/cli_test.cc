@@ -278,6 +278,9 @@ TEST(OptionTableTest, DefaultsOfServeAreThoseOfServerAndEngine) {
   EXPECT_EQ(engine.kv_disk, still.kv_disk);
   EXPECT_EQ(engine.kv_disk_size, still.kv_disk_size);
   EXPECT_EQ(engine.kv_spill, still.kv_spill);
+  EXPECT_EQ(engine.speculation, Speculation{});
+  EXPECT_EQ(engine_options(parse({"serve", "--speculation", "lookup:3"})).speculation,
+            (Speculation{.kind = SpeculationKind::kLookup, .drafts = 3}));
 }
 
 TEST(OptionTableTest, OptionsOfServeReachTheServer) {

@@ -244,6 +244,14 @@ const std::vector<OptionSpec>& engine_options() {
        .minimum = 1,
        .maximum = 600000},
 
+      {.key = option::kSpeculation,
+       .value_name = "KIND[:K]",
+       .fallback = "auto",
+       .help = "Who guesses the next tokens, so that a step can check several: the model's own "
+               "drafter (mtp, dspark), repetitions of the text (lookup), whatever pays (auto), "
+               "nobody (off); with :K as many as K in every step. The answers do not depend on it",
+       .commands = Command::kRun | Command::kServe},
+
       {.key = option::kShutdownTimeout,
        .value_name = "SECONDS",
        .fallback = seconds_text(ServerOptions{}.shutdown_timeout),

@@ -111,6 +111,8 @@ int run_command(const ParsedLine& line) {
                              .model = model_options(line, directory),
                              .max_context = line.get(option::kContext).value_or(0),
                              .max_running = 1,
+                             .speculation = parse_speculation(line.value(option::kSpeculation),
+                                                              "--speculation"),
                              .kv_memory = line.get(option::kKvMemory).value_or(0)});
   Conversation conversation(engine, tokenizer, options);
   if (prompt) return answer_once(conversation, *prompt);

@@ -35,6 +35,7 @@ EngineOptions engine_options(const ParsedLine& line) {
   options.max_running = line.value(option::kMaxRunning);
   options.max_queue = line.value(option::kMaxQueue);
   options.step_budget_ms = line.value(option::kStepBudget);
+  options.speculation = parse_speculation(line.value(option::kSpeculation), "--speculation");
   options.kv_memory = line.get(option::kKvMemory).value_or(options.kv_memory);
   options.kv_disk = line.get(option::kKvDisk).value_or("");
   options.kv_disk_size = line.value(option::kKvDiskSize);

@@ -30,6 +30,11 @@ class Drafter {
 
   // The most drafts it proposes for a sequence in one step.
   virtual int most_drafts() const = 0;
+  // About how many it will propose next for this sequence, for the cost of the step.
+  virtual int expected_drafts(int64_t sequence) const {
+    static_cast<void>(sequence);
+    return most_drafts();
+  }
   // Tokens that may follow `request.tokens`, in order, at most request.most; none is a valid
   // answer.
   virtual std::vector<int32_t> propose(const DraftRequest& request) = 0;

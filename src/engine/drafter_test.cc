@@ -90,8 +90,8 @@ TEST(Drafter, AnswersAreTheSameToTheBit) {
     for (int i = 0; i < 3; ++i) pending.push_back(submit(guessing, request));
     for (const Pending& one : pending) expect_same(one.wait(), expected);
     const EngineStatistics statistics = guessing.statistics();
-    EXPECT_GT(statistics.kept_drafts, 30);
-    EXPECT_GT(statistics.drafted_tokens, statistics.kept_drafts);
+    EXPECT_GT(statistics.speculation.accepted_tokens, 30);
+    EXPECT_GT(statistics.speculation.draft_tokens, statistics.speculation.accepted_tokens);
     EXPECT_LT(statistics.steps, 3 * 60);
 
     request.stop_tokens = {expected.tokens[37]};
@@ -108,7 +108,7 @@ TEST(Drafter, AnswersAreTheSameToTheBit) {
 TEST(Drafter, WithoutOneNothingIsDrafted) {
   Engine engine(nano(), {.threads = 1});
   run(engine, request_with({.temperature = 0}, 5));
-  EXPECT_EQ(engine.statistics().drafted_tokens, 0);
+  EXPECT_EQ(engine.statistics().speculation.draft_tokens, 0);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine_setup.h"
 #include "engine/local_executor.h"
+#include "engine/request_check.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
 #include "engine/step_cycle.h"
@@ -85,9 +86,11 @@ struct Engine::Impl {
   void note_starts(const std::vector<ScheduledRows>& scheduled);
   void advance(const ScheduledRows& rows, int index);
   void take_prompt_logprobs(Sequence& sequence, Choice& choice);
+  void count_drafts(const ScheduledRows& rows, int kept);
   bool take_token(Sequence& sequence, SampledToken& sampled, bool last);
+  void speculate(const std::vector<ScheduledRows>& scheduled);
   void bill(const std::vector<ScheduledRows>& scheduled, double seconds);
-  void end(const Sequence& sequence, bool keep, FinishReason reason,
+  void end(Sequence& sequence, bool keep, FinishReason reason,
            std::optional<Error> error = std::nullopt);
   void finish_ended();
   void emit(Sequence& sequence, const GenerateEvent& event);
@@ -98,6 +101,7 @@ struct Engine::Impl {
   const EngineOptions options;
   const ModelConfig model_config;
   const std::unique_ptr<Drafter> drafter;
+  Speculator* const speculator;  // the drafter, if it is one
   const KvMemoryPlan cache_plan;
   const std::unique_ptr<LocalExecutor> executor;
   SequenceMemory memory;
@@ -113,7 +117,8 @@ struct Engine::Impl {
     std::optional<Error> error = {};
   };
   std::vector<Ended> ended;
-  std::vector<double> parts;     // of the step's duration, [sequences of the step]
+  std::vector<SpeculationTarget> targets;  // of the step
+  std::vector<double> parts;               // of the step's duration, [sequences of the step]
   std::vector<uint8_t> decodes;  // whether it is a part of decoding, [sequences of the step]
 
   std::mutex mutex;  // guards all below
@@ -134,6 +139,7 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
     : options(checked(engine_options)),
       model_config(checkpoint.config()),
       drafter(make_drafter(options)),
+      speculator(dynamic_cast<Speculator*>(drafter.get())),
       cache_plan(plan_cache(options, model_config, *drafter)),
       executor(make_executor(checkpoint, options, *drafter)),
       memory(executor->geometry(),
@@ -141,7 +147,9 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
       scheduler(memory, *drafter,
                 {.max_running = options.max_running,
                  .prefill_rows = options.prefill_chunk,
-                 .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond}),
+                 .budget_seconds = options.step_budget_ms / kMillisecondsPerSecond,
+                 .experts = {.routed = model_config.routed_experts,
+                             .per_row = model_config.experts_per_token}}),
       max_context(static_cast<int>(
           std::min<int64_t>(wanted_context(options, model_config), cache_plan.tokens))),
       cycle(*executor, memory) {
@@ -151,65 +159,13 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
 }
 
 RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_event) {
-  const int vocab = executor->vocab_size();
-  check_sampling_options(request.sampling, vocab);
-  if (request.max_tokens < 0) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "max_tokens",
-                 .what = "is " + std::to_string(request.max_tokens),
-                 .remedy = "give a number of at least 1"});
-  }
-  if (request.prompt.empty()) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "prompt",
-                 .what = "has no tokens",
-                 .remedy = "give at least one"});
-  }
-  for (size_t i = 0; i < request.prompt.size(); ++i) {
-    if (request.prompt[i] >= 0 && request.prompt[i] < vocab) continue;
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "prompt",
-                 .what = "token " + std::to_string(i) + " is " + std::to_string(request.prompt[i]) +
-                         ", outside the vocabulary of " + std::to_string(vocab),
-                 .remedy = "use the tokenizer that belongs to the model"});
-  }
-  const size_t least_tokens = request.prompt.size() + (request.prompt_only ? 0 : 1);
-  if (least_tokens > static_cast<size_t>(max_context)) {
-    throw Error({.code = ErrorCode::kResourceExhausted,
-                 .where = "prompt",
-                 .what = "has " + std::to_string(request.prompt.size()) +
-                         " tokens, and the context holds " + std::to_string(max_context) +
-                         " with the answer (the model " +
-                         std::to_string(model_config.max_positions) + ", the cache " +
-                         std::to_string(cache_plan.blocks) + " blocks of " +
-                         std::to_string(executor->geometry().block_bytes) + " bytes)",
-                 .remedy = "shorten the prompt"});
-  }
-  const int room = max_context - static_cast<int>(request.prompt.size());
-  const int most_tokens = request.prompt_only       ? 0
-                          : request.max_tokens == 0 ? room
-                                                    : std::min(room, request.max_tokens);
-  if (request.min_tokens < 0 || request.min_tokens > most_tokens) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "min_tokens",
-                 .what = "is " + std::to_string(request.min_tokens),
-                 .remedy = "give a number from 0 to the " + std::to_string(most_tokens) +
-                           " tokens that the answer can have"});
-  }
-  if (request.prompt_logprobs &&
-      (*request.prompt_logprobs < 0 || *request.prompt_logprobs > kMostTopLogprobs)) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "prompt_logprobs",
-                 .what = "is " + std::to_string(*request.prompt_logprobs),
-                 .remedy = "give a number from 0 to " + std::to_string(kMostTopLogprobs)});
-  }
-  if (request.suffix_begin < 0 ||
-      static_cast<size_t>(request.suffix_begin) > request.prompt.size()) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "suffix_begin",
-                 .what = "is " + std::to_string(request.suffix_begin) + ", outside the prompt",
-                 .remedy = "give the place of a token, or 0"});
-  }
+  const int most_tokens = check_request(
+      request, {.vocab = executor->vocab_size(), .context = max_context, .holds = [this] {
+                  return fmt::format("the model {}, the cache {} blocks of {} bytes",
+                                     model_config.max_positions, cache_plan.blocks,
+                                     executor->geometry().block_bytes);
+                }});
+  request.speculation = effective_speculation(request.speculation, options.speculation);
 
   auto sequence = std::make_unique<Sequence>();
   sequence->cancelled = std::make_shared<std::atomic<bool>>(false);
@@ -348,6 +304,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   counts.prefill_rows += shape.prefill_rows;
   bill(scheduled, seconds);
   scheduler.measured(shape, seconds);
+  speculate(scheduled);
   finish_ended();
 }
 
@@ -362,8 +319,9 @@ void Engine::Impl::bill(const std::vector<ScheduledRows>& scheduled, double seco
 }
 
 // Takes a sequence of the step out; finish_ended() tells it of its end.
-void Engine::Impl::end(const Sequence& sequence, bool keep, FinishReason reason,
+void Engine::Impl::end(Sequence& sequence, bool keep, FinishReason reason,
                        std::optional<Error> error) {
+  sequence.ended = true;
   ended.push_back(
       {.sequence = scheduler.remove(sequence, keep), .reason = reason, .error = std::move(error)});
 }
@@ -399,12 +357,7 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   const int begin = sequence.cache.length - rows.rows - choice.kept_drafts;
   counts.prompt_tokens += std::min(sequence.cache.length, sequence.prompt_tokens) -
                           std::min(begin, sequence.prompt_tokens);
-  if (!rows.drafts.empty()) {
-    counts.drafted_tokens += rows.draft_rows();
-    counts.kept_drafts += choice.kept_drafts;
-    drafter->observe(
-        {.sequence = sequence.arrival, .proposed = rows.draft_rows(), .kept = choice.kept_drafts});
-  }
+  if (!rows.drafts.empty()) count_drafts(rows, choice.kept_drafts);
   if (!choice.prompt_logprobs.empty()) take_prompt_logprobs(sequence, choice);
   if (rows.samples && sequence.request.prompt_only) {
     end(sequence, true, FinishReason::kLength);
@@ -413,6 +366,34 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   for (size_t i = 0; i < choice.tokens.size(); ++i) {
     if (!take_token(sequence, choice.tokens[i], i + 1 == choice.tokens.size())) return;
   }
+}
+
+void Engine::Impl::count_drafts(const ScheduledRows& rows, int kept) {
+  Sequence& sequence = *rows.sequence;
+  const int drafted = rows.draft_rows();
+  SpeculationCounts& all = counts.speculation;
+  ++all.drafts;
+  all.draft_tokens += drafted;
+  all.accepted_tokens += kept;
+  for (int i = 0; i < std::min(kept, kMostDrafts); ++i) ++all.accepted_at[static_cast<size_t>(i)];
+  sequence.drafted_tokens += drafted;
+  sequence.kept_drafts += kept;
+  drafter->observe({.sequence = sequence.arrival, .proposed = drafted, .kept = kept});
+}
+
+// Guesses for those of the step that go on.
+void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
+  if (speculator == nullptr) return;
+  targets.clear();
+  for (const ScheduledRows& rows : scheduled) {
+    const Sequence& sequence = *rows.sequence;
+    if (!rows.samples || sequence.ended) continue;
+    targets.push_back({.sequence = sequence.arrival,
+                       .tokens = sequence.tokens,
+                       .speculation = *sequence.request.speculation,
+                       .room = sequence.room_for_drafts()});
+  }
+  speculator->plan(targets, scheduler.cost());
 }
 
 // Tells of them once they are all there.
@@ -481,6 +462,8 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
                     .completion_tokens = sequence->generated_tokens(),
                     .error = std::move(error),
                     .stop_token = std::move(sequence->stop_token),
+                    .drafted_tokens = sequence->drafted_tokens,
+                    .kept_drafts = sequence->kept_drafts,
                     .timing = {}};
   event.timing.queue_seconds =
       seconds_between(sequence->submitted, started ? sequence->started : now);
@@ -505,6 +488,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
 void Engine::Impl::publish_locked() {
   published = counts;
   published.running = scheduler.running();
+  if (speculator != nullptr) published.speculation.decisions = speculator->statistics();
   published.preemptions = scheduler.statistics().preemptions;
   published.recomputed_tokens = scheduler.statistics().recomputed_tokens;
   published.pool = memory.pool_statistics();

@@ -4,6 +4,7 @@
 // process: a fault in a step ends the requests of that step.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -20,6 +21,8 @@
 #include "cache/spill_file.h"
 #include "engine/drafter.h"
 #include "engine/request.h"
+#include "engine/speculation.h"
+#include "engine/speculator.h"
 #include "model/v4/v4_model.h"
 
 namespace hadal {
@@ -49,7 +52,9 @@ struct EngineOptions {
   // last cache.
   std::optional<bool> deal_sequences = {};
 
-  // Makes the drafter whose guesses are checked in the steps of decoding sequences; empty: none.
+  // How tokens are guessed ahead, where requests do not say otherwise.
+  Speculation speculation = {.kind = SpeculationKind::kOff};
+  // For tests: makes another drafter, whose guesses are checked in the steps of decoding sequences.
   std::function<std::unique_ptr<Drafter>()> make_drafter = {};
 
   // Bytes of memory for cached keys and values. 0: what is free beside the weights, if so much is
@@ -70,6 +75,16 @@ struct EngineOptions {
   std::function<void(const StepInfo&)> before_step = {};
 };
 
+// Guesses of tokens, and what became of them.
+struct SpeculationCounts {
+  int64_t drafts = 0;  // sequences and steps with guesses
+  int64_t draft_tokens = 0;
+  int64_t accepted_tokens = 0;                        // sampled as well
+  std::array<int64_t, kMostDrafts> accepted_at = {};  // by place among those of a step
+  double draft_seconds = 0;                           // of the model's drafter, beside the steps
+  SpeculatorStatistics decisions;
+};
+
 struct EngineStatistics {
   int64_t requests = 0;  // accepted by submit
   int64_t refused = 0;   // because the queue was full
@@ -80,8 +95,7 @@ struct EngineStatistics {
   int64_t prompt_tokens = 0;  // computed, those that were lost and computed again included
   int64_t cached_tokens = 0;  // of prompts, found in the cache
   int64_t generated_tokens = 0;
-  int64_t drafted_tokens = 0;  // guesses that steps have checked
-  int64_t kept_drafts = 0;     // of them: sampled as well
+  SpeculationCounts speculation;
   int64_t steps = 0;
   int64_t dealt_steps = 0;  // of them: each thread computed sequences of its own, or one did all
   double step_seconds = 0;  // all steps together

@@ -15,6 +15,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "checkpoint/v4/memory_needs.h"
 #include "engine/scheduler.h"
+#include "engine/speculator.h"
 #include "model/v4/known_answer.h"
 #include "model/v4/v4_model.h"
 
@@ -62,6 +63,14 @@ int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& confi
   return static_cast<int64_t>(bytes);
 }
 
+void check_speculation(SpeculationKind kind) {
+  if (kind != SpeculationKind::kMtp && kind != SpeculationKind::kDspark) return;
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = "speculation",
+               .what = "is " + std::string(speculation_name(kind)) + ", which is not supported",
+               .remedy = "give auto, lookup or off"});
+}
+
 // Everything that decides a bit of a cached key beside the weights and the layout.
 std::string numerics_name(const ModelOptions& options) {
   std::string name(policy_name(options.activations));
@@ -90,7 +99,27 @@ int wanted_context(const EngineOptions& options, const ModelConfig& config) {
 }
 
 std::unique_ptr<Drafter> make_drafter(const EngineOptions& options) {
-  return options.make_drafter ? options.make_drafter() : std::make_unique<NoDrafter>();
+  if (options.make_drafter) return options.make_drafter();
+  const Speculation& wanted = options.speculation;
+  if (wanted.kind == SpeculationKind::kOff) return std::make_unique<NoDrafter>();
+  check_speculation(wanted.kind);
+  return std::make_unique<Speculator>(wanted, ModelDrafterTraits{});
+}
+
+Speculation effective_speculation(const std::optional<Speculation>& wish,
+                                  const Speculation& engine) {
+  if (!wish || *wish == engine || wish->kind == SpeculationKind::kOff) {
+    return wish.value_or(engine);
+  }
+  if (wish->kind == SpeculationKind::kAuto) return engine;
+  if (wish->kind == engine.kind || engine.kind == SpeculationKind::kAuto) return *wish;
+  throw Error({.code = ErrorCode::kInvalidArgument,
+               .where = "speculation",
+               .what = "is " + speculation_text(*wish) + ", but the engine runs with " +
+                       speculation_text(engine),
+               .remedy = engine.kind == SpeculationKind::kOff
+                             ? "leave it out"
+                             : "give auto, off or " + std::string(speculation_name(engine.kind))});
 }
 
 KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,

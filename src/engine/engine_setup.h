@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "cache/kv_memory.h"
 #include "checkpoint/v4/config.h"
@@ -19,7 +20,13 @@ const EngineOptions& checked(const EngineOptions& options);
 // Longest context wanted, before the cache has its say.
 int wanted_context(const EngineOptions& options, const ModelConfig& config);
 
+// Throws Error kInvalidArgument where the model has not the drafter that the options ask for.
 std::unique_ptr<Drafter> make_drafter(const EngineOptions& options);
+
+// What a request's wish comes to. Throws Error kInvalidArgument where the engine does not do what
+// it asks for.
+Speculation effective_speculation(const std::optional<Speculation>& wish,
+                                  const Speculation& engine);
 
 // Before the model is bound: whether there is room for it shows before its weights are made ready.
 // Throws what plan_kv_memory throws.

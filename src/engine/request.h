@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "engine/logit_probabilities.h"
 #include "engine/sampler_options.h"
+#include "engine/speculation.h"
 #include "engine/token_constraint.h"
 
 namespace hadal {
@@ -45,6 +46,9 @@ struct GenerateRequest {
   // Where in the prompt begins what the next turn of a conversation may render differently: what
   // follows the last message. 0: not known. Only the reuse of prefixes depends on it.
   int suffix_begin = 0;
+  // How its tokens are guessed ahead, within what the engine does; none: as the engine does.
+  // Changes no token.
+  std::optional<Speculation> speculation = {};
   // Passed: the request ends with an error within a step.
   std::optional<std::chrono::steady_clock::time_point> deadline = {};
 };
@@ -88,6 +92,8 @@ struct FinishEvent {
   int completion_tokens = 0;                  // a stop token counts
   std::optional<Error> error;                 // with kError only
   std::optional<TokenEvent> stop_token = {};  // with kStop only: the token that ended the answer
+  int drafted_tokens = 0;  // guesses of tokens of the answer that steps have checked
+  int kept_drafts = 0;     // of them: sampled as well
   RequestTiming timing;
 };
 

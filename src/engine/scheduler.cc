@@ -35,7 +35,7 @@ Scheduler::Scheduler(SequenceMemory& memory, Drafter& drafter, const SchedulerOp
     : memory_(memory),
       drafter_(drafter),
       options_(options),
-      cost_(options.budget_seconds / kGuessedRows) {
+      cost_(options.budget_seconds / kGuessedRows, options.experts) {
   HADAL_CHECK(options.max_running > 0 && options.prefill_rows > 0 && options.budget_seconds > 0);
 }
 
@@ -155,7 +155,7 @@ std::vector<ScheduledRows> Scheduler::pick_rows() const {
   std::vector<const Sequence*> prefills;
   for (const auto& sequence : running_) {
     if (sequence->decodes()) {
-      decodes.add_decode(1 + drafter_.most_drafts(), sequence->cache.length);
+      decodes.add_decode(1 + drafter_.expected_drafts(sequence->arrival), sequence->cache.length);
     } else {
       prefills.push_back(sequence.get());
     }
@@ -249,9 +249,7 @@ ScheduledRows Scheduler::cut(Sequence& sequence, int rows, int& staged_left) con
 void Scheduler::add_drafts(ScheduledRows& rows) const {
   const Sequence& sequence = *rows.sequence;
   if (!rows.samples) return;
-  // After the drafts comes one token more.
-  const int room = sequence.token_limit - static_cast<int>(sequence.tokens.size()) - 1;
-  const int most = std::min(drafter_.most_drafts(), room);
+  const int most = std::min(drafter_.most_drafts(), sequence.room_for_drafts());
   if (most <= 0) return;
   rows.drafts =
       drafter_.propose({.sequence = sequence.arrival, .tokens = sequence.tokens, .most = most});
@@ -265,8 +263,16 @@ void Scheduler::make_room(std::vector<ScheduledRows>& step) {
   int promised = 0;
   for (size_t i = 0; i < step.size();) {
     Sequence& sequence = *step[i].sequence;
-    const int tokens = sequence.cache.length + step[i].all_rows();
+    const int promised_before = promised;
+    int tokens = sequence.cache.length + step[i].all_rows();
     SequenceMemory::Growth growth = find_room(sequence, tokens, promised);
+    if (growth != SequenceMemory::Growth::kDone && step[i].draft_rows() > 0) {
+      // Guesses are not worth that anybody makes way.
+      step[i].drop_drafts();
+      promised = promised_before;
+      tokens = sequence.cache.length + step[i].all_rows();
+      growth = find_room(sequence, tokens, promised);
+    }
     while (growth == SequenceMemory::Growth::kNoRoom) {
       const Sequence* const last = running_.back().get();
       preempt_last();

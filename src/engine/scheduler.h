@@ -36,6 +36,12 @@ struct ScheduledRows {
   // How many of the rows are committed before an image is taken, ascending; the last may be `rows`.
   std::vector<int> image_rows = {};
 
+  // The step does without them.
+  void drop_drafts() {
+    logit_rows -= draft_rows();
+    drafts.clear();
+  }
+
   int draft_rows() const { return static_cast<int>(drafts.size()); }
   int all_rows() const { return rows + draft_rows(); }
   // How many of the last rows the commit may leave out, for that and for drafts.
@@ -48,6 +54,7 @@ struct SchedulerOptions {
   int max_running = 16;
   int prefill_rows = 512;       // of all prefills together in one step, at most
   double budget_seconds = 0.5;  // of a step with prefills
+  ExpertCounts experts = {};    // of the model, for the cost of rows
 };
 
 struct SchedulerStatistics {
@@ -89,6 +96,7 @@ class Scheduler {
   // What it took.
   void measured(const StepShape& shape, double seconds) { cost_.observe(shape, seconds); }
   double predict(const StepShape& shape) const { return cost_.predict(shape); }
+  const StepCost& cost() const { return cost_; }
 
   // Lets the running sequence that comes last make way. False when none runs. Not between
   // next_step() and the end of that step.

@@ -28,6 +28,7 @@ struct Sequence {
   // Of the prompt's tokens from the second on, as far as they are known; where they are asked for.
   std::vector<TokenLogprobs> prompt_logprobs;
   std::optional<TokenEvent> stop_token;  // that ended the answer
+  bool ended = false;                    // it has yet to hear so
   int64_t arrival = 0;  // given by the scheduler: the order of first come, first served
 
   // Belongs to SequenceMemory.
@@ -45,7 +46,9 @@ struct Sequence {
   std::chrono::steady_clock::time_point first_token;  // epoch: none yet
   int64_t steps_before = 0;       // that the engine had begun when it took the request
   int64_t first_token_steps = 0;  // begun since then when the first token was sampled
-  double prefill_seconds = 0;     // as in RequestTiming
+  int drafted_tokens = 0;         // as in FinishEvent
+  int kept_drafts = 0;
+  double prefill_seconds = 0;  // as in RequestTiming
   double decode_seconds = 0;
 
   int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
@@ -61,6 +64,8 @@ struct Sequence {
     const size_t most = unscored_tokens() > 0 ? prompt_logprobs.size() : tokens.size() - 1;
     return static_cast<int>(most);
   }
+  // Guesses that may be kept in a step before the token that must be the last.
+  int room_for_drafts() const { return token_limit - static_cast<int>(tokens.size()) - 1; }
   // Whether nothing but its last token is left to compute, so that every step gives it a token.
   bool decodes() const { return uncomputed_tokens() == 1; }
 };

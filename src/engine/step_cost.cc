@@ -7,7 +7,7 @@ namespace hadal {
 namespace {
 
 // Terms are scaled to be of the same size in usual steps.
-constexpr std::array<double, 4> kScale = {1, 1, 64, 64 * 4096};
+constexpr std::array<double, 5> kScale = {1, 1, 64, 64 * 4096, 1};
 // What a term keeps of its past when a step with it is measured.
 constexpr double kMemory = 0.97;
 constexpr double kPriorWeight = 1e-3;  // of the first guess, in measured steps
@@ -16,13 +16,19 @@ constexpr double kOutlier = 4;  // a step that took more times the prediction co
 
 }  // namespace
 
-StepCost::Vector StepCost::terms(const StepShape& shape) {
+StepCost::Vector StepCost::terms(const StepShape& shape) const {
   return {1, shape.decode_rows / kScale[1], shape.prefill_rows / kScale[2],
-          shape.context_rows / kScale[3]};
+          shape.context_rows / kScale[3], expert_sets(shape.rows()) / kScale[4]};
 }
 
-StepCost::StepCost(double row_seconds)
-    : seconds_per_{0, row_seconds * kScale[1], row_seconds * kScale[2], 0} {
+double StepCost::expert_sets(int rows) const {
+  if (experts_.routed == 0) return 0;
+  const double share = static_cast<double>(experts_.per_row) / experts_.routed;
+  return (1 - std::pow(1 - share, rows)) / share;
+}
+
+StepCost::StepCost(double row_seconds, const ExpertCounts& experts)
+    : experts_(experts), seconds_per_{0, row_seconds * kScale[1], row_seconds * kScale[2], 0, 0} {
   for (size_t i = 0; i < kTerms; ++i) {
     information_[i][i] = kPriorWeight;
     target_[i] = kPriorWeight * seconds_per_[i];
@@ -37,8 +43,12 @@ double StepCost::predict(const StepShape& shape) const {
 }
 
 double StepCost::predict_part(const StepShape& part, const StepShape& whole) const {
+  const auto alone = [&](const StepShape& shape) {
+    return predict(shape) - expert_sets(shape.rows()) * seconds_per_[4] / kScale[4];
+  };
   const double any_step = predict({});
-  return predict(part) - any_step + any_step * part.rows() / whole.rows();
+  const double shared = any_step + predict(whole) - alone(whole);
+  return alone(part) - any_step + shared * part.rows() / whole.rows();
 }
 
 int StepCost::rows_within(double seconds, int context, int limit) const {
@@ -46,9 +56,26 @@ int StepCost::rows_within(double seconds, int context, int limit) const {
   const double a = 0.5 * seconds_per_[3] / kScale[3];
   const double b = seconds_per_[2] / kScale[2] + (context - 0.5) * 2 * a;
   if (seconds <= 0) return 0;
-  const double root = b + std::sqrt(std::max(0.0, b * b + 4 * a * seconds));
-  if (root <= 0 || 2 * seconds / root >= limit) return limit;
-  return static_cast<int>(2 * seconds / root);
+  const auto fitting = [&](double rest) {
+    if (rest <= 0) return 0;
+    const double root = b + std::sqrt(std::max(0.0, b * b + 4 * a * rest));
+    if (root <= 0 || 2 * rest / root >= limit) return limit;
+    return static_cast<int>(2 * rest / root);
+  };
+  const double experts = seconds_per_[4] / kScale[4];
+  if (experts == 0) return fitting(seconds);
+  // The more rows, the more experts, the less is left for rows.
+  int most = fitting(seconds);
+  int least = 0;
+  while (least < most) {
+    const int rows = least + (most - least + 1) / 2;
+    if (fitting(seconds - experts * expert_sets(rows)) >= rows) {
+      least = rows;
+    } else {
+      most = rows - 1;
+    }
+  }
+  return least;
 }
 
 void StepCost::observe(const StepShape& shape, double seconds) {
@@ -68,7 +95,7 @@ void StepCost::observe(const StepShape& shape, double seconds) {
     target_[i] = 0;
     for (size_t j = 0; j < kTerms; ++j) target_[i] += information_[i][j] * seconds_per_[j];
   }
-  const double size = std::max(1.0, x[0] + x[1] + x[2] + x[3]);
+  const double size = std::max(1.0, x[0] + x[1] + x[2] + x[3] + x[4]);
   const double weight = 1 / (size * size);  // errors count in proportion to the step
   for (size_t i = 0; i < kTerms; ++i) {
     for (size_t j = 0; j < kTerms; ++j) information_[i][j] += weight * x[i] * x[j];

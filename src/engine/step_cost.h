@@ -25,10 +25,16 @@ struct StepShape {
   }
 };
 
+// The experts that a row is routed to, of those there are; none: rows cost what they cost.
+struct ExpertCounts {
+  int routed = 0;
+  int per_row = 0;
+};
+
 class StepCost {
  public:
   // Before anything was measured a row is taken to cost `row_seconds`.
-  explicit StepCost(double row_seconds);
+  explicit StepCost(double row_seconds, const ExpertCounts& experts = {});
 
   // Takes a measured step into account. What has not been seen for long keeps its estimate.
   void observe(const StepShape& shape, double seconds);
@@ -37,16 +43,21 @@ class StepCost {
   // Of predict(whole) what `part` of its rows causes: what these rows cost, and of what any step
   // costs, rows counting alike. Parts that make up the whole add up to its prediction.
   double predict_part(const StepShape& part, const StepShape& whole) const;
+  // How many different experts of a layer `rows` rows touch, where each is as likely as any other,
+  // in units of what one row touches: the weights of an expert are read once for all its rows.
+  double expert_sets(int rows) const;
   // How many prefill rows of a sequence with `context` computed tokens fit into `seconds` in a step
   // that is computed anyway; at most `limit`, perhaps 0.
   int rows_within(double seconds, int context, int limit) const;
 
  private:
-  static constexpr size_t kTerms = 4;  // a step, a decode row, a prefill row, a row and context
+  // A step, a decode row, a prefill row, a row and context, different experts.
+  static constexpr size_t kTerms = 5;
   using Vector = std::array<double, kTerms>;
-  static Vector terms(const StepShape& shape);
+  Vector terms(const StepShape& shape) const;
   void solve();
 
+  ExpertCounts experts_;
   std::array<Vector, kTerms> information_ = {};  // Σ w x xᵀ, older steps fading
   Vector target_ = {};                           // Σ w x seconds
   Vector seconds_per_ = {};

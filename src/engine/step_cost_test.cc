@@ -98,5 +98,40 @@ TEST(StepCost, FollowsAMachineThatBecomesSlower) {
   EXPECT_NEAR(cost.predict(prefill(120, 0)), 0.3, 0.05);
 }
 
+// A machine that reads experts: the second row costs nearly as much as the first, the hundredth
+// hardly anything.
+TEST(StepCost, RowsThatShareExpertsCostLess) {
+  const ExpertCounts experts{.routed = 256, .per_row = 6};
+  StepCost cost(0.01, experts);
+  EXPECT_NEAR(cost.expert_sets(1), 1, 1e-9);
+  EXPECT_NEAR(cost.expert_sets(6), 5.66, 0.01);
+  EXPECT_NEAR(cost.expert_sets(100'000), 256.0 / 6, 1e-9);
+  const auto truth = [&](const StepShape& shape) {
+    return 0.040 + 0.002 * shape.decode_rows + 0.030 * cost.expert_sets(shape.rows());
+  };
+  for (int i = 0; i < 600; ++i) {
+    StepShape shape;
+    for (int j = 0; j <= i % 16; ++j) shape.add_decode(1 + i % 5, 100);
+    cost.observe(shape, truth(shape));
+  }
+  for (const int rows : {1, 2, 6, 20, 60}) {
+    StepShape shape;
+    shape.add_decode(rows, 100);
+    EXPECT_NEAR(cost.predict(shape), truth(shape), 0.05 * truth(shape)) << rows;
+  }
+  StepShape whole;
+  whole.add_decode(3, 100);
+  whole.add_prefill(40, 0);
+  StepShape decode;
+  decode.add_decode(3, 100);
+  StepShape prefill_rows;
+  prefill_rows.add_prefill(40, 0);
+  EXPECT_NEAR(cost.predict_part(decode, whole) + cost.predict_part(prefill_rows, whole),
+              cost.predict(whole), 1e-12);
+  StepShape fitting;
+  fitting.add_prefill(cost.rows_within(0.5, 0, 512), 0);
+  EXPECT_LE(cost.predict(fitting) - cost.predict({}), 0.5);
+}
+
 }  // namespace
 }  // namespace hadal

@@ -21,6 +21,8 @@ void GenerationUsage::add(const GenerationUsage& other) {
   completion_tokens += other.completion_tokens;
   reasoning_tokens += other.reasoning_tokens;
   cached_tokens += other.cached_tokens;
+  drafted_tokens += other.drafted_tokens;
+  kept_drafts += other.kept_drafts;
   if (!other.seconds) return;
   if (!seconds) seconds.emplace();
   seconds->queue = std::max(seconds->queue, other.seconds->queue);
@@ -46,6 +48,8 @@ GenerationUsage Generation::usage() const {
           .completion_tokens = reader_.tokens(),
           .reasoning_tokens = reader_.reasoning_tokens(),
           .cached_tokens = cached_tokens_,
+          .drafted_tokens = drafted_tokens_,
+          .kept_drafts = kept_drafts_,
           .seconds = seconds_};
 }
 
@@ -68,6 +72,8 @@ void Generation::receive(GenerationListener& listener, const GenerateEvent& even
 }
 
 void Generation::finish(GenerationListener& listener, const FinishEvent& event) {
+  drafted_tokens_ = event.drafted_tokens;
+  kept_drafts_ = event.kept_drafts;
   seconds_ = {.queue = event.timing.queue_seconds,
               .prefill = event.timing.prefill_seconds,
               .decode = event.timing.decode_seconds};

@@ -38,9 +38,12 @@ struct GenerationSeconds {
 struct GenerationUsage {
   int prompt_tokens = 0;
   int completion_tokens = 0;
-  int reasoning_tokens = 0;                       // of the completion tokens
-  int cached_tokens = 0;                          // of the prompt tokens
-  std::optional<GenerationSeconds> seconds = {};  // from the end on
+  int reasoning_tokens = 0;  // of the completion tokens
+  int cached_tokens = 0;     // of the prompt tokens
+  // Guesses of the answer's tokens, and how many of them it has.
+  int drafted_tokens = 0;
+  int kept_drafts = 0;
+  std::optional<GenerationSeconds> seconds = {};  // from the end on, as the guesses
 
   // What several came to together; they queued as long as the one that queued longest.
   void add(const GenerationUsage& other);
@@ -100,6 +103,8 @@ class Generation {
   RequestHandle handle_;
   int cached_tokens_ = 0;
   int tool_calls_ = 0;
+  int drafted_tokens_ = 0;
+  int kept_drafts_ = 0;
   std::optional<GenerationSeconds> seconds_;
   bool complete_ = false;  // the answer is; the engine has yet to say what it took
   bool over_ = false;

@@ -54,6 +54,27 @@ void write_steps(MetricsText& text, const EngineStatistics& s) {
   text.sample(s.prefill_rows, {{"kind", "prefill"}});
 }
 
+// Named as vLLM names them.
+void write_speculation(MetricsText& text, const SpeculationCounts& s) {
+  text.counter("hadal_spec_decode_num_drafts_total", s.drafts,
+               "Times that tokens of a request were guessed and checked.");
+  text.counter("hadal_spec_decode_num_draft_tokens_total", s.draft_tokens, "Tokens guessed.");
+  text.counter("hadal_spec_decode_num_accepted_tokens_total", s.accepted_tokens,
+               "Guessed tokens that were right.");
+  text.begin("hadal_spec_decode_num_accepted_tokens_per_pos_total", Type::kCounter,
+             "Guessed tokens that were right, by their place in the guess.");
+  for (size_t i = 0; i < s.accepted_at.size(); ++i) {
+    text.sample(s.accepted_at[i], {{"position", std::to_string(i)}});
+  }
+  text.counter("hadal_spec_decode_draft_seconds_total", s.draft_seconds,
+               "What the model's drafter took, beside the steps.");
+  text.begin("hadal_spec_decode_decisions_total", Type::kCounter,
+             "Requests and steps for which guesses could be had, by what was decided.");
+  text.sample(s.decisions.planned, {{"decision", "pays"}});
+  text.sample(s.decisions.declined - s.decisions.probes, {{"decision", "does_not_pay"}});
+  text.sample(s.decisions.probes, {{"decision", "probe"}});
+}
+
 void write_pool(MetricsText& text, const PoolStatistics& pool) {
   text.gauge("hadal_cache_blocks", wide(pool.capacity), "Blocks of memory of the cache.");
   text.gauge("hadal_cache_blocks_free", wide(pool.free), "Blocks that hold nothing.");
@@ -113,6 +134,7 @@ std::string metrics_text(const EngineStatistics& statistics, const std::string& 
   write_requests(text, statistics);
   write_tokens(text, statistics);
   write_steps(text, statistics);
+  write_speculation(text, statistics.speculation);
   write_pool(text, statistics.pool);
   write_prefix(text, statistics.prefix);
   if (statistics.disk.has_value()) write_disk(text, *statistics.disk);

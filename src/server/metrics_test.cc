@@ -67,6 +67,11 @@ TEST(MetricsTest, EveryStatisticIsThereAndReadsBack) {
   statistics.predicted_seconds = 0.1;
   statistics.prefill_seconds = 2.5;
   statistics.decode_seconds = 0.75;
+  statistics.speculation.drafts = 20;
+  statistics.speculation.draft_tokens = 60;
+  statistics.speculation.accepted_tokens = 31;
+  statistics.speculation.accepted_at = {18, 9, 4};
+  statistics.speculation.decisions = {.planned = 19, .probes = 1, .declined = 8};
   statistics.pool.capacity = 100;
   statistics.pool.used = {5, 6, 7};
   statistics.prefix.hit_tokens = 4096;
@@ -89,6 +94,11 @@ TEST(MetricsTest, EveryStatisticIsThereAndReadsBack) {
   EXPECT_EQ(samples.at("hadal_step_seconds_predicted_total"), 0.1);
   EXPECT_EQ(samples.at("hadal_prefill_seconds_total"), 2.5);
   EXPECT_EQ(samples.at("hadal_decode_seconds_total"), 0.75);
+  EXPECT_EQ(samples.at("hadal_spec_decode_num_drafts_total"), 20);
+  EXPECT_EQ(samples.at("hadal_spec_decode_num_draft_tokens_total"), 60);
+  EXPECT_EQ(samples.at("hadal_spec_decode_num_accepted_tokens_total"), 31);
+  EXPECT_EQ(samples.at("hadal_spec_decode_num_accepted_tokens_per_pos_total{position=\"1\"}"), 9);
+  EXPECT_EQ(samples.at("hadal_spec_decode_decisions_total{decision=\"does_not_pay\"}"), 7);
   EXPECT_EQ(samples.at("hadal_cache_blocks"), 100);
   EXPECT_EQ(samples.at("hadal_cache_blocks_used{kind=\"page\"}"), 5);
   EXPECT_EQ(samples.at("hadal_cache_blocks_used{kind=\"image\"}"), 7);

@@ -184,6 +184,9 @@ void read_service(const Fields& body, ChatTurn& turn) {
     }
     turn.priority = static_cast<int>(*priority);
   }
+  if (const std::optional<std::string> speculation = body.string("speculation")) {
+    turn.speculation = parse_speculation(*speculation, "speculation");
+  }
   turn.timeout = body.number("timeout");
   if (turn.timeout && !(*turn.timeout > 0 && *turn.timeout <= kLongestTimeout)) {
     refuse_field("timeout", "is no number of seconds above 0, up to a day");

@@ -76,7 +76,7 @@ constexpr std::array<UnsupportedField, 2> kUnsupportedOfCompletions = {{
 }};
 
 // What both do.
-constexpr std::array<std::string_view, 25> kKnown = {"model",
+constexpr std::array<std::string_view, 26> kKnown = {"model",
                                                      "max_tokens",
                                                      "max_completion_tokens",
                                                      "min_tokens",
@@ -93,6 +93,7 @@ constexpr std::array<std::string_view, 25> kKnown = {"model",
                                                      "logprobs",
                                                      "stop_token_ids",
                                                      "priority",
+                                                     "speculation",
                                                      "timeout",
                                                      "cache_salt",
                                                      "stop",

@@ -1,0 +1,71 @@
+#include "engine/draft_plan.h"
+
+#include <algorithm>
+
+#include "base/as_size.h"
+
+namespace hadal {
+namespace {
+
+// A prior counts as so many guesses.
+constexpr double kPriorWeight = 3;
+constexpr double kLeastSeconds = 1e-9;
+
+struct Guess {
+  double survival = 0;
+  int offer = 0;
+  int place = 0;
+};
+
+}  // namespace
+
+DraftPlan plan_drafts(const DraftPlanArgs& args) {
+  std::vector<Guess> guesses;
+  for (size_t i = 0; i < args.offers.size(); ++i) {
+    const std::vector<double>& survival = args.offers[i].survival;
+    for (size_t j = 0; j < survival.size(); ++j) {
+      guesses.push_back({survival[j], static_cast<int>(i), static_cast<int>(j)});
+    }
+  }
+  // Stable: the places of an offer stay in order.
+  std::stable_sort(guesses.begin(), guesses.end(),
+                   [](const Guess& a, const Guess& b) { return a.survival > b.survival; });
+  int rows = static_cast<int>(args.offers.size());
+  double tokens = rows;
+  int passes = 0;
+  const auto rate = [&] {
+    const double seconds = args.step_seconds(rows) + passes * args.pass_seconds;
+    return tokens / std::max(seconds, kLeastSeconds);
+  };
+  DraftPlan plan{.drafts = std::vector<int>(args.offers.size(), 0)};
+  plan.without = plan.tokens_per_second = rate();
+  size_t taken = 0;
+  for (size_t i = 0; i < guesses.size(); ++i) {
+    ++rows;
+    tokens += guesses[i].survival;
+    if (args.offers[as_size(guesses[i].offer)].costs_passes) {
+      passes = std::max(passes, guesses[i].place + 1);
+    }
+    const double with = rate();
+    if (with <= plan.tokens_per_second) continue;
+    plan.tokens_per_second = with;
+    taken = i + 1;
+  }
+  for (size_t i = 0; i < taken; ++i) ++plan.drafts[as_size(guesses[i].offer)];
+  return plan;
+}
+
+void AcceptanceRecord::observe(int proposed, int kept) {
+  const int places = std::min({proposed, kept + 1, kMostDrafts});
+  for (int depth = 0; depth < places; ++depth) {
+    tried_[as_size(depth)] = memory_ * tried_[as_size(depth)] + 1;
+    kept_[as_size(depth)] = memory_ * kept_[as_size(depth)] + (depth < kept ? 1 : 0);
+  }
+}
+
+double AcceptanceRecord::probability(int depth, double prior) const {
+  const size_t place = as_size(depth);
+  return (kept_[place] + kPriorWeight * prior) / (tried_[place] + kPriorWeight);
+}
+
+}  // namespace hadal

@@ -1,0 +1,159 @@
+// How speculation is asked for, and whose guesses a step gets.
+#include "engine/speculation.h"
+
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/engine_setup.h"
+#include "engine/speculator.h"
+
+namespace hadal {
+namespace {
+
+TEST(Speculation, IsReadAsItIsWritten) {
+  for (const char* text : {"auto", "off", "mtp", "dspark", "lookup", "mtp:1", "lookup:8"}) {
+    EXPECT_EQ(speculation_text(parse_speculation(text, "--speculation")), text);
+  }
+  for (const char* text : {"", "on", "mtp:", "mtp:0", "mtp:9", "mtp:2x", "auto:3", "off:1", "MTP",
+                           "lookup:-1", "lookup:99999999999999999999"}) {
+    try {
+      parse_speculation(text, "--speculation");
+      ADD_FAILURE() << text;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      EXPECT_NE(std::string(error.what()).find("--speculation"), std::string::npos);
+    }
+  }
+}
+
+TEST(Speculation, ARequestMayAskForLessThanTheEngineDoes) {
+  const Speculation automatic{.kind = SpeculationKind::kAuto};
+  const Speculation lookup{.kind = SpeculationKind::kLookup, .drafts = 3};
+  const Speculation off{.kind = SpeculationKind::kOff};
+  EXPECT_EQ(effective_speculation({}, lookup), lookup);
+  EXPECT_EQ(effective_speculation(automatic, lookup), lookup);
+  EXPECT_EQ(effective_speculation(off, lookup), off);
+  EXPECT_EQ(effective_speculation(lookup, automatic), lookup);
+  EXPECT_THROW(effective_speculation(Speculation{.kind = SpeculationKind::kMtp}, lookup), Error);
+  EXPECT_THROW(effective_speculation(lookup, off), Error);
+}
+
+// A step costs what its first row does, nearly.
+StepCost cheap_rows() {
+  StepCost cost(0.001);
+  for (int i = 0; i < 100; ++i) {
+    StepShape shape;
+    shape.add_decode(1 + i % 9, 100);
+    cost.observe(shape, 0.1 + 0.001 * shape.decode_rows);
+  }
+  return cost;
+}
+
+// Each row costs as much as the first.
+StepCost dear_rows() {
+  StepCost cost(0.001);
+  for (int i = 0; i < 100; ++i) {
+    StepShape shape;
+    shape.add_decode(1 + i % 9, 100);
+    cost.observe(shape, 0.1 * shape.decode_rows);
+  }
+  return cost;
+}
+
+struct Repetition {
+  explicit Repetition(int size) {
+    for (int i = 0; i < size; ++i) tokens.push_back(i % 20);
+  }
+  SpeculationTarget target(const Speculation& speculation, int room = 100) const {
+    return {.sequence = 7, .tokens = tokens, .speculation = speculation, .room = room};
+  }
+  std::vector<int32_t> next(int count) const {
+    std::vector<int32_t> next;
+    for (int i = 0; i < count; ++i) next.push_back((static_cast<int>(tokens.size()) + i) % 20);
+    return next;
+  }
+  std::vector<int32_t> tokens;
+};
+
+TEST(Speculator, ProposesWhatFollowedBefore) {
+  const Repetition text(60);
+  const StepCost cost = cheap_rows();
+  const Speculation lookup{.kind = SpeculationKind::kLookup, .drafts = 5};
+  Speculator speculator(lookup, {});
+  EXPECT_EQ(speculator.most_drafts(), 5);
+  EXPECT_EQ(speculator.expected_drafts(7), 0);
+  speculator.plan({{text.target(lookup)}}, cost);
+  EXPECT_EQ(speculator.expected_drafts(7), 5);
+  const DraftRequest request{.sequence = 7, .tokens = text.tokens, .most = 4};
+  EXPECT_EQ(speculator.propose(request), text.next(4));
+  EXPECT_TRUE(speculator.propose(request).empty());  // once
+  // Near the end of the answer, for a request that wants none, and for a sequence that has gone on.
+  speculator.plan({{text.target(lookup, 2)}}, cost);
+  EXPECT_EQ(speculator.propose(request), text.next(2));
+  speculator.plan({{text.target({.kind = SpeculationKind::kOff})}}, cost);
+  EXPECT_TRUE(speculator.propose(request).empty());
+  speculator.plan({{text.target(lookup)}}, cost);
+  const Repetition longer(61);
+  EXPECT_TRUE(speculator.propose({.sequence = 7, .tokens = longer.tokens, .most = 4}).empty());
+}
+
+TEST(Speculator, StopsWhereGuessesDoNotPayAndTriesAgainNowAndThen) {
+  const Repetition text(60);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  // Kept guesses, cheap rows.
+  Speculator winning(any, {});
+  const StepCost cheap = cheap_rows();
+  const DraftRequest request{.sequence = 7, .tokens = text.tokens, .most = 8};
+  for (int i = 0; i < 100; ++i) {
+    winning.plan({{text.target(any)}}, cheap);
+    const int proposed = static_cast<int>(winning.propose(request).size());
+    winning.observe({.sequence = 7, .proposed = proposed, .kept = proposed});
+    if (i >= 50) {
+      EXPECT_EQ(proposed, 8);
+    }
+  }
+  // The same guesses are never right: hardly a row in a hundred steps.
+  Speculator losing(any, {});
+  int rows = 0;
+  for (int i = 0; i < 2000; ++i) {
+    losing.plan({{text.target(any)}}, cheap);
+    const int proposed = static_cast<int>(losing.propose(request).size());
+    if (proposed > 0) losing.observe({.sequence = 7, .proposed = proposed, .kept = 0});
+    if (i >= 1000) rows += proposed;
+  }
+  EXPECT_GT(rows, 0);
+  EXPECT_LT(rows, 20);
+  EXPECT_GT(losing.statistics().probes, 0);
+  // Always right, but a row costs as much as a step.
+  Speculator dear(any, {});
+  const StepCost cost = dear_rows();
+  rows = 0;
+  for (int i = 0; i < 2000; ++i) {
+    dear.plan({{text.target(any)}}, cost);
+    const int proposed = static_cast<int>(dear.propose(request).size());
+    if (proposed > 0) dear.observe({.sequence = 7, .proposed = proposed, .kept = proposed});
+    if (i >= 1000) rows += proposed;
+  }
+  EXPECT_LT(rows, 20);
+}
+
+// Two of the model's guesses, or as many as its passes are worth.
+TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
+  const Repetition text(10);  // repeats nothing
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cheap = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 4, .one_pass_each = true});
+  EXPECT_EQ(speculator.plan({{text.target(any)}}, cheap), std::vector<int>{4});
+  speculator.give(text.target(any), {1, 2}, {});
+  EXPECT_EQ(speculator.propose({.sequence = 7, .tokens = text.tokens, .most = 8}),
+            (std::vector<int32_t>{1, 2}));
+  for (int i = 0; i < 100; ++i) speculator.measured(1, 1);  // ten steps long
+  EXPECT_EQ(speculator.plan({{text.target(any)}}, cheap), std::vector<int>{0});
+  speculator.forget(7);
+  EXPECT_EQ(speculator.expected_drafts(7), 0);
+}
+
+}  // namespace
+}  // namespace hadal

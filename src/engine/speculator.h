@@ -1,0 +1,103 @@
+// The drafter of an engine that speculates: decides after each step who guesses for which sequence
+// and how many tokens, keeps the guesses until the next step takes them, and learns from what is
+// kept. Guesses from the sequence itself it makes (ngram_index.h); those of the model's drafter it
+// asks for and is given. Knows no model and computes no step. Belongs to the engine thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/draft_plan.h"
+#include "engine/drafter.h"
+#include "engine/ngram_index.h"
+#include "engine/speculation.h"
+#include "engine/step_cost.h"
+
+namespace hadal {
+
+// Who made a guess. Long matches are repetitions, short ones often chance.
+enum class DraftSource { kModel, kShortMatch, kMatch, kLongMatch };
+constexpr size_t kDraftSources = 4;
+
+// A sequence that samples in the step to come; views that last as long as the call.
+struct SpeculationTarget {
+  int64_t sequence = 0;
+  std::span<const int32_t> tokens;  // all known ones
+  Speculation speculation = {};     // what holds for it: the request's wish, or the engine's
+  int room = 0;                     // guesses that may come before the sequence is at its end
+};
+
+// The model's own drafter, if it has one that the engine uses.
+struct ModelDrafterTraits {
+  int most_drafts = 0;            // 0: there is none
+  bool one_pass_each = false;     // each guess takes a pass; otherwise all come of one
+  bool tells_confidence = false;  // with each guess how likely it is kept
+};
+
+struct SpeculatorStatistics {
+  int64_t planned = 0;   // sequences and steps that the plan gave guesses
+  int64_t probes = 0;    // that were given some against the plan, to see whether it still holds
+  int64_t declined = 0;  // that could have had some and were given none
+};
+
+class Speculator final : public Drafter {
+ public:
+  Speculator(const Speculation& speculation, const ModelDrafterTraits& model);
+
+  int most_drafts() const override;
+  int expected_drafts(int64_t sequence) const override;
+  std::vector<int32_t> propose(const DraftRequest& request) override;
+  void observe(const DraftOutcome& outcome) override;
+  void forget(int64_t sequence) override;
+
+  // Makes the guesses for the next step that need no model, and says how many are wanted of the
+  // model's drafter, [targets]. After all outcomes of the step before.
+  const std::vector<int>& plan(std::span<const SpeculationTarget> targets, const StepCost& cost);
+  // The model's guesses for a target of the last plan, at most as many as were wanted. `confidence`
+  // is empty, or says of each how likely it is kept where those before it are.
+  void give(const SpeculationTarget& target, std::vector<int32_t> drafts,
+            std::span<const float> confidence);
+  // What the model's drafter took for so many passes.
+  void measured(int passes, double seconds);
+
+  const SpeculatorStatistics& statistics() const { return statistics_; }
+
+ private:
+  struct Record {
+    NgramIndex index;
+    std::array<AcceptanceRecord, kDraftSources> acceptance;
+    std::vector<int32_t> drafts;  // for the next step
+    size_t tokens = 0;            // of the sequence, when they were made
+    DraftSource source = DraftSource::kModel;
+    DraftSource proposed_by = DraftSource::kModel;
+  };
+  // What could be guessed for a target.
+  struct Choice {
+    DraftSource source = DraftSource::kModel;
+    std::vector<int32_t> drafts = {};  // where it needs no model
+    int fixed = 0;                     // the request wants so many; 0: as many as pay
+  };
+
+  Choice choose(const SpeculationTarget& target, Record& record, DraftOffer& offer) const;
+  void fill(const Record& record, DraftSource source, int count, DraftOffer& offer) const;
+  int probe(DraftSource source, int planned, int offered);
+
+  const Speculation speculation_;
+  const ModelDrafterTraits model_;
+  std::unordered_map<int64_t, Record> records_;
+  std::array<AcceptanceRecord, kDraftSources> acceptance_;  // of all sequences
+  // Since the plan last gave guesses of a source: how often it declined, and after how often it is
+  // overruled.
+  std::array<int, kDraftSources> declined_ = {};
+  std::array<int, kDraftSources> patience_;
+  double pass_seconds_ = 0;
+  std::vector<Choice> choices_;
+  std::vector<DraftOffer> offers_;
+  std::vector<int> wanted_;
+  SpeculatorStatistics statistics_;
+};
+
+}  // namespace hadal
