@@ -126,7 +126,7 @@ void release_sequence(BlockPool& pool, SequenceCache& cache) {
   pool.release(cache.pages);
   pool.release(cache.state_units);
   cache.length = 0;
-  cache.drafter_length = 0;
+  cache.drafter_rows = 0;
 }
 
 }  // namespace hadal

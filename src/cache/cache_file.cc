@@ -47,7 +47,7 @@ class Cursor {
 }  // namespace
 
 uint64_t CacheFileInfo::payload_bytes() const {
-  return (uint64_t{tokens} + streams) * 4 + blocks * block_bytes;
+  return uint64_t{tokens} * 4 + blocks * block_bytes;
 }
 
 uint64_t CacheFileInfo::file_bytes() const { return kCacheFileHeaderBytes + payload_bytes(); }
@@ -69,8 +69,8 @@ CacheFileHeader encode_header(const CacheFileInfo& info) {
   out.put(info.parent);
   out.put(info.length);
   out.put(info.tokens);
-  out.put(info.drafter_length);
-  out.put(info.streams);
+  out.put(info.drafter_rows);
+  out.put(uint32_t{0});
   out.put(info.blocks);
   out.put(uint32_t{0});
   out.put(info.block_bytes);
@@ -111,16 +111,16 @@ DecodedHeader decode_header(std::span<const std::byte> bytes) {
   info.parent = in.get<Hash128>();
   info.length = in.get<uint32_t>();
   info.tokens = in.get<uint32_t>();
-  info.drafter_length = in.get<uint32_t>();
-  info.streams = in.get<uint32_t>();
+  info.drafter_rows = in.get<uint32_t>();
+  in.take(sizeof(uint32_t));
   info.blocks = in.get<uint32_t>();
   in.take(sizeof(uint32_t));
   info.block_bytes = in.get<uint64_t>();
   info.checksum = in.get<Hash128>();
   const bool plausible =
       (info.kind == CacheFileKind::kPage || info.kind == CacheFileKind::kImage) &&
-      info.length < kMaxCount && info.tokens <= info.length && info.drafter_length <= info.length &&
-      info.streams < kMaxCount && info.blocks < kMaxCount && info.block_bytes < kMaxBlockBytes;
+      info.length < kMaxCount && info.tokens <= info.length && info.drafter_rows <= info.length &&
+      info.blocks < kMaxCount && info.block_bytes < kMaxBlockBytes;
   if (plausible) decoded.state = HeaderState::kGood;
   return decoded;
 }

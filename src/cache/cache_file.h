@@ -29,7 +29,7 @@ struct CacheIdentity {
   bool operator==(const CacheIdentity&) const = default;
 };
 
-// What a header tells. Payload: the tokens, the streams, then the blocks, one after the other.
+// What a header tells. Payload: the tokens, then the blocks, one after the other.
 struct CacheFileInfo {
   CacheFileKind kind = CacheFileKind::kPage;
   CacheIdentity identity;
@@ -38,8 +38,7 @@ struct CacheFileInfo {
   Hash128 parent;        // of the pages before the page, or of those before the image's tail
   uint32_t length = 0;   // tokens from the beginning of the sequence to the end of this
   uint32_t tokens = 0;   // int32 in the payload: of the page, or the image's tail
-  uint32_t drafter_length = 0;
-  uint32_t streams = 0;  // float32 in the payload
+  uint32_t drafter_rows = 0;
   uint32_t blocks = 0;
   uint64_t block_bytes = 0;
   Hash128 checksum;  // of the payload (base/checksum.h)
@@ -53,7 +52,7 @@ struct CacheFileInfo {
 constexpr std::string_view kCacheFileMagic = "hadal-kv";
 
 constexpr size_t kCacheFileHeaderBytes = 256;
-constexpr uint32_t kCacheFileVersion = 2;
+constexpr uint32_t kCacheFileVersion = 3;
 using CacheFileHeader = std::array<std::byte, kCacheFileHeaderBytes>;
 
 CacheFileHeader encode_header(const CacheFileInfo& info);

@@ -29,8 +29,7 @@ TEST(CacheFile, HeadersAreReadBack) {
       .parent = {.low = 5, .high = 6},
       .length = 700,
       .tokens = 60,
-      .drafter_length = 699,
-      .streams = 16,
+      .drafter_rows = 699,
       .blocks = 7,
       .block_bytes = 917504,
       .checksum = {.low = 8, .high = 9}};
@@ -38,7 +37,7 @@ TEST(CacheFile, HeadersAreReadBack) {
   const DecodedHeader decoded = decode_header(header);
   EXPECT_EQ(decoded.state, HeaderState::kGood);
   EXPECT_EQ(decoded.info, info);
-  EXPECT_EQ(info.file_bytes(), 256U + 4 * 60 + 4 * 16 + 7U * 917504);
+  EXPECT_EQ(info.file_bytes(), 256U + 4 * 60 + 7U * 917504);
 }
 
 }  // namespace

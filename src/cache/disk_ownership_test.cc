@@ -135,7 +135,7 @@ TEST_F(DiskTierTest, OlderVersionsAreRemovedAndNewerOnesLeftAlone) {
     stream.put(version);
   };
   set_version(older, 0);
-  set_version(newer, 3);
+  set_version(newer, 4);
   const auto tier = open();
   EXPECT_FALSE(fs::exists(older));
   EXPECT_TRUE(fs::exists(newer));

@@ -259,7 +259,6 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
     return false;
   }
   std::vector<int32_t> tokens(info.tokens);
-  item.streams.resize(info.streams);
   uint64_t offset = kCacheFileHeaderBytes;
   Checksum payload;
   const auto load = [&](std::span<std::byte> bytes) {
@@ -268,13 +267,12 @@ bool DiskTier::Impl::read_item(DiskReadItem& item) {
     offset += bytes.size();
     return true;
   };
-  bool whole = load(std::as_writable_bytes(std::span(tokens))) &&
-               load(std::as_writable_bytes(std::span(item.streams)));
+  bool whole = load(std::as_writable_bytes(std::span(tokens)));
   for (std::byte* block : item.blocks) whole = whole && load({block, block_bytes});
   if (!whole) return discard(item.name, "cannot be read");
   if (payload.value() != info.checksum) return discard(item.name, "its checksum is wrong");
   item.length = static_cast<int>(info.length);
-  item.drafter_length = static_cast<int>(info.drafter_length);
+  item.drafter_rows = static_cast<int>(info.drafter_rows);
   return tokens == item.tokens;
 }
 
@@ -295,8 +293,7 @@ bool DiskTier::store(const StoreArgs& args) {
                         .parent = args.parent,
                         .length = static_cast<uint32_t>(args.length),
                         .tokens = static_cast<uint32_t>(args.tokens.size()),
-                        .drafter_length = static_cast<uint32_t>(args.drafter_length),
-                        .streams = static_cast<uint32_t>(args.streams.size()),
+                        .drafter_rows = static_cast<uint32_t>(args.drafter_rows),
                         .blocks = static_cast<uint32_t>(args.blocks.size()),
                         .block_bytes = impl.block_bytes,
                         .checksum = {}},
@@ -323,7 +320,6 @@ bool DiskTier::store(const StoreArgs& args) {
     job.payload.insert(job.payload.end(), piece.begin(), piece.end());
   };
   append(std::as_bytes(args.tokens));
-  append(std::as_bytes(args.streams));
   for (const std::byte* block : args.blocks) append({block, impl.block_bytes});
   {
     const std::lock_guard lock(impl.mutex);

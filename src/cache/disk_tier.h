@@ -56,8 +56,7 @@ struct DiskReadItem {
   // Results.
   bool good = false;  // only then the blocks mean anything
   int length = 0;
-  int drafter_length = 0;
-  std::vector<float> streams;
+  int drafter_rows = 0;
 };
 
 class DiskRead {
@@ -93,9 +92,8 @@ class DiskTier {
     CacheFileName name;
     Hash128 parent;
     int length = 0;
-    int drafter_length = 0;
+    int drafter_rows = 0;
     std::span<const int32_t> tokens;
-    std::span<const float> streams = {};
     std::span<const std::byte* const> blocks;
   };
   // False when it is dropped: the queue is full or the disk has just refused a write. True also

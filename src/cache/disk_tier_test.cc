@@ -15,12 +15,11 @@ using namespace testing_disk;
 
 TEST_F(DiskTierTest, PagesAndImagesOutliveTheProgram) {
   const std::vector<int32_t> tokens = sequence_tokens(1, 3);
-  const std::vector<float> streams = {1, 2, 3};
   CacheFileName image;
   {
     const auto tier = open();
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(store_page(*tier, tokens, i));
-    image = store_image(*tier, tokens, streams);
+    image = store_image(*tier, tokens);
     tier->wait_idle();
     EXPECT_TRUE(load_page(*tier, tokens, 2));
     EXPECT_EQ(tier->statistics().written, 4);
@@ -40,12 +39,10 @@ TEST_F(DiskTierTest, PagesAndImagesOutliveTheProgram) {
   const auto read = tier->read({{.name = image,
                                  .parent = chain.key(3),
                                  .tokens = {5},
-                                 .blocks = {parts[0].data(), parts[1].data(), parts[2].data()},
-                                 .streams = {}}});
+                                 .blocks = {parts[0].data(), parts[1].data(), parts[2].data()}}});
   read->wait();
   ASSERT_TRUE(read->items[0].good);
-  EXPECT_EQ(read->items[0].streams, streams);
-  EXPECT_EQ(read->items[0].drafter_length, 12);
+  EXPECT_EQ(read->items[0].drafter_rows, 12);
   for (uint32_t part = 0; part < 3; ++part) EXPECT_EQ(parts[part], contents(image.key, part));
   EXPECT_EQ(log_lines(), 0U);
 }

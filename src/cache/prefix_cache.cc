@@ -84,8 +84,7 @@ std::unique_ptr<PrefixCache::Promotion> PrefixCache::begin_promotion(
     return DiskReadItem{.name = name,
                         .parent = handle.chain.key(after_pages),
                         .tokens = {own.begin(), own.end()},
-                        .blocks = {},
-                        .streams = {}};
+                        .blocks = {}};
   };
   std::vector<DiskReadItem> items;
   for (int i = 0; i < pages; ++i) {
@@ -125,8 +124,7 @@ bool PrefixCache::finish_promotion(std::unique_ptr<Promotion> promotion) {
                      .partial_page = std::move(p.partial_page),
                      .tail = image.tokens,
                      .length = image.length,
-                     .drafter_length = image.drafter_length,
-                     .streams = image.streams};
+                     .drafter_rows = image.drafter_rows};
     index_.adopt_image(p.handle->chain, p.tokens, std::move(state));
   } else {
     pool_.release(p.state_units);
@@ -180,20 +178,20 @@ void PrefixCache::add_pages(PrefixHandle& handle, std::span<const int32_t> token
 }
 
 bool PrefixCache::add_image(PrefixHandle& handle, std::span<const int32_t> tokens,
-                            SequenceCache& cache, std::span<const float> streams) {
-  const bool in_memory = index_.add_image(handle.chain, tokens, cache, streams);
-  store_image(handle, tokens, cache, streams);
+                            SequenceCache& cache) {
+  const bool in_memory = index_.add_image(handle.chain, tokens, cache);
+  store_image(handle, tokens, cache);
   return in_memory;
 }
 
-void PrefixCache::keep(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache,
-                       std::span<const float> streams) {
-  store_image(handle, tokens, cache, streams);
-  index_.keep(handle.chain, tokens, cache, streams);
+void PrefixCache::keep(PrefixHandle& handle, std::span<const int32_t> tokens,
+                       SequenceCache& cache) {
+  store_image(handle, tokens, cache);
+  index_.keep(handle.chain, tokens, cache);
 }
 
 bool PrefixCache::store_image(PrefixHandle& handle, std::span<const int32_t> tokens,
-                              SequenceCache& cache, std::span<const float> streams) {
+                              SequenceCache& cache) {
   add_pages(handle, tokens, cache);
   if (disk_ == nullptr) return false;
   const int pages = cache.length / geometry_.page_tokens;
@@ -207,9 +205,8 @@ bool PrefixCache::store_image(PrefixHandle& handle, std::span<const int32_t> tok
       {.name = {.kind = CacheFileKind::kImage, .key = handle.chain.image_key(pages, tail)},
        .parent = handle.chain.key(pages),
        .length = cache.length,
-       .drafter_length = image_drafter_length(cache),
+       .drafter_rows = cache.drafter_rows,
        .tokens = tail,
-       .streams = streams,
        .blocks = blocks});
   touch_on_disk(handle.chain, tokens, cache.length);
   return stored;

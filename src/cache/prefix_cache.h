@@ -64,16 +64,13 @@ class PrefixCache {
                                             SequenceCache& cache);
   void add_pages(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache);
   // False when there was no room for it in memory; on disk it may be all the same.
-  bool add_image(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache,
-                 std::span<const float> streams = {});
+  bool add_image(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache);
   // An image of a sequence that ends here or makes way: takes its blocks over, leaves `cache`
   // empty.
-  void keep(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache,
-            std::span<const float> streams = {});
+  void keep(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache);
   // An image on disk only, for a sequence that makes way. False where there is no disk, or it is
   // too busy.
-  bool store_image(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache,
-                   std::span<const float> streams = {});
+  bool store_image(PrefixHandle& handle, std::span<const int32_t> tokens, SequenceCache& cache);
 
   PrefixIndex& index() { return index_; }
 

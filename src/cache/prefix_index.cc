@@ -131,7 +131,6 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
   statistics_.lost_tokens += started.match.known_length - length;
   if (image == nullptr) return started;
   restore_image(pool_, geometry_, image->state, cache);
-  started.streams = image->state.streams;
   touch(*image);
   ++statistics_.hits;
   statistics_.hit_tokens += length;
@@ -217,7 +216,7 @@ void PrefixIndex::add_pages(PrefixChain& chain, std::span<const int32_t> tokens,
 }
 
 bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
-                            SequenceCache& cache, std::span<const float> streams) {
+                            SequenceCache& cache) {
   HADAL_CHECK(cache.length > 0);
   add_pages(chain, tokens, cache);
   const int full_pages = cache.length / geometry_.page_tokens;
@@ -231,17 +230,16 @@ bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
   }
   // The sequence holds the pages that the image builds on; only a root may go meanwhile.
   if (!make_room(blocks_for_image(geometry_, cache.length))) return false;
-  std::optional<StateImage> image = create_image(pool_, geometry_, cache, tokens, streams);
+  std::optional<StateImage> image = create_image(pool_, geometry_, cache, tokens);
   HADAL_CHECK(image);
   return adopt_image(chain, tokens, std::move(*image));
 }
 
-void PrefixIndex::keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
-                       std::span<const float> streams) {
+void PrefixIndex::keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache) {
   HADAL_CHECK(cache.length > 0);
   add_pages(chain, tokens, cache);
   const auto known = tokens.first(static_cast<size_t>(cache.length));
-  adopt_image(chain, known, move_to_image(pool_, geometry_, cache, tokens, streams));
+  adopt_image(chain, known, move_to_image(pool_, geometry_, cache, tokens));
 }
 
 int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens, int first,

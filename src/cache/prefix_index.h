@@ -65,7 +65,6 @@ class PrefixIndex {
   };
   struct Started {
     PrefixMatch match;
-    std::span<const float> streams = {};  // of the image used; valid until the index changes
   };
   // Gives the empty `cache` a slot and pages, the longest usable prefix already in them; evicts
   // what it must. Returns nothing, and changes nothing but what it evicted, when the pool is short.
@@ -77,12 +76,10 @@ class PrefixIndex {
   void add_pages(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache);
   // Adds an image of `cache` at its present length, and its full pages. Returns false when the
   // pool is short.
-  bool add_image(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
-                 std::span<const float> streams = {});
+  bool add_image(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache);
 
   // The same for a sequence that ends here: its blocks become the image, `cache` becomes empty.
-  void keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache,
-            std::span<const float> streams = {});
+  void keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache);
 
   // Add what a slower tier gave back: `blocks` for the pages of the chain from `first` on, or an
   // image. They take over the caller's references; what is there already, or has nothing to build

@@ -20,7 +20,9 @@ struct SequenceCache {
   std::vector<int32_t> pages = {};  // page i covers tokens [i · page_tokens, (i + 1) · page_tokens)
   std::vector<int32_t> state_units = {};  // [CacheGeometry::state_units]
   int length = 0;                         // tokens committed by the main layers
-  int drafter_length = 0;                 // tokens committed by the MTP block; at most `length`
+  // So many of the last tokens the state of the model's drafter knows without a gap; at most
+  // `length`. 0 where nobody fed it.
+  int drafter_rows = 0;
 
   bool operator==(const SequenceCache&) const = default;
 };

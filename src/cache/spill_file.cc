@@ -85,7 +85,7 @@ std::optional<SpilledSequence> SpillFile::spill(SequenceCache& cache, int first_
     }
   }
   SpilledSequence spilled{
-      .first_page = first_page, .length = cache.length, .drafter_length = cache.drafter_length};
+      .first_page = first_page, .length = cache.length, .drafter_rows = cache.drafter_rows};
   auto transfer = std::make_shared<SpillTransfer>();
   transfer->writes = true;
   transfer->ids = std::move(cache.state_units);
@@ -185,7 +185,7 @@ void SpillFile::take(SpilledSequence& spilled, SequenceCache& cache) {
   HADAL_CHECK(cache.pages.empty() && cache.state_units.empty());
   cache = std::exchange(spilled.cache, {});
   cache.length = spilled.length;
-  cache.drafter_length = spilled.drafter_length;
+  cache.drafter_rows = spilled.drafter_rows;
   {
     const std::lock_guard lock(mutex_);
     ++statistics_.restored_sequences;

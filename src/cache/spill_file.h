@@ -66,7 +66,7 @@ struct SpilledSequence {
   std::vector<Block> blocks = {};  // the state slot, then the pages from the last to first_page
   int first_page = 0;
   int length = 0;
-  int drafter_length = 0;
+  int drafter_rows = 0;
   SpillState state = SpillState::kWriting;       // as SpillFile::state() last found it
   std::shared_ptr<SpillTransfer> transfer = {};  // kWriting, kReading
   SequenceCache cache = {};                      // kReading, kRead

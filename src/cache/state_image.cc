@@ -24,17 +24,15 @@ int blocks_for_image(const CacheGeometry& geometry, int length) {
 }
 
 std::optional<StateImage> create_image(BlockPool& pool, const CacheGeometry& geometry,
-                                       const SequenceCache& cache, std::span<const int32_t> tokens,
-                                       std::span<const float> streams) {
+                                       const SequenceCache& cache,
+                                       std::span<const int32_t> tokens) {
   const int length = cache.length;
   HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
   HADAL_CHECK(static_cast<int>(cache.state_units.size()) == geometry.state_units);
   HADAL_CHECK(static_cast<int>(cache.pages.size()) >= geometry.pages_for(length));
   if (blocks_for_image(geometry, length) > pool.free_blocks()) return std::nullopt;
 
-  StateImage image{.length = length,
-                   .drafter_length = image_drafter_length(cache),
-                   .streams = {streams.begin(), streams.end()}};
+  StateImage image{.length = length, .drafter_rows = cache.drafter_rows};
   bool taken = pool.allocate(geometry.state_units, image.state_units, BlockKind::kImage);
   copy_blocks(pool.view(), cache.state_units, image.state_units);
   const int full_pages = length / geometry.page_tokens;
@@ -50,13 +48,12 @@ std::optional<StateImage> create_image(BlockPool& pool, const CacheGeometry& geo
 }
 
 StateImage move_to_image(BlockPool& pool, const CacheGeometry& geometry, SequenceCache& cache,
-                         std::span<const int32_t> tokens, std::span<const float> streams) {
+                         std::span<const int32_t> tokens) {
   const int length = cache.length;
   HADAL_CHECK(length > 0 && static_cast<size_t>(length) <= tokens.size());
   StateImage image{.state_units = std::move(cache.state_units),
                    .length = length,
-                   .drafter_length = image_drafter_length(cache),
-                   .streams = {streams.begin(), streams.end()}};
+                   .drafter_rows = cache.drafter_rows};
   const auto full_pages = static_cast<size_t>(length / geometry.page_tokens);
   if (const int tail = length % geometry.page_tokens; tail > 0) {
     image.partial_page.push_back(cache.pages[full_pages]);
@@ -85,11 +82,7 @@ void restore_image(const BlockPool& pool, const CacheGeometry& geometry, const S
     copy_blocks(pool.view(), image.partial_page, {&page, 1});
   }
   cache.length = image.length;
-  cache.drafter_length = image.drafter_length;
-}
-
-int image_drafter_length(const SequenceCache& cache) {
-  return std::max(0, std::min(cache.drafter_length, cache.length - 1));
+  cache.drafter_rows = image.drafter_rows;
 }
 
 void release_image(BlockPool& pool, StateImage& image) {

@@ -19,12 +19,7 @@ struct StateImage {
   std::vector<int32_t> partial_page = {};  // one block, or none at a page boundary
   std::vector<int32_t> tail = {};          // the last length % page_tokens tokens
   int length = 0;                          // tokens of the sequence
-  // Rows of the MTP block, at most length - 1: its row at length - 1 depends on the next token, in
-  // which sequences that resume from here may differ.
-  int drafter_length = 0;
-  // The residual streams of the last token, from which the MTP block computes that row. An engine
-  // that drafts always gives them; they may be empty for one that does not.
-  std::vector<float> streams = {};
+  int drafter_rows = 0;                    // as SequenceCache::drafter_rows
 
   int blocks() const { return static_cast<int>(state_units.size() + partial_page.size()); }
 };
@@ -35,21 +30,17 @@ int blocks_for_image(const CacheGeometry& geometry, int length);
 // Copies the state of `cache`, whose first cache.length tokens are at the front of `tokens`.
 // Returns nothing when the pool is short. The blocks belong to the caller: release_image().
 std::optional<StateImage> create_image(BlockPool& pool, const CacheGeometry& geometry,
-                                       const SequenceCache& cache, std::span<const int32_t> tokens,
-                                       std::span<const float> streams = {});
+                                       const SequenceCache& cache, std::span<const int32_t> tokens);
 
 // The same of a sequence that ends here: its slot and its unfinished page become the image, the
 // other blocks are released, and `cache` is empty. Needs no room.
 StateImage move_to_image(BlockPool& pool, const CacheGeometry& geometry, SequenceCache& cache,
-                         std::span<const int32_t> tokens, std::span<const float> streams = {});
+                         std::span<const int32_t> tokens);
 
 // Makes `cache` continue at the image's length. It must hold a slot, the full pages before that
 // length, and where the length is no page boundary a page of its own for the rest.
 void restore_image(const BlockPool& pool, const CacheGeometry& geometry, const StateImage& image,
                    SequenceCache& cache);
-
-// StateImage::drafter_length of an image of `cache`.
-int image_drafter_length(const SequenceCache& cache);
 
 void release_image(BlockPool& pool, StateImage& image);
 

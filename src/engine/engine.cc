@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "cache/block_pool.h"
 #include "checkpoint/v4/checkpoint.h"
+#include "engine/draft_cycle.h"
 #include "engine/engine_setup.h"
 #include "engine/local_executor.h"
 #include "engine/request_check.h"
@@ -102,12 +103,14 @@ struct Engine::Impl {
   const ModelConfig model_config;
   const std::unique_ptr<Drafter> drafter;
   Speculator* const speculator;  // the drafter, if it is one
+  const int drafter_window;
   const KvMemoryPlan cache_plan;
   const std::unique_ptr<LocalExecutor> executor;
   SequenceMemory memory;
   Scheduler scheduler;
   const int max_context;
   StepCycle cycle;
+  DraftCycle draft_cycle;
   EngineStatistics counts;  // the engine thread's own; published once per step
 
   // A sequence that ended in a step, which has yet to hear so: its share of the step is not known.
@@ -118,7 +121,8 @@ struct Engine::Impl {
   };
   std::vector<Ended> ended;
   std::vector<SpeculationTarget> targets;  // of the step
-  std::vector<double> parts;               // of the step's duration, [sequences of the step]
+  std::vector<DraftTask> tasks;
+  std::vector<double> parts;     // of the step's duration, [sequences of the step]
   std::vector<uint8_t> decodes;  // whether it is a part of decoding, [sequences of the step]
 
   std::mutex mutex;  // guards all below
@@ -138,8 +142,9 @@ struct Engine::Impl {
 Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_options)
     : options(checked(engine_options)),
       model_config(checkpoint.config()),
-      drafter(make_drafter(options)),
+      drafter(make_drafter(options, model_config)),
       speculator(dynamic_cast<Speculator*>(drafter.get())),
+      drafter_window(used_drafter(options, model_config).window),
       cache_plan(plan_cache(options, model_config, *drafter)),
       executor(make_executor(checkpoint, options, *drafter)),
       memory(executor->geometry(),
@@ -152,7 +157,8 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
                              .per_row = model_config.experts_per_token}}),
       max_context(static_cast<int>(
           std::min<int64_t>(wanted_context(options, model_config), cache_plan.tokens))),
-      cycle(*executor, memory) {
+      cycle(*executor, memory),
+      draft_cycle(*executor) {
   executor->use_pool(memory.pool().view());
   publish_locked();
   thread = std::thread([this] { run(); });
@@ -385,15 +391,31 @@ void Engine::Impl::count_drafts(const ScheduledRows& rows, int kept) {
 void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
   if (speculator == nullptr) return;
   targets.clear();
-  for (const ScheduledRows& rows : scheduled) {
-    const Sequence& sequence = *rows.sequence;
-    if (!rows.samples || sequence.ended) continue;
+  tasks.clear();
+  for (size_t i = 0; i < scheduled.size(); ++i) {
+    Sequence& sequence = *scheduled[i].sequence;
+    if (!scheduled[i].samples || sequence.ended) continue;
     targets.push_back({.sequence = sequence.arrival,
                        .tokens = sequence.tokens,
                        .speculation = *sequence.request.speculation,
-                       .room = sequence.room_for_drafts()});
+                       .room = sequence.room_for_drafts(),
+                       .known_to_model = sequence.cache.drafter_rows == sequence.cache.length ||
+                                         sequence.cache.drafter_rows >= drafter_window});
+    tasks.push_back({.sequence = &sequence, .index = static_cast<int>(i)});
   }
-  speculator->plan(targets, scheduler.cost());
+  const std::vector<int>& wanted = speculator->plan(targets, scheduler.cost());
+  for (size_t i = 0; i < tasks.size(); ++i) tasks[i].wanted = wanted[i];
+  std::erase_if(tasks, [](const DraftTask& task) { return task.wanted == 0; });
+  if (tasks.empty()) return;
+  const Clock::time_point begin = Clock::now();
+  const int passes = draft_cycle.run(tasks);
+  const double seconds = seconds_between(begin, Clock::now());
+  speculator->measured(passes, seconds);
+  counts.speculation.draft_seconds += seconds;
+  for (DraftTask& task : tasks) {
+    speculator->give(task.sequence->arrival, task.sequence->tokens.size(), std::move(task.drafts),
+                     task.confidence);
+  }
 }
 
 // Tells of them once they are all there.

@@ -16,6 +16,7 @@
 #include "checkpoint/v4/memory_needs.h"
 #include "engine/scheduler.h"
 #include "engine/speculator.h"
+#include "model/v4/drafting.h"
 #include "model/v4/known_answer.h"
 #include "model/v4/v4_model.h"
 
@@ -30,13 +31,15 @@ void require_positive(int value, const char* name) {
                .remedy = "give a number of at least 1"});
 }
 
-StepLimits step_limits(const EngineOptions& options, const Drafter& drafter) {
+StepLimits step_limits(const EngineOptions& options, const ModelConfig& config,
+                       const Drafter& drafter) {
   const int drafts = options.max_running * drafter.most_drafts();
   const int rows = options.prefill_chunk + options.max_running + drafts;
   return {.rows = rows,
           .sequences = options.max_running,
           .logit_rows = std::min(rows, options.max_running + drafts + Scheduler::kMostScoredRows),
-          .droppable_rows = std::min(rows, drafts + Scheduler::kMostStagedRows)};
+          .droppable_rows = std::min(rows, drafts + Scheduler::kMostStagedRows),
+          .drafts = used_drafter(options, config).most_drafts};
 }
 
 // Whether threads compute sequences of their own: weights that stay in the processor's cache are
@@ -53,7 +56,7 @@ int threads_of(const EngineOptions& options) {
 // What the executor will take for the buffers of steps.
 int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& config,
                           const Drafter& drafter) {
-  const StepLimits limits = step_limits(options, drafter);
+  const StepLimits limits = step_limits(options, config, drafter);
   size_t bytes = pass_memory_bytes(config, options.model, limits);
   if (deals_sequences(options, config)) {
     const int threads = threads_of(options);
@@ -63,12 +66,31 @@ int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& confi
   return static_cast<int64_t>(bytes);
 }
 
-void check_speculation(SpeculationKind kind) {
-  if (kind != SpeculationKind::kMtp && kind != SpeculationKind::kDspark) return;
+// What speculates with this model, for a message.
+std::string choices_of(DrafterKind kind) {
+  switch (kind) {
+    case DrafterKind::kMtp:
+      return "mtp, lookup, auto or off";
+    case DrafterKind::kDspark:
+      return "dspark, lookup, auto or off";
+    case DrafterKind::kNone:
+      break;
+  }
+  return "lookup, auto or off";
+}
+
+void check_speculation(SpeculationKind kind, const ModelConfig& config) {
+  const bool there = kind == SpeculationKind::kMtp      ? config.drafter == DrafterKind::kMtp
+                     : kind == SpeculationKind::kDspark ? config.drafter == DrafterKind::kDspark
+                                                        : true;
+  if (there) return;
+  const std::string has = config.drafter == DrafterKind::kNone  ? "no drafter"
+                          : config.drafter == DrafterKind::kMtp ? "an MTP block"
+                                                                : "a DSpark drafter";
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = "speculation",
-               .what = "is " + std::string(speculation_name(kind)) + ", which is not supported",
-               .remedy = "give auto, lookup or off"});
+               .what = "is " + std::string(speculation_name(kind)) + ", but the model has " + has,
+               .remedy = "give " + choices_of(config.drafter)});
 }
 
 // Everything that decides a bit of a cached key beside the weights and the layout.
@@ -98,12 +120,19 @@ int wanted_context(const EngineOptions& options, const ModelConfig& config) {
   return options.max_context == 0 ? limit : std::min(limit, options.max_context);
 }
 
-std::unique_ptr<Drafter> make_drafter(const EngineOptions& options) {
+ModelDrafter used_drafter(const EngineOptions& options, const ModelConfig& config) {
+  const SpeculationKind kind = options.speculation.kind;
+  const bool wanted =
+      !options.make_drafter && kind != SpeculationKind::kOff && kind != SpeculationKind::kLookup;
+  return wanted ? drafter_of(config) : ModelDrafter{};
+}
+
+std::unique_ptr<Drafter> make_drafter(const EngineOptions& options, const ModelConfig& config) {
   if (options.make_drafter) return options.make_drafter();
   const Speculation& wanted = options.speculation;
   if (wanted.kind == SpeculationKind::kOff) return std::make_unique<NoDrafter>();
-  check_speculation(wanted.kind);
-  return std::make_unique<Speculator>(wanted, ModelDrafterTraits{});
+  check_speculation(wanted.kind, config);
+  return std::make_unique<Speculator>(wanted, used_drafter(options, config));
 }
 
 Speculation effective_speculation(const std::optional<Speculation>& wish,
@@ -154,7 +183,7 @@ std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
   auto model = std::make_unique<V4Model>(checkpoint, *threads, options.model);
   return std::make_unique<LocalExecutor>(
       std::move(threads), std::move(model),
-      LocalExecutorOptions{.limits = step_limits(options, drafter),
+      LocalExecutorOptions{.limits = step_limits(options, checkpoint.config(), drafter),
                            .deals = deals_sequences(options, checkpoint.config())});
 }
 

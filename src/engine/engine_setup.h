@@ -21,7 +21,9 @@ const EngineOptions& checked(const EngineOptions& options);
 int wanted_context(const EngineOptions& options, const ModelConfig& config);
 
 // Throws Error kInvalidArgument where the model has not the drafter that the options ask for.
-std::unique_ptr<Drafter> make_drafter(const EngineOptions& options);
+std::unique_ptr<Drafter> make_drafter(const EngineOptions& options, const ModelConfig& config);
+// What of the model's drafter the engine uses.
+ModelDrafter used_drafter(const EngineOptions& options, const ModelConfig& config);
 
 // What a request's wish comes to. Throws Error kInvalidArgument where the engine does not do what
 // it asks for.

@@ -72,6 +72,7 @@ SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
   LoneSequence sequence(model, ids.size());
   Step step;
   Step mtp_step;
+  SequenceCache mtp_cache = sequence.cache;
   SequenceLogits result;
   result.logits.reserve(ids.size() * vocab);
   size_t rows = 0;
@@ -92,14 +93,14 @@ SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
 
     const size_t mtp_rows = std::min(rows, ids.size() - 1 - begin);
     if (!options.mtp || mtp_rows == 0) continue;
-    const BatchEntry mtp_entry{.cache = &sequence.cache,
+    const BatchEntry mtp_entry{.cache = &mtp_cache,
                                .tokens = ids.subspan(begin + 1, mtp_rows),
                                .logit_rows = static_cast<int>(mtp_rows)};
-    const StepPlanner mtp_plan_memory = make_step_plan({&mtp_entry, 1}, layout, StepKind::kDrafter);
+    const StepPlanner mtp_plan_memory = make_step_plan({&mtp_entry, 1}, layout);
     const StepPlan& mtp_plan = mtp_plan_memory.plan();
     model.forward_mtp(mtp_plan, {step.streams.data(), mtp_rows * stream_floats}, sequence.pool(),
                       mtp_step);
-    model.commit_mtp(mtp_plan, 0, mtp_plan.rows, sequence.pool(), mtp_step, sequence.cache);
+    model.commit_mtp(mtp_plan, 0, mtp_plan.rows, sequence.pool(), mtp_step, mtp_cache);
     result.mtp_logits.insert(result.mtp_logits.end(), mtp_step.logits.data(),
                              mtp_step.logits.data() + mtp_rows * vocab);
   }

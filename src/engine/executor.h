@@ -10,6 +10,7 @@
 #include "base/function_ref.h"
 #include "cache/cache_geometry.h"
 #include "engine/step_message.h"
+#include "model/model.h"
 
 namespace hadal {
 
@@ -26,6 +27,12 @@ class Executor {
   // Makes rows of the step run last part of their sequences' blocks; at most one message for each
   // sequence in a call, and `rows` never less than in an earlier one.
   virtual void commit(std::span<const CommitMessage> messages) = 0;
+
+  // The model's drafter as steps feed it and draft() asks it; none where it is not used.
+  virtual ModelDrafter drafter() const = 0;
+  // Between commit and the next step, where there is a drafter. Changes no cache. The result lasts
+  // until the next message.
+  virtual const DraftResult& draft(const DraftMessage& message) = 0;
 
   // Bytes of the buffers of a step, all of which were taken at the start.
   virtual size_t step_buffer_bytes() const = 0;

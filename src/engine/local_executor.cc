@@ -61,7 +61,8 @@ StepLimits dealt_limits(const StepLimits& limits, int threads) {
   return {.rows = rows,
           .sequences = std::min(limits.sequences, rows),
           .logit_rows = std::min(limits.logit_rows, rows),
-          .droppable_rows = std::min(limits.droppable_rows, rows)};
+          .droppable_rows = std::min(limits.droppable_rows, rows),
+          .drafts = limits.drafts};
 }
 
 LocalExecutor::LocalExecutor(std::unique_ptr<ThreadPool> threads,
@@ -155,7 +156,7 @@ void LocalExecutor::compute_together(const StepMessage& message) {
   collect_logits(message, together_);
 }
 
-void LocalExecutor::collect_logits(const StepMessage& message, const Part& part) {
+void LocalExecutor::collect_logits(const StepMessage& message, Part& part) {
   std::span<const float> logits = part.pass->logits();
   for (int i = part.range.begin; i < part.range.end; ++i) {
     part_of_[as_size(i)] = &part;
@@ -176,6 +177,64 @@ void LocalExecutor::commit(std::span<const CommitMessage> messages) {
                       committed_[sequence], message.rows, pool_);
     committed_[sequence] = message.rows;
   });
+}
+
+ModelDrafter LocalExecutor::drafter() const {
+  return options_.limits.drafts > 0 ? model_->drafter() : ModelDrafter{};
+}
+
+const DraftResult& LocalExecutor::draft(const DraftMessage& message) {
+  HADAL_CHECK(options_.limits.drafts > 0 && !message.rows.empty());
+  drafts_.logits.assign(message.rows.size(), {});
+  drafts_.confidence.assign(model_->drafter().tells_confidence ? message.rows.size() : 0, 0);
+  drafting_.clear();
+  for (const DraftRow& row : message.rows) {
+    Part* const part = part_of_[as_size(row.sequence)];
+    if (drafting_.empty() || drafting_.back() != part) {
+      drafting_.push_back(part);
+      part->rows.clear();
+    }
+    part->rows.push_back(static_cast<int>(&row - message.rows.data()));
+  }
+  if (drafting_.front() == &together_) {
+    draft_part(message, together_);
+  } else {
+    threads_->parallel_for(static_cast<int>(drafting_.size()), 1, [&](int begin, int end, int) {
+      for (int i = begin; i < end; ++i) draft_part(message, *drafting_[as_size(i)]);
+    });
+  }
+  return drafts_;
+}
+
+void LocalExecutor::draft_part(const DraftMessage& message, Part& part) {
+  if (message.begins) {
+    part.guessing.clear();
+    part.starts.clear();
+    for (const int index : part.rows) {
+      const DraftRow& row = message.rows[as_size(index)];
+      part.guessing.push_back(row.sequence);
+      part.starts.push_back({.sequence = row.sequence - part.range.begin,
+                             .rows = committed_[as_size(row.sequence)],
+                             .token = row.token});
+    }
+    part.pass->begin_drafts(part.planner.plan(), pool_, part.starts);
+  } else {
+    part.steps.clear();
+    for (const int index : part.rows) {
+      const DraftRow& row = message.rows[as_size(index)];
+      const auto place = std::ranges::find(part.guessing, row.sequence);
+      HADAL_CHECK(place != part.guessing.end());
+      part.steps.push_back(
+          {.draft = static_cast<int>(place - part.guessing.begin()), .token = row.token});
+    }
+    part.pass->continue_drafts(part.steps);
+  }
+  const size_t vocab = as_size(vocab_size());
+  for (size_t i = 0; i < part.rows.size(); ++i) {
+    const size_t row = as_size(part.rows[i]);
+    drafts_.logits[row] = part.pass->draft_logits().subspan(i * vocab, vocab);
+    if (!drafts_.confidence.empty()) drafts_.confidence[row] = part.pass->draft_confidence()[i];
+  }
 }
 
 void LocalExecutor::for_each(int items, FunctionRef<void(int item, int thread)> body) {

@@ -57,6 +57,8 @@ class LocalExecutor final : public Executor {
   int vocab_size() const override { return model_->vocab_size(); }
   const StepResult& run(const StepMessage& message) override;
   void commit(std::span<const CommitMessage> messages) override;
+  ModelDrafter drafter() const override;
+  const DraftResult& draft(const DraftMessage& message) override;
   size_t step_buffer_bytes() const override;
   int host_threads() const override { return threads_->threads(); }
   void for_each(int items, FunctionRef<void(int item, int thread)> body) override;
@@ -71,13 +73,20 @@ class LocalExecutor final : public Executor {
     std::unique_ptr<ModelPass> pass;
     StepPlanner planner = {};
     std::vector<BatchEntry> batch = {};
+    // Of its sequences that guess, in their order: which of the step's they are, from where the
+    // guesses began, and the rows of the message at hand.
+    std::vector<int> guessing = {};
+    std::vector<DraftStart> starts = {};
+    std::vector<DraftStep> steps = {};
+    std::vector<int> rows = {};
   };
 
   void deal();
   void compute_part(const StepMessage& message, Part& part);
   void compute_dealt(const StepMessage& message);
   void compute_together(const StepMessage& message);
-  void collect_logits(const StepMessage& message, const Part& part);
+  void draft_part(const DraftMessage& message, Part& part);
+  void collect_logits(const StepMessage& message, Part& part);
 
   const std::unique_ptr<ThreadPool> threads_;
   const std::unique_ptr<const Model> model_;
@@ -91,9 +100,11 @@ class LocalExecutor final : public Executor {
   std::vector<SequenceRange> ranges_;  // of the step, where it is dealt
   // By the bits of the number of rows, and whether there is more than one part; 1 is to deal.
   std::array<FasterWay, size_t{2 * 33}> ways_;
-  std::vector<const Part*> part_of_;  // [sequences of the step]
-  std::vector<int> committed_;        // [sequences of the step]: rows of it
+  std::vector<Part*> part_of_;  // [sequences of the step]
+  std::vector<int> committed_;  // [sequences of the step]: rows of it
   StepResult result_;
+  DraftResult drafts_;
+  std::vector<Part*> drafting_;  // the parts of the draft message at hand
   int64_t dealt_steps_ = 0;
 };
 

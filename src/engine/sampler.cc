@@ -223,18 +223,18 @@ int32_t Sampler::sample(std::span<const float> logits, const SamplingOptions& op
   return maximum.token();
 }
 
+int32_t Sampler::choose(std::span<const float> logits, SamplerState& state, uint64_t position) {
+  if (!state.changes_logits()) return sample(logits, state.options(), position);
+  find_greatest(logits);  // a fault of the model must not look like one of the request
+  changed_.assign(logits.begin(), logits.end());
+  state.apply(changed_);
+  return sample(changed_, state.options(), position);
+}
+
 SampledToken Sampler::sample(std::span<const float> logits, SamplerState& state,
                              uint64_t position) {
   const SamplingOptions& options = state.options();
-  SampledToken sampled;
-  if (state.changes_logits()) {
-    find_greatest(logits);  // a fault of the model must not look like one of the request
-    changed_.assign(logits.begin(), logits.end());
-    state.apply(changed_);
-    sampled.token = sample(changed_, options, position);
-  } else {
-    sampled.token = sample(logits, options, position);
-  }
+  SampledToken sampled{.token = choose(logits, state, position)};
   if (options.top_logprobs.has_value()) {
     sampled.logprobs = compute_logprobs(logits, sampled.token, *options.top_logprobs);
   }

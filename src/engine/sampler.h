@@ -40,6 +40,8 @@ class Sampler {
   // For a request: after state.apply on a copy of the logits, and with log-probabilities when asked
   // for. The state does not advance. Throws also what state.apply throws.
   SampledToken sample(std::span<const float> logits, SamplerState& state, uint64_t position);
+  // The token of that alone.
+  int32_t choose(std::span<const float> logits, SamplerState& state, uint64_t position);
 
  private:
   struct Candidate {

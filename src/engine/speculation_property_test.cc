@@ -8,10 +8,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
-#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -191,16 +192,25 @@ struct Totals {
   int64_t cached = 0;
 };
 
+// Waits until it has made some tokens.
+void engine_has_begun(const Engine& engine) {
+  while (engine.statistics().steps < 20 &&
+         engine.statistics().running + engine.statistics().waiting > 0) {
+    std::this_thread::yield();
+  }
+}
+
 // One engine, and a crowd of requests to it at once.
 int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals& totals) {
   std::mt19937 random(seed);
   const std::vector<Known>& known = known_answers();
   // From hardly more than the longest sequence needs to plenty.
   const CacheLayout layout = make_cache_layout(nano().config());
-  const int blocks = blocks_for_sequence(layout, 650) * (1 + below(random, 3)) + below(random, 6);
+  const int blocks =
+      blocks_for_sequence(layout, 650) + 1 + below(random, below(random, 2) == 0 ? 4 : 20);
   constexpr std::array<int, 6> kChunks = {1, 7, 33, 64, 200, 512};
   EngineOptions options{.threads = 1 + below(random, 3),
-                        .max_running = 1 + below(random, 6),
+                        .max_running = 2 + below(random, 5),
                         .max_queue = 100,
                         .prefill_chunk = kChunks[static_cast<size_t>(below(random, 6))],
                         .kv_memory = static_cast<size_t>(blocks) * layout.block_bytes,
@@ -214,13 +224,17 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
   }
   const int drafts = 1 + below(random, kMostDrafts);
   std::string course = "engine " + std::to_string(seed) + ", ";
-  switch (below(random, 3)) {
+  switch (below(random, 4)) {
     case 0:
       options.make_drafter = [&] { return std::make_unique<Knowing>(drafts, seed); };
       course += "knowing:" + std::to_string(drafts);
       break;
     case 1:
       options.speculation = {.kind = SpeculationKind::kLookup, .drafts = drafts};
+      course += speculation_text(options.speculation);
+      break;
+    case 2:
+      options.speculation = {.kind = SpeculationKind::kMtp, .drafts = drafts};
       course += speculation_text(options.speculation);
       break;
     default:
@@ -235,6 +249,9 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
     const size_t which = random() % known.size();
     GenerateRequest request = known[which].made.make();
     request.priority = below(random, 3);
+    // Those that come while others run are served before them, and take their memory.
+    if (i >= requests / 2) request.priority += 3;
+    if (i == requests / 2) engine_has_begun(engine);
     if (options.speculation.kind != SpeculationKind::kOff && below(random, 5) == 0) {
       request.speculation = Speculation{.kind = SpeculationKind::kOff};
     }

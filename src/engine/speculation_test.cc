@@ -67,7 +67,11 @@ struct Repetition {
     for (int i = 0; i < size; ++i) tokens.push_back(i % 20);
   }
   SpeculationTarget target(const Speculation& speculation, int room = 100) const {
-    return {.sequence = 7, .tokens = tokens, .speculation = speculation, .room = room};
+    return {.sequence = 7,
+            .tokens = tokens,
+            .speculation = speculation,
+            .room = room,
+            .known_to_model = true};
   }
   std::vector<int32_t> next(int count) const {
     std::vector<int32_t> next;
@@ -144,9 +148,9 @@ TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
   const Repetition text(10);  // repeats nothing
   const Speculation any{.kind = SpeculationKind::kAuto};
   const StepCost cheap = cheap_rows();
-  Speculator speculator(any, {.most_drafts = 4, .one_pass_each = true});
+  Speculator speculator(any, {.most_drafts = 4, .pass_for_each = true});
   EXPECT_EQ(speculator.plan({{text.target(any)}}, cheap), std::vector<int>{4});
-  speculator.give(text.target(any), {1, 2}, {});
+  speculator.give(7, text.tokens.size(), {1, 2}, {});
   EXPECT_EQ(speculator.propose({.sequence = 7, .tokens = text.tokens, .most = 8}),
             (std::vector<int32_t>{1, 2}));
   for (int i = 0; i < 100; ++i) speculator.measured(1, 1);  // ten steps long

@@ -36,7 +36,7 @@ double sum(const std::vector<double>& values) {
 
 }  // namespace
 
-Speculator::Speculator(const Speculation& speculation, const ModelDrafterTraits& model)
+Speculator::Speculator(const Speculation& speculation, const ModelDrafter& model)
     : speculation_(speculation), model_(model) {
   acceptance_.fill(AcceptanceRecord(AcceptanceRecord::kOfAll));
   patience_.fill(kFirstPatience);
@@ -88,7 +88,7 @@ void Speculator::forget(int64_t sequence) { records_.erase(sequence); }
 void Speculator::fill(const Record& record, DraftSource source, int count,
                       DraftOffer& offer) const {
   offer.survival.clear();
-  offer.costs_passes = source == DraftSource::kModel && model_.one_pass_each;
+  offer.costs_passes = source == DraftSource::kModel && model_.pass_for_each;
   double survival = 1;
   for (int depth = 0; depth < count; ++depth) {
     const double everywhere =
@@ -106,10 +106,10 @@ Speculator::Choice Speculator::choose(const SpeculationTarget& target, Record& r
   const int room = std::min(target.room, most_drafts());
   if (kind == SpeculationKind::kOff || room <= 0) return choice;
   const int most = choice.fixed > 0 ? std::min(choice.fixed, room) : room;
-  if (kind != SpeculationKind::kLookup && model_.most_drafts > 0) {
+  if (kind != SpeculationKind::kLookup && model_.most_drafts > 0 && target.known_to_model) {
     fill(record, DraftSource::kModel, std::min(most, model_.most_drafts), offer);
-    if (kind != SpeculationKind::kAuto) return choice;
   }
+  if (kind == SpeculationKind::kMtp || kind == SpeculationKind::kDspark) return choice;
   const NgramIndex::Match match = record.index.find(target.tokens);
   if (match.length == 0) return choice;
   DraftOffer other;
@@ -176,12 +176,12 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
   return wanted_;
 }
 
-void Speculator::give(const SpeculationTarget& target, std::vector<int32_t> drafts,
+void Speculator::give(int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
                       std::span<const float> confidence) {
   static_cast<void>(confidence);
-  Record& record = records_[target.sequence];
+  Record& record = records_[sequence];
   record.drafts = std::move(drafts);
-  record.tokens = target.tokens.size();
+  record.tokens = tokens;
   record.source = DraftSource::kModel;
 }
 

@@ -15,6 +15,7 @@
 #include "engine/ngram_index.h"
 #include "engine/speculation.h"
 #include "engine/step_cost.h"
+#include "model/model.h"
 
 namespace hadal {
 
@@ -28,13 +29,7 @@ struct SpeculationTarget {
   std::span<const int32_t> tokens;  // all known ones
   Speculation speculation = {};     // what holds for it: the request's wish, or the engine's
   int room = 0;                     // guesses that may come before the sequence is at its end
-};
-
-// The model's own drafter, if it has one that the engine uses.
-struct ModelDrafterTraits {
-  int most_drafts = 0;            // 0: there is none
-  bool one_pass_each = false;     // each guess takes a pass; otherwise all come of one
-  bool tells_confidence = false;  // with each guess how likely it is kept
+  bool known_to_model = false;      // the state of the model's drafter is whole
 };
 
 struct SpeculatorStatistics {
@@ -45,7 +40,7 @@ struct SpeculatorStatistics {
 
 class Speculator final : public Drafter {
  public:
-  Speculator(const Speculation& speculation, const ModelDrafterTraits& model);
+  Speculator(const Speculation& speculation, const ModelDrafter& model);
 
   int most_drafts() const override;
   int expected_drafts(int64_t sequence) const override;
@@ -56,9 +51,10 @@ class Speculator final : public Drafter {
   // Makes the guesses for the next step that need no model, and says how many are wanted of the
   // model's drafter, [targets]. After all outcomes of the step before.
   const std::vector<int>& plan(std::span<const SpeculationTarget> targets, const StepCost& cost);
-  // The model's guesses for a target of the last plan, at most as many as were wanted. `confidence`
-  // is empty, or says of each how likely it is kept where those before it are.
-  void give(const SpeculationTarget& target, std::vector<int32_t> drafts,
+  // The model's guesses for a target of the last plan, at most as many as were wanted; `tokens`: of
+  // the sequence. `confidence` is empty, or says of each how likely it is kept where those before
+  // it are.
+  void give(int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
             std::span<const float> confidence);
   // What the model's drafter took for so many passes.
   void measured(int passes, double seconds);
@@ -86,7 +82,7 @@ class Speculator final : public Drafter {
   int probe(DraftSource source, int planned, int offered);
 
   const Speculation speculation_;
-  const ModelDrafterTraits model_;
+  const ModelDrafter model_;
   std::unordered_map<int64_t, Record> records_;
   std::array<AcceptanceRecord, kDraftSources> acceptance_;  // of all sequences
   // Since the plan last gave guesses of a source: how often it declined, and after how often it is

@@ -7,7 +7,10 @@
 namespace hadal {
 
 StepCycle::StepCycle(Executor& executor, SequenceMemory& memory)
-    : executor_(executor), memory_(memory), samplers_(as_size(executor.host_threads())) {}
+    : executor_(executor),
+      memory_(memory),
+      samplers_(as_size(executor.host_threads())),
+      feeds_drafter_(executor.drafter().most_drafts > 0) {}
 
 void StepCycle::compute(std::span<const ScheduledRows> scheduled) {
   write_message(scheduled);
@@ -25,8 +28,14 @@ void StepCycle::compute(std::span<const ScheduledRows> scheduled) {
   }
   executor_.commit(commits_);
   for (const CommitMessage& commit : commits_) {
-    scheduled[as_size(commit.sequence)].sequence->cache.length += commit.rows;
+    advance(scheduled[as_size(commit.sequence)].sequence->cache, commit.rows);
   }
+}
+
+// The model's drafter, where there is one, has seen every row that is committed.
+void StepCycle::advance(SequenceCache& cache, int rows) const {
+  cache.length += rows;
+  cache.drafter_rows = feeds_drafter_ ? cache.drafter_rows + rows : 0;
 }
 
 void StepCycle::write_message(std::span<const ScheduledRows> scheduled) {
@@ -90,7 +99,8 @@ void StepCycle::finish_commit(const ScheduledRows& rows, int index) {
   const auto commit = [&](int row_count) {
     const CommitMessage message{.sequence = index, .rows = row_count};
     executor_.commit({&message, 1});
-    sequence.cache.length = message_.sequences[as_size(index)].cache.length + row_count;
+    const int before = message_.sequences[as_size(index)].cache.length;
+    advance(sequence.cache, before + row_count - sequence.cache.length);
   };
   for (const int image_rows : rows.image_rows) {
     commit(image_rows);

@@ -49,12 +49,14 @@ class StepCycle {
   void choose(const ScheduledRows& rows, const StepResult& result, int index, int thread);
   // Rows of the sequence that stay.
   int kept_rows(const ScheduledRows& rows, int index) const;
+  void advance(SequenceCache& cache, int rows) const;
 
   Executor& executor_;
   SequenceMemory& memory_;
   std::vector<Sampler> samplers_;  // [host threads]
-  StepMessage message_;            // used again from step to step
-  std::vector<Choice> choices_;    // [sequences of the step]
+  const bool feeds_drafter_;
+  StepMessage message_;          // used again from step to step
+  std::vector<Choice> choices_;  // [sequences of the step]
   std::vector<CommitMessage> commits_;
 };
 

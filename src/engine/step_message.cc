@@ -84,7 +84,7 @@ std::vector<std::byte> to_bytes(const StepMessage& message) {
   out.put(static_cast<int>(message.sequences.size()));
   for (const SequenceRows& rows : message.sequences) {
     out.put(rows.cache.length);
-    out.put(rows.cache.drafter_length);
+    out.put(rows.cache.drafter_rows);
     out.put_list(std::span<const int32_t>(rows.cache.pages));
     out.put_list(std::span<const int32_t>(rows.cache.state_units));
     out.put_list(std::span<const int32_t>(rows.tokens));
@@ -100,14 +100,14 @@ StepMessage read_step_message(std::span<const std::byte> bytes) {
   message.sequences.resize(static_cast<size_t>(in.get_count()));
   for (SequenceRows& rows : message.sequences) {
     rows.cache.length = in.get();
-    rows.cache.drafter_length = in.get();
+    rows.cache.drafter_rows = in.get();
     rows.cache.pages = in.get_list<int32_t>();
     rows.cache.state_units = in.get_list<int32_t>();
     rows.tokens = in.get_list<int32_t>();
     rows.logit_rows = in.get();
     rows.droppable_rows = in.get();
     const int count = static_cast<int>(rows.tokens.size());
-    if (rows.cache.length < 0 || rows.cache.drafter_length < 0) Reader::fail("a length");
+    if (rows.cache.length < 0 || rows.cache.drafter_rows < 0) Reader::fail("a length");
     if (rows.logit_rows < 0 || rows.logit_rows > count) Reader::fail("the rows with logits");
     if (rows.droppable_rows < 0 || rows.droppable_rows > count) Reader::fail("the rows to drop");
   }
@@ -154,6 +154,56 @@ ReceivedResult read_step_result(std::span<const std::byte> bytes) {
     const std::vector<float> logits = in.get_list<float>();
     count = logits.size();
     if (count % static_cast<size_t>(received.result.vocab_size) != 0) Reader::fail("the logits");
+    received.memory.insert(received.memory.end(), logits.begin(), logits.end());
+  }
+  in.finish();
+  size_t first = 0;
+  for (const size_t count : counts) {
+    received.result.logits.push_back(std::span<const float>(received.memory).subspan(first, count));
+    first += count;
+  }
+  return received;
+}
+
+std::vector<std::byte> to_bytes(const DraftMessage& message) {
+  Writer out;
+  out.put(message.begins ? 1 : 0);
+  out.put(static_cast<int>(message.rows.size()));
+  for (const DraftRow& row : message.rows) {
+    out.put(row.sequence);
+    out.put(row.token);
+  }
+  return out.take();
+}
+
+DraftMessage read_draft_message(std::span<const std::byte> bytes) {
+  Reader in(bytes);
+  DraftMessage message{.begins = in.get() != 0};
+  message.rows.resize(static_cast<size_t>(in.get_count()));
+  for (DraftRow& row : message.rows) {
+    row.sequence = in.get();
+    row.token = in.get();
+  }
+  in.finish();
+  return message;
+}
+
+std::vector<std::byte> to_bytes(const DraftResult& result) {
+  Writer out;
+  out.put_list(std::span<const float>(result.confidence));
+  out.put(static_cast<int>(result.logits.size()));
+  for (const std::span<const float> logits : result.logits) out.put_list(logits);
+  return out.take();
+}
+
+ReceivedDrafts read_draft_result(std::span<const std::byte> bytes) {
+  Reader in(bytes);
+  ReceivedDrafts received;
+  received.result.confidence = in.get_list<float>();
+  std::vector<size_t> counts(static_cast<size_t>(in.get_count()));
+  for (size_t& count : counts) {
+    const std::vector<float> logits = in.get_list<float>();
+    count = logits.size();
     received.memory.insert(received.memory.end(), logits.begin(), logits.end());
   }
   in.finish();

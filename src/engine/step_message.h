@@ -47,6 +47,36 @@ struct StepResult {
   }
 };
 
+// Asks the model's drafter for guesses of what follows sequences of the step run last, as they
+// stand after its commit: once for each token that is guessed.
+struct DraftRow {
+  int sequence = 0;   // index into the step's sequences
+  int32_t token = 0;  // the last known or guessed one
+
+  bool operator==(const DraftRow&) const = default;
+};
+
+struct DraftMessage {
+  // The tokens are the known ones that follow the sequences' committed rows. Otherwise they are
+  // guesses made from the last result, of those of its sequences that go on, in its order.
+  bool begins = true;
+  std::vector<DraftRow> rows = {};
+
+  bool operator==(const DraftMessage&) const = default;
+};
+
+struct DraftResult {
+  // [rows], each [vocab]: what the token after the row's is guessed from; views that last until the
+  // next message.
+  std::vector<std::span<const float>> logits = {};
+  std::vector<float> confidence = {};  // [rows]: how likely the guess is right; or nothing
+};
+
+struct ReceivedDrafts {
+  std::vector<float> memory;
+  DraftResult result;
+};
+
 // A result that owns its logits, as it comes off the wire.
 struct ReceivedResult {
   std::vector<float> memory;
@@ -58,8 +88,12 @@ struct ReceivedResult {
 std::vector<std::byte> to_bytes(const StepMessage& message);
 std::vector<std::byte> to_bytes(std::span<const CommitMessage> messages);
 std::vector<std::byte> to_bytes(const StepResult& result);
+std::vector<std::byte> to_bytes(const DraftMessage& message);
+std::vector<std::byte> to_bytes(const DraftResult& result);
 StepMessage read_step_message(std::span<const std::byte> bytes);
 std::vector<CommitMessage> read_commit_messages(std::span<const std::byte> bytes);
 ReceivedResult read_step_result(std::span<const std::byte> bytes);
+DraftMessage read_draft_message(std::span<const std::byte> bytes);
+ReceivedDrafts read_draft_result(std::span<const std::byte> bytes);
 
 }  // namespace hadal

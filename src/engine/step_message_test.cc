@@ -18,7 +18,7 @@ StepMessage example() {
                                .logit_rows = 2,
                                .droppable_rows = 1});
   message.sequences.push_back(
-      {.cache = {.pages = {1}, .state_units = {4, 5}, .length = 0, .drafter_length = 0},
+      {.cache = {.pages = {1}, .state_units = {4, 5}, .length = 0, .drafter_rows = 0},
        .tokens = {20}});
   return message;
 }
@@ -28,6 +28,8 @@ TEST(StepMessage, ComesBackAsItWas) {
   EXPECT_EQ(read_step_message(to_bytes(StepMessage{})), StepMessage{});
   const std::vector<CommitMessage> commits = {{.sequence = 1, .rows = 4}, {.sequence = 0}};
   EXPECT_EQ(read_commit_messages(to_bytes(commits)), commits);
+  const DraftMessage drafts{.begins = false, .rows = {{.sequence = 3, .token = 77}, {}}};
+  EXPECT_EQ(read_draft_message(to_bytes(drafts)), drafts);
 }
 
 TEST(StepResult, ComesBackWithItsBits) {
@@ -44,6 +46,11 @@ TEST(StepResult, ComesBackWithItsBits) {
   };
   EXPECT_EQ(bits(received.result.row(0, 1)), bits(std::span(first).subspan(2, 2)));
   EXPECT_EQ(received.result.row(2, 0)[1], 6);
+  const DraftResult drafts{.logits = {first, second}, .confidence = {0.25F, 0.5F}};
+  const ReceivedDrafts guessed = read_draft_result(to_bytes(drafts));
+  EXPECT_EQ(bits(guessed.result.logits[0]), bits(first));
+  EXPECT_EQ(bits(guessed.result.logits[1]), bits(second));
+  EXPECT_EQ(guessed.result.confidence, drafts.confidence);
 }
 
 // Bytes that are cut, changed or added give an error or another message, and never more.
@@ -70,6 +77,14 @@ TEST(StepMessage, DamageIsNoticedOrHarmless) {
     }
     try {
       read_commit_messages(bytes);
+    } catch (const Error&) {
+    }
+    try {
+      read_draft_message(bytes);
+    } catch (const Error&) {
+    }
+    try {
+      read_draft_result(bytes);
     } catch (const Error&) {
     }
   }

@@ -19,10 +19,6 @@ struct PlanSizes {
   size_t logit_rows = 0;
 };
 
-int start_of(const BatchEntry& entry, StepKind kind) {
-  return kind == StepKind::kMain ? entry.cache->length : entry.cache->drafter_length;
-}
-
 PlanSizes sizes_of(std::span<const BatchEntry> batch, const StepPlanArgs& args) {
   PlanSizes sizes{.sequences = batch.size()};
   for (const BatchEntry& entry : batch) {
@@ -31,7 +27,7 @@ PlanSizes sizes_of(std::span<const BatchEntry> batch, const StepPlanArgs& args) 
     HADAL_CHECK(entry.logit_rows >= 0 && entry.logit_rows <= rows);
     HADAL_CHECK(entry.droppable_rows >= 0 && entry.droppable_rows <= rows);
     HADAL_CHECK(static_cast<int>(entry.cache->state_units.size()) == args.geometry.state_units);
-    HADAL_CHECK(args.geometry.pages_for(start_of(entry, args.kind) + rows) <=
+    HADAL_CHECK(args.geometry.pages_for(entry.cache->length + rows) <=
                 static_cast<int>(entry.cache->pages.size()));
     sizes.rows += entry.tokens.size();
     sizes.pages += entry.cache->pages.size();
@@ -41,10 +37,10 @@ PlanSizes sizes_of(std::span<const BatchEntry> batch, const StepPlanArgs& args) 
   return sizes;
 }
 
-size_t groups_of(std::span<const BatchEntry> batch, StepKind kind, int ratio) {
+size_t groups_of(std::span<const BatchEntry> batch, int ratio) {
   int groups = 0;
   for (const BatchEntry& entry : batch) {
-    const int start = start_of(entry, kind);
+    const int start = entry.cache->length;
     groups += (start + static_cast<int>(entry.tokens.size())) / ratio - start / ratio;
   }
   return as_size(groups);
@@ -104,7 +100,7 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
   MemoryCutter measure(nullptr);
   cut_arrays(measure, sizes, args.ratios.size());
   for (const int ratio : args.ratios) {
-    const size_t groups = groups_of(batch, args.kind, ratio);
+    const size_t groups = groups_of(batch, ratio);
     measure.take<CompletedGroup>(groups);
     measure.take<int32_t>(batch.size() + 1);
     measure.take<int32_t>(groups);
@@ -120,12 +116,13 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
   for (size_t s = 0; s < batch.size(); ++s) {
     const BatchEntry& entry = batch[s];
     const int rows = static_cast<int>(entry.tokens.size());
-    const int start = start_of(entry, args.kind);
+    const int start = entry.cache->length;
     const SequenceStep& sequence =
         arrays.sequences[s] = {.first_row = plan.rows,
                                .rows = rows,
                                .start = start,
                                .droppable_rows = entry.droppable_rows,
+                               .drafter_rows = entry.cache->drafter_rows,
                                .first_page = static_cast<int>(page),
                                .first_state_unit = static_cast<int>(state_unit),
                                .first_tail_row = plan.tail_rows,
@@ -149,7 +146,7 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
   }
   for (size_t i = 0; i < args.ratios.size(); ++i) {
     arrays.compressions[i] = plan_groups(cutter, arrays.sequences, args.ratios[i],
-                                         groups_of(batch, args.kind, args.ratios[i]));
+                                         groups_of(batch, args.ratios[i]));
   }
   plan.tokens = arrays.tokens;
   plan.positions = arrays.positions;

@@ -22,15 +22,9 @@ struct BatchEntry {
   int droppable_rows = 0;  // how many of the last rows commit may leave out
 };
 
-enum class StepKind {
-  kMain,     // rows start at SequenceCache::length
-  kDrafter,  // rows start at SequenceCache::drafter_length
-};
-
 struct StepPlanArgs {
   const CacheGeometry& geometry;
   std::span<const int> ratios;  // tokens per compressed entry, of every compressor of the model
-  StepKind kind = StepKind::kMain;
 };
 
 // The memory of one plan, used again from step to step: a step no larger than an earlier one

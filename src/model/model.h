@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -24,6 +25,30 @@ struct StepLimits {
   int sequences = 0;
   int logit_rows = 0;
   int droppable_rows = 0;  // of all sequences
+  // Guesses that the model's drafter makes for a sequence, at most. 0: nobody asks it, and steps
+  // leave nothing for it.
+  int drafts = 0;
+};
+
+// What the model's own drafter is like.
+struct ModelDrafter {
+  int most_drafts = 0;            // for one sequence; 0: the model has none
+  bool pass_for_each = false;     // each further guess takes a pass; otherwise one makes all
+  bool tells_confidence = false;  // of each guess, how likely it is right
+  int window = 0;                 // so many of the last tokens its state must know
+};
+
+// A sequence of the step computed last, that the drafter is to go on from.
+struct DraftStart {
+  int sequence = 0;   // index into the plan
+  int rows = 0;       // of it that were committed
+  int32_t token = 0;  // that follows them
+};
+
+// The guess that was chosen of the logits computed last.
+struct DraftStep {
+  int draft = 0;  // index into what the drafts were begun with
+  int32_t token = 0;
 };
 
 class ModelPass {
@@ -39,6 +64,17 @@ class ModelPass {
   virtual void forward(const StepPlan& plan, const CachePoolView& pool) = 0;
   // Of the step computed last, [logit rows of the plan, vocab].
   virtual std::span<const float> logits() const = 0;
+
+  // Guesses by the model's drafter, if `reserve` said that there are some. They begin where
+  // sequences of the step computed last stand after its commit, and go on for those that are given,
+  // each with its token chosen: once for every token guessed. No cache is written.
+  virtual void begin_drafts(const StepPlan& plan, const CachePoolView& pool,
+                            std::span<const DraftStart> starts) = 0;
+  virtual void continue_drafts(std::span<const DraftStep> steps) = 0;
+  // Of the sequences given last, in their order: what the next token is guessed from,
+  // [sequences, vocab], and how likely that guess is right, [sequences], or nothing.
+  virtual std::span<const float> draft_logits() const = 0;
+  virtual std::span<const float> draft_confidence() const = 0;
 
   // Writes rows [first_row, rows) of sequence `index` of the step computed last into its blocks;
   // those before `first_row` were written earlier. rows >= the sequence's rows - droppable_rows.
@@ -58,8 +94,7 @@ class Model {
   virtual int max_positions() const = 0;
   // The bytes of all weights: whether they stay in a processor's cache.
   virtual size_t weight_bytes() const = 0;
-  // How many tokens the model's own drafter proposes after each; 0: it has none.
-  virtual int drafts() const = 0;
+  virtual ModelDrafter drafter() const = 0;
 
   // Computes on `threads`, which outlive the pass; so does the model. Passes with the same threads
   // compute one at a time.

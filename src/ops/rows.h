@@ -9,7 +9,7 @@
 
 namespace hadal {
 
-// out[i] = x[row_index[i]].
+// out[i] = x[row_index[i]]; where the index is -1, out[i] stays as it is.
 struct GatherRowsArgs {
   const float* x = nullptr;            // [any, columns]
   const int32_t* row_index = nullptr;  // [rows]

@@ -21,6 +21,7 @@ struct SequenceStep {
   int rows = 0;
   int start = 0;             // position of the first row = tokens committed before this step
   int droppable_rows = 0;    // commit may leave out up to this many of the last rows
+  int drafter_rows = 0;      // tokens before `start` that the drafter's state knows
   int first_page = 0;        // where its page ids begin in StepPlan::page_table
   int first_state_unit = 0;  // where its state units begin in StepPlan::state_table
   int first_tail_row = 0;    // where its tail_rows() begin among those of all sequences

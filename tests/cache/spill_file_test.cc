@@ -70,7 +70,7 @@ TEST_F(SpillFileTest, SequencesGoOnWithTheSameBits) {
   SpillFile file(options(), pool_, layout_);
   for (const int length : {1, 100, 128, 131, 257}) {
     SequenceCache cache = computed(length);
-    cache.drafter_length = length - 1;
+    cache.drafter_rows = length - 1;
     std::optional<SpilledSequence> spilled = file.spill(cache);
     ASSERT_TRUE(spilled);
     EXPECT_TRUE(cache.pages.empty() && cache.state_units.empty());
@@ -82,7 +82,7 @@ TEST_F(SpillFileTest, SequencesGoOnWithTheSameBits) {
     poison_free_blocks(pool_);
     std::vector<int32_t> in_the_way;
     ASSERT_TRUE(pool_.allocate(3, in_the_way));
-    EXPECT_EQ(spilled->drafter_length, length - 1);
+    EXPECT_EQ(spilled->drafter_rows, length - 1);
     expect_same_bits(file, *spilled);
     EXPECT_EQ(file.statistics().used, 0);
     pool_.release(in_the_way);

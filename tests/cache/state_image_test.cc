@@ -131,20 +131,18 @@ TEST_P(ImageAt, RestoredSequencesGoOnWithTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Lengths, ImageAt,
                          testing::Values(1, 4, 5, 9, 127, 128, 129, 131, 256, 257));
 
-TEST(StateImage, KeepsTheTailTheDrafterAndTheStreams) {
+TEST(StateImage, KeepsTheTailAndWhatTheDrafterKnows) {
   const CacheLayout& layout = Pico::get().layout();
   BlockPool pool(layout.block_bytes, 64);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, layout, 140, cache));
   ASSERT_TRUE(advance_matches(oracle(), 133, 133, pool, cache));
-  cache.drafter_length = 132;
-  const std::vector<float> streams = {1, 2, 3};
-  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens, streams);
+  cache.drafter_rows = 132;
+  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens);
   ASSERT_TRUE(image);
   const std::vector<int32_t> tokens = first_tokens(133);
   EXPECT_EQ(image->tail, std::vector<int32_t>(tokens.begin() + 128, tokens.end()));
-  EXPECT_EQ(image->streams, streams);
-  EXPECT_EQ(image->drafter_length, 132);
+  EXPECT_EQ(image->drafter_rows, 132);
 }
 
 TEST(StateImage, TakesNothingWhenThePoolIsShort) {

@@ -90,13 +90,11 @@ class Tier {
     const auto read = tier_->read({{.name = name_,
                                     .parent = parent_,
                                     .tokens = {tokens_.begin(), tokens_.end()},
-                                    .blocks = {block.data()},
-                                    .streams = {}}});
+                                    .blocks = {block.data()}}});
     read->wait();
     const hadal::DiskReadItem& item = read->items[0];
     if (!item.good) return;
-    require(bytes.size() == hadal::kCacheFileHeaderBytes + sizeof(tokens_) +
-                                item.streams.size() * sizeof(float) + kBlockBytes);
+    require(bytes.size() == hadal::kCacheFileHeaderBytes + sizeof(tokens_) + kBlockBytes);
     require(std::memcmp(bytes.data() + hadal::kCacheFileHeaderBytes, tokens_.data(),
                         sizeof(tokens_)) == 0);
     require(std::ranges::equal(bytes.last(kBlockBytes), block));
@@ -135,16 +133,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tier.load(bytes);
 
   // The numbers of the header from the input, the rest as it should be, then a payload.
-  std::array<uint32_t, 5> numbers = {};
+  std::array<uint32_t, 4> numbers = {};
   if (size < sizeof(numbers)) return 0;
   std::memcpy(numbers.data(), data, sizeof(numbers));
   const auto payload = bytes.subspan(sizeof(numbers));
   hadal::CacheFileInfo info = tier.valid_info();
   info.length = numbers[0];
   info.tokens = numbers[1];
-  info.drafter_length = numbers[2];
-  info.streams = numbers[3];
-  info.blocks = numbers[4];
+  info.drafter_rows = numbers[2];
+  info.blocks = numbers[3];
   info.checksum = hadal::checksum(payload);
   const hadal::CacheFileHeader header = hadal::encode_header(info);
   std::vector<std::byte> file(header.begin(), header.end());

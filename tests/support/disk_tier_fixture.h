@@ -109,8 +109,7 @@ class DiskTierTest : public testing::Test {
          .blocks = blocks});
   }
   // An image one token after the last full page of `tokens`.
-  static CacheFileName store_image(DiskTier& tier, const std::vector<int32_t>& tokens,
-                                   std::span<const float> streams) {
+  static CacheFileName store_image(DiskTier& tier, const std::vector<int32_t>& tokens) {
     const PrefixChain chain = chain_of(tier, tokens);
     const int pages = chain.pages();
     const std::vector<int32_t> tail = {5};
@@ -121,9 +120,8 @@ class DiskTierTest : public testing::Test {
     EXPECT_TRUE(tier.store({.name = name,
                             .parent = chain.key(pages),
                             .length = pages * kPage + 1,
-                            .drafter_length = pages * kPage,
+                            .drafter_rows = pages * kPage,
                             .tokens = tail,
-                            .streams = streams,
                             .blocks = blocks}));
     return name;
   }
@@ -137,8 +135,7 @@ class DiskTierTest : public testing::Test {
     const auto read = tier.read({{.name = name,
                                   .parent = chain.key(index),
                                   .tokens = {begin, begin + kPage},
-                                  .blocks = {block.data()},
-                                  .streams = {}}});
+                                  .blocks = {block.data()}}});
     read->wait();
     if (!read->items[0].good) return false;
     EXPECT_EQ(block, contents(name.key, 0));

@@ -24,6 +24,12 @@ class WireExecutor final : public Executor {
   void commit(std::span<const CommitMessage> messages) override {
     remote_.commit(read_commit_messages(sent(to_bytes(messages))));
   }
+  ModelDrafter drafter() const override { return remote_.drafter(); }
+  const DraftResult& draft(const DraftMessage& message) override {
+    const DraftMessage arrived = read_draft_message(sent(to_bytes(message)));
+    drafts_ = read_draft_result(sent(to_bytes(remote_.draft(arrived))));
+    return drafts_.result;
+  }
   size_t step_buffer_bytes() const override { return remote_.step_buffer_bytes(); }
   int host_threads() const override { return remote_.host_threads(); }
   void for_each(int items, FunctionRef<void(int item, int thread)> body) override {
@@ -42,6 +48,7 @@ class WireExecutor final : public Executor {
   Executor& remote_;
   std::vector<std::byte> wire_;
   ReceivedResult received_;
+  ReceivedDrafts drafts_;
   size_t bytes_ = 0;
 };
 

@@ -91,7 +91,7 @@ void fill_synthetic_prefix(const ModelConfig& config, const CacheLayout& layout,
     }
   }
   cache.length = tokens;
-  cache.drafter_length = tokens;
+  cache.drafter_rows = tokens;
 }
 
 }  // namespace hadal

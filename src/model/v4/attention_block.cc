@@ -93,6 +93,45 @@ IndexQueries project_index_queries(BlockContext& block, const IndexerWeights& we
           .heads = heads};
 }
 
+// The keys of the step's rows, made from what a linear gave.
+struct WindowKeys {
+  RmsNormArgs norm;
+  RopeArgs rope;
+  EncodeKvArgs encode;
+
+  void finish(OpContext& ops, RowRange range) const {
+    ops::rms_norm(ops, rows_of(norm, range));
+    ops::rope(ops, rows_of(rope, range));
+    ops::encode_kv(ops, rows_of(encode, range));
+  }
+};
+
+WindowKeys project_window_keys(BlockContext& block, int layer, const AttentionWeights& weights,
+                               const LinearInput& input, const float* turns) {
+  const ModelConfig& config = block.config;
+  const int rows = block.plan.rows;
+  float* const kv = block.buffers.kv;
+  plain_linear(block, weights.wkv, input, kv);
+  const LayerStep& layer_step = block.step.layers[as_size(layer)];
+  return {.norm = {.x = kv,
+                   .weight = weights.kv_norm.data(),
+                   .out = kv,
+                   .rows = rows,
+                   .columns = config.head_dim,
+                   .eps = config.rms_eps},
+          .rope = {.x = kv,
+                   .turns = turns,
+                   .rows = rows,
+                   .heads = 1,
+                   .head_dim = config.head_dim,
+                   .rope_dim = config.rope_dim},
+          .encode = {.x = kv,
+                     .format = block.layout.entry,
+                     .data = layer_step.window_data,
+                     .scales = layer_step.window_scales,
+                     .rows = rows}};
+}
+
 // Chooses compressed entries for every row of a CSA layer: [rows, index_topk].
 const int32_t* choose_entries(BlockContext& block, const IndexQueries& queries, const LayerKv& kv) {
   const int topk = block.config.index_topk;
@@ -140,6 +179,16 @@ void project_output(BlockContext& block, const AttentionWeights& weights, const 
 
 }  // namespace
 
+void window_keys(BlockContext& block, int layer, const AttentionWeights& weights,
+                 const LinearInput& input) {
+  const WindowKeys keys =
+      project_window_keys(block, layer, weights, input, block.buffers.window_turns);
+  ops::for_rows(
+      block.ops,
+      {.op = "window_keys", .rows = block.plan.rows, .row_floats = 4 * block.config.head_dim},
+      [&](OpContext& own, RowRange range) { keys.finish(own, range); });
+}
+
 void attention_block(BlockContext& block, int layer, const LayerWeights& layer_weights,
                      const float* x, const LinearInput& input, float* out) {
   const ModelConfig& config = block.config;
@@ -153,8 +202,9 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
   const LinearInput q_input = project_query_latent(block, weights, input);
   float* const q = buffers.q;
   plain_linear(block, weights.wq_b, q_input, q);
-  float* const kv = buffers.kv;
-  plain_linear(block, weights.wkv, input, kv);
+  const float* const turns =
+      kind == LayerKind::kWindow ? buffers.window_turns : buffers.compressed_turns;
+  const WindowKeys keys = project_window_keys(block, layer, weights, input, turns);
   const CompressorRows compressor_rows = project_compressors(block, layer, kind, weights, x);
   std::optional<IndexQueries> index_queries;
   if (kind == LayerKind::kCsa) {
@@ -166,28 +216,12 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                            .rows = rows * config.heads,
                            .columns = config.head_dim,
                            .eps = config.rms_eps};
-  const RopeArgs q_rope{
-      .x = q,
-      .turns = kind == LayerKind::kWindow ? buffers.window_turns : buffers.compressed_turns,
-      .rows = rows,
-      .heads = config.heads,
-      .head_dim = config.head_dim,
-      .rope_dim = config.rope_dim};
-  const RmsNormArgs kv_norm{.x = kv,
-                            .weight = weights.kv_norm.data(),
-                            .out = kv,
-                            .rows = rows,
-                            .columns = config.head_dim,
-                            .eps = config.rms_eps};
-  RopeArgs kv_rope = q_rope;
-  kv_rope.x = kv;
-  kv_rope.heads = 1;
-  const KvEntryFormat& format = block.layout.entry;
-  const EncodeKvArgs encode{.x = kv,
-                            .format = format,
-                            .data = layer_step.window_data,
-                            .scales = layer_step.window_scales,
-                            .rows = rows};
+  const RopeArgs q_rope{.x = q,
+                        .turns = turns,
+                        .rows = rows,
+                        .heads = config.heads,
+                        .head_dim = config.head_dim,
+                        .rope_dim = config.rope_dim};
   ops::for_rows(block.ops,
                 {.op = "queries_and_keys",
                  .rows = rows,
@@ -195,9 +229,7 @@ void attention_block(BlockContext& block, int layer, const LayerWeights& layer_w
                 [&](OpContext& own, RowRange range) {
                   ops::rms_norm(own, rows_of(q_norm, range.each_of(config.heads)));
                   ops::rope(own, rows_of(q_rope, range));
-                  ops::rms_norm(own, rows_of(kv_norm, range));
-                  ops::rope(own, rows_of(kv_rope, range));
-                  ops::encode_kv(own, rows_of(encode, range));
+                  keys.finish(own, range);
                   compressor_rows.finish(own, range);
                   if (index_queries) index_queries->finish(own, range);
                 });

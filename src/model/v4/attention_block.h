@@ -14,4 +14,8 @@ namespace hadal {
 void attention_block(BlockContext& block, int layer, const LayerWeights& weights, const float* x,
                      const LinearInput& input, float* out);
 
+// Only the keys of the rows, into the Step: all that a layer without compression keeps of them.
+void window_keys(BlockContext& block, int layer, const AttentionWeights& weights,
+                 const LinearInput& input);
+
 }  // namespace hadal

@@ -50,6 +50,13 @@ size_t compressor_state_bytes(const ModelConfig& config, LayerKind kind) {
   return 0;
 }
 
+// Of the streams that the MTP block takes over from step to step.
+size_t last_stream_bytes(const ModelConfig& config) {
+  if (config.drafter != DrafterKind::kMtp) return 0;
+  return static_cast<size_t>(config.hc_mult) * static_cast<size_t>(config.hidden_size) *
+         sizeof(float);
+}
+
 // Puts pieces into blocks of one size, first block that has room, so that a state slot needs no
 // contiguous memory larger than a page.
 class UnitPacker {
@@ -88,7 +95,9 @@ uint64_t digest_of(const CacheLayout& layout) {
                                  layout.index_key.scale_bytes(),
                                  static_cast<uint64_t>(layout.window),
                                  layout.block_bytes,
-                                 static_cast<uint64_t>(layout.state_units)};
+                                 static_cast<uint64_t>(layout.state_units),
+                                 static_cast<uint64_t>(layout.streams_unit),
+                                 layout.streams_offset};
   for (const LayerPagePart& part : layout.pages) {
     for (const size_t value : {static_cast<size_t>(part.entries), part.data_offset,
                                part.scale_offset, part.key_offset, part.key_scale_offset}) {
@@ -128,7 +137,7 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
   layout.window = config.window;
 
   std::vector<LayerKind> kinds = config.layer_kinds;
-  kinds.push_back(LayerKind::kWindow);  // the MTP block
+  kinds.resize(kinds.size() + static_cast<size_t>(config.drafter_stages), LayerKind::kWindow);
   Packer page;
   for (const LayerKind kind : kinds) layout.pages.push_back(place_page_part(layout, kind, page));
 
@@ -139,6 +148,8 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
   for (const LayerKind kind : kinds) {
     largest_piece = std::max(largest_piece, compressor_state_bytes(config, kind));
   }
+  const size_t stream_bytes = last_stream_bytes(config);
+  largest_piece = std::max(largest_piece, stream_bytes);
   layout.block_bytes = round_up(std::max(page.used(), largest_piece), kCacheLine);
 
   UnitPacker slot(layout.block_bytes);
@@ -154,6 +165,11 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
       part.compressor_offset = compressor.offset;
     }
     layout.state.push_back(part);
+  }
+  if (stream_bytes > 0) {
+    const UnitPacker::Place streams = slot.place(stream_bytes);
+    layout.streams_unit = streams.unit;
+    layout.streams_offset = streams.offset;
   }
   layout.state_units = slot.units();
   layout.state_bytes = slot.used();

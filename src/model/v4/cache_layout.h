@@ -40,9 +40,13 @@ struct CacheLayout : CacheGeometry {
   IndexKeyFormat index_key;
   int window = 0;
   size_t state_bytes = 0;  // of a state slot in use; the rest is padding
-  // [layers + 1]; the last is the MTP block's (window only), present with or without one.
+  // [layers + drafter stages]; a stage has a window only.
   std::vector<LayerPagePart> pages;
   std::vector<LayerStatePart> state;
+  // With an MTP block, which needs them with the token that follows: the residual streams of the
+  // last token, F32 [streams, hidden], at `streams_offset` of unit `streams_unit`.
+  int streams_unit = 0;
+  size_t streams_offset = 0;
 };
 
 // `page_tokens` must be a positive multiple of 128. Throws Error kInvalidArgument otherwise.

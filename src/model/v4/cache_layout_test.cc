@@ -22,6 +22,8 @@ ModelConfig flash() {
                                  : layer % 2 == 0 ? LayerKind::kCsa
                                                   : LayerKind::kHca);
   }
+  config.drafter = DrafterKind::kMtp;
+  config.drafter_stages = 1;
   return config;
 }
 

@@ -18,32 +18,48 @@ void ForwardPass::reserve(const StepSize& size) {
   buffers_.reserve(config_, ops_, model_.options.activations, size);
 }
 
-void ForwardPass::begin(const StepPlan& plan, LayerRange range, Step& step) {
-  const StepSize size = size_of(plan);
+void ForwardPass::begin(const StepPlan& plan, LayerRange range, Step& step, bool feeds_drafter) {
+  StepSize size = size_of(plan);
+  size.drafter = feeds_drafter;
   reserve(size);
   step.place(config_, model_.layout, size, range);
   compute_turns(plan);
 }
 
-void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
-  begin(plan, {.end = config_.layers}, step);
+void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                          bool feeds_drafter) {
+  const int stages = feeds_drafter ? config_.drafter_stages : 0;
+  begin(plan, {.end = config_.layers + stages}, step, feeds_drafter);
   float* const streams = step.streams.data();
   embed(plan, config_.hc_mult, streams);
   for (int layer = 0; layer < config_.layers; ++layer) {
-    run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
+    run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams,
+              model_.layout);
   }
   run_head(plan, model_.weights.head, step);
 }
 
 void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
-                              const CachePoolView& pool, Step& step) {
+                              const CachePoolView& pool, Step& step, const CacheLayout& layout) {
   HADAL_CHECK(main_streams.size() == as_size(plan.rows) * stream_floats());
   begin(plan, {.first = config_.layers, .end = config_.layers + 1}, step);
   float* const streams = step.streams.data();
   HADAL_CHECK(streams != main_streams.data());
   start_mtp_streams(plan, main_streams, streams);
-  run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams);
+  run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams, layout);
   run_head(plan, model_.weights.mtp->head, step);
+}
+
+void ForwardPass::feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step& step) {
+  const MtpWeights& mtp = *model_.weights.mtp;
+  float* const streams = buffers_.drafter_streams;
+  HADAL_CHECK(streams != nullptr);
+  turn_positions(plan.positions, model_.window_rope, buffers_.window_turns);
+  start_mtp_streams(plan, {streams, as_size(plan.rows) * stream_floats()}, streams);
+  const LinearInput input =
+      join_streams(mtp.layer.hc_attn, mtp.layer.attn_norm, join_args(streams, plan.rows));
+  BlockContext block = block_context(plan, pool, step, model_.layout);
+  window_keys(block, config_.layers, mtp.layer.attention, input);
 }
 
 void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
@@ -58,43 +74,86 @@ void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
 void ForwardPass::run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool,
                                 Step& step, float* streams) {
   begin(plan, {.first = layer, .end = layer + 1}, step);
-  run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams);
+  run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams, model_.layout);
+}
+
+void ForwardPass::turn_positions(std::span<const int32_t> positions,
+                                 const std::vector<float>& frequencies, float* turns) {
+  ops::rope_turns(ops_, {.positions = positions.data(),
+                         .frequencies = frequencies.data(),
+                         .turns = turns,
+                         .rows = static_cast<int>(positions.size()),
+                         .rope_dim = config_.rope_dim});
 }
 
 void ForwardPass::compute_turns(const StepPlan& plan) {
-  const auto compute = [&](std::span<const int32_t> positions,
-                           const std::vector<float>& frequencies, float* turns) {
-    ops::rope_turns(ops_, {.positions = positions.data(),
-                           .frequencies = frequencies.data(),
-                           .turns = turns,
-                           .rows = static_cast<int>(positions.size()),
-                           .rope_dim = config_.rope_dim});
-  };
-  compute(plan.positions, model_.window_rope, buffers_.window_turns);
-  compute(plan.positions, model_.compressed_rope, buffers_.compressed_turns);
-  compute(plan.compression(kCsaRatio).group_positions, model_.compressed_rope,
-          buffers_.csa_group_turns);
-  compute(plan.compression(kHcaRatio).group_positions, model_.compressed_rope,
-          buffers_.hca_group_turns);
+  turn_positions(plan.positions, model_.window_rope, buffers_.window_turns);
+  turn_positions(plan.positions, model_.compressed_rope, buffers_.compressed_turns);
+  turn_positions(plan.compression(kCsaRatio).group_positions, model_.compressed_rope,
+                 buffers_.csa_group_turns);
+  turn_positions(plan.compression(kHcaRatio).group_positions, model_.compressed_rope,
+                 buffers_.hca_group_turns);
+}
+
+BlockContext ForwardPass::block_context(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                                        const CacheLayout& layout) {
+  return {.config = config_,
+          .layout = layout,
+          .options = model_.options,
+          .plan = plan,
+          .pool = pool,
+          .step = step,
+          .ops = ops_,
+          .buffers = buffers_,
+          .observer = observer_};
+}
+
+HyperPreArgs ForwardPass::join_args(float* streams, int rows) {
+  return {.x = streams,
+          .products = buffers_.stream_products,
+          .out = buffers_.block_input,
+          .post = buffers_.post,
+          .mixing = buffers_.mixing,
+          .rows = rows,
+          .streams = config_.hc_mult,
+          .hidden = config_.hidden_size,
+          .sinkhorn_iterations = config_.hc_sinkhorn_iters,
+          .hc_eps = config_.hc_eps,
+          .rms_eps = config_.rms_eps};
+}
+
+// What a block reads: pre.out, joined from the streams, as it is and as the input of quantised
+// linears.
+LinearInput ForwardPass::join_streams(const HyperWeights& hyper,
+                                      const std::vector<float>& norm_weight, HyperPreArgs pre) {
+  multiply_streams(hyper.fn, pre.x, pre.rows, buffers_.stream_products);
+  pre.base = hyper.base.data();
+  pre.scale = hyper.scale.data();
+  const RmsNormArgs norm{.x = pre.out,
+                         .weight = norm_weight.data(),
+                         .out = pre.out,
+                         .rows = pre.rows,
+                         .columns = config_.hidden_size,
+                         .eps = config_.rms_eps};
+  const LinearInput input = buffers_.input.place(ops_, model_.options.activations, pre.out,
+                                                 pre.rows, config_.hidden_size);
+  const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
+  ops::for_rows(ops_, {.op = "hyper_pre", .rows = pre.rows, .row_floats = row_floats},
+                [&](OpContext& own, RowRange range) {
+                  ops::hyper_pre(own, rows_of(pre, range));
+                  ops::rms_norm(own, rows_of(norm, range));
+                  buffers_.input.fill(own, range);
+                });
+  return input;
 }
 
 void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
-                            const CachePoolView& pool, Step& step, float* streams) {
+                            const CachePoolView& pool, Step& step, float* streams,
+                            const CacheLayout& layout) {
   const int rows = plan.rows;
   float* const x = buffers_.block_input;
   float* const out = buffers_.block_output;
-  float* const products = buffers_.stream_products;
-  HyperPreArgs pre{.x = streams,
-                   .products = products,
-                   .out = x,
-                   .post = buffers_.post,
-                   .mixing = buffers_.mixing,
-                   .rows = rows,
-                   .streams = config_.hc_mult,
-                   .hidden = config_.hidden_size,
-                   .sinkhorn_iterations = config_.hc_sinkhorn_iters,
-                   .hc_eps = config_.hc_eps,
-                   .rms_eps = config_.rms_eps};
+  const HyperPreArgs pre = join_args(streams, rows);
   const HyperPostArgs spread{.block_out = out,
                              .post = pre.post,
                              .mixing = pre.mixing,
@@ -102,42 +161,16 @@ void ForwardPass::run_layer(int layer, const LayerWeights& layer_weights, const 
                              .rows = rows,
                              .streams = config_.hc_mult,
                              .hidden = config_.hidden_size};
-  RmsNormArgs norm{
-      .x = x, .out = x, .rows = rows, .columns = config_.hidden_size, .eps = config_.rms_eps};
-  BlockContext block{.config = config_,
-                     .layout = model_.layout,
-                     .options = model_.options,
-                     .plan = plan,
-                     .pool = pool,
-                     .step = step,
-                     .ops = ops_,
-                     .buffers = buffers_,
-                     .observer = observer_};
+  BlockContext block = block_context(plan, pool, step, layout);
 
-  const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
-  // Both blocks read x, joined from the streams, and x as the input of quantised linears.
-  const auto join_streams = [&](const HyperWeights& hyper, const std::vector<float>& norm_weight) {
-    multiply_streams(hyper.fn, streams, rows, products);
-    pre.base = hyper.base.data();
-    pre.scale = hyper.scale.data();
-    norm.weight = norm_weight.data();
-    const LinearInput input =
-        buffers_.input.place(ops_, model_.options.activations, x, rows, config_.hidden_size);
-    ops::for_rows(ops_, {.op = "hyper_pre", .rows = rows, .row_floats = row_floats},
-                  [&](OpContext& own, RowRange range) {
-                    ops::hyper_pre(own, rows_of(pre, range));
-                    ops::rms_norm(own, rows_of(norm, range));
-                    buffers_.input.fill(own, range);
-                  });
-    return input;
-  };
-
-  const LinearInput attention_input = join_streams(layer_weights.hc_attn, layer_weights.attn_norm);
+  const LinearInput attention_input =
+      join_streams(layer_weights.hc_attn, layer_weights.attn_norm, pre);
   attention_block(block, layer, layer_weights, x, attention_input, out);
   ops::hyper_post(ops_, spread);
 
-  const LinearInput moe_input = join_streams(layer_weights.hc_ffn, layer_weights.ffn_norm);
+  const LinearInput moe_input = join_streams(layer_weights.hc_ffn, layer_weights.ffn_norm, pre);
   const CombineArgs combine = moe_block(block, layer, layer_weights.moe, x, moe_input, out);
+  const int row_floats = (config_.hc_mult + 3) * config_.hidden_size;
   ops::for_rows(ops_, {.op = "hyper_post", .rows = rows, .row_floats = row_floats},
                 [&](OpContext& own, RowRange range) {
                   ops::combine(own, rows_of(combine, range));

@@ -35,10 +35,24 @@ class ForwardPass {
   void reserve(const StepSize& size);
   size_t memory_bytes() const { return buffers_.memory_bytes(); }
 
-  // As V4Model's functions of these names.
-  void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
+  // As V4Model's functions of these names. With `feeds_drafter` there is also room in `step` for
+  // what the drafter's stages keep of the rows.
+  void forward(const StepPlan& plan, const CachePoolView& pool, Step& step,
+               bool feeds_drafter = false);
   void forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
-                   const CachePoolView& pool, Step& step);
+                   const CachePoolView& pool, Step& step) {
+    forward_mtp(plan, main_streams, pool, step, model_.layout);
+  }
+  // The same where the pool is laid out otherwise.
+  void forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
+                   const CachePoolView& pool, Step& step, const CacheLayout& layout);
+
+  // Where the streams for feed_mtp go, [rows, streams, hidden], of the step computed last. The
+  // buffers must have been reserved for steps that feed the drafter.
+  float* drafter_streams() { return buffers_.drafter_streams; }
+  // The MTP block's keys of the rows of `plan`, from drafter_streams(), which it overwrites: what
+  // forward_mtp would leave in `step`, whose places are those of the step computed last.
+  void feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step& step);
   // streams: [rows, streams, hidden], in place.
   void run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
                      float* streams);
@@ -51,10 +65,17 @@ class ForwardPass {
   }
   // Memory for the step and its results in the layers of `range`, and the turns that all layers
   // use.
-  void begin(const StepPlan& plan, LayerRange range, Step& step);
+  void begin(const StepPlan& plan, LayerRange range, Step& step, bool feeds_drafter = false);
   void compute_turns(const StepPlan& plan);
+  void turn_positions(std::span<const int32_t> positions, const std::vector<float>& frequencies,
+                      float* turns);
+  BlockContext block_context(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                             const CacheLayout& layout);
+  HyperPreArgs join_args(float* streams, int rows);
+  LinearInput join_streams(const HyperWeights& hyper, const std::vector<float>& norm_weight,
+                           HyperPreArgs pre);
   void run_layer(int layer, const LayerWeights& layer_weights, const StepPlan& plan,
-                 const CachePoolView& pool, Step& step, float* streams);
+                 const CachePoolView& pool, Step& step, float* streams, const CacheLayout& layout);
   void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
   void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
   void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);

@@ -37,14 +37,15 @@ struct LayerRange {
 
 class Step {
  public:
-  // Gives the results of a step that computes the layers of `range` their places; the MTP block is
-  // layer config.layers. A step no larger than an earlier one allocates nothing.
+  // Gives the results of a step that computes the layers of `range` their places; the drafter's
+  // stages are the layers from config.layers on. A step no larger than an earlier one allocates
+  // nothing.
   void place(const ModelConfig& config, const CacheLayout& layout, const StepSize& size,
              LayerRange range);
 
   std::span<float> logits;        // [logit rows of the plan, vocab]
   std::span<float> streams;       // [rows, streams, hidden] after the last layer, before the head
-  std::vector<LayerStep> layers;  // [layers + 1], the last for the MTP block
+  std::vector<LayerStep> layers;  // [layers + drafter stages]
 
   size_t memory_bytes() const { return memory_.size(); }
   // What place() would take.

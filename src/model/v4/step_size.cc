@@ -8,7 +8,8 @@ namespace hadal {
 
 bool StepSize::holds(const StepSize& other) const {
   return rows >= other.rows && logit_rows >= other.logit_rows && csa_groups >= other.csa_groups &&
-         hca_groups >= other.hca_groups && tail_rows >= other.tail_rows && banks >= other.banks;
+         hca_groups >= other.hca_groups && tail_rows >= other.tail_rows && banks >= other.banks &&
+         (drafter || !other.drafter);
 }
 
 StepSize size_of(const StepPlan& plan) {
@@ -32,7 +33,8 @@ StepSize largest_size(const StepLimits& limits) {
       .csa_groups = groups(kCsaRatio),
       .hca_groups = groups(kHcaRatio),
       .tail_rows = std::min(limits.rows, limits.sequences * kCsaStateRows + limits.droppable_rows),
-      .banks = limits.sequences + limits.droppable_rows};
+      .banks = limits.sequences + limits.droppable_rows,
+      .drafter = limits.drafts > 0};
 }
 
 StepSize larger_of(const StepSize& a, const StepSize& b) {
@@ -41,7 +43,8 @@ StepSize larger_of(const StepSize& a, const StepSize& b) {
           .csa_groups = std::max(a.csa_groups, b.csa_groups),
           .hca_groups = std::max(a.hca_groups, b.hca_groups),
           .tail_rows = std::max(a.tail_rows, b.tail_rows),
-          .banks = std::max(a.banks, b.banks)};
+          .banks = std::max(a.banks, b.banks),
+          .drafter = a.drafter || b.drafter};
 }
 
 }  // namespace hadal

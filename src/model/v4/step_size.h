@@ -12,8 +12,9 @@ struct StepSize {
   int logit_rows = 0;
   int csa_groups = 0;
   int hca_groups = 0;
-  int tail_rows = 0;  // of all sequences
-  int banks = 0;      // of all sequences
+  int tail_rows = 0;     // of all sequences
+  int banks = 0;         // of all sequences
+  bool drafter = false;  // what it leaves for the model's drafter is computed as well
 
   bool holds(const StepSize& other) const;
 };

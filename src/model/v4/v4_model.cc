@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "checkpoint/v4/catalogue.h"
 #include "model/v4/commit.h"
+#include "model/v4/drafting.h"
 #include "model/v4/forward_pass.h"
 #include "model/v4/weights.h"
 #include "ops/rope.h"
@@ -30,6 +31,11 @@ std::vector<float> compressed_frequencies(const ModelConfig& config) {
 
 constexpr std::array<int, 2> kRatios = {kCsaRatio, kHcaRatio};
 
+// The layers that steps keep something of.
+int layers_of(const ModelConfig& config, const StepLimits& limits) {
+  return config.layers + (limits.drafts > 0 ? config.drafter_stages : 0);
+}
+
 // One pass and what its last step left.
 class V4Pass final : public ModelPass {
  public:
@@ -42,28 +48,44 @@ class V4Pass final : public ModelPass {
   void reserve(const StepLimits& limits) override {
     const StepSize size = largest_size(limits);
     pass_.reserve(size);
-    step_.place(parts_.config, parts_.layout, size, {.end = parts_.config.layers});
+    step_.place(parts_.config, parts_.layout, size, {.end = layers_of(parts_.config, limits)});
+    if (limits.drafts == 0) return;
+    drafting_ = make_drafting(parts_, pass_, ops_);
+    HADAL_CHECK(drafting_ != nullptr);
+    drafting_->reserve(limits);
   }
-  size_t memory_bytes() const override { return pass_.memory_bytes() + step_.memory_bytes(); }
+  size_t memory_bytes() const override {
+    return pass_.memory_bytes() + step_.memory_bytes() +
+           (drafting_ == nullptr ? 0 : drafting_->memory_bytes());
+  }
 
   void forward(const StepPlan& plan, const CachePoolView& pool) override {
-    pass_.forward(plan, pool, step_);
+    pass_.forward(plan, pool, step_, drafting_ != nullptr);
+    if (drafting_ != nullptr) drafting_->feed(plan, pool, step_);
   }
   std::span<const float> logits() const override { return step_.logits; }
 
   void commit(const StepPlan& plan, int index, int first_row, int rows,
               const CachePoolView& pool) const override {
-    commit_layers(commit_ops_,
-                  {.config = parts_.config,
-                   .layout = parts_.layout,
-                   .plan = plan,
-                   .pool = pool,
-                   .step = step_,
-                   .sequence = index,
-                   .first_row = first_row,
-                   .rows = rows},
-                  {.end = parts_.config.layers});
+    const CommitArgs args{.config = parts_.config,
+                          .layout = parts_.layout,
+                          .plan = plan,
+                          .pool = pool,
+                          .step = step_,
+                          .sequence = index,
+                          .first_row = first_row,
+                          .rows = rows};
+    commit_layers(commit_ops_, args, {.end = parts_.config.layers});
+    if (drafting_ != nullptr) drafting_->commit(commit_ops_, args);
   }
+
+  void begin_drafts(const StepPlan& plan, const CachePoolView& pool,
+                    std::span<const DraftStart> starts) override {
+    drafting_->begin(plan, pool, step_, starts);
+  }
+  void continue_drafts(std::span<const DraftStep> steps) override { drafting_->go_on(steps); }
+  std::span<const float> draft_logits() const override { return drafting_->logits(); }
+  std::span<const float> draft_confidence() const override { return drafting_->confidence(); }
 
  private:
   const ModelParts& parts_;
@@ -72,14 +94,14 @@ class V4Pass final : public ModelPass {
   mutable OpContext commit_ops_;  // commit uses nothing of it but its kernels
   const LayerObserver observer_;
   ForwardPass pass_;
+  std::unique_ptr<Drafting> drafting_;  // null where nobody asks for drafts
   Step step_;
 };
 
 }  // namespace
 
-StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry,
-                           StepKind kind) {
-  return StepPlanner(batch, {.geometry = geometry, .ratios = kRatios, .kind = kind});
+StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry) {
+  return StepPlanner(batch, {.geometry = geometry, .ratios = kRatios});
 }
 
 size_t pass_memory_bytes(const ModelConfig& config, const ModelOptions& options,
@@ -89,7 +111,8 @@ size_t pass_memory_bytes(const ModelConfig& config, const ModelOptions& options,
   const StepSize size = largest_size(limits);
   const CacheLayout layout = make_cache_layout(config, options.page_tokens, options.rope_storage);
   return WorkBuffers::bytes_for(config, ops, options.activations, size) +
-         Step::bytes_for(config, layout, size, {.end = config.layers});
+         Step::bytes_for(config, layout, size, {.end = layers_of(config, limits)}) +
+         (limits.drafts > 0 ? drafting_memory_bytes(config, layout, limits) : 0);
 }
 
 struct V4Model::Impl {
@@ -139,7 +162,7 @@ size_t V4Model::weight_bytes() const {
   return static_cast<size_t>(catalogue_totals(config()).bytes);
 }
 
-int V4Model::drafts() const { return has_mtp() ? 1 : 0; }
+ModelDrafter V4Model::drafter() const { return drafter_of(config()); }
 
 std::unique_ptr<ModelPass> V4Model::make_pass(ThreadPool& threads) const {
   return std::make_unique<V4Pass>(impl_->parts, threads);
@@ -178,7 +201,7 @@ void V4Model::commit(const StepPlan& plan, int index, int rows, const CachePoolV
 
 void V4Model::commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
                          const Step& step, SequenceCache& cache) const {
-  HADAL_CHECK(cache.drafter_length == plan.sequences[as_size(index)].start);
+  HADAL_CHECK(cache.length == plan.sequences[as_size(index)].start);
   const int layers = impl_->parts.config.layers;
   commit_layers(impl_->commit_ops,
                 {.config = impl_->parts.config,
@@ -189,7 +212,7 @@ void V4Model::commit_mtp(const StepPlan& plan, int index, int rows, const CacheP
                  .sequence = index,
                  .rows = rows},
                 {.first = layers, .end = layers + 1});
-  cache.drafter_length += rows;
+  cache.length += rows;
 }
 
 void V4Model::run_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,

@@ -41,8 +41,7 @@ struct LayerObserver {
 };
 
 // The plan of a step of V4.
-StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry,
-                           StepKind kind = StepKind::kMain);
+StepPlanner make_step_plan(std::span<const BatchEntry> batch, const CacheGeometry& geometry);
 
 // Bytes of the buffers of one pass of a model, reserved for steps within `limits`: before there is
 // a model.
@@ -62,20 +61,21 @@ class V4Model final : public Model {
   int vocab_size() const override;
   int max_positions() const override;
   size_t weight_bytes() const override;
-  int drafts() const override;
+  ModelDrafter drafter() const override;
   std::unique_ptr<ModelPass> make_pass(ThreadPool& threads) const override;
 
   const ModelConfig& config() const;
   const CacheLayout& cache_layout() const;
   bool has_mtp() const { return config().drafter == DrafterKind::kMtp; }
 
-  // Computes the rows of `plan` (a kMain plan) into step.streams, and step.logits for its logit
+  // Computes the rows of `plan` into step.streams, and step.logits for its logit
   // rows. Advances nothing. Token ids must lie in [0, vocab).
   void forward(const StepPlan& plan, const CachePoolView& pool, Step& step);
 
-  // The MTP block. Row i of `plan` (a kDrafter plan) holds the token that follows position i, and
-  // streams [rows, streams, hidden] the main model's residual streams of position i; step.logits
-  // then predict the token after that one, and step.streams can feed a further draft.
+  // The MTP block over whole rows, for checking; passes draft with it by themselves. Row i of
+  // `plan` holds the token that follows position i, and streams [rows, streams, hidden] the main
+  // model's residual streams of position i; step.logits then predict the token after that one, and
+  // step.streams can feed a further draft.
   void forward_mtp(const StepPlan& plan, std::span<const float> streams, const CachePoolView& pool,
                    Step& step);
 
@@ -85,7 +85,8 @@ class V4Model final : public Model {
   // sequence needs no preparation: state is read only where committed tokens left it.
   void commit(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
               const Step& step, SequenceCache& cache) const;
-  // The same for a kDrafter step; advances drafter_length.
+  // The same for a step of the MTP block, whose rows `cache` counts by itself: a copy of the
+  // sequence's own with a length that starts at 0.
   void commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,
                   const Step& step, SequenceCache& cache) const;
 

@@ -111,6 +111,8 @@ void WorkBuffers::lay_out(Layout& layout, const ModelConfig& config, const OpCon
              kHead);
   const bool has_mtp = config.drafter == DrafterKind::kMtp;
   layout.add("projected", projected, has_mtp ? rows * streams * hidden : 0, kTurns, kTurns);
+  layout.add("drafter streams", drafter_streams,
+             has_mtp && room.drafter ? rows * streams * hidden : 0, kTurns, kFinish);
 
   const auto input_bytes = [&](ActivationPolicy form, int input_rows, int columns) {
     return LinearInputBuffer::bytes(ops, form, input_rows, columns);

@@ -28,6 +28,7 @@ class WorkBuffers {
   float* mixing = nullptr;           // [rows, streams, streams]
   float* head_streams = nullptr;     // [logit rows, streams, hidden]
   float* projected = nullptr;        // MTP: [rows, streams, hidden]
+  float* drafter_streams = nullptr;  // MTP, in steps that feed it: [rows, streams, hidden]
 
   LinearInputBuffer input;            // [rows, hidden]
   LinearInputBuffer q_input;          // [rows, q_lora_rank]

@@ -9,6 +9,7 @@ namespace hadal::ref {
 void gather_rows(OpContext& context, const GatherRowsArgs& args) {
   context.threads().parallel_for(args.rows, 1, [&](int begin, int end, int) {
     for (int row = begin; row < end; ++row) {
+      if (args.row_index[row] < 0) continue;
       std::copy_n(args.x + as_size(args.row_index[row]) * args.columns, args.columns,
                   args.out + as_size(row) * args.columns);
     }
