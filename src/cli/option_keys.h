@@ -58,6 +58,7 @@ inline constexpr IntegerKey kBatch{"batch"};
 inline constexpr IntegerKey kChunk{"chunk"};
 inline constexpr IntegerKey kContext{"context"};
 inline constexpr PathKey kDifference{"difference"};
+inline constexpr FlagKey kDrafts{"drafts"};
 inline constexpr IntegerKey kExperts{"experts"};
 inline constexpr TextKey kFilter{"filter"};
 inline constexpr NameKey kHost{"host"};

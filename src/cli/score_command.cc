@@ -104,9 +104,12 @@ bool is_own_output(const std::string& path) {
     const SafetensorsFile file(path);
     return std::all_of(file.entries().begin(), file.entries().end(), [](const auto& entry) {
       const std::string_view name = entry.name;
+      if (name.starts_with("draft_ids.")) return entry.dtype == DType::kI32;
       return entry.dtype == DType::kF32 &&
              (name.starts_with("logits.") || name.starts_with("mtp_logits.") ||
-              (name.starts_with("layers.") && name.ends_with(".out")));
+              name.starts_with("draft_logits.") || name.starts_with("draft_confidence.") ||
+              (name.starts_with("layers.") && name.ends_with(".out")) ||
+              (name.starts_with("mtp.") && name.ends_with(".out")));
     });
   } catch (const Error&) {
     return false;
@@ -143,6 +146,13 @@ void score_rows(V4Model& model, const ParsedLine& line, const std::string& outpu
                  .what = "asks for an MTP block, and this checkpoint has none",
                  .remedy = "leave --mtp out"});
   }
+  const bool drafts = line.has(option::kDrafts);
+  if (drafts && (config.drafter != DrafterKind::kDspark || config.usable_stages() == 0)) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--drafts",
+                 .what = "asks for a DSpark drafter, and this checkpoint has none",
+                 .remedy = model.has_mtp() ? "give --mtp instead" : "leave --drafts out"});
+  }
   const std::vector<Ids> rows = read_rows(line.value(option::kInput), config);
 
   std::vector<SafetensorsWriter::Declaration> tensors;
@@ -154,6 +164,12 @@ void score_rows(V4Model& model, const ParsedLine& line, const std::string& outpu
     if (options.mtp) {
       tensors.push_back({"mtp_logits." + index, DType::kF32, {n - 1, config.vocab_size}});
     }
+    if (drafts) {
+      const int64_t block = config.dspark.block_size;
+      tensors.push_back({"draft_logits." + index, DType::kF32, {n, block, config.vocab_size}});
+      tensors.push_back({"draft_ids." + index, DType::kI32, {n, block}});
+      tensors.push_back({"draft_confidence." + index, DType::kF32, {n, block}});
+    }
     total_ids += rows[i].size();
   }
   SafetensorsWriter writer(output, tensors);
@@ -163,6 +179,12 @@ void score_rows(V4Model& model, const ParsedLine& line, const std::string& outpu
     const SequenceLogits result = evaluate_logits(model, ids, options);
     writer.write(std::as_bytes(std::span(result.logits)));
     if (options.mtp) writer.write(std::as_bytes(std::span(result.mtp_logits)));
+    if (drafts) {
+      const SequenceDrafts guessed = evaluate_drafts(model, ids, options.chunk);
+      writer.write(std::as_bytes(std::span(guessed.logits)));
+      writer.write(std::as_bytes(std::span(guessed.ids)));
+      writer.write(std::as_bytes(std::span(guessed.confidence)));
+    }
     done += ids.size();
     progress.update(done, total_ids);
   }
@@ -177,10 +199,10 @@ void score_rows(V4Model& model, const ParsedLine& line, const std::string& outpu
                .remedy = "give --layers a file made for this model"});
 }
 
-Ids read_ids(const SafetensorsFile& file, const std::string& path) {
-  const TensorView view = file.tensor("ids");
+Ids read_ids(const SafetensorsFile& file, const std::string& path, const std::string& name) {
+  const TensorView view = file.tensor(name);
   if (view.shape.size() != 1) {
-    refuse_tensor(path, "ids", "has shape " + shape_text(view.shape) + " in place of [n]");
+    refuse_tensor(path, name, "has shape " + shape_text(view.shape) + " in place of [n]");
   }
   Ids ids(static_cast<size_t>(view.shape[0]));
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -190,7 +212,7 @@ Ids read_ids(const SafetensorsFile& file, const std::string& path) {
       const auto id = load_unaligned<int64_t>(view.data + i * sizeof(int64_t));
       ids[i] = id < 0 || id > std::numeric_limits<int32_t>::max() ? -1 : static_cast<int32_t>(id);
     } else {
-      refuse_tensor(path, "ids",
+      refuse_tensor(path, name,
                     "is " + std::string(dtype_name(view.dtype)) + " in place of I32 or I64");
     }
   }
@@ -214,28 +236,67 @@ std::vector<float> read_streams(const SafetensorsFile& file, const std::string& 
   return streams;
 }
 
-// Each layer alone, fed with what the file says the layer before it gave.
+// Each stage of the block drafter alone, its keys made from the taps in the file, fed with what the
+// file says the stage before it gave.
+std::vector<float> score_stage(V4Model& model, const SafetensorsFile& file, const std::string& path,
+                               const Ids& ids, const Ids& anchors, int stage) {
+  const ModelConfig& config = model.config();
+  const auto count = static_cast<int64_t>(ids.size());
+  const auto taps = static_cast<int64_t>(config.dspark.taps.size());
+  const std::vector<int64_t> shape = {static_cast<int64_t>(anchors.size()),
+                                      config.dspark.block_size, config.hc_mult, config.hidden_size};
+  const std::vector<float> streams =
+      stage == 0 ? std::vector<float>()
+                 : read_streams(file, path, "mtp." + std::to_string(stage - 1) + ".out", shape);
+  return evaluate_drafter_stage(
+      model, {.stage = stage,
+              .ids = ids,
+              .taps = read_streams(file, path, "taps", {count, taps * config.hidden_size}),
+              .anchors = anchors,
+              .streams = streams});
+}
+
+// Each layer alone, fed with what the file says the layer before it gave; a file without layers
+// gives the stages of the block drafter alone.
 void score_layers(V4Model& model, const std::string& path, const std::string& output) {
   const ModelConfig& config = model.config();
   const SafetensorsFile file(path);
-  const Ids ids = read_ids(file, path);
+  const auto has = [&](const std::string& name) {
+    return std::ranges::any_of(file.entries(),
+                               [&](const auto& entry) { return entry.name == name; });
+  };
+  const Ids ids = read_ids(file, path, "ids");
   check_ids(ids, config, path + ": ids");
+  const bool is_dspark = config.drafter == DrafterKind::kDspark && config.usable_stages() > 0;
+  const int stages = is_dspark && has("taps") && has("anchors") ? config.usable_stages() : 0;
+  const Ids anchors = stages > 0 ? read_ids(file, path, "anchors") : Ids();
+  const int layers = stages > 0 && !has("layers.0.out") ? 0 : config.layers;
   const std::vector<int64_t> shape = {static_cast<int64_t>(ids.size()), config.hc_mult,
                                       config.hidden_size};
   std::vector<SafetensorsWriter::Declaration> tensors;
-  for (int layer = 0; layer < config.layers; ++layer) {
+  for (int layer = 0; layer < layers; ++layer) {
     tensors.push_back({"layers." + std::to_string(layer) + ".out", DType::kF32, shape});
+  }
+  for (int stage = 0; stage < stages; ++stage) {
+    tensors.push_back({"mtp." + std::to_string(stage) + ".out",
+                       DType::kF32,
+                       {static_cast<int64_t>(anchors.size()), config.dspark.block_size,
+                        config.hc_mult, config.hidden_size}});
   }
   SafetensorsWriter writer(output, tensors);
   Progress progress("scoring", "layers", kQuiet);
-  for (int layer = 0; layer < config.layers; ++layer) {
+  for (int layer = 0; layer < layers; ++layer) {
     const std::vector<float> in =
         layer == 0
             ? evaluate_embedding(model, ids)
             : read_streams(file, path, "layers." + std::to_string(layer - 1) + ".out", shape);
     const std::vector<float> out = evaluate_layer(model, layer, ids, in);
     writer.write(std::as_bytes(std::span(out)));
-    progress.update(static_cast<uint64_t>(layer) + 1, static_cast<uint64_t>(config.layers));
+    progress.update(static_cast<uint64_t>(layer) + 1, static_cast<uint64_t>(layers));
+  }
+  for (int stage = 0; stage < stages; ++stage) {
+    const std::vector<float> out = score_stage(model, file, path, ids, anchors, stage);
+    writer.write(std::as_bytes(std::span(out)));
   }
   writer.finish();
 }
@@ -251,7 +312,8 @@ int score_command(const ParsedLine& line) {
                  .what = "needs --input or --layers, and not both",
                  .remedy = "see hadal score --help"});
   }
-  for (const OptionKey& key : {OptionKey(option::kMtp), OptionKey(option::kChunk)}) {
+  for (const OptionKey& key :
+       {OptionKey(option::kMtp), OptionKey(option::kDrafts), OptionKey(option::kChunk)}) {
     if (layers && line.has(key)) {
       throw Error({.code = ErrorCode::kInvalidArgument,
                    .where = "--" + std::string(key.name),

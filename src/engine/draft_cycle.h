@@ -17,6 +17,7 @@ namespace hadal {
 struct DraftTask {
   Sequence* sequence = nullptr;  // its rows of the step are committed, its next token is known
   int index = 0;                 // in the step
+  size_t target = 0;             // the caller's own number for it
   int wanted = 0;                // guesses, at least 1
   // The outcome: at most `wanted`, fewer after a stop token and where a choice failed.
   std::vector<int32_t> drafts = {};

@@ -33,8 +33,10 @@ DraftPlan plan_drafts(const DraftPlanArgs& args) {
   int rows = static_cast<int>(args.offers.size());
   double tokens = rows;
   int passes = 0;
+  bool takes_block = false;
   const auto rate = [&] {
-    const double seconds = args.step_seconds(rows) + passes * args.pass_seconds;
+    const double seconds = args.step_seconds(rows) + passes * args.pass_seconds +
+                           (takes_block ? args.block_seconds : 0);
     return tokens / std::max(seconds, kLeastSeconds);
   };
   DraftPlan plan{.drafts = std::vector<int>(args.offers.size(), 0)};
@@ -43,9 +45,9 @@ DraftPlan plan_drafts(const DraftPlanArgs& args) {
   for (size_t i = 0; i < guesses.size(); ++i) {
     ++rows;
     tokens += guesses[i].survival;
-    if (args.offers[as_size(guesses[i].offer)].costs_passes) {
-      passes = std::max(passes, guesses[i].place + 1);
-    }
+    const DraftOffer& offer = args.offers[as_size(guesses[i].offer)];
+    if (offer.costs_passes) passes = std::max(passes, guesses[i].place + 1);
+    takes_block = takes_block || offer.costs_a_block;
     const double with = rate();
     if (with <= plan.tokens_per_second) continue;
     plan.tokens_per_second = with;
@@ -66,6 +68,22 @@ void AcceptanceRecord::observe(int proposed, int kept) {
 double AcceptanceRecord::probability(int depth, double prior) const {
   const size_t place = as_size(depth);
   return (kept_[place] + kPriorWeight * prior) / (tried_[place] + kPriorWeight);
+}
+
+void ConfidenceScale::observe(std::span<const float> confidence, int kept) {
+  const int places = std::min({static_cast<int>(confidence.size()), kept + 1, kMostDrafts});
+  for (int depth = 0; depth < places; ++depth) {
+    const size_t place = as_size(depth);
+    told_[place] = AcceptanceRecord::kOfAll * told_[place] + static_cast<double>(confidence[place]);
+    right_[place] = AcceptanceRecord::kOfAll * right_[place] + (depth < kept ? 1 : 0);
+  }
+}
+
+double ConfidenceScale::calibrated(int depth, double confidence) const {
+  // As if so much had been told before, and come true.
+  constexpr double kPrior = 2;
+  const size_t place = as_size(depth);
+  return std::min(1.0, confidence * (right_[place] + kPrior) / (told_[place] + kPrior));
 }
 
 }  // namespace hadal

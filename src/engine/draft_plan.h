@@ -23,14 +23,16 @@ struct DraftOffer {
   // [guesses that can be had]: with what probability the first so many are all kept; not
   // increasing.
   std::vector<double> survival = {};
-  bool costs_passes = false;  // each guess takes a pass of a drafter, shared by all sequences
+  bool costs_passes = false;   // each guess takes a pass of a drafter, shared by all sequences
+  bool costs_a_block = false;  // all together take one, the same
 };
 
 struct DraftPlanArgs {
   std::span<const DraftOffer> offers;  // one for each sequence that decodes
   // Of a step in which they have so many rows together; not negative.
   FunctionRef<double(int rows)> step_seconds;
-  double pass_seconds = 0;  // one pass of the drafter
+  double pass_seconds = 0;   // one pass of the drafter
+  double block_seconds = 0;  // of one that makes all guesses at once
 };
 
 // How many guesses of each offer to check, and what that is expected to come to.
@@ -61,6 +63,19 @@ class AcceptanceRecord {
   double memory_;
   std::array<double, kMostDrafts> tried_ = {};
   std::array<double, kMostDrafts> kept_ = {};
+};
+
+// How far to trust a drafter that tells how likely each guess is right: by place, how often guesses
+// were right over what was told of them.
+class ConfidenceScale {
+ public:
+  // Of guesses of which the first `kept` were right.
+  void observe(std::span<const float> confidence, int kept);
+  double calibrated(int depth, double confidence) const;
+
+ private:
+  std::array<double, kMostDrafts> told_ = {};
+  std::array<double, kMostDrafts> right_ = {};
 };
 
 }  // namespace hadal

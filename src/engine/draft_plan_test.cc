@@ -42,6 +42,18 @@ TEST(DraftPlan, PassesOfADrafterCostButAreShared) {
             (std::vector<int>{1, 1}));
 }
 
+TEST(DraftPlan, ABlockCostsOnce) {
+  DraftOffer offer = constant(0.5, 4);
+  offer.costs_a_block = true;
+  const std::vector<DraftOffer> offers = {offer, offer};
+  const auto seconds = [](int) { return 1.0; };
+  // 1.875 tokens each for 1.8 times the time, or for twice the time.
+  EXPECT_EQ(plan_drafts({.offers = offers, .step_seconds = seconds, .block_seconds = 0.8}).drafts,
+            (std::vector<int>{4, 4}));
+  EXPECT_EQ(plan_drafts({.offers = offers, .step_seconds = seconds, .block_seconds = 1}).drafts,
+            (std::vector<int>{0, 0}));
+}
+
 TEST(DraftPlan, GivesRowsToTheSequencesThatUseThem) {
   const DraftPlan mixed = plan({constant(0.9, 8), constant(0.1, 8), {}}, 0.2);
   EXPECT_GT(mixed.drafts[0], 1);
@@ -69,6 +81,21 @@ TEST(AcceptanceRecord, FollowsWhatIsKept) {
   EXPECT_EQ(record.probability(3, 0.3), 0.3);
   for (int i = 0; i < 100; ++i) record.observe(1, 0);
   EXPECT_LT(record.probability(0, 0.5), 0.15);
+}
+
+// Told probabilities that are twice what comes true, in the order in which they come true.
+TEST(ConfidenceScale, LearnsHowFarToTrust) {
+  ConfidenceScale scale;
+  EXPECT_EQ(scale.calibrated(0, 0.5), 0.5);
+  for (int i = 0; i < 400; ++i) {
+    const std::vector<float> confidence = {0.8F, 0.4F};
+    scale.observe(confidence, i % 5 < 2 ? (i % 10 < 1 ? 2 : 1) : 0);
+  }
+  EXPECT_NEAR(scale.calibrated(0, 0.8), 0.4, 0.05);
+  EXPECT_NEAR(scale.calibrated(0, 0.4), 0.2, 0.03);
+  EXPECT_NEAR(scale.calibrated(1, 0.4), 0.25, 0.06);
+  EXPECT_LE(scale.calibrated(0, 1), 1);
+  EXPECT_EQ(scale.calibrated(5, 0.7), 0.7);
 }
 
 }  // namespace

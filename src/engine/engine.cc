@@ -401,7 +401,8 @@ void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
                        .room = sequence.room_for_drafts(),
                        .known_to_model = sequence.cache.drafter_rows == sequence.cache.length ||
                                          sequence.cache.drafter_rows >= drafter_window});
-    tasks.push_back({.sequence = &sequence, .index = static_cast<int>(i)});
+    tasks.push_back(
+        {.sequence = &sequence, .index = static_cast<int>(i), .target = targets.size() - 1});
   }
   const std::vector<int>& wanted = speculator->plan(targets, scheduler.cost());
   for (size_t i = 0; i < tasks.size(); ++i) tasks[i].wanted = wanted[i];
@@ -413,9 +414,10 @@ void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
   speculator->measured(passes, seconds);
   counts.speculation.draft_seconds += seconds;
   for (DraftTask& task : tasks) {
-    speculator->give(task.sequence->arrival, task.sequence->tokens.size(), std::move(task.drafts),
-                     task.confidence);
+    speculator->give(task.target, task.sequence->arrival, task.sequence->tokens.size(),
+                     std::move(task.drafts), std::move(task.confidence));
   }
+  speculator->settle(scheduler.cost());
 }
 
 // Tells of them once they are all there.

@@ -66,31 +66,22 @@ int64_t step_buffer_bytes(const EngineOptions& options, const ModelConfig& confi
   return static_cast<int64_t>(bytes);
 }
 
-// What speculates with this model, for a message.
-std::string choices_of(DrafterKind kind) {
-  switch (kind) {
-    case DrafterKind::kMtp:
-      return "mtp, lookup, auto or off";
-    case DrafterKind::kDspark:
-      return "dspark, lookup, auto or off";
-    case DrafterKind::kNone:
-      break;
-  }
-  return "lookup, auto or off";
-}
-
 void check_speculation(SpeculationKind kind, const ModelConfig& config) {
-  const bool there = kind == SpeculationKind::kMtp      ? config.drafter == DrafterKind::kMtp
-                     : kind == SpeculationKind::kDspark ? config.drafter == DrafterKind::kDspark
-                                                        : true;
-  if (there) return;
-  const std::string has = config.drafter == DrafterKind::kNone  ? "no drafter"
-                          : config.drafter == DrafterKind::kMtp ? "an MTP block"
-                                                                : "a DSpark drafter";
+  const bool has_mtp = config.drafter == DrafterKind::kMtp;
+  const bool has_dspark = config.drafter == DrafterKind::kDspark && config.usable_stages() > 0;
+  if (kind == SpeculationKind::kMtp ? has_mtp : kind != SpeculationKind::kDspark || has_dspark) {
+    return;
+  }
+  std::string has = "no drafter";
+  if (has_mtp) has = "an MTP block";
+  if (config.drafter == DrafterKind::kDspark) has = "a DSpark drafter";
+  if (config.drafter == DrafterKind::kDspark && !has_dspark)
+    has += " without dspark_* in config.json";
+  const std::string own = has_mtp ? "mtp, " : has_dspark ? "dspark, " : "";
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = "speculation",
                .what = "is " + std::string(speculation_name(kind)) + ", but the model has " + has,
-               .remedy = "give " + choices_of(config.drafter)});
+               .remedy = "give " + own + "lookup, auto or off"});
 }
 
 // Everything that decides a bit of a cached key beside the weights and the layout.

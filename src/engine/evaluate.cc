@@ -5,59 +5,13 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "cache/block_pool.h"
+#include "engine/lone_sequence.h"
 
 namespace hadal {
-namespace {
-
-void check_ids(const V4Model& model, std::span<const int32_t> ids) {
-  const ModelConfig& config = model.config();
-  if (ids.empty()) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "ids",
-                 .what = "is empty",
-                 .remedy = "give at least one token id"});
-  }
-  if (ids.size() > static_cast<size_t>(config.max_positions)) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "ids",
-                 .what = "holds " + std::to_string(ids.size()) + " tokens, but the model has " +
-                         std::to_string(config.max_positions) + " positions",
-                 .remedy = "give fewer"});
-  }
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= 0 && ids[i] < config.vocab_size) continue;
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = "ids[" + std::to_string(i) + "]",
-                 .what = "is " + std::to_string(ids[i]) + ", outside the vocabulary of " +
-                         std::to_string(config.vocab_size),
-                 .remedy = "use ids of this model's tokenizer"});
-  }
-}
-
-// A sequence with memory of its own.
-class LoneSequence {
- public:
-  LoneSequence(const V4Model& model, size_t tokens)
-      : pool_(model.cache_layout().block_bytes,
-              blocks_for_sequence(model.cache_layout(), static_cast<int>(tokens))) {
-    const bool reserved =
-        reserve_sequence(pool_, model.cache_layout(), static_cast<int>(tokens), cache);
-    HADAL_CHECK(reserved);
-  }
-  CachePoolView pool() const { return pool_.view(); }
-
-  SequenceCache cache;
-
- private:
-  BlockPool pool_;
-};
-
-}  // namespace
 
 SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
                                const EvaluateOptions& options) {
-  check_ids(model, ids);
+  check_ids(model.config(), ids);
   if (options.mtp && !model.has_mtp()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "mtp",
@@ -69,7 +23,7 @@ SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
   const size_t stream_floats =
       static_cast<size_t>(model.config().hc_mult) * static_cast<size_t>(model.config().hidden_size);
   const size_t usual_rows = options.chunk > 0 ? static_cast<size_t>(options.chunk) : ids.size();
-  LoneSequence sequence(model, ids.size());
+  LoneSequence sequence(model.cache_layout(), ids.size());
   Step step;
   Step mtp_step;
   SequenceCache mtp_cache = sequence.cache;
@@ -109,7 +63,7 @@ SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
 
 std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int32_t> ids,
                                   std::span<const float> streams) {
-  check_ids(model, ids);
+  check_ids(model.config(), ids);
   const size_t expected = ids.size() * static_cast<size_t>(model.config().hc_mult) *
                           static_cast<size_t>(model.config().hidden_size);
   if (streams.size() != expected) {
@@ -119,7 +73,7 @@ std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int
                          std::to_string(expected),
                  .remedy = "give one set of streams per token id"});
   }
-  LoneSequence sequence(model, ids.size());
+  LoneSequence sequence(model.cache_layout(), ids.size());
   Step step;
   const BatchEntry entry{.cache = &sequence.cache, .tokens = ids};
   const StepPlanner plan_memory = make_step_plan({&entry, 1}, model.cache_layout());
@@ -130,8 +84,8 @@ std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int
 }
 
 std::vector<float> evaluate_embedding(V4Model& model, std::span<const int32_t> ids) {
-  check_ids(model, ids);
-  LoneSequence sequence(model, ids.size());
+  check_ids(model.config(), ids);
+  LoneSequence sequence(model.cache_layout(), ids.size());
   const BatchEntry entry{.cache = &sequence.cache, .tokens = ids};
   const StepPlanner plan_memory = make_step_plan({&entry, 1}, model.cache_layout());
   const StepPlan& plan = plan_memory.plan();

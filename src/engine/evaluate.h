@@ -27,6 +27,31 @@ struct SequenceLogits {
 SequenceLogits evaluate_logits(V4Model& model, std::span<const int32_t> ids,
                                const EvaluateOptions& options);
 
+struct SequenceDrafts {
+  // Row a: the guesses of the block drafter after the token at a, which has not been through the
+  // model.
+  std::vector<float> logits;      // [tokens, block, vocab], before what depends on guesses
+  std::vector<int32_t> ids;       // [tokens, block], the likeliest each, after it
+  std::vector<float> confidence;  // [tokens, block]
+};
+
+// With every token as the last known one. Throws Error as evaluate_logits, and where the model has
+// no block drafter.
+SequenceDrafts evaluate_drafts(V4Model& model, std::span<const int32_t> ids, int chunk);
+
+struct DrafterStageArgs {
+  int stage = 0;
+  std::span<const int32_t> ids = {};
+  std::span<const float> taps = {};       // [ids, taps, hidden]
+  std::span<const int32_t> anchors = {};  // positions in ids, ascending
+  // [anchors, block, streams, hidden]; empty: the embeddings of the blocks.
+  std::span<const float> streams = {};
+};
+
+// A stage of the block drafter alone, its context keys made from the taps:
+// [anchors, block, streams, hidden]. Throws Error as evaluate_drafts.
+std::vector<float> evaluate_drafter_stage(V4Model& model, const DrafterStageArgs& args);
+
 // Layer `layer` alone over a whole sequence: streams [tokens, streams, hidden] in, the same out.
 // Throws Error as evaluate_logits, and when `streams` has another size.
 std::vector<float> evaluate_layer(V4Model& model, int layer, std::span<const int32_t> ids,

@@ -78,10 +78,30 @@ std::vector<int32_t> make_text(std::mt19937& random, int tokens) {
   return text;
 }
 
-Template make_template(std::mt19937& random) {
+// A model with its own drafter.
+struct Subject {
+  const Checkpoint& checkpoint;
+  SpeculationKind drafter = SpeculationKind::kMtp;
+  int vocab() const { return checkpoint.config().vocab_size; }
+};
+
+const Subject& with_mtp() {
+  static const Subject subject{.checkpoint = nano()};
+  return subject;
+}
+
+const Subject& with_dspark() {
+  static const Checkpoint checkpoint = Checkpoint::open(
+      std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data/model/pico-dspark/model");
+  static const Subject subject{.checkpoint = checkpoint, .drafter = SpeculationKind::kDspark};
+  return subject;
+}
+
+Template make_template(const Subject& subject, std::mt19937& random) {
   Template made;
   GenerateRequest& request = made.request;
   request.prompt = make_text(random, 1 + below(random, below(random, 3) == 0 ? 600 : 150));
+  for (int32_t& token : request.prompt) token %= subject.vocab();
   request.max_tokens = 1 + below(random, 48);
   SamplingOptions& sampling = request.sampling;
   sampling.seed = random();
@@ -93,7 +113,7 @@ Template make_template(std::mt19937& random) {
   if (below(random, 4) == 0) sampling.repetition_penalty = 1.2F;
   if (below(random, 4) == 0) sampling.frequency_penalty = 0.4F;
   if (below(random, 5) == 0) sampling.presence_penalty = -0.5F;
-  if (below(random, 5) == 0) sampling.logit_bias = {{.token = 305, .bias = 4}, {400, -100}};
+  if (below(random, 5) == 0) sampling.logit_bias = {{.token = 35, .bias = 4}, {40, -100}};
   if (below(random, 3) == 0) sampling.top_logprobs = below(random, 4);
   if (below(random, 8) == 0) request.prompt_logprobs = below(random, 3);
   if (below(random, 4) == 0) made.modulus = 2 + below(random, 5);
@@ -108,36 +128,40 @@ struct Known {
   Outcome answer;
 };
 
-const std::vector<Known>& known_answers() {
-  static const std::vector<Known> known = [] {
-    std::mt19937 random(77);
-    Engine alone(nano(), {.threads = 1, .max_running = 1, .max_queue = 1000});
-    std::vector<Known> made;
-    for (int i = 0; i < 60; ++i) {
-      Known one{.made = make_template(random), .answer = {}};
+std::vector<Known> make_answers(const Subject& subject) {
+  std::mt19937 random(77);
+  Engine alone(subject.checkpoint, {.threads = 1, .max_running = 1, .max_queue = 1000});
+  std::vector<Known> made;
+  for (int i = 0; i < 60; ++i) {
+    Known one{.made = make_template(subject, random), .answer = {}};
+    one.answer = test::run(alone, one.made.make());
+    // A token of the answer that ends it, wherever it comes.
+    if (i % 3 == 0 && one.answer.tokens.size() > 2) {
+      const std::vector<int32_t>& tokens = one.answer.tokens;
+      one.made.request.stop_tokens = {
+          tokens[static_cast<size_t>(below(random, static_cast<int>(tokens.size())))]};
       one.answer = test::run(alone, one.made.make());
-      // A token of the answer that ends it, wherever it comes.
-      if (i % 3 == 0 && one.answer.tokens.size() > 2) {
-        const std::vector<int32_t>& tokens = one.answer.tokens;
-        one.made.request.stop_tokens = {
-            tokens[static_cast<size_t>(below(random, static_cast<int>(tokens.size())))]};
-        one.answer = test::run(alone, one.made.make());
-      }
-      made.push_back(std::move(one));
     }
-    return made;
-  }();
-  return known;
+    made.push_back(std::move(one));
+  }
+  return made;
+}
+
+const std::vector<Known>& known_answers(const Subject& subject) {
+  static const std::vector<Known> of_mtp = make_answers(with_mtp());
+  static const std::vector<Known> of_dspark = make_answers(with_dspark());
+  return subject.drafter == SpeculationKind::kMtp ? of_mtp : of_dspark;
 }
 
 // Knows all answers, and is wrong now and then.
 class Knowing final : public Drafter {
  public:
-  Knowing(int most, uint32_t seed) : most_(most), random_(seed) {}
+  Knowing(const Subject& subject, int most, uint32_t seed)
+      : subject_(subject), most_(most), random_(seed) {}
   int most_drafts() const override { return most_; }
   std::vector<int32_t> propose(const DraftRequest& request) override {
     std::vector<int32_t> drafts;
-    for (const Known& known : known_answers()) {
+    for (const Known& known : known_answers(subject_)) {
       const std::vector<int32_t>& prompt = known.made.request.prompt;
       if (request.tokens.size() < prompt.size() ||
           !std::equal(prompt.begin(), prompt.end(), request.tokens.begin())) {
@@ -161,6 +185,7 @@ class Knowing final : public Drafter {
   void forget(int64_t) override {}
 
  private:
+  const Subject& subject_;
   int most_;
   std::mt19937 random_;
 };
@@ -182,7 +207,7 @@ void expect_same(const Outcome& actual, const Outcome& expected, const std::stri
 
 int wanted_courses() {
   const char* wanted = std::getenv("HADAL_SPECULATION_COURSES");
-  return wanted == nullptr ? 100 : std::max(1, std::atoi(wanted));
+  return wanted == nullptr ? 60 : std::max(1, std::atoi(wanted));
 }
 
 struct Totals {
@@ -201,11 +226,12 @@ void engine_has_begun(const Engine& engine) {
 }
 
 // One engine, and a crowd of requests to it at once.
-int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals& totals) {
+int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirectory& directory,
+               Totals& totals) {
   std::mt19937 random(seed);
-  const std::vector<Known>& known = known_answers();
+  const std::vector<Known>& known = known_answers(subject);
   // From hardly more than the longest sequence needs to plenty.
-  const CacheLayout layout = make_cache_layout(nano().config());
+  const CacheLayout layout = make_cache_layout(subject.checkpoint.config());
   const int blocks =
       blocks_for_sequence(layout, 650) + 1 + below(random, below(random, 2) == 0 ? 4 : 20);
   constexpr std::array<int, 6> kChunks = {1, 7, 33, 64, 200, 512};
@@ -226,7 +252,7 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
   std::string course = "engine " + std::to_string(seed) + ", ";
   switch (below(random, 4)) {
     case 0:
-      options.make_drafter = [&] { return std::make_unique<Knowing>(drafts, seed); };
+      options.make_drafter = [&] { return std::make_unique<Knowing>(subject, drafts, seed); };
       course += "knowing:" + std::to_string(drafts);
       break;
     case 1:
@@ -234,7 +260,7 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
       course += speculation_text(options.speculation);
       break;
     case 2:
-      options.speculation = {.kind = SpeculationKind::kMtp, .drafts = drafts};
+      options.speculation = {.kind = subject.drafter, .drafts = drafts};
       course += speculation_text(options.speculation);
       break;
     default:
@@ -242,7 +268,7 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
       course += "auto";
       break;
   }
-  Engine engine(nano(), options);
+  Engine engine(subject.checkpoint, options);
   std::vector<std::pair<size_t, Pending>> pending;
   const int requests = 10 + below(random, 20);
   for (int i = 0; i < requests; ++i) {
@@ -279,22 +305,26 @@ int run_engine(uint32_t seed, const test::TemporaryDirectory& directory, Totals&
   return done;
 }
 
-TEST(SpeculationCourses, EveryAnswerIsThatWithoutSpeculation) {
+void run_courses(const Subject& subject) {
   const test::TemporaryDirectory directory;
   Totals totals;
   uint32_t seed = 1;
   for (int done = 0; done < wanted_courses() && !testing::Test::HasFailure(); ++seed) {
-    done += run_engine(seed, directory, totals);
+    done += run_engine(subject, seed, directory, totals);
   }
   EXPECT_GT(totals.accepted, 0);
   EXPECT_GT(totals.drafted, totals.accepted);
   EXPECT_GT(totals.preemptions, 0);
   EXPECT_GT(totals.cached, 0);
-  RecordProperty("engines", static_cast<int>(seed - 1));
-  RecordProperty("drafted", std::to_string(totals.drafted));
-  RecordProperty("accepted", std::to_string(totals.accepted));
-  RecordProperty("preemptions", std::to_string(totals.preemptions));
+  testing::Test::RecordProperty("engines", static_cast<int>(seed - 1));
+  testing::Test::RecordProperty("drafted", std::to_string(totals.drafted));
+  testing::Test::RecordProperty("accepted", std::to_string(totals.accepted));
+  testing::Test::RecordProperty("preemptions", std::to_string(totals.preemptions));
 }
+
+TEST(SpeculationCourses, EveryAnswerIsThatWithoutAnMtpBlock) { run_courses(with_mtp()); }
+
+TEST(SpeculationCourses, EveryAnswerIsThatWithoutDspark) { run_courses(with_dspark()); }
 
 }  // namespace
 }  // namespace hadal

@@ -150,13 +150,30 @@ TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
   const StepCost cheap = cheap_rows();
   Speculator speculator(any, {.most_drafts = 4, .pass_for_each = true});
   EXPECT_EQ(speculator.plan({{text.target(any)}}, cheap), std::vector<int>{4});
-  speculator.give(7, text.tokens.size(), {1, 2}, {});
+  speculator.give(0, 7, text.tokens.size(), {1, 2}, {});
   EXPECT_EQ(speculator.propose({.sequence = 7, .tokens = text.tokens, .most = 8}),
             (std::vector<int32_t>{1, 2}));
   for (int i = 0; i < 100; ++i) speculator.measured(1, 1);  // ten steps long
   EXPECT_EQ(speculator.plan({{text.target(any)}}, cheap), std::vector<int>{0});
   speculator.forget(7);
   EXPECT_EQ(speculator.expected_drafts(7), 0);
+}
+
+// A block comes whole; what of it is checked follows from what the drafter tells.
+TEST(Speculator, ChecksWhatTheDrafterIsSureOf) {
+  const Repetition text(10);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cost = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 5, .tells_confidence = true});
+  const auto checked = [&](const std::vector<float>& confidence) {
+    EXPECT_EQ(speculator.plan({{text.target(any)}}, cost), std::vector<int>{5});
+    speculator.give(0, 7, text.tokens.size(), {1, 2, 3, 4, 5}, confidence);
+    speculator.settle(cost);
+    return speculator.propose({.sequence = 7, .tokens = text.tokens, .most = 8}).size();
+  };
+  EXPECT_EQ(checked({0.9F, 0.9F, 0.9F, 0.9F, 0.9F}), 5U);
+  EXPECT_EQ(checked({0.9F, 0.8F, 0.001F, 0.9F, 0.9F}), 2U);
+  EXPECT_EQ(checked({0.001F, 0.9F, 0.9F, 0.9F, 0.9F}), 0U);
 }
 
 }  // namespace

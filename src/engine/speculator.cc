@@ -80,6 +80,10 @@ void Speculator::observe(const DraftOutcome& outcome) {
   const size_t source = place(found->second.proposed_by);
   found->second.acceptance[source].observe(outcome.proposed, outcome.kept);
   acceptance_[source].observe(outcome.proposed, outcome.kept);
+  std::vector<float>& confidence = found->second.confidence;
+  if (found->second.proposed_by != DraftSource::kModel || confidence.empty()) return;
+  const size_t checked = std::min(confidence.size(), as_size(outcome.proposed));
+  scale_.observe(std::span<const float>(confidence).first(checked), outcome.kept);
 }
 
 void Speculator::forget(int64_t sequence) { records_.erase(sequence); }
@@ -89,6 +93,7 @@ void Speculator::fill(const Record& record, DraftSource source, int count,
                       DraftOffer& offer) const {
   offer.survival.clear();
   offer.costs_passes = source == DraftSource::kModel && model_.pass_for_each;
+  offer.costs_a_block = source == DraftSource::kModel && !model_.pass_for_each;
   double survival = 1;
   for (int depth = 0; depth < count; ++depth) {
     const double everywhere =
@@ -139,32 +144,43 @@ int Speculator::probe(DraftSource source, int planned, int offered) {
   return std::min(kTrialDrafts, offered);
 }
 
+DraftPlan Speculator::plan_offers(const StepCost& cost) const {
+  const auto seconds = [&](int rows) {
+    StepShape shape;
+    shape.add_decode(rows, static_cast<int>(context_));
+    return cost.predict(shape);
+  };
+  return plan_drafts({.offers = offers_,
+                      .step_seconds = seconds,
+                      .pass_seconds = drafter_seconds_,
+                      .block_seconds = drafter_seconds_});
+}
+
 const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targets,
                                          const StepCost& cost) {
   choices_.resize(targets.size());
   offers_.resize(targets.size());
   wanted_.assign(targets.size(), 0);
-  double context = 0;
+  given_.assign(targets.size(), -1);
+  context_ = 0;
   for (size_t i = 0; i < targets.size(); ++i) {
     Record& record = records_[targets[i].sequence];
     choices_[i] = choose(targets[i], record, offers_[i]);
     record.drafts.clear();
-    context += static_cast<double>(targets[i].tokens.size()) / static_cast<double>(targets.size());
+    record.confidence.clear();
+    context_ += static_cast<double>(targets[i].tokens.size()) / static_cast<double>(targets.size());
   }
-  const auto seconds = [&](int rows) {
-    StepShape shape;
-    shape.add_decode(rows, static_cast<int>(context));
-    return cost.predict(shape);
-  };
-  const DraftPlan plan =
-      plan_drafts({.offers = offers_, .step_seconds = seconds, .pass_seconds = pass_seconds_});
+  const DraftPlan plan = plan_offers(cost);
   for (size_t i = 0; i < targets.size(); ++i) {
     Choice& choice = choices_[i];
     const int offered = static_cast<int>(offers_[i].survival.size());
     if (offered == 0) continue;
     const int count = choice.fixed > 0 ? offered : probe(choice.source, plan.drafts[i], offered);
     if (choice.source == DraftSource::kModel) {
-      wanted_[i] = count;
+      // One pass makes all guesses: how many are checked is settled when it is known how likely
+      // they are.
+      choice.probes = plan.drafts[i] == 0;
+      wanted_[i] = model_.tells_confidence && count > 0 ? offered : count;
       continue;
     }
     Record& record = records_[targets[i].sequence];
@@ -176,20 +192,49 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
   return wanted_;
 }
 
-void Speculator::give(int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
-                      std::span<const float> confidence) {
-  static_cast<void>(confidence);
+void Speculator::give(size_t index, int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
+                      std::vector<float> confidence) {
   Record& record = records_[sequence];
   record.drafts = std::move(drafts);
+  record.confidence = std::move(confidence);
   record.tokens = tokens;
   record.source = DraftSource::kModel;
+  given_[index] = sequence;
 }
 
-void Speculator::measured(int passes, double seconds) {
-  if (passes == 0) return;
+void Speculator::settle(const StepCost& cost) {
+  if (!model_.tells_confidence) return;
+  for (size_t i = 0; i < given_.size(); ++i) {
+    DraftOffer& offer = offers_[i];
+    // What it took to make them is spent.
+    offer.costs_a_block = false;
+    if (choices_[i].source != DraftSource::kModel || given_[i] < 0) {
+      if (choices_[i].source == DraftSource::kModel) offer.survival.clear();
+      continue;
+    }
+    const Record& record = records_[given_[i]];
+    offer.survival.clear();
+    double survival = 1;
+    for (size_t j = 0; j < record.confidence.size(); ++j) {
+      survival *= scale_.calibrated(static_cast<int>(j), static_cast<double>(record.confidence[j]));
+      offer.survival.push_back(survival);
+    }
+  }
+  const DraftPlan plan = plan_offers(cost);
+  for (size_t i = 0; i < given_.size(); ++i) {
+    if (given_[i] < 0 || choices_[i].fixed > 0) continue;
+    std::vector<int32_t>& drafts = records_[given_[i]].drafts;
+    const int least = choices_[i].probes ? kTrialDrafts : 0;
+    const size_t count = as_size(std::max(plan.drafts[i], least));
+    if (count < drafts.size()) drafts.resize(count);
+  }
+}
+
+void Speculator::measured(int asked, double seconds) {
+  if (asked == 0) return;
   constexpr double kMemory = 0.9;
-  const double now = seconds / passes;
-  pass_seconds_ = pass_seconds_ == 0 ? now : kMemory * pass_seconds_ + (1 - kMemory) * now;
+  const double now = model_.pass_for_each ? seconds / asked : seconds;
+  drafter_seconds_ = drafter_seconds_ == 0 ? now : kMemory * drafter_seconds_ + (1 - kMemory) * now;
 }
 
 }  // namespace hadal

@@ -51,13 +51,15 @@ class Speculator final : public Drafter {
   // Makes the guesses for the next step that need no model, and says how many are wanted of the
   // model's drafter, [targets]. After all outcomes of the step before.
   const std::vector<int>& plan(std::span<const SpeculationTarget> targets, const StepCost& cost);
-  // The model's guesses for a target of the last plan, at most as many as were wanted; `tokens`: of
-  // the sequence. `confidence` is empty, or says of each how likely it is kept where those before
-  // it are.
-  void give(int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
-            std::span<const float> confidence);
-  // What the model's drafter took for so many passes.
-  void measured(int passes, double seconds);
+  // The model's guesses for target `index` of the last plan, at most as many as were wanted;
+  // `tokens`: of the sequence. `confidence` is empty, or says of each how likely it is kept where
+  // those before it are.
+  void give(size_t index, int64_t sequence, size_t tokens, std::vector<int32_t> drafts,
+            std::vector<float> confidence);
+  // After all are given: which of them are checked, where the drafter tells how likely they are.
+  void settle(const StepCost& cost);
+  // What the model's drafter took, asked so many times.
+  void measured(int asked, double seconds);
 
   const SpeculatorStatistics& statistics() const { return statistics_; }
 
@@ -65,8 +67,9 @@ class Speculator final : public Drafter {
   struct Record {
     NgramIndex index;
     std::array<AcceptanceRecord, kDraftSources> acceptance;
-    std::vector<int32_t> drafts;  // for the next step
-    size_t tokens = 0;            // of the sequence, when they were made
+    std::vector<int32_t> drafts;    // for the next step
+    std::vector<float> confidence;  // of each, or nothing
+    size_t tokens = 0;              // of the sequence, when they were made
     DraftSource source = DraftSource::kModel;
     DraftSource proposed_by = DraftSource::kModel;
   };
@@ -75,8 +78,10 @@ class Speculator final : public Drafter {
     DraftSource source = DraftSource::kModel;
     std::vector<int32_t> drafts = {};  // where it needs no model
     int fixed = 0;                     // the request wants so many; 0: as many as pay
+    bool probes = false;               // against the plan
   };
 
+  DraftPlan plan_offers(const StepCost& cost) const;
   Choice choose(const SpeculationTarget& target, Record& record, DraftOffer& offer) const;
   void fill(const Record& record, DraftSource source, int count, DraftOffer& offer) const;
   int probe(DraftSource source, int planned, int offered);
@@ -89,7 +94,10 @@ class Speculator final : public Drafter {
   // overruled.
   std::array<int, kDraftSources> declined_ = {};
   std::array<int, kDraftSources> patience_;
-  double pass_seconds_ = 0;
+  double drafter_seconds_ = 0;  // of a pass for each guess, or of one for all
+  double context_ = 0;          // of the targets of the last plan, in the mean
+  ConfidenceScale scale_;
+  std::vector<int64_t> given_;  // [targets]: the sequence that guesses were given for; -1: none
   std::vector<Choice> choices_;
   std::vector<DraftOffer> offers_;
   std::vector<int> wanted_;

@@ -34,6 +34,7 @@ const KernelTable& reference_kernels() {
       .gather_rows = ref::gather_rows,
       .scale = ref::scale,
       .add = ref::add,
+      .mean_rows = ref::mean_rows,
       .commit_entries = ref::commit_entries,
   };
   return kTable;
@@ -206,6 +207,11 @@ void scale(OpContext& context, const ScaleArgs& args) {
 void add(OpContext& context, const AddArgs& args) {
   const OpTimer timer(context, {.op = "add"});
   context.kernels().add(context, args);
+}
+
+void mean_rows(OpContext& context, const MeanRowsArgs& args) {
+  const OpTimer timer(context, {.op = "mean_rows"});
+  context.kernels().mean_rows(context, args);
 }
 
 void commit_entries(OpContext& context, const CommitEntriesArgs& args) {

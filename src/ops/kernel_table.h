@@ -56,6 +56,7 @@ struct KernelTable {
   Kernel<GatherRowsArgs> gather_rows = nullptr;
   Kernel<ScaleArgs> scale = nullptr;
   Kernel<AddArgs> add = nullptr;
+  Kernel<MeanRowsArgs> mean_rows = nullptr;
   Kernel<CommitEntriesArgs> commit_entries = nullptr;
 };
 

@@ -41,16 +41,28 @@ struct AddArgs {
   int columns = 0;
 };
 
+// out[row] = the mean of `count` rows of x in succession, added in their order.
+struct MeanRowsArgs {
+  const float* x = nullptr;  // [rows · count, columns]
+  float* out = nullptr;      // [rows, columns], rows `out_stride` apart
+  int rows = 0;
+  int count = 1;
+  int columns = 0;
+  size_t out_stride = 0;
+};
+
 namespace ref {
 void gather_rows(OpContext& context, const GatherRowsArgs& args);
 void scale(OpContext& context, const ScaleArgs& args);
 void add(OpContext& context, const AddArgs& args);
+void mean_rows(OpContext& context, const MeanRowsArgs& args);
 }  // namespace ref
 
 namespace ops {
 void gather_rows(OpContext& context, const GatherRowsArgs& args);
 void scale(OpContext& context, const ScaleArgs& args);
 void add(OpContext& context, const AddArgs& args);
+void mean_rows(OpContext& context, const MeanRowsArgs& args);
 }  // namespace ops
 
 }  // namespace hadal

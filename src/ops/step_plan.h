@@ -59,6 +59,9 @@ struct StepPlan {
   std::span<const int32_t> page_table = {};   // page ids, each sequence's in order of position
   std::span<const int32_t> state_table = {};  // ids of the pages that hold the state slots
   std::span<const int32_t> logit_rows = {};   // ascending
+  // All rows of a sequence see each other and the window before the first of them; otherwise each
+  // sees the window that ends with itself.
+  bool is_block = false;
   std::span<const CompressionPlan> compressions = {};  // one for each ratio of the model
 
   const CompressionPlan& compression(int ratio) const {

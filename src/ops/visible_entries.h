@@ -14,6 +14,12 @@ class VisibleEntries {
     const StepPlan& plan = *args.kv.plan;
     sequence_index_ = plan.row_sequence[static_cast<size_t>(row)];
     const int position = plan.positions[static_cast<size_t>(row)];
+    if (plan.is_block) {
+      const SequenceStep& sequence = plan.sequences[static_cast<size_t>(sequence_index_)];
+      window_begin_ = std::max(0, sequence.start - args.kv.window);
+      window_count_ = sequence.start + sequence.rows - window_begin_;
+      return;
+    }
     window_begin_ = std::max(0, position - args.kv.window + 1);
     window_count_ = position + 1 - window_begin_;
     if (args.kv.ratio == 0) return;

@@ -65,9 +65,18 @@ std::string released_name(ModelConfig config) {
     const ModelConfig released = preset_config(preset);
     config.drafter = released.drafter;
     config.drafter_stages = released.drafter_stages;
+    config.dspark = released.dspark;
     if (config_to_json(config) == config_to_json(released)) return name;
   }
   return "";
+}
+
+std::string drafter_costs(const InspectReport& report, std::string_view unit) {
+  const ModelConfig& config = report.config;
+  return fmt::format("; {} of weights, {} a sequence, reads {} for {}",
+                     size_text(report.totals.part(Part::kMtp)),
+                     size_text(drafter_state_bytes(config)),
+                     size_text(drafter_read_bytes(config, report.totals)), unit);
 }
 
 std::string drafter_text(const InspectReport& report) {
@@ -75,10 +84,15 @@ std::string drafter_text(const InspectReport& report) {
     case DrafterKind::kNone:
       return "none";
     case DrafterKind::kMtp:
-      return "MTP block";
+      return "MTP block" + drafter_costs(report, "a guess");
     case DrafterKind::kDspark:
+      if (report.config.usable_stages() > 0) {
+        return fmt::format("DSpark, {} stages, blocks of {}{}", report.config.drafter_stages,
+                           report.config.dspark.block_size, drafter_costs(report, "a block"));
+      }
       return fmt::format(
-          "DSpark, {} stages; not used{}", report.config.drafter_stages,
+          "DSpark, {} stages; not used: config.json does not describe it{}",
+          report.config.drafter_stages,
           report.has_weights
               ? fmt::format(" ({} tensors)", grouped(static_cast<int64_t>(report.unused_tensors)))
               : "");
@@ -162,8 +176,8 @@ void add_parameters(std::string& out, const InspectReport& report) {
   section.line("model", fmt::format("{:>19}   {}", grouped(totals.parameters),
                                     count_text(totals.parameters)));
   if (totals.drafter_parameters > 0) {
-    section.line("MTP block", fmt::format("{:>19}   {}", grouped(totals.drafter_parameters),
-                                          count_text(totals.drafter_parameters)));
+    section.line("drafter", fmt::format("{:>19}   {}", grouped(totals.drafter_parameters),
+                                        count_text(totals.drafter_parameters)));
   }
   section.line("active per token",
                fmt::format("{:>19}   {} ({:.2f} %)", grouped(totals.active_parameters),
@@ -212,8 +226,8 @@ void add_cache(std::string& out, const InspectReport& report) {
   section.line("window, constant", size_text(kv_window_bytes(c)));
   section.line("besides",
                fmt::format("{} compressor state{}", size_text(compressor_state_bytes(c)),
-                           mtp_window_bytes(c) > 0
-                               ? ", " + size_text(mtp_window_bytes(c)) + " window of the MTP block"
+                           drafter_state_bytes(c) > 0
+                               ? ", " + size_text(drafter_state_bytes(c)) + " of the drafter"
                                : ""));
 }
 
@@ -351,7 +365,11 @@ std::string inspect_json(const InspectReport& report) {
                               : c.drafter == DrafterKind::kDspark ? "dspark"
                                                                   : "none"},
                      {"stages", c.drafter_stages},
-                     {"used", c.drafter == DrafterKind::kMtp}};
+                     {"used", c.usable_stages() > 0},
+                     {"bytes", totals.part(Part::kMtp)},
+                     {"sequence_bytes", drafter_state_bytes(c)},
+                     {"read_bytes", drafter_read_bytes(c, totals)}};
+  if (c.dspark.block_size > 0) json["drafter"]["block_size"] = c.dspark.block_size;
   json["config"] = Json::parse(config_to_json(c));
   json["layers"] = {{"total", c.layers},
                     {"window", c.count(LayerKind::kWindow)},
@@ -384,7 +402,7 @@ std::string inspect_json(const InspectReport& report) {
                       {"at", marks},
                       {"window_bytes", kv_window_bytes(c)},
                       {"compressor_state_bytes", compressor_state_bytes(c)},
-                      {"mtp_window_bytes", mtp_window_bytes(c)}};
+                      {"drafter_bytes", drafter_state_bytes(c)}};
   json["threads"] = report.threads;
   json["memory_plan"] = {{"machine_bytes", report.plan.machine_bytes},
                          {"limited_by", report.plan.bound.name},

@@ -110,5 +110,20 @@ TEST(InspectReport, NamesADsparkDrafterAsUnused) {
   expect_lines(inspect_text(report), {"DeepSeek-V4-Flash", "DSpark, 3 stages; not used"});
 }
 
+TEST(InspectReport, NamesTheDrafterAndWhatItCosts) {
+  InspectReport report = inspect_released("flash", kGiB);
+  expect_lines(inspect_text(report), {"MTP block; 3.35 GiB of weights, "});
+  report.config.drafter = DrafterKind::kDspark;
+  report.config.drafter_stages = 3;
+  report.config.dspark = {
+      .block_size = 5, .noise_token = 128799, .taps = {40, 41, 42}, .markov_rank = 256};
+  report.totals = catalogue_totals(report.config);
+  expect_lines(inspect_text(report), {"DeepSeek-V4-Flash", "DSpark, 3 stages, blocks of 5; 10.1"});
+  const nlohmann::json json = nlohmann::json::parse(inspect_json(report));
+  EXPECT_EQ(json["drafter"]["used"], true);
+  EXPECT_EQ(json["drafter"]["sequence_bytes"], 3 * 128 * 584);
+  EXPECT_NEAR(json["drafter"]["read_bytes"].get<double>(), 3.0e9, 0.1e9);
+}
+
 }  // namespace
 }  // namespace hadal

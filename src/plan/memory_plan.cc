@@ -49,7 +49,7 @@ MemoryPlan plan_within(const ModelConfig& config, const CatalogueTotals& totals,
   }
 
   const int64_t growing = plan.cache_bytes - kv_window_bytes(config) -
-                          compressor_state_bytes(config) - mtp_window_bytes(config);
+                          compressor_state_bytes(config) - drafter_state_bytes(config);
   if (const double slope = kv_bytes_per_token(config); growing > 0 && slope > 0) {
     plan.cache_tokens = static_cast<int64_t>(static_cast<double>(growing) / slope);
   }

@@ -38,6 +38,27 @@ class Builder {
     block(LayerKind::kWindow, false);
   }
 
+  // A block drafter: stages like a layer without compression; the first takes the taps, the last
+  // has the heads.
+  void dspark() {
+    in_mtp_ = true;
+    const int64_t rank = config_.dspark.markov_rank;
+    for (int stage = 0; stage < config_.drafter_stages; ++stage) {
+      prefix_ = "mtp." + std::to_string(stage) + ".";
+      if (stage == 0) {
+        fp8("main_proj", d(), static_cast<int64_t>(config_.dspark.taps.size()) * d(), Part::kMtp);
+        add("main_norm.weight", DType::kBf16, {d()}, Part::kMtp);
+      }
+      block(LayerKind::kWindow, false);
+      if (stage + 1 < config_.drafter_stages) continue;
+      add("norm.weight", DType::kBf16, {d()}, Part::kMtp);
+      hyper("hc_head", streams(), 1, Part::kMtp);
+      bf16("markov_head.markov_w1", vocab(), rank, Part::kMtp);
+      bf16("markov_head.markov_w2", vocab(), rank, Part::kMtp);
+      bf16("confidence_head.proj", 1, d() + rank, Part::kMtp);
+    }
+  }
+
  private:
   int64_t d() const { return config_.hidden_size; }
   int64_t vocab() const { return config_.vocab_size; }
@@ -177,7 +198,7 @@ std::string_view part_name(Part part) {
     case Part::kNorms:
       return "norms";
     case Part::kMtp:
-      return "MTP block";
+      return "drafter";
   }
   return "?";
 }
@@ -197,13 +218,14 @@ std::vector<TensorSpec> catalogue(const ModelConfig& config) {
   constexpr size_t kTensorsPerExpert = 6;
   constexpr size_t kOtherTensorsPerLayer = 48;  // 47 at most: a CSA layer
   out.reserve(
-      (static_cast<size_t>(config.layers) + 2) *
+      (static_cast<size_t>(config.layers + config.drafter_stages) + 2) *
       (static_cast<size_t>(config.routed_experts) * kTensorsPerExpert + kOtherTensorsPerLayer));
   Builder builder(out, config);
   builder.embedding();
   for (int layer = 0; layer < config.layers; ++layer) builder.layer(layer);
   builder.head();
   if (config.drafter == DrafterKind::kMtp) builder.mtp();
+  if (config.drafter == DrafterKind::kDspark && config.usable_stages() > 0) builder.dspark();
   return out;
 }
 
@@ -217,6 +239,9 @@ CatalogueTotals catalogue_totals(const ModelConfig& config) {
     totals.elements += element_count(spec);
     totals.bytes += byte_count(spec);
     totals.part_bytes[static_cast<size_t>(spec.part)] += byte_count(spec);
+    if (spec.part == Part::kMtp && spec.dtype == DType::kF8E4m3) {
+      totals.drafter_fp8_bytes += byte_count(spec);
+    }
     (spec.part == Part::kMtp ? totals.drafter_parameters : totals.parameters) += parameters;
     if (spec.part == Part::kRoutedExperts) routed_parameters += parameters;
     if (spec.part == Part::kEmbedding) embedding_parameters += parameters;

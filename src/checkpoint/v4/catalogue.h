@@ -13,7 +13,7 @@
 
 namespace hadal {
 
-// What a tensor serves. kMtp holds the whole MTP block; the others the backbone.
+// What a tensor serves. kMtp holds the whole drafter; the others the backbone.
 enum class Part {
   kEmbedding,
   kHead,
@@ -42,8 +42,8 @@ struct TensorSpec {
 int64_t element_count(const TensorSpec& spec);
 int64_t byte_count(const TensorSpec& spec);
 
-// All tensors, in the order embed, layers, norm, head, MTP. Of a DSpark drafter none: its stages
-// are not used (docs/formats.md).
+// All tensors, in the order embed, layers, norm, head, drafter. Of a DSpark drafter that
+// config.json does not describe none: it is not used (docs/formats.md).
 std::vector<TensorSpec> catalogue(const ModelConfig& config);
 
 // Parameters: FP4 weights counted singly, scales and the hash tables not at all.
@@ -54,6 +54,7 @@ struct CatalogueTotals {
   std::array<int64_t, kPartCount> part_bytes = {};
   int64_t parameters = 0;  // of the backbone
   int64_t drafter_parameters = 0;
+  int64_t drafter_fp8_bytes = 0;  // of its weights that are FP8
   int64_t active_parameters = 0;  // of one token, without the embedding and the drafter
   int64_t expert_parameters = 0;  // of one routed expert
   int64_t expert_bytes = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include "checkpoint/v4/config_presets.h"
 
@@ -96,10 +98,41 @@ TEST(Catalogue, HasTheShapesOfPro) {
   EXPECT_EQ(find(specs, "mtp.0.h_proj.weight").dtype, DType::kF8E4m3);
 }
 
-TEST(Catalogue, HasNothingOfADsparkDrafter) {
+TEST(Catalogue, HasNothingOfADsparkDrafterThatIsNotDescribed) {
   ModelConfig config = preset_config("pico");
   config.drafter = DrafterKind::kDspark;
+  config.drafter_stages = 3;
   for (const TensorSpec& spec : catalogue(config)) EXPECT_FALSE(spec.name.starts_with("mtp."));
+}
+
+ModelConfig with_dspark(const char* preset, std::vector<int> taps, int rank) {
+  ModelConfig config = preset_config(preset);
+  config.drafter = DrafterKind::kDspark;
+  config.drafter_stages = 3;
+  config.dspark = {
+      .block_size = 5, .noise_token = 128799, .taps = std::move(taps), .markov_rank = rank};
+  return config;
+}
+
+// The tensor counts and byte totals of the released indexes.
+TEST(Catalogue, HasTheDsparkDraftersOfTheReleases) {
+  const auto drafter = [](const ModelConfig& config) {
+    std::pair<int64_t, int64_t> sums;
+    for (const TensorSpec& spec : catalogue(config)) {
+      if (!spec.name.starts_with("mtp.")) continue;
+      ++sums.first;
+      sums.second += byte_count(spec);
+    }
+    return sums;
+  };
+  const ModelConfig flash = with_dspark("flash", {40, 41, 42}, 256);
+  EXPECT_EQ(drafter(flash), (std::pair<int64_t, int64_t>(4705, 10'862'838'300)));
+  EXPECT_EQ(catalogue_totals(flash).tensors, 72'317);
+  EXPECT_EQ(catalogue_totals(flash).bytes, 166'878'536'440);
+  const ModelConfig pro = with_dspark("pro", {58, 59, 60}, 512);
+  EXPECT_EQ(drafter(pro), (std::pair<int64_t, int64_t>(7009, 41'979'375'900)));
+  EXPECT_EQ(catalogue_totals(pro).tensors, 149'782);
+  EXPECT_EQ(catalogue_totals(pro).bytes, 892'727'580'904);
 }
 
 }  // namespace

@@ -215,7 +215,9 @@ std::string recognise_drafter(const LoadedTensors& loaded, ModelConfig& config) 
                          (last_stage > 0 && last_stage < kMaxStages);
   if (!is_dspark) return "";
   config.drafter = DrafterKind::kDspark;
-  config.drafter_stages = last_stage + 1;
+  // Where config.json describes the drafter, stages that are not there are missing.
+  const int described = config.dspark.block_size > 0 ? config.drafter_stages : 0;
+  config.drafter_stages = std::max(described, last_stage + 1);
   return "";
 }
 
@@ -247,7 +249,7 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
   std::vector<std::string> unused;
   for (const auto& [name, tensor] : loaded.tensors) {
     if (known.contains(name)) continue;
-    if (config.drafter != DrafterKind::kMtp && drafter_stage(name) >= 0) {
+    if (config.usable_stages() == 0 && drafter_stage(name) >= 0) {
       unused.push_back(name);
     } else {
       problems.add(tensor_text(name) + " is surplus: no such tensor belongs to this model");

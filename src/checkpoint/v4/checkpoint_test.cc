@@ -245,7 +245,7 @@ TEST_F(PicoCopy, RunsWithoutADrafterThatWasCutAway) {
   change_config("num_nextn_predict_layers", 0);
   EXPECT_TRUE(Checkpoint::open(directory_).notes().empty());
   change_config("num_nextn_predict_layers", 1);
-  change_config("dspark_block_size", 5);
+  change_config("dspark_noise_token_id", 5);
   EXPECT_EQ(Checkpoint::open(directory_).config().drafter, DrafterKind::kNone);
   EXPECT_NE(Checkpoint::open(directory_).notes()[0].find("DSpark"), std::string::npos);
 }

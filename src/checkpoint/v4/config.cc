@@ -133,6 +133,44 @@ void check_nope_dim(const ConfigFields& fields, const ModelConfig& config) {
                     "qk_nope_head_dim (" + value_text(fields.at("qk_nope_head_dim")) + ")");
 }
 
+// Of a DSpark drafter, where the config describes one.
+void parse_dspark(const ConfigFields& fields, ModelConfig& config) {
+  constexpr const char* kBlock = "dspark_block_size";
+  constexpr const char* kNoise = "dspark_noise_token_id";
+  constexpr const char* kTaps = "dspark_target_layer_ids";
+  constexpr const char* kRank = "dspark_markov_rank";
+  if (!fields.has(kBlock)) return;
+  constexpr int kMaxBlock = 16;
+  constexpr int kMaxRank = 1 << 16;
+  DsparkConfig& dspark = config.dspark;
+  const int block = fields.integer(kBlock);
+  if (block < 1 || block > std::min(kMaxBlock, config.window)) {
+    fields.refuse(kBlock, block,
+                  "must be 1 to " + std::to_string(std::min(kMaxBlock, config.window)) +
+                      ", at most sliding_window");
+  }
+  dspark.noise_token = fields.integer(kNoise);
+  if (dspark.noise_token < 0 || dspark.noise_token >= config.vocab_size) {
+    fields.refuse(kNoise, dspark.noise_token,
+                  "must be below vocab_size " + std::to_string(config.vocab_size));
+  }
+  dspark.taps = fields.integers(kTaps);
+  std::sort(dspark.taps.begin(), dspark.taps.end());
+  const bool sound =
+      !dspark.taps.empty() && dspark.taps.front() >= 0 && dspark.taps.back() < config.layers &&
+      std::adjacent_find(dspark.taps.begin(), dspark.taps.end()) == dspark.taps.end();
+  if (!sound) {
+    fields.refuse(
+        kTaps, fields.at(kTaps),
+        "must be different layers below num_hidden_layers " + std::to_string(config.layers));
+  }
+  dspark.markov_rank = fields.integer(kRank);
+  if (dspark.markov_rank < 1 || dspark.markov_rank > kMaxRank) {
+    fields.refuse(kRank, dspark.markov_rank, "must be 1 to " + std::to_string(kMaxRank));
+  }
+  dspark.block_size = block;
+}
+
 bool mentions_dspark(const Json& json) {
   return std::any_of(json.items().begin(), json.items().end(),
                      [](const auto& item) { return item.key().find("dspark") != item.key().npos; });
@@ -193,8 +231,10 @@ void parse_layer_kinds(const ConfigFields& fields, const Json& json, ModelConfig
                       " layers (num_hidden_layers) and up to 16 for the drafter");
   }
   config.drafter_stages = std::max(stages, stages == 0 ? 0 : listed);
+  if (stages == 0) return;
   if (mentions_dspark(json) || config.drafter_stages > 1) {
     config.drafter = DrafterKind::kDspark;
+    parse_dspark(fields, config);
     constexpr int kDsparkStages = 3;
     if (config.drafter_stages <= 1) config.drafter_stages = kDsparkStages;
   } else if (config.drafter_stages == 1) {

@@ -32,6 +32,16 @@ struct YarnScaling {
   float beta_slow = 1;
 };
 
+// The block drafter of newer checkpoints; all zero where config.json does not describe it.
+struct DsparkConfig {
+  int block_size = 0;     // rows of a block: the last token and places to fill
+  int noise_token = 0;    // that stands in those places
+  std::vector<int> taps;  // layers whose streams it sees, ascending
+  int markov_rank = 0;    // of what a guess depends on the guess before by
+
+  bool operator==(const DsparkConfig&) const = default;
+};
+
 struct ModelConfig {
   int layers = 0;       // without the drafter
   int hidden_size = 0;  // d
@@ -72,6 +82,7 @@ struct ModelConfig {
   std::vector<LayerKind> layer_kinds;  // [layers]
   DrafterKind drafter = DrafterKind::kNone;
   int drafter_stages = 0;  // blocks under mtp.*: 1 for MTP, 3 for DSpark
+  DsparkConfig dspark = {};
 
   // Fields of config.json that hadal does not know, told by inspect and without effect. Those that
   // ask for arithmetic are refused.
@@ -80,6 +91,11 @@ struct ModelConfig {
   int nope_dim() const { return head_dim - rope_dim; }
   int heads_per_group() const { return heads / o_groups; }
   int count(LayerKind kind) const;
+  // The stages that can be computed: none of a drafter that config.json does not describe.
+  int usable_stages() const {
+    if (drafter == DrafterKind::kMtp) return 1;
+    return drafter == DrafterKind::kDspark && dspark.block_size > 0 ? drafter_stages : 0;
+  }
 };
 
 // The compress ratio of a kind: 0, 4 or 128.

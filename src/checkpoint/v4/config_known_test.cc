@@ -50,7 +50,7 @@ TEST(ConfigKnown, BookkeepingIsNoNoise) {
         "/output_router_logits", "/id2label", "/_attn_implementation"}) {
     EXPECT_EQ(unknown_with(field, "something"), Names{}) << field;
   }
-  EXPECT_EQ(unknown_with("/dspark_block_size", 5), Names{});
+  EXPECT_EQ(unknown_with("/dspark_markov_rank", 5), Names{});
 }
 
 TEST(ConfigKnown, OtherUnknownFieldsAreTold) {

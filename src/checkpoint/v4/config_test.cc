@@ -208,13 +208,53 @@ TEST(Config, RecognisesTheDrafter) {
   json["num_nextn_predict_layers"] = 0;
   EXPECT_EQ(parse_config(json.dump(), "c").drafter, DrafterKind::kNone);
   json["num_nextn_predict_layers"] = 1;
-  json["dspark_block_size"] = 5;
+  json["dspark_noise_token_id"] = 5;
   EXPECT_EQ(parse_config(json.dump(), "c").drafter, DrafterKind::kDspark);
   EXPECT_EQ(parse_config(json.dump(), "c").drafter_stages, 3);
-  json.erase("dspark_block_size");
+  EXPECT_EQ(parse_config(json.dump(), "c").usable_stages(), 0);
+  json.erase("dspark_noise_token_id");
   json["compress_ratios"].push_back(0);
   json["compress_ratios"].push_back(0);
   EXPECT_EQ(parse_config(json.dump(), "c").drafter, DrafterKind::kDspark);
+}
+
+TEST(Config, ReadsABlockDrafter) {
+  Json json = flash_json();
+  json["dspark_block_size"] = 5;
+  json["dspark_noise_token_id"] = 128799;
+  json["dspark_target_layer_ids"] = {42, 40, 41};
+  json["dspark_markov_rank"] = 256;
+  json["compress_ratios"].push_back(0);
+  json["compress_ratios"].push_back(0);
+  const ModelConfig config = parse_config(json.dump(), "c");
+  EXPECT_EQ(config.usable_stages(), 3);
+  EXPECT_EQ(config.dspark,
+            (DsparkConfig{
+                .block_size = 5, .noise_token = 128799, .taps = {40, 41, 42}, .markov_rank = 256}));
+  const ModelConfig again = parse_config(config_to_json(config), "c");
+  EXPECT_EQ(again.dspark, config.dspark);
+  EXPECT_EQ(again.drafter_stages, 3);
+  json["num_nextn_predict_layers"] = 0;
+  EXPECT_EQ(parse_config(json.dump(), "c").drafter, DrafterKind::kNone);
+  json["num_nextn_predict_layers"] = 1;
+
+  const auto line_with = [&](const char* field, const Json& value) {
+    Json changed = json;
+    changed[field] = value;
+    return refusal(changed.dump());
+  };
+  EXPECT_NE(line_with("dspark_block_size", 0).find("dspark_block_size"), std::string::npos);
+  EXPECT_NE(line_with("dspark_block_size", 129).find("sliding_window"), std::string::npos);
+  EXPECT_NE(line_with("dspark_noise_token_id", 129280).find("below vocab_size 129280"),
+            std::string::npos);
+  for (const Json& taps : {Json{40, 41, 43}, Json{-1, 2}, Json{3, 3}, Json::array()}) {
+    EXPECT_NE(line_with("dspark_target_layer_ids", taps).find("different layers below"),
+              std::string::npos);
+  }
+  EXPECT_NE(line_with("dspark_markov_rank", 0).find("dspark_markov_rank"), std::string::npos);
+  Json half = json;
+  half.erase("dspark_markov_rank");
+  EXPECT_NE(refusal(half.dump()).find("dspark_markov_rank is missing"), std::string::npos);
 }
 
 TEST(Config, RefusesTheArchitectureOfV41) {

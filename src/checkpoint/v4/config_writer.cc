@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -30,6 +31,12 @@ std::string config_to_json(const ModelConfig& config) {
   json["bos_token_id"] = config.bos_token;
   json["compress_ratios"] = ratios;
   json["compress_rope_theta"] = shortest(config.compress_rope_theta);
+  if (config.dspark.block_size > 0) {
+    json["dspark_block_size"] = config.dspark.block_size;
+    json["dspark_markov_rank"] = config.dspark.markov_rank;
+    json["dspark_noise_token_id"] = config.dspark.noise_token;
+    json["dspark_target_layer_ids"] = config.dspark.taps;
+  }
   json["eos_token_id"] = config.eos_token;
   json["expert_dtype"] = "fp4";
   json["hc_eps"] = shortest(config.hc_eps);
@@ -51,7 +58,7 @@ std::string config_to_json(const ModelConfig& config) {
   json["num_hash_layers"] = config.hash_layers;
   json["num_hidden_layers"] = config.layers;
   json["num_key_value_heads"] = 1;
-  json["num_nextn_predict_layers"] = config.drafter_stages;
+  json["num_nextn_predict_layers"] = std::min(config.drafter_stages, 1);
   json["o_groups"] = config.o_groups;
   json["o_lora_rank"] = config.o_lora_rank;
   json["q_lora_rank"] = config.q_lora_rank;

@@ -43,13 +43,30 @@ int64_t compressor_state_bytes(const ModelConfig& config) {
   return config.count(LayerKind::kCsa) * csa + config.count(LayerKind::kHca) * hca;
 }
 
-int64_t mtp_window_bytes(const ModelConfig& config) {
-  if (config.drafter != DrafterKind::kMtp) return 0;
-  return int64_t{config.window} * kv_entry_bytes(config);
+int64_t drafter_state_bytes(const ModelConfig& config) {
+  constexpr int64_t kFloat = sizeof(float);
+  const int64_t streams = config.drafter == DrafterKind::kMtp
+                              ? int64_t{config.hc_mult} * config.hidden_size * kFloat
+                              : 0;
+  return int64_t{config.usable_stages()} * config.window * kv_entry_bytes(config) + streams;
+}
+
+int64_t drafter_read_bytes(const ModelConfig& config, const CatalogueTotals& totals) {
+  const int stages = config.usable_stages();
+  if (stages == 0) return 0;
+  constexpr int64_t kBf16 = 2;
+  const int rows = config.drafter == DrafterKind::kDspark ? config.dspark.block_size : 1;
+  const int64_t experts =
+      std::min<int64_t>(config.routed_experts, int64_t{rows} * config.experts_per_token);
+  // Of the Markov head one matrix is read for every guess, and of the other a row.
+  const int64_t markov = int64_t{config.vocab_size} * config.dspark.markov_rank * kBf16;
+  return totals.part(Part::kMtp) -
+         stages * (config.routed_experts - experts) * totals.expert_bytes +
+         totals.part(Part::kHead) + (rows - 2) * markov;
 }
 
 int64_t sequence_bytes(const ModelConfig& config, int64_t tokens) {
-  return kv_bytes(config, tokens) + compressor_state_bytes(config) + mtp_window_bytes(config);
+  return kv_bytes(config, tokens) + compressor_state_bytes(config) + drafter_state_bytes(config);
 }
 
 int64_t program_memory_bytes(const ModelConfig& config, int64_t rows) {
@@ -78,7 +95,7 @@ int64_t working_memory_bytes(const ModelConfig& config, int64_t rows) {
   // Inputs rounded for the kernels: as wide as the widest of the above.
   const int64_t rounded =
       6 * std::max({queries, int64_t{config.shared_experts} * config.expert_width, hidden});
-  const int64_t keys = (config.layers + 1) * kv_entry_bytes(config);
+  const int64_t keys = (config.layers + config.usable_stages()) * kv_entry_bytes(config);
   // What commit may need of the compressors: as much as their state, for some sequences.
   constexpr int64_t kSequences = 16;
   constexpr int64_t kFloat = sizeof(float);
@@ -88,7 +105,7 @@ int64_t working_memory_bytes(const ModelConfig& config, int64_t rows) {
 
 int64_t int8_weight_bytes(const CatalogueTotals& totals) {
   return totals.part(Part::kAttention) + totals.part(Part::kSharedExperts) +
-         totals.part(Part::kMtp);
+         totals.drafter_fp8_bytes;
 }
 
 }  // namespace hadal

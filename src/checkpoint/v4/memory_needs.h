@@ -28,9 +28,12 @@ int64_t kv_window_bytes(const ModelConfig& config);
 
 // What a sequence needs of any length beside kv_bytes(): running compressor state (float32; CSA:
 // eight rows of both compressors' keys and scores, HCA: maximum, sum and weighted sum), and the
-// window of the MTP block.
+// state of the drafter.
 int64_t compressor_state_bytes(const ModelConfig& config);
-int64_t mtp_window_bytes(const ModelConfig& config);
+int64_t drafter_state_bytes(const ModelConfig& config);
+// Bytes of weights that the drafter reads for guesses after one token: for each guess of an MTP
+// block, for all of a block drafter's, whose rows are taken to share no expert. 0 without one.
+int64_t drafter_read_bytes(const ModelConfig& config, const CatalogueTotals& totals);
 
 // kv_bytes() and the two above: what one sequence really takes.
 int64_t sequence_bytes(const ModelConfig& config, int64_t tokens);

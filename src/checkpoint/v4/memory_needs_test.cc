@@ -28,7 +28,7 @@ TEST(KvBytes, ReproducesTheTableOfTheReleasedModels) {
   EXPECT_NEAR(mib(kv_window_bytes(flash)), 3.07, 0.005);
   EXPECT_NEAR(mib(compressor_state_bytes(pro)), 2.53, 0.005);
   EXPECT_NEAR(mib(compressor_state_bytes(flash)), 1.76, 0.005);
-  EXPECT_EQ(mtp_window_bytes(pro), 128 * 584);
+  EXPECT_EQ(drafter_state_bytes(pro), 128 * 584 + 4 * 7168 * 4);
 }
 
 TEST(KvBytes, CountsWholeGroupsOnly) {

@@ -137,7 +137,7 @@ CacheLayout make_cache_layout(const ModelConfig& config, int page_tokens,
   layout.window = config.window;
 
   std::vector<LayerKind> kinds = config.layer_kinds;
-  kinds.resize(kinds.size() + static_cast<size_t>(config.drafter_stages), LayerKind::kWindow);
+  kinds.resize(kinds.size() + static_cast<size_t>(config.usable_stages()), LayerKind::kWindow);
   Packer page;
   for (const LayerKind kind : kinds) layout.pages.push_back(place_page_part(layout, kind, page));
 

@@ -1,5 +1,6 @@
 #include "model/v4/drafting.h"
 
+#include "model/v4/dspark_drafting.h"
 #include "model/v4/mtp_drafting.h"
 
 namespace hadal {
@@ -11,20 +12,30 @@ constexpr int kMostMtpDrafts = 8;
 }  // namespace
 
 ModelDrafter drafter_of(const ModelConfig& config) {
-  if (config.drafter != DrafterKind::kMtp) return {};
-  return {.most_drafts = kMostMtpDrafts, .pass_for_each = true, .window = config.window};
+  if (config.usable_stages() == 0) return {};
+  if (config.drafter == DrafterKind::kMtp) {
+    return {.most_drafts = kMostMtpDrafts, .pass_for_each = true, .window = config.window};
+  }
+  return {
+      .most_drafts = config.dspark.block_size, .tells_confidence = true, .window = config.window};
 }
 
 std::unique_ptr<Drafting> make_drafting(const ModelParts& model, ForwardPass& pass,
                                         OpContext& ops) {
-  if (model.config.drafter != DrafterKind::kMtp) return nullptr;
-  return std::make_unique<MtpDrafting>(model, pass, ops);
+  if (model.weights.mtp != nullptr) return std::make_unique<MtpDrafting>(model, pass, ops);
+  if (model.weights.dspark != nullptr) return std::make_unique<DsparkDrafting>(model, pass, ops);
+  return nullptr;
+}
+
+StepSize drafting_size(const ModelConfig& config, const StepLimits& limits) {
+  return config.drafter == DrafterKind::kMtp ? MtpDrafting::size_for(limits.sequences)
+                                             : DsparkDrafting::size_for(config, limits.sequences);
 }
 
 size_t drafting_memory_bytes(const ModelConfig& config, const CacheLayout& layout,
                              const StepLimits& limits) {
-  if (config.drafter != DrafterKind::kMtp) return 0;
-  return MtpDrafting::bytes_for(config, layout, limits);
+  return config.drafter == DrafterKind::kMtp ? MtpDrafting::bytes_for(config, layout, limits)
+                                             : DsparkDrafting::bytes_for(config, layout, limits);
 }
 
 }  // namespace hadal

@@ -1,5 +1,6 @@
 // The model's drafter within one pass: what a step leaves for it in the state of its sequences, and
-// the guesses it makes from there. MTP is mtp_drafting.h. Chooses no token.
+// the guesses it makes from there. MTP is mtp_drafting.h, DSpark
+// dspark_drafting.h. Chooses no token.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,9 @@ class Drafting {
   virtual void go_on(std::span<const DraftStep> steps) = 0;
   virtual std::span<const float> logits() const = 0;
   virtual std::span<const float> confidence() const = 0;
+  // For checking: of a drafter that computes all guesses at once, the logits of all of them before
+  // what depends on the guesses chosen, [sequences begun, block, vocab].
+  virtual std::span<const float> base_logits() const { return {}; }
 };
 
 // What the drafter of a model is like, if it has one.
@@ -40,6 +44,9 @@ ModelDrafter drafter_of(const ModelConfig& config);
 
 // Null for a model without a drafter. All must outlive it.
 std::unique_ptr<Drafting> make_drafting(const ModelParts& model, ForwardPass& pass, OpContext& ops);
+
+// A pass of the drafter in steps within `limits`.
+StepSize drafting_size(const ModelConfig& config, const StepLimits& limits);
 
 // Bytes that its buffers take for steps within `limits`, beside those of the pass.
 size_t drafting_memory_bytes(const ModelConfig& config, const CacheLayout& layout,

@@ -1,5 +1,6 @@
 #include "model/v4/forward_pass.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "base/as_size.h"
@@ -28,13 +29,14 @@ void ForwardPass::begin(const StepPlan& plan, LayerRange range, Step& step, bool
 
 void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step& step,
                           bool feeds_drafter) {
-  const int stages = feeds_drafter ? config_.drafter_stages : 0;
+  const int stages = feeds_drafter ? config_.usable_stages() : 0;
   begin(plan, {.end = config_.layers + stages}, step, feeds_drafter);
   float* const streams = step.streams.data();
   embed(plan, config_.hc_mult, streams);
   for (int layer = 0; layer < config_.layers; ++layer) {
     run_layer(layer, model_.weights.layers[as_size(layer)], plan, pool, step, streams,
               model_.layout);
+    if (feeds_drafter) tap(layer, plan, streams);
   }
   run_head(plan, model_.weights.head, step);
 }
@@ -60,6 +62,81 @@ void ForwardPass::feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step
       join_streams(mtp.layer.hc_attn, mtp.layer.attn_norm, join_args(streams, plan.rows));
   BlockContext block = block_context(plan, pool, step, model_.layout);
   window_keys(block, config_.layers, mtp.layer.attention, input);
+}
+
+// A row of taps has those of the lower layers first.
+void ForwardPass::tap(int layer, const StepPlan& plan, const float* streams) {
+  const std::vector<int>& layers = config_.dspark.taps;
+  const auto found = std::ranges::find(layers, layer);
+  if (model_.weights.dspark == nullptr || found == layers.end()) return;
+  const size_t hidden = as_size(config_.hidden_size);
+  ops::mean_rows(ops_, {.x = streams,
+                        .out = buffers_.taps + as_size(found - layers.begin()) * hidden,
+                        .rows = plan.rows,
+                        .count = config_.hc_mult,
+                        .columns = config_.hidden_size,
+                        .out_stride = layers.size() * hidden});
+}
+
+void ForwardPass::feed_dspark(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                              const float* taps) {
+  const DsparkWeights& dspark = *model_.weights.dspark;
+  const int rows = plan.rows;
+  const int columns = static_cast<int>(config_.dspark.taps.size()) * config_.hidden_size;
+  HADAL_CHECK(buffers_.taps != nullptr);
+  const LinearInput taps_input = buffers_.taps_input.prepare(
+      ops_, model_.options.activations, taps == nullptr ? buffers_.taps : taps, rows, columns);
+  float* const x = buffers_.tapped;
+  ops::linear(ops_, {.x = taps_input.x,
+                     .weight = dspark.main_proj,
+                     .out = x,
+                     .rows = rows,
+                     .x_stride = as_size(columns),
+                     .out_stride = as_size(config_.hidden_size),
+                     .x_int8 = taps_input.int8,
+                     .x_bf16 = taps_input.bf16});
+  ops::rms_norm(ops_, {.x = x,
+                       .weight = dspark.main_norm.data(),
+                       .out = x,
+                       .rows = rows,
+                       .columns = config_.hidden_size,
+                       .eps = config_.rms_eps});
+  const LinearInput input =
+      buffers_.input.prepare(ops_, model_.options.activations, x, rows, config_.hidden_size);
+  BlockContext block = block_context(plan, pool, step, model_.layout);
+  for (size_t stage = 0; stage < dspark.stages.size(); ++stage) {
+    window_keys(block, config_.layers + static_cast<int>(stage), dspark.stages[stage].attention,
+                input);
+  }
+}
+
+void ForwardPass::forward_dspark(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                                 float* y) {
+  const DsparkWeights& dspark = *model_.weights.dspark;
+  const int stages = static_cast<int>(dspark.stages.size());
+  begin(plan, {.first = config_.layers, .end = config_.layers + stages}, step);
+  float* const streams = step.streams.data();
+  embed(plan, config_.hc_mult, streams);
+  for (int stage = 0; stage < stages; ++stage) {
+    run_layer(config_.layers + stage, dspark.stages[as_size(stage)], plan, pool, step, streams,
+              model_.layout);
+  }
+  float* const x = buffers_.block_input;
+  join_head(dspark.head, streams, plan.rows, y, x);
+  ops::linear(ops_, {.x = x,
+                     .weight = model_.weights.output,
+                     .out = step.logits.data(),
+                     .rows = plan.rows,
+                     .x_stride = as_size(config_.hidden_size),
+                     .out_stride = as_size(config_.vocab_size)});
+}
+
+void ForwardPass::run_dspark_stage(int stage, const StepPlan& plan, const CachePoolView& pool,
+                                   Step& step, float* streams) {
+  const int layer = config_.layers + stage;
+  begin(plan, {.first = layer, .end = layer + 1}, step);
+  run_layer(layer, model_.weights.dspark->stages[as_size(stage)], plan, pool, step, streams,
+            model_.layout);
 }
 
 void ForwardPass::embed(const StepPlan& plan, int streams, float* out) {
@@ -238,21 +315,32 @@ void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& 
                           .rows = rows,
                           .columns = stream_floats()});
   float* const x = buffers_.block_input;
+  join_head(head, streams, rows, x, x);
+  ops::linear(ops_, {.x = x,
+                     .weight = model_.weights.output,
+                     .out = step.logits.data(),
+                     .rows = rows,
+                     .x_stride = as_size(config_.hidden_size),
+                     .out_stride = as_size(config_.vocab_size)});
+}
+
+void ForwardPass::join_head(const HeadWeights& head, const float* streams, int rows, float* y,
+                            float* out) {
   float* const products = buffers_.stream_products;
   multiply_streams(head.hc_head.fn, streams, rows, products);
   const HyperHeadArgs join{.x = streams,
                            .products = products,
                            .base = head.hc_head.base.data(),
                            .scale = head.hc_head.scale.data(),
-                           .out = x,
+                           .out = y,
                            .rows = rows,
                            .streams = config_.hc_mult,
                            .hidden = config_.hidden_size,
                            .hc_eps = config_.hc_eps,
                            .rms_eps = config_.rms_eps};
-  const RmsNormArgs norm{.x = x,
+  const RmsNormArgs norm{.x = y,
                          .weight = head.norm.data(),
-                         .out = x,
+                         .out = out,
                          .rows = rows,
                          .columns = config_.hidden_size,
                          .eps = config_.rms_eps};
@@ -263,12 +351,6 @@ void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& 
         ops::hyper_head(own, rows_of(join, range));
         ops::rms_norm(own, rows_of(norm, range));
       });
-  ops::linear(ops_, {.x = x,
-                     .weight = model_.weights.output,
-                     .out = step.logits.data(),
-                     .rows = rows,
-                     .x_stride = as_size(config_.hidden_size),
-                     .out_stride = as_size(config_.vocab_size)});
 }
 
 }  // namespace hadal

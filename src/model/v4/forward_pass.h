@@ -53,6 +53,17 @@ class ForwardPass {
   // The MTP block's keys of the rows of `plan`, from drafter_streams(), which it overwrites: what
   // forward_mtp would leave in `step`, whose places are those of the step computed last.
   void feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step& step);
+
+  // The block drafter's context keys of the rows of `plan`, into `step`, whose places are those of
+  // the step computed last: from its taps, or from others, [rows, taps, hidden].
+  void feed_dspark(const StepPlan& plan, const CachePoolView& pool, Step& step,
+                   const float* taps = nullptr);
+  // Blocks of the block drafter, a sequence of `plan` each. Into step.streams, y [rows, hidden]
+  // (the streams joined for the head) and step.logits, for all rows.
+  void forward_dspark(const StepPlan& plan, const CachePoolView& pool, Step& step, float* y);
+  // One of its stages alone; streams: [rows, streams, hidden], in place.
+  void run_dspark_stage(int stage, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                        float* streams);
   // streams: [rows, streams, hidden], in place.
   void run_one_layer(int layer, const StepPlan& plan, const CachePoolView& pool, Step& step,
                      float* streams);
@@ -79,6 +90,9 @@ class ForwardPass {
   void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
   void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
   void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
+  // The streams of `rows` rows joined for the head: y [rows, hidden], and normalised.
+  void join_head(const HeadWeights& head, const float* streams, int rows, float* y, float* out);
+  void tap(int layer, const StepPlan& plan, const float* streams);
 
   const ModelParts& model_;
   const ModelConfig& config_;

@@ -71,6 +71,10 @@ Payload collect(ModelWeights& weights) {
     add(weights.mtp->h_proj);
     add_layer(weights.mtp->layer);
   }
+  if (weights.dspark != nullptr) {
+    add(weights.dspark->main_proj);
+    for (LayerWeights& stage : weights.dspark->stages) add_layer(stage);
+  }
   return payload;
 }
 

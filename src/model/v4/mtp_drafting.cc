@@ -23,10 +23,6 @@ size_t window_bytes(const CacheLayout& layout) {
       kCacheLine);
 }
 
-StepSize draft_size(int sequences) {
-  return {.rows = sequences, .logit_rows = sequences, .tail_rows = sequences, .banks = sequences};
-}
-
 // The pass's last token in the state of a sequence of the plan.
 std::byte* last_streams(const CacheLayout& layout, const StepPlan& plan,
                         const SequenceStep& sequence, const CachePoolView& pool) {
@@ -45,11 +41,15 @@ MtpDrafting::MtpDrafting(const ModelParts& model, ForwardPass& pass, OpContext& 
   window_layout_.block_bytes = window_bytes(model.layout);
 }
 
+StepSize MtpDrafting::size_for(int sequences) {
+  return {.rows = sequences, .logit_rows = sequences, .tail_rows = sequences, .banks = sequences};
+}
+
 size_t MtpDrafting::bytes_for(const ModelConfig& config, const CacheLayout& layout,
                               const StepLimits& limits) {
   const size_t streams = as_size(config.hc_mult) * as_size(config.hidden_size) * sizeof(float);
   return as_size(limits.sequences) * (window_bytes(layout) + streams) +
-         Step::bytes_for(config, layout, draft_size(limits.sequences),
+         Step::bytes_for(config, layout, size_for(limits.sequences),
                          {.first = config.layers, .end = config.layers + 1});
 }
 
@@ -57,7 +57,7 @@ void MtpDrafting::reserve(const StepLimits& limits) {
   const size_t sequences = as_size(limits.sequences);
   windows_.at_least(sequences * window_layout_.block_bytes);
   streams_.at_least(sequences * stream_floats());
-  step_.place(model_.config, model_.layout, draft_size(limits.sequences),
+  step_.place(model_.config, model_.layout, size_for(limits.sequences),
               {.first = model_.config.layers, .end = model_.config.layers + 1});
 }
 

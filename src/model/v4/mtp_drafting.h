@@ -30,6 +30,8 @@ class MtpDrafting final : public Drafting {
   std::span<const float> logits() const override { return step_.logits; }
   std::span<const float> confidence() const override { return {}; }
 
+  // Of a pass for so many sequences.
+  static StepSize size_for(int sequences);
   static size_t bytes_for(const ModelConfig& config, const CacheLayout& layout,
                           const StepLimits& limits);
 

@@ -6,7 +6,7 @@ namespace hadal {
 
 void Step::place(const ModelConfig& config, const CacheLayout& layout, const StepSize& size,
                  LayerRange range) {
-  layers.assign(as_size(config.layers + config.drafter_stages), {});
+  layers.assign(as_size(config.layers + config.usable_stages()), {});
   MemoryCutter measure(nullptr);
   cut(measure, config, layout, size, range);
   MemoryCutter cutter(memory_.at_least(measure.used()));
@@ -16,7 +16,7 @@ void Step::place(const ModelConfig& config, const CacheLayout& layout, const Ste
 size_t Step::bytes_for(const ModelConfig& config, const CacheLayout& layout, const StepSize& size,
                        LayerRange range) {
   Step step;
-  step.layers.resize(as_size(config.layers + config.drafter_stages));
+  step.layers.resize(as_size(config.layers + config.usable_stages()));
   MemoryCutter measure(nullptr);
   step.cut(measure, config, layout, size, range);
   return measure.used();

@@ -33,7 +33,13 @@ constexpr std::array<int, 2> kRatios = {kCsaRatio, kHcaRatio};
 
 // The layers that steps keep something of.
 int layers_of(const ModelConfig& config, const StepLimits& limits) {
-  return config.layers + (limits.drafts > 0 ? config.drafter_stages : 0);
+  return config.layers + (limits.drafts > 0 ? config.usable_stages() : 0);
+}
+
+// What a pass computes at once, at most.
+StepSize pass_size(const ModelConfig& config, const StepLimits& limits) {
+  const StepSize size = largest_size(limits);
+  return limits.drafts == 0 ? size : larger_of(size, drafting_size(config, limits));
 }
 
 // One pass and what its last step left.
@@ -47,7 +53,7 @@ class V4Pass final : public ModelPass {
 
   void reserve(const StepLimits& limits) override {
     const StepSize size = largest_size(limits);
-    pass_.reserve(size);
+    pass_.reserve(pass_size(parts_.config, limits));
     step_.place(parts_.config, parts_.layout, size, {.end = layers_of(parts_.config, limits)});
     if (limits.drafts == 0) return;
     drafting_ = make_drafting(parts_, pass_, ops_);
@@ -110,7 +116,7 @@ size_t pass_memory_bytes(const ModelConfig& config, const ModelOptions& options,
   const OpContext ops(caller, kernels_for(options.isa));
   const StepSize size = largest_size(limits);
   const CacheLayout layout = make_cache_layout(config, options.page_tokens, options.rope_storage);
-  return WorkBuffers::bytes_for(config, ops, options.activations, size) +
+  return WorkBuffers::bytes_for(config, ops, options.activations, pass_size(config, limits)) +
          Step::bytes_for(config, layout, size, {.end = layers_of(config, limits)}) +
          (limits.drafts > 0 ? drafting_memory_bytes(config, layout, limits) : 0);
 }
@@ -143,6 +149,7 @@ struct V4Model::Impl {
   OpContext commit_ops;  // commit uses nothing of it but its kernels
   LayerObserver observer;
   ForwardPass pass;
+  std::unique_ptr<Drafting> drafting;  // null unless feed_drafter() was called
 };
 
 V4Model::V4Model(const Checkpoint& checkpoint, ThreadPool& threads, const ModelOptions& options)
@@ -173,7 +180,28 @@ const ModelConfig& V4Model::config() const { return impl_->parts.config; }
 const CacheLayout& V4Model::cache_layout() const { return impl_->parts.layout; }
 
 void V4Model::forward(const StepPlan& plan, const CachePoolView& pool, Step& step) {
-  impl_->pass.forward(plan, pool, step);
+  impl_->pass.forward(plan, pool, step, impl_->drafting != nullptr);
+  if (impl_->drafting != nullptr) impl_->drafting->feed(plan, pool, step);
+}
+
+Drafting& V4Model::feed_drafter() {
+  if (impl_->drafting == nullptr) {
+    impl_->drafting = make_drafting(impl_->parts, impl_->pass, impl_->ops);
+    HADAL_CHECK(impl_->drafting != nullptr);
+  }
+  return *impl_->drafting;
+}
+
+void V4Model::run_drafter_stage(int stage, const StepPlan& plan, const CachePoolView& pool,
+                                Step& step, std::span<float> streams) {
+  HADAL_CHECK(stage >= 0 && stage < impl_->parts.config.usable_stages());
+  HADAL_CHECK(streams.size() == as_size(plan.rows) * impl_->stream_floats());
+  impl_->pass.run_dspark_stage(stage, plan, pool, step, streams.data());
+}
+
+void V4Model::feed_taps(const StepPlan& plan, std::span<const float> taps,
+                        const CachePoolView& pool, Step& step) {
+  impl_->pass.feed_dspark(plan, pool, step, taps.data());
 }
 
 void V4Model::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
@@ -186,17 +214,19 @@ void V4Model::commit(const StepPlan& plan, int index, int rows, const CachePoolV
                      const Step& step, SequenceCache& cache) const {
   const int first_row = cache.length - plan.sequences[as_size(index)].start;
   HADAL_CHECK(first_row >= 0);
-  commit_layers(impl_->commit_ops,
-                {.config = impl_->parts.config,
-                 .layout = impl_->parts.layout,
-                 .plan = plan,
-                 .pool = pool,
-                 .step = step,
-                 .sequence = index,
-                 .first_row = first_row,
-                 .rows = rows},
-                {.end = impl_->parts.config.layers});
+  const CommitArgs args{.config = impl_->parts.config,
+                        .layout = impl_->parts.layout,
+                        .plan = plan,
+                        .pool = pool,
+                        .step = step,
+                        .sequence = index,
+                        .first_row = first_row,
+                        .rows = rows};
+  commit_layers(impl_->commit_ops, args, {.end = impl_->parts.config.layers});
   cache.length += rows - first_row;
+  if (impl_->drafting == nullptr) return;
+  impl_->drafting->commit(impl_->commit_ops, args);
+  cache.drafter_rows += rows - first_row;
 }
 
 void V4Model::commit_mtp(const StepPlan& plan, int index, int rows, const CachePoolView& pool,

@@ -22,6 +22,7 @@
 
 namespace hadal {
 
+class Drafting;
 class OpProfile;
 
 struct ModelOptions {
@@ -95,6 +96,16 @@ class V4Model final : public Model {
                  std::span<float> streams);
   // For checking: the streams before layer 0, [rows, streams, hidden].
   void embed(const StepPlan& plan, std::span<float> streams);
+
+  // For checking: from now on forward() and commit() feed the model's drafter, which this gives.
+  Drafting& feed_drafter();
+  // For checking: a stage of the block drafter alone, on blocks that DsparkDrafting planned,
+  // streams [rows, streams, hidden] in place; and its context keys from taps [rows, taps, hidden],
+  // into the places of the step computed last.
+  void run_drafter_stage(int stage, const StepPlan& plan, const CachePoolView& pool, Step& step,
+                         std::span<float> streams);
+  void feed_taps(const StepPlan& plan, std::span<const float> taps, const CachePoolView& pool,
+                 Step& step);
 
   void set_observer(LayerObserver observer);
   // Where operations count their time; nullptr: nowhere. Must outlive its use here.

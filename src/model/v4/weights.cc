@@ -163,6 +163,25 @@ HeadWeights bind_head(const Binder& bind) {
   return {.hc_head = bind_hyper(bind, "hc_head"), .norm = bind.values("norm.weight")};
 }
 
+std::unique_ptr<DsparkWeights> bind_dspark(const Binder& root, const ModelConfig& config) {
+  const int stages = config.usable_stages();
+  const auto stage = [&](int index) { return root.sub("mtp." + std::to_string(index) + "."); };
+  const Binder first = stage(0);
+  const Binder last = stage(stages - 1);
+  auto dspark = std::make_unique<DsparkWeights>(
+      DsparkWeights{.main_proj = first.linear("main_proj"),
+                    .main_norm = first.values("main_norm.weight"),
+                    .stages = {},
+                    .head = bind_head(last),
+                    .markov_w1 = last.linear("markov_head.markov_w1"),
+                    .markov_w2 = last.linear("markov_head.markov_w2"),
+                    .confidence = last.linear("confidence_head.proj")});
+  for (int index = 0; index < stages; ++index) {
+    dspark->stages.push_back(bind_layer(stage(index), config, LayerKind::kWindow, false));
+  }
+  return dspark;
+}
+
 }  // namespace
 
 ModelWeights bind_weights(const Checkpoint& checkpoint) {
@@ -172,7 +191,8 @@ ModelWeights bind_weights(const Checkpoint& checkpoint) {
                        .output = root.linear("head"),
                        .layers = {},
                        .head = bind_head(root),
-                       .mtp = nullptr};
+                       .mtp = nullptr,
+                       .dspark = nullptr};
   for (int layer = 0; layer < config.layers; ++layer) {
     weights.layers.push_back(bind_layer(root.sub("layers." + std::to_string(layer) + "."), config,
                                         config.layer_kinds[static_cast<size_t>(layer)],
@@ -187,6 +207,9 @@ ModelWeights bind_weights(const Checkpoint& checkpoint) {
                    .hnorm = bind.values("hnorm.weight"),
                    .layer = bind_layer(bind, config, LayerKind::kWindow, false),
                    .head = bind_head(bind)});
+  }
+  if (config.drafter == DrafterKind::kDspark && config.usable_stages() > 0) {
+    weights.dspark = bind_dspark(root, config);
   }
   return weights;
 }

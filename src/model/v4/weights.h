@@ -78,12 +78,23 @@ struct MtpWeights {
   HeadWeights head;
 };
 
+struct DsparkWeights {
+  WeightMatrix main_proj;  // of the taps, one after the other
+  std::vector<float> main_norm;
+  std::vector<LayerWeights> stages;
+  HeadWeights head;
+  WeightMatrix markov_w1;   // [vocab, rank]
+  WeightMatrix markov_w2;   // [vocab, rank]
+  WeightMatrix confidence;  // [1, hidden + rank]
+};
+
 struct ModelWeights {
   WeightMatrix embedding;
   WeightMatrix output;  // the LM head
   std::vector<LayerWeights> layers;
   HeadWeights head;
-  std::unique_ptr<MtpWeights> mtp;  // null without an MTP block
+  std::unique_ptr<MtpWeights> mtp;        // null without an MTP block
+  std::unique_ptr<DsparkWeights> dspark;  // null without a block drafter
 };
 
 // Views stay valid as long as `checkpoint`. Throws Error kInvalidFile when a value that is used as

@@ -113,11 +113,19 @@ void WorkBuffers::lay_out(Layout& layout, const ModelConfig& config, const OpCon
   layout.add("projected", projected, has_mtp ? rows * streams * hidden : 0, kTurns, kTurns);
   layout.add("drafter streams", drafter_streams,
              has_mtp && room.drafter ? rows * streams * hidden : 0, kTurns, kFinish);
+  const size_t taps_of_row = room.drafter ? config.dspark.taps.size() : 0;
+  layout.add("taps", taps, rows * taps_of_row * hidden, kTurns, kHead);
+  layout.add("tapped", tapped, taps_of_row > 0 ? rows * hidden : 0, kTurns, kFinish);
 
   const auto input_bytes = [&](ActivationPolicy form, int input_rows, int columns) {
     return LinearInputBuffer::bytes(ops, form, input_rows, columns);
   };
   const int input_rows = has_mtp ? room.rows * config.hc_mult : room.rows;
+  layout.add("taps input", taps_input,
+             taps_of_row > 0 ? input_bytes(policy, room.rows,
+                                           static_cast<int>(taps_of_row) * config.hidden_size)
+                             : 0,
+             kTurns, kTurns);
   layout.add("input", input, input_bytes(policy, input_rows, config.hidden_size), kTurns, kShared);
 
   const size_t heads = as_size(config.heads) * as_size(config.head_dim);

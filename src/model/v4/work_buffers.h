@@ -30,6 +30,10 @@ class WorkBuffers {
   float* projected = nullptr;        // MTP: [rows, streams, hidden]
   float* drafter_streams = nullptr;  // MTP, in steps that feed it: [rows, streams, hidden]
 
+  float* taps = nullptr;    // DSpark, in steps that feed it: [rows, taps, hidden]
+  float* tapped = nullptr;  // the same: [rows, hidden]
+
+  LinearInputBuffer taps_input;       // [rows, taps · hidden]
   LinearInputBuffer input;            // [rows, hidden]
   LinearInputBuffer q_input;          // [rows, q_lora_rank]
   LinearInputBuffer attention_input;  // [rows, heads · head_dim], under the int8 policy

@@ -32,4 +32,20 @@ void add(OpContext& context, const AddArgs& args) {
   });
 }
 
+void mean_rows(OpContext& context, const MeanRowsArgs& args) {
+  const size_t columns = as_size(args.columns);
+  const float share = 1.0F / static_cast<float>(args.count);
+  context.threads().parallel_for(args.rows, 4, [&](int begin, int end, int) {
+    for (int row = begin; row < end; ++row) {
+      const float* x = args.x + as_size(row) * as_size(args.count) * columns;
+      float* out = args.out + as_size(row) * args.out_stride;
+      std::copy_n(x, columns, out);
+      for (int i = 1; i < args.count; ++i) {
+        for (size_t c = 0; c < columns; ++c) out[c] += x[as_size(i) * columns + c];
+      }
+      for (size_t c = 0; c < columns; ++c) out[c] *= share;
+    }
+  });
+}
+
 }  // namespace hadal::ref
