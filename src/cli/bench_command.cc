@@ -5,6 +5,7 @@
 #include "bench/kernels/kernel_bench.h"
 #include "bench/load/cache_bench.h"
 #include "bench/load/engine_bench.h"
+#include "bench/load/speculation_bench.h"
 #include "bench/steps/model_bench.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
@@ -120,6 +121,25 @@ int bench_engine_command(const ParsedLine& line) {
   return report.soak && !report.soak->sound() ? 1 : 0;
 }
 
+int bench_speculation_command(const ParsedLine& line) {
+  const ModelDirectory directory = model_directory(line);
+  SpeculationBenchOptions options;
+  options.model = model_options(line, directory);
+  options.threads = thread_count(line);
+  const std::vector<std::string> acceptance = line.list(option::kSimulateAcceptance);
+  if (!acceptance.empty()) options.acceptance.clear();
+  for (const std::string& text : acceptance) {
+    options.acceptance.push_back(parse_simulated_acceptance(text, "--simulate-acceptance"));
+  }
+  StageLine stage;
+  options.progress = [&](const std::string& what) { stage.show(what); };
+  SpeculationReport report = bench_speculation(directory.path(), options);
+  report.model = directory.name();
+  stage.show("");
+  write_report(line, speculation_report_json(report), speculation_report_text(report));
+  return 0;
+}
+
 }  // namespace
 
 int bench_command(const ParsedLine& line) {
@@ -130,6 +150,8 @@ int bench_command(const ParsedLine& line) {
       return bench_cache_command(line);
     case Command::kBenchEngine:
       return bench_engine_command(line);
+    case Command::kBenchSpeculation:
+      return bench_speculation_command(line);
     case Command::kBenchPrefill:
       return bench_model_command(line, BenchKind::kPrefill);
     default:

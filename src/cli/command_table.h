@@ -42,6 +42,7 @@ enum class Command : uint64_t {
   kRunsImport = uint64_t{1} << 25,
   kRunsBundle = uint64_t{1} << 26,
   kRunsCheck = uint64_t{1} << 27,
+  kBenchSpeculation = uint64_t{1} << 35,
   kDashboard = uint64_t{1} << 28,
   kMeasureSweep = uint64_t{1} << 29,
   kMeasureTrack = uint64_t{1} << 30,

@@ -107,6 +107,15 @@ const std::vector<CommandSpec>& engine_commands() {
                       "long prompt, and what a restart with a disk tier computes again; with "
                       "--soak, minutes at four times the memory.",
        .examples = {"hadal bench engine --model flash-4", "hadal bench engine --soak 10"}},
+      {.id = Command::kBenchSpeculation,
+       .group = "bench",
+       .name = "speculation",
+       .summary = "Measure what guessing tokens gains, for simulated acceptance",
+       .description = "For each acceptance, batch and number of guesses the gain over none, "
+                      "predicted from the duration of plain steps and measured, all ways in turn; "
+                      "and how close the engine's own decision comes to the best of them.",
+       .examples = {"hadal bench speculation --model flash-4",
+                    "hadal bench speculation --simulate-acceptance 0.79,0.48,0.22"}},
       {.id = Command::kBenchCache,
        .group = "bench",
        .name = "cache",

@@ -19,7 +19,8 @@ constexpr double kMaxSeed = 9007199254740992;  // 2^53: what a JSON number carri
 
 constexpr CommandSet kModelCommands = Command::kRun | Command::kServe | Command::kScore;
 constexpr CommandSet kBenchStepCommands = Command::kBenchDecode | Command::kBenchPrefill;
-constexpr CommandSet kBenchModelCommands = kBenchStepCommands | Command::kBenchEngine;
+constexpr CommandSet kBenchModelCommands =
+    kBenchStepCommands | Command::kBenchEngine | Command::kBenchSpeculation;
 constexpr CommandSet kBenchCommands =
     kBenchModelCommands | Command::kBenchKernels | Command::kBenchCache;
 
@@ -293,6 +294,12 @@ const std::vector<OptionSpec>& engine_options() {
        .help = "The same seed gives the same weights",
        .commands = Command::kSynth,
        .maximum = kMaxSeed},
+      {.key = option::kDrafter,
+       .value_name = "KIND",
+       .fallback = "mtp",
+       .help = "The drafter: an MTP block, a block drafter, or none",
+       .commands = Command::kSynth,
+       .choices = {"mtp", "dspark", "none"}},
       {.key = option::kTokenizer,
        .value_name = "FILE",
        .help = "A tokenizer.json to put beside the weights",
@@ -393,6 +400,12 @@ const std::vector<OptionSpec>& engine_options() {
        .commands = Command::kBenchEngine,
        .minimum = 0.001,
        .maximum = 100'000},
+      {.key = option::kSimulateAcceptance,
+       .value_name = "ACCEPTANCE",
+       .fallback_note = "1.79, then 2.27",
+       .help = "How often guesses are kept: the mean number of tokens a step, or with what "
+               "probability the first, the first two, ... are. Can be repeated",
+       .commands = Command::kBenchSpeculation},
       {.key = option::kLayout,
        .value_name = "MODEL",
        .fallback_note = "flash, then pro",

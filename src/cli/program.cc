@@ -43,6 +43,7 @@ int dispatch_engine(const ParsedLine& line) {
     case Command::kBenchPrefill:
     case Command::kBenchEngine:
     case Command::kBenchCache:
+    case Command::kBenchSpeculation:
       return bench_command(line);
     default:
       return kOwnFault;

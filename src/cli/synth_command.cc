@@ -17,6 +17,7 @@ int synth_command(const ParsedLine& line) {
   options.experts = line.get(option::kExperts).value_or(options.experts);
   options.vocab = line.get(option::kVocab).value_or(options.vocab);
   options.seed = line.value(option::kSeed);
+  options.drafter = line.value(option::kDrafter);
   options.tokenizer = line.get(option::kTokenizer).value_or("");
   options.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
   write_synthetic_checkpoint(options, directory);

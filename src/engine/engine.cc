@@ -157,7 +157,7 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
                              .per_row = model_config.experts_per_token}}),
       max_context(static_cast<int>(
           std::min<int64_t>(wanted_context(options, model_config), cache_plan.tokens))),
-      cycle(*executor, memory),
+      cycle(*executor, memory, options.simulated ? &*options.simulated : nullptr),
       draft_cycle(*executor) {
   executor->use_pool(memory.pool().view());
   publish_locked();
@@ -512,6 +512,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
 void Engine::Impl::publish_locked() {
   published = counts;
   published.running = scheduler.running();
+  published.speculation.simulated = options.simulated.has_value();
   if (speculator != nullptr) published.speculation.decisions = speculator->statistics();
   published.preemptions = scheduler.statistics().preemptions;
   published.recomputed_tokens = scheduler.statistics().recomputed_tokens;

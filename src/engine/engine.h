@@ -21,6 +21,7 @@
 #include "cache/spill_file.h"
 #include "engine/drafter.h"
 #include "engine/request.h"
+#include "engine/simulated_acceptance.h"
 #include "engine/speculation.h"
 #include "engine/speculator.h"
 #include "model/v4/v4_model.h"
@@ -54,6 +55,8 @@ struct EngineOptions {
 
   // How tokens are guessed ahead, where requests do not say otherwise.
   Speculation speculation = {.kind = SpeculationKind::kOff};
+  // For measurements: guesses are kept so, and answers are worth nothing.
+  std::optional<SimulatedAcceptance> simulated = {};
   // For tests: makes another drafter, whose guesses are checked in the steps of decoding sequences.
   std::function<std::unique_ptr<Drafter>()> make_drafter = {};
 
@@ -83,6 +86,7 @@ struct SpeculationCounts {
   std::array<int64_t, kMostDrafts> accepted_at = {};  // by place among those of a step
   double draft_seconds = 0;                           // of the model's drafter, beside the steps
   SpeculatorStatistics decisions;
+  bool simulated = false;  // EngineOptions::simulated: what was kept says nothing of the model
 };
 
 struct EngineStatistics {

@@ -123,7 +123,8 @@ std::unique_ptr<Drafter> make_drafter(const EngineOptions& options, const ModelC
   const Speculation& wanted = options.speculation;
   if (wanted.kind == SpeculationKind::kOff) return std::make_unique<NoDrafter>();
   check_speculation(wanted.kind, config);
-  return std::make_unique<Speculator>(wanted, used_drafter(options, config));
+  return std::make_unique<Speculator>(wanted, used_drafter(options, config),
+                                      options.simulated.has_value());
 }
 
 Speculation effective_speculation(const std::optional<Speculation>& wish,

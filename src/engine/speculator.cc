@@ -36,8 +36,8 @@ double sum(const std::vector<double>& values) {
 
 }  // namespace
 
-Speculator::Speculator(const Speculation& speculation, const ModelDrafter& model)
-    : speculation_(speculation), model_(model) {
+Speculator::Speculator(const Speculation& speculation, const ModelDrafter& model, bool invents)
+    : speculation_(speculation), model_(model), invents_(invents) {
   acceptance_.fill(AcceptanceRecord(AcceptanceRecord::kOfAll));
   patience_.fill(kFirstPatience);
 }
@@ -116,7 +116,13 @@ Speculator::Choice Speculator::choose(const SpeculationTarget& target, Record& r
   }
   if (kind == SpeculationKind::kMtp || kind == SpeculationKind::kDspark) return choice;
   const NgramIndex::Match match = record.index.find(target.tokens);
-  if (match.length == 0) return choice;
+  if (match.length == 0) {
+    if (!invents_ || !offer.survival.empty()) return choice;
+    fill(record, DraftSource::kShortMatch, most, offer);
+    choice.source = DraftSource::kShortMatch;
+    choice.drafts.assign(as_size(most), target.tokens.back());
+    return choice;
+  }
   DraftOffer other;
   fill(record, source_of(match), most, other);
   if (sum(other.survival) < sum(offer.survival)) return choice;

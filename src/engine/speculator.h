@@ -40,7 +40,8 @@ struct SpeculatorStatistics {
 
 class Speculator final : public Drafter {
  public:
-  Speculator(const Speculation& speculation, const ModelDrafter& model);
+  // `invents`: where nothing repeats itself, anything is guessed; for simulated acceptance.
+  Speculator(const Speculation& speculation, const ModelDrafter& model, bool invents = false);
 
   int most_drafts() const override;
   int expected_drafts(int64_t sequence) const override;
@@ -88,6 +89,7 @@ class Speculator final : public Drafter {
 
   const Speculation speculation_;
   const ModelDrafter model_;
+  const bool invents_;
   std::unordered_map<int64_t, Record> records_;
   std::array<AcceptanceRecord, kDraftSources> acceptance_;  // of all sequences
   // Since the plan last gave guesses of a source: how often it declined, and after how often it is

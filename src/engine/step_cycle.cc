@@ -6,9 +6,11 @@
 
 namespace hadal {
 
-StepCycle::StepCycle(Executor& executor, SequenceMemory& memory)
+StepCycle::StepCycle(Executor& executor, SequenceMemory& memory,
+                     const SimulatedAcceptance* simulated)
     : executor_(executor),
       memory_(memory),
+      simulated_(simulated),
       samplers_(as_size(executor.host_threads())),
       feeds_drafter_(executor.drafter().most_drafts > 0) {}
 
@@ -78,6 +80,11 @@ void StepCycle::choose(const ScheduledRows& rows, const StepResult& result, int 
       const size_t position = sequence.tokens.size() + as_size(row);
       choice.tokens.push_back(samplers_[as_size(thread)].sample(result.row(index, first + row),
                                                                 sequence.sampling, position));
+      if (simulated_ != nullptr && row < rows.draft_rows() &&
+          simulated_->keeps(static_cast<uint64_t>(sequence.arrival), position, row,
+                            rows.draft_rows())) {
+        choice.tokens.back().token = rows.drafts[as_size(row)];
+      }
       const int32_t token = choice.tokens.back().token;
       if (row == rows.draft_rows() || token != rows.drafts[as_size(row)]) return;
       const std::vector<int32_t>& ends = sequence.request.stop_tokens;

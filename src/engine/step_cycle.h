@@ -12,6 +12,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence_memory.h"
+#include "engine/simulated_acceptance.h"
 #include "engine/step_message.h"
 
 namespace hadal {
@@ -29,8 +30,9 @@ struct Choice {
 
 class StepCycle {
  public:
-  // Both must outlive the cycle.
-  StepCycle(Executor& executor, SequenceMemory& memory);
+  // All must outlive the cycle. With `simulated` drafts are kept as it says.
+  StepCycle(Executor& executor, SequenceMemory& memory,
+            const SimulatedAcceptance* simulated = nullptr);
 
   // Computes all rows, chooses the next tokens of the sequences that sample, and commits what
   // touches no memory of others. The sampling state of each has advanced over all its new tokens
@@ -53,6 +55,7 @@ class StepCycle {
 
   Executor& executor_;
   SequenceMemory& memory_;
+  const SimulatedAcceptance* const simulated_;
   std::vector<Sampler> samplers_;  // [host threads]
   const bool feeds_drafter_;
   StepMessage message_;          // used again from step to step

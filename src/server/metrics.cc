@@ -56,6 +56,10 @@ void write_steps(MetricsText& text, const EngineStatistics& s) {
 
 // Named as vLLM names them.
 void write_speculation(MetricsText& text, const SpeculationCounts& s) {
+  if (s.simulated) {
+    text.gauge("hadal_spec_decode_simulated", int64_t{1},
+               "Guesses are kept as is wished, not as they are right.");
+  }
   text.counter("hadal_spec_decode_num_drafts_total", s.drafts,
                "Times that tokens of a request were guessed and checked.");
   text.counter("hadal_spec_decode_num_draft_tokens_total", s.draft_tokens, "Tokens guessed.");

@@ -34,10 +34,10 @@ struct YarnScaling {
 
 // The block drafter of newer checkpoints; all zero where config.json does not describe it.
 struct DsparkConfig {
-  int block_size = 0;     // rows of a block: the last token and places to fill
-  int noise_token = 0;    // that stands in those places
-  std::vector<int> taps;  // layers whose streams it sees, ascending
-  int markov_rank = 0;    // of what a guess depends on the guess before by
+  int block_size = 0;          // rows of a block: the last token and places to fill
+  int noise_token = 0;         // that stands in those places
+  std::vector<int> taps = {};  // layers whose streams it sees, ascending
+  int markov_rank = 0;         // of what a guess depends on the guess before by
 
   bool operator==(const DsparkConfig&) const = default;
 };

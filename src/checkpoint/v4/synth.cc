@@ -57,6 +57,30 @@ void set_layers(ModelConfig& config, int layers) {
   config.hash_layers = std::min(config.hash_layers, layers);
 }
 
+// The sizes of a block drafter as released; of other widths in proportion.
+void set_drafter(ModelConfig& config, const std::string& drafter, bool pro) {
+  if (drafter == "mtp") return;
+  config.drafter = DrafterKind::kNone;
+  config.drafter_stages = 0;
+  if (drafter == "none") return;
+  if (drafter != "dspark") {
+    throw bad_option("--drafter", "is " + printable(drafter, 40), "choose mtp, dspark or none");
+  }
+  constexpr int kStages = 3;
+  constexpr int kBlock = 5;
+  constexpr int kNoise = 128799;
+  constexpr int kHiddenPerRank = 16;
+  constexpr int kProRank = 512;
+  config.drafter = DrafterKind::kDspark;
+  config.drafter_stages = kStages;
+  config.dspark = {.block_size = kBlock,
+                   .noise_token = std::min(kNoise, config.vocab_size - 1),
+                   .markov_rank = pro ? kProRank : config.hidden_size / kHiddenPerRank};
+  for (int layer = std::max(0, config.layers - kStages); layer < config.layers; ++layer) {
+    config.dspark.taps.push_back(layer);
+  }
+}
+
 TokenizerIds given_tokenizer_ids(const SynthOptions& options) {
   return tokenizer_ids(read_text_file(options.tokenizer, kMaxTokenizerBytes),
                        options.tokenizer.string());
@@ -334,6 +358,7 @@ ModelConfig synth_config(const SynthOptions& options) {
     config.routed_experts = options.experts;
   }
   set_vocab(config, options);
+  set_drafter(config, options.drafter, options.preset == "pro");
   return config;
 }
 

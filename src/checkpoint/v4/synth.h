@@ -17,8 +17,9 @@ struct SynthOptions {
   std::string preset;  // one of synth_presets()
   // 0 keeps the preset's number. More layers than the preset's go on alternating its last two.
   int layers = 0;
-  int experts = 0;  // routed experts
-  int vocab = 0;    // raised to what a given tokenizer needs only when 0
+  int experts = 0;              // routed experts
+  int vocab = 0;                // raised to what a given tokenizer needs only when 0
+  std::string drafter = "mtp";  // or dspark, none
   uint64_t seed = 1;
   // A tokenizer.json to copy; empty: one is made that has a token for every id (synth_tokenizer.h).
   std::filesystem::path tokenizer = {};

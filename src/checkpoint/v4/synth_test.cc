@@ -23,6 +23,7 @@
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
 #include "support/file_size_limit.h"
+#include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
@@ -486,6 +487,23 @@ TEST(SynthTokenizer, HasOneTokenForEveryIdAndMergesThatMakeThem) {
     EXPECT_EQ(found.bos, 0);
     EXPECT_EQ(found.eos, 1);
   }
+}
+
+TEST(Synth, MakesADrafterOfEitherKind) {
+  EXPECT_EQ(synth_config({.preset = "pico"}).drafter, DrafterKind::kMtp);
+  EXPECT_EQ(synth_config({.preset = "pico", .drafter = "none"}).drafter_stages, 0);
+  EXPECT_THROW(synth_config({.preset = "pico", .drafter = "both"}), Error);
+  const ModelConfig flash = synth_config({.preset = "flash", .layers = 6, .drafter = "dspark"});
+  EXPECT_EQ(flash.dspark,
+            (DsparkConfig{
+                .block_size = 5, .noise_token = 128799, .taps = {3, 4, 5}, .markov_rank = 256}));
+  const test::TemporaryDirectory directory;
+  write_synthetic_checkpoint({.preset = "pico", .layers = 2, .drafter = "dspark"},
+                             directory / "model");
+  const Checkpoint checkpoint = Checkpoint::open(directory / "model");
+  EXPECT_EQ(checkpoint.config().usable_stages(), 3);
+  EXPECT_EQ(checkpoint.config().dspark.taps, (std::vector<int>{0, 1}));
+  EXPECT_TRUE(checkpoint.unused_tensors().empty());
 }
 
 }  // namespace

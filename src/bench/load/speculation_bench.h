@@ -1,0 +1,62 @@
+// hadal bench speculation: what guessing so many tokens a step gains on this machine, for simulated
+// acceptance, beside what follows from the measured duration of plain steps; and how close the
+// engine's own decision comes to the best fixed number.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/simulated_acceptance.h"
+#include "engine/speculation.h"
+#include "model/v4/v4_model.h"
+
+namespace hadal {
+
+struct SpeculationBenchOptions {
+  ModelOptions model = {};
+  int threads = 1;
+  std::vector<int> batches = {1, 4, 8};
+  std::vector<int> drafts = {1, 2, 3, 4};
+  std::vector<SimulatedAcceptance> acceptance = {{.length = 1.79}, {.length = 2.27}};
+  int answer_tokens = 64;
+  int rounds = 3;  // of all ways in turn, of which the median counts
+  std::function<void(const std::string&)> progress = {};
+};
+
+// A number of guesses at a batch and an acceptance.
+struct SpeculationCell {
+  int drafts = 0;
+  double tokens_per_step = 0;  // of a request, as it came out
+  double predicted = 0;        // gain over none
+  double measured = 0;
+};
+
+struct SpeculationRow {
+  std::string acceptance = {};
+  int batch = 0;
+  double plain_tokens_per_s = 0;
+  std::vector<SpeculationCell> cells = {};
+  SpeculationCell automatic = {};  // drafts: rounded mean of a step
+  // Of the best of the fixed numbers, none included.
+  double share_of_best() const;
+};
+
+struct SpeculationReport {
+  std::string model = {};
+  std::string drafter = {};
+  Isa isa = Isa::kRef;
+  ActivationPolicy activations = ActivationPolicy::kInt8;
+  int threads = 0;
+  std::vector<SpeculationRow> rows = {};
+};
+
+// Throws what opening the model and starting an engine throw.
+SpeculationReport bench_speculation(const std::filesystem::path& directory,
+                                    const SpeculationBenchOptions& options);
+
+std::string speculation_report_text(const SpeculationReport& report);
+std::string speculation_report_json(const SpeculationReport& report);
+
+}  // namespace hadal
