@@ -402,7 +402,7 @@ const std::vector<OptionSpec>& engine_options() {
        .maximum = 100'000},
       {.key = option::kSimulateAcceptance,
        .value_name = "ACCEPTANCE",
-       .fallback_note = "1.79, then 2.27",
+       .fallback_note = "0.79,0.48,0.22,0.05, then 0.84,0.67,0.5,0.35, then 0",
        .help = "How often guesses are kept: the mean number of tokens a step, or with what "
                "probability the first, the first two, ... are. Can be repeated",
        .commands = Command::kBenchSpeculation},

@@ -80,13 +80,17 @@ void StepCycle::choose(const ScheduledRows& rows, const StepResult& result, int 
       const size_t position = sequence.tokens.size() + as_size(row);
       choice.tokens.push_back(samplers_[as_size(thread)].sample(result.row(index, first + row),
                                                                 sequence.sampling, position));
-      if (simulated_ != nullptr && row < rows.draft_rows() &&
-          simulated_->keeps(static_cast<uint64_t>(sequence.arrival), position, row,
-                            rows.draft_rows())) {
-        choice.tokens.back().token = rows.drafts[as_size(row)];
+      if (row == rows.draft_rows()) return;
+      const int32_t draft = rows.drafts[as_size(row)];
+      int32_t& token = choice.tokens.back().token;
+      if (simulated_ != nullptr) {
+        if (!simulated_->keeps(static_cast<uint64_t>(sequence.arrival), position, row,
+                               rows.draft_rows())) {
+          return;
+        }
+        token = draft;
       }
-      const int32_t token = choice.tokens.back().token;
-      if (row == rows.draft_rows() || token != rows.drafts[as_size(row)]) return;
+      if (token != draft) return;
       const std::vector<int32_t>& ends = sequence.request.stop_tokens;
       if (std::ranges::find(ends, token) != ends.end()) return;
       sequence.sampling.advance(token);

@@ -12,15 +12,15 @@ std::string speculation_report_text(const SpeculationReport& report) {
       "speculation with {}; {} {}, {} kernels, activations {}\n"
       "SIMULATED ACCEPTANCE: guesses by {} are kept as often as is wished, whatever the model "
       "says\n\n"
-      "{:<14}{:>6}{:>8}{:>14}{:>12}{:>10}\n",
+      "{:<20}{:>6}{:>8}{:>14}{:>12}{:>10}\n",
       report.model, report.threads, report.threads == 1 ? "thread" : "threads",
       isa_name(report.isa), policy_name(report.activations), report.drafter, "acceptance", "batch",
       "guesses", "tokens/step", "predicted", "measured");
   for (const SpeculationRow& row : report.rows) {
-    text += fmt::format("{:<14}{:>6}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}   {:.1f} tokens/s\n",
+    text += fmt::format("{:<20}{:>6}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}   {:.1f} tokens/s\n",
                         row.acceptance, row.batch, 0, 1.0, 1.0, 1.0, row.plain_tokens_per_s);
     const auto line = [&](const std::string& guesses, const SpeculationCell& cell) {
-      text += fmt::format("{:<20}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}", "", guesses,
+      text += fmt::format("{:<26}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}", "", guesses,
                           cell.tokens_per_step, cell.predicted, cell.measured);
     };
     for (const SpeculationCell& cell : row.cells) {

@@ -1,5 +1,7 @@
 #include "model/v4/drafting.h"
 
+#include <algorithm>
+
 #include "model/v4/dspark_drafting.h"
 #include "model/v4/mtp_drafting.h"
 
@@ -7,17 +9,18 @@ namespace hadal {
 namespace {
 
 // Beyond the depth that a block is trained for guesses are rarely right; more than this never pay.
-constexpr int kMostMtpDrafts = 8;
+constexpr int kMostModelDrafts = 8;
 
 }  // namespace
 
 ModelDrafter drafter_of(const ModelConfig& config) {
   if (config.usable_stages() == 0) return {};
   if (config.drafter == DrafterKind::kMtp) {
-    return {.most_drafts = kMostMtpDrafts, .pass_for_each = true, .window = config.window};
+    return {.most_drafts = kMostModelDrafts, .pass_for_each = true, .window = config.window};
   }
-  return {
-      .most_drafts = config.dspark.block_size, .tells_confidence = true, .window = config.window};
+  return {.most_drafts = std::min(config.dspark.block_size, kMostModelDrafts),
+          .tells_confidence = true,
+          .window = config.window};
 }
 
 std::unique_ptr<Drafting> make_drafting(const ModelParts& model, ForwardPass& pass,
