@@ -489,7 +489,7 @@ TEST(SynthTokenizer, HasOneTokenForEveryIdAndMergesThatMakeThem) {
   }
 }
 
-TEST(Synth, MakesADrafterOfEitherKind) {
+TEST(SynthDrafter, IsOfEitherKind) {
   EXPECT_EQ(synth_config({.preset = "pico"}).drafter, DrafterKind::kMtp);
   EXPECT_EQ(synth_config({.preset = "pico", .drafter = "none"}).drafter_stages, 0);
   EXPECT_THROW(synth_config({.preset = "pico", .drafter = "both"}), Error);
