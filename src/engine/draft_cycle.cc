@@ -11,6 +11,25 @@ DraftCycle::DraftCycle(Executor& executor)
     : executor_(executor), samplers_(as_size(executor.host_threads())) {}
 
 int DraftCycle::run(std::span<DraftTask> tasks) {
+  int asked = 0;
+  try {
+    asked = guess(tasks);
+  } catch (...) {
+    take_back(tasks);
+    throw;
+  }
+  take_back(tasks);
+  return asked;
+}
+
+// What was tried: the sampling state follows the answer alone.
+void DraftCycle::take_back(std::span<DraftTask> tasks) {
+  for (DraftTask& task : tasks) {
+    task.sequence->sampling.rollback(std::exchange(task.advanced, 0));
+  }
+}
+
+int DraftCycle::guess(std::span<DraftTask> tasks) {
   guessing_.clear();
   for (DraftTask& task : tasks) guessing_.push_back(&task);
   message_.begins = true;
@@ -31,10 +50,6 @@ int DraftCycle::run(std::span<DraftTask> tasks) {
     std::erase_if(guessing_, [](const DraftTask* task) {
       return static_cast<int>(task->drafts.size()) >= task->wanted;
     });
-  }
-  // What was tried is taken back: the sampling state follows the answer alone.
-  for (DraftTask& task : tasks) {
-    task.sequence->sampling.rollback(std::exchange(task.advanced, 0));
   }
   return asked;
 }

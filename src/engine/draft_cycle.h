@@ -30,10 +30,12 @@ class DraftCycle {
   explicit DraftCycle(Executor& executor);
 
   // Fills the outcomes; the sequences are in the order of the step. Returns how often the drafter
-  // was asked.
+  // was asked. What it throws leaves the sequences as they were.
   int run(std::span<DraftTask> tasks);
 
  private:
+  int guess(std::span<DraftTask> tasks);
+  static void take_back(std::span<DraftTask> tasks);
   void choose(DraftTask& task, const DraftResult& result, int row, int thread);
 
   Executor& executor_;

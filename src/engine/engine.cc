@@ -409,7 +409,12 @@ void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
   std::erase_if(tasks, [](const DraftTask& task) { return task.wanted == 0; });
   if (tasks.empty()) return;
   const Clock::time_point begin = Clock::now();
-  const int passes = draft_cycle.run(tasks);
+  int passes = 0;
+  try {
+    passes = draft_cycle.run(tasks);
+  } catch (...) {
+    return;  // a step without guesses; a fault that lasts is told of the next one
+  }
   const double seconds = seconds_between(begin, Clock::now());
   speculator->measured(passes, seconds);
   counts.speculation.draft_seconds += seconds;
