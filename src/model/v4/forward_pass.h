@@ -49,7 +49,7 @@ class ForwardPass {
 
   // Where the streams for feed_mtp go, [rows, streams, hidden], of the step computed last. The
   // buffers must have been reserved for steps that feed the drafter.
-  float* drafter_streams() { return buffers_.drafter_streams; }
+  float* drafter_streams() const { return buffers_.drafter_streams; }
   // The MTP block's keys of the rows of `plan`, from drafter_streams(), which it overwrites: what
   // forward_mtp would leave in `step`, whose places are those of the step computed last.
   void feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step& step);
