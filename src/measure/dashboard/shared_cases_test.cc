@@ -85,7 +85,7 @@ TEST(SharedCases, AnHour) {
     const std::vector<CostPart> parts = hourly_costs(costs);
     ASSERT_EQ(parts.size(), c["parts"].size());
     for (size_t i = 0; i < parts.size(); ++i) {
-      EXPECT_EQ(parts[i].name, c["parts"][i][0]);
+      EXPECT_EQ(parts[i].name, c["parts"][i][0].get<std::string>());
       EXPECT_NEAR(parts[i].usd_per_hour, c["parts"][i][1], 1e-12);
       EXPECT_NEAR(parts[i].usd_per_idle_hour, c["parts"][i][2], 1e-12);
     }
