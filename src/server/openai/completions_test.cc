@@ -76,7 +76,7 @@ TEST_F(CompletionsTest, StreamsTheSameText) {
     text += events[i]["choices"][0]["text"];
     EXPECT_EQ(events[i]["choices"][0]["finish_reason"].is_null(), i + 2 < events.size());
   }
-  EXPECT_EQ(text, whole["choices"][0]["text"]);
+  EXPECT_EQ(whole["choices"][0]["text"], text);
   EXPECT_EQ(events[events.size() - 2]["choices"][0]["finish_reason"], "stop");
   EXPECT_TRUE(events.back()["choices"].empty());
   EXPECT_EQ(events.back()["usage"]["completion_tokens"], whole["usage"]["completion_tokens"]);

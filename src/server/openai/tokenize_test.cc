@@ -52,7 +52,7 @@ TEST_F(TokenizeTest, ItsCountIsThatOfTheAnswer) {
   const ordered_json body = answer(tokenized, "/tokenize");
   std::string joined;
   for (const ordered_json& text : body["token_strs"]) joined += text;
-  EXPECT_EQ(joined, answer({{"tokens", body["tokens"]}}, "/detokenize")["prompt"]);
+  EXPECT_EQ(answer({{"tokens", body["tokens"]}}, "/detokenize")["prompt"], joined);
   request["max_tokens"] = 1;
   EXPECT_EQ(answer(request)["usage"]["prompt_tokens"], body["count"]);
   const ordered_json completion = {{"prompt", "Victor has"}, {"max_tokens", 1}};
