@@ -71,7 +71,7 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
                         .era = line.get(option::kEra).value_or(""),
                         .tier = price_tier_of(line.value(option::kTier)).value(),
                         .most_devices = line.value(option::kMostDevices)};
-  if (question.speculation.kind == SpeculationKind::kDspark) {
+  if (question.speculation.kind == AssumedDrafter::kDspark) {
     question.model.drafter = DrafterKind::kDspark;
     question.model.drafter_layers = 3;
   }

@@ -21,7 +21,7 @@ struct PlanQuestion {
   std::vector<DeviceLimits> devices = {};
   EngineTraits engine = {};
   double days = 180;  // of the engine's version since the model came out
-  Speculation speculation = {};
+  AssumedSpeculation speculation = {};
   RequestShape shape = {};
   std::string workload = {};  // as it was asked
 

@@ -245,7 +245,7 @@ class CaseReader {
     }
     if (method == "none") return;
     const bool block = method == "dspark";
-    deployment.speculation.kind = block ? SpeculationKind::kDspark : SpeculationKind::kMtp;
+    deployment.speculation.kind = block ? AssumedDrafter::kDspark : AssumedDrafter::kMtp;
     constexpr int kBlock = 5;
     constexpr int kMtp = 3;
     deployment.speculation.drafts = std::min(drafts.value_or(block ? kBlock : kMtp), 16);

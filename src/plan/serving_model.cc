@@ -199,7 +199,7 @@ class Server {
   double room(const Role& role, const RequestShape& shape) const {
     if (d_.device.memory_bytes <= 0) return 1e9;
     MemoryFitOptions options = d_.memory;
-    options.drafter = d_.speculation.kind != SpeculationKind::kNone;
+    options.drafter = d_.speculation.kind != AssumedDrafter::kNone;
     options.rows_per_step = d_.chunk;
     const MemoryFit fit = memory_fit(d_.model, d_.weights, d_.device, role.spread, options);
     // An engine that the catalogue says cannot hold the weights was run all the same: it had a way.
@@ -237,7 +237,7 @@ class Server {
 // them all is what it comes to. Where a measured yield is given, that decides.
 template <typename Predict>
 Prediction best_verified(const Deployment& deployment, const Predict& predict_with) {
-  const Speculation& speculation = deployment.speculation;
+  const AssumedSpeculation& speculation = deployment.speculation;
   Prediction best = predict_with(speculation.drafts);
   if (!speculation.adapts) return best;
   for (int verified = speculation.drafts - 1; verified >= 1; --verified) {
@@ -273,7 +273,7 @@ double predict_prefill(const Deployment& deployment, const Constants& constants,
 
 MemoryFit deployment_fit(const Deployment& deployment) {
   MemoryFitOptions options = deployment.memory;
-  options.drafter = deployment.speculation.kind != SpeculationKind::kNone;
+  options.drafter = deployment.speculation.kind != AssumedDrafter::kNone;
   options.rows_per_step = deployment.chunk;
   MemoryFit fullest = memory_fit(deployment.model, deployment.weights, deployment.device,
                                  deployment.serve.spread, options);

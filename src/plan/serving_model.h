@@ -36,7 +36,7 @@ struct Deployment {
   ParameterBytes weights = {};
   EngineTraits engine = {};
   double days = 180;  // since the model came out, of the engine's version
-  Speculation speculation = {};
+  AssumedSpeculation speculation = {};
   Role serve = {};                   // both, or decoding
   std::optional<Role> prefill = {};  // on devices of their own
   double chunk = 8192;               // rows of a prefill step and attention copy

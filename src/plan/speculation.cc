@@ -35,19 +35,19 @@ double number(std::string_view whole, std::string_view text) {
 
 }  // namespace
 
-double golden_acceptance(SpeculationKind kind, int drafts) {
+double golden_acceptance(AssumedDrafter kind, int drafts) {
   const auto place = static_cast<size_t>(std::clamp(drafts, 0, kMostDrafts));
-  if (kind == SpeculationKind::kNone) return 1;
-  return (kind == SpeculationKind::kMtp ? kMtp : kDspark)[place];
+  if (kind == AssumedDrafter::kNone) return 1;
+  return (kind == AssumedDrafter::kMtp ? kMtp : kDspark)[place];
 }
 
-Speculation parse_speculation(std::string_view text) {
+AssumedSpeculation parse_speculation(std::string_view text) {
   if (text == "none" || text.empty()) return {};
-  Speculation speculation;
+  AssumedSpeculation speculation;
   const std::string_view name = text.substr(0, text.find(':'));
   const bool mtp = name.starts_with("mtp");
   if (!mtp && !name.starts_with("dspark")) refuse(text, "is no speculation that is known");
-  speculation.kind = mtp ? SpeculationKind::kMtp : SpeculationKind::kDspark;
+  speculation.kind = mtp ? AssumedDrafter::kMtp : AssumedDrafter::kDspark;
   const std::string_view digits = name.substr(mtp ? 3 : 6);
   constexpr int kUsualMtp = 3;
   constexpr int kUsualBlock = 5;
@@ -58,7 +58,7 @@ Speculation parse_speculation(std::string_view text) {
   speculation.drafts = static_cast<int>(drafts);
   if (text.find(':') == std::string_view::npos) {
     speculation.tokens_per_step = golden_acceptance(speculation.kind, speculation.drafts);
-    speculation.adapts = speculation.kind == SpeculationKind::kDspark;
+    speculation.adapts = speculation.kind == AssumedDrafter::kDspark;
     speculation.source = "InferenceX golden acceptance, coding, 2026";
     return speculation;
   }
