@@ -145,8 +145,8 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
     plan.banks += sequence.banks();
   }
   for (size_t i = 0; i < args.ratios.size(); ++i) {
-    arrays.compressions[i] = plan_groups(cutter, arrays.sequences, args.ratios[i],
-                                         groups_of(batch, args.ratios[i]));
+    arrays.compressions[i] =
+        plan_groups(cutter, arrays.sequences, args.ratios[i], groups_of(batch, args.ratios[i]));
   }
   plan.tokens = arrays.tokens;
   plan.positions = arrays.positions;

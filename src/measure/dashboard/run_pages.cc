@@ -139,7 +139,8 @@ class PageReader {
     store_.connection().query(sql, span_, [&](SqlRow& row) {
       const std::string* id =
           row.empty() ? nullptr : std::get_if<std::string>(&std::as_const(row.front()));
-      const auto run = id == nullptr ? runs_.end() : runs_.find(*id);
+      if (id == nullptr) return;
+      const auto run = runs_.find(*id);
       if (run == runs_.end()) return;
       const std::string run_id = *id;  // reading takes it out of the row
       try {
