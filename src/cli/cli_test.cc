@@ -13,13 +13,15 @@
 #include "cli/help_text.h"
 #include "cli/model_setup.h"
 #include "cli/serve_options.h"
+#include "support/command_lines.h"
 
 namespace hadal {
 namespace {
 
-using Names = std::vector<std::string>;
+using test::parse;
+using test::refusal;
 
-ParsedLine parse(std::vector<std::string> words) { return parse_command_line(words); }
+using Names = std::vector<std::string>;
 
 std::vector<std::string> typed_words(const CommandSpec& command) {
   std::vector<std::string> words;
@@ -32,16 +34,6 @@ ParsedLine parse_typed(const CommandSpec& command, const std::vector<std::string
   std::vector<std::string> words = typed_words(command);
   words.insert(words.end(), options.begin(), options.end());
   return parse(words);
-}
-
-std::string refusal(std::vector<std::string> words) {
-  try {
-    parse_command_line(words);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
-    return error.what();
-  }
-  return "";
 }
 
 TEST(CommandLineTest, TakesValuesInEveryForm) {

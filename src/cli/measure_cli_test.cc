@@ -12,21 +12,14 @@
 #include "cli/commands.h"
 #include "cli/help_text.h"
 #include "measure/exchange/import.h"
+#include "support/command_lines.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
 namespace {
 
-ParsedLine parse(std::vector<std::string> words) { return parse_command_line(words); }
-
-std::string refusal(const std::vector<std::string>& words) {
-  try {
-    static_cast<void>(parse(words));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using test::parse;
+using test::refusal;
 
 TEST(MeasureCommandLine, GroupsStandWithinGroups) {
   EXPECT_EQ(parse({"measure", "quick", "--url", "x"}).command, Command::kMeasureQuick);

@@ -88,7 +88,7 @@ std::unique_ptr<EngineRecorder> start_engine_recorder(Endpoint& endpoint) {
     }
     return recorder;
   } catch (const Error& error) {
-    endpoint.notes.push_back("its own figures are not kept: " + std::string(error.what()));
+    endpoint.notes.push_back("its own figures are not kept: " + page + " " + error.parts().what);
     return nullptr;
   }
 }

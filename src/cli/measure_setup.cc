@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "measure/exchange/foreign_secrets.h"
 #include "measure/run/provenance.h"
 #include "measure/workload/arrivals.h"
 #include "measure/workload/fixed_lengths.h"
@@ -231,7 +232,7 @@ RunRecord run_description(const ParsedLine& line, const Endpoint& endpoint,
     run.precision = line.get(option::kPrecision).value_or("");
     run.speculation = line.get(option::kSpeculation).value_or("");
     run.gpus = line.get(option::kGpus).value_or(0);
-    provenance.launch_command = line.get(option::kLaunchCommand).value_or("");
+    provenance.launch_command = text_without_secrets(line.get(option::kLaunchCommand).value_or(""));
     provenance.price_era =
         run.hardware.empty()
             ? ""

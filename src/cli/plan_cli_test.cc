@@ -6,20 +6,13 @@
 #include "base/error.h"
 #include "cli/command_line.h"
 #include "cli/help_text.h"
+#include "support/command_lines.h"
 
 namespace hadal {
 namespace {
 
-ParsedLine parse(std::vector<std::string> words) { return parse_command_line(words); }
-
-std::string refusal(const std::vector<std::string>& words) {
-  try {
-    static_cast<void>(parse(words));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using test::parse;
+using test::refusal;
 
 TEST(PlanCommandLine, AQuestionNeedsNoWord) {
   const ParsedLine line = parse({"plan", "--model", "flash", "--users", "50"});

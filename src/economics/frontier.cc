@@ -95,23 +95,4 @@ std::optional<double> SteffenCurve::at(double x) const {
   return within(static_cast<size_t>(after - knots_.begin()) - 1, x);
 }
 
-std::optional<double> SteffenCurve::last_x_of_at_least(double y) const {
-  if (knots_.back().y >= y) return last_x();
-  // Values between two knots lie between theirs, so the last knot that is high enough begins the
-  // segment of the answer.
-  for (size_t i = knots_.size() - 1; i-- > 0;) {
-    if (!(knots_[i].y >= y)) continue;
-    double high_enough = knots_[i].x;
-    double too_low = knots_[i + 1].x;
-    const double precision = 1e-9 * (last_x() - first_x());
-    while (too_low - high_enough > precision) {
-      const double middle = std::midpoint(high_enough, too_low);
-      if (middle <= high_enough || middle >= too_low) break;
-      (within(i, middle) >= y ? high_enough : too_low) = middle;
-    }
-    return high_enough;
-  }
-  return std::nullopt;
-}
-
 }  // namespace hadal

@@ -36,9 +36,6 @@ class SteffenCurve {
 
   // None outside [first_x, last_x].
   std::optional<double> at(double x) const;
-  // The greatest x whose value is at least `y`, to 1e-9 of the range; none where all values are
-  // less.
-  std::optional<double> last_x_of_at_least(double y) const;
 
  private:
   double within(size_t segment, double x) const;

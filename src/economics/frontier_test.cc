@@ -143,16 +143,6 @@ TEST(SteffenCurve, PassesThroughItsKnotsAndNeverLeavesTheirRange) {
   }
 }
 
-TEST(SteffenCurve, FindsTheFastestThatStillGivesAThroughput) {
-  const SteffenCurve curve(points_of(published_days().back().points));
-  for (const double throughput : {60.0, 140.0, 653.0, 876.0, 2000.0}) {
-    const double x = curve.last_x_of_at_least(throughput).value();
-    EXPECT_NEAR(curve.at(x).value(), throughput, 1e-3);
-  }
-  EXPECT_EQ(curve.last_x_of_at_least(10), curve.last_x());
-  EXPECT_FALSE(curve.last_x_of_at_least(2300).has_value());
-}
-
 TEST(SteffenCurve, RefusesKnotsThatAreNoCurve) {
   EXPECT_THROW(SteffenCurve({}), Error);
   EXPECT_THROW(SteffenCurve({{1, 1}, {1, 2}}), Error);

@@ -48,7 +48,7 @@ void initialise_curl() {
   });
 }
 
-std::string_view failure_of(CURLcode code) {
+std::string_view failure_of_code(CURLcode code) {
   switch (code) {
     case CURLE_OK:
       return "";
@@ -394,7 +394,7 @@ class HttpLoop::Impl {
     for (const std::string_view broken : {"chunk", "HTTP/0.9"}) {
       if (message.find(broken) != std::string_view::npos) return "garbage";
     }
-    return hadal::failure_of(code);
+    return failure_of_code(code);
   }
 
   bool may_open_nothing() const {

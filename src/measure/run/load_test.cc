@@ -27,6 +27,15 @@ Endpoint endpoint_of(const ScriptedServer& server) {
 
 FixedLengths small_prompts() { return FixedLengths({.shape = parse_length_shape("16:4")}); }
 
+PointSamples closed_loop(const ScriptedServer& server, int64_t sessions, int concurrency) {
+  const Endpoint endpoint = endpoint_of(server);
+  const FixedLengths workload = small_prompts();
+  LoadGenerator generator(endpoint, 1);
+  return generator
+      .run({.workload = &workload, .sessions = sessions, .concurrency = concurrency}, {})
+      .samples;
+}
+
 TEST(Load, AClosedLoopKeepsSoManyInFlightAndSendsEachOnce) {
   std::mutex mutex;
   std::set<std::string> bodies;
@@ -134,11 +143,7 @@ TEST(Load, ARefusingServerIsAskedAgainWhenItSays) {
     }
     return paced_answer(1, 0, 0);
   });
-  const Endpoint endpoint = endpoint_of(server);
-  const FixedLengths workload = small_prompts();
-  LoadGenerator generator(endpoint, 1);
-  const PointSamples samples =
-      generator.run({.workload = &workload, .sessions = 2, .concurrency = 1}, {}).samples;
+  const PointSamples samples = closed_loop(server, 2, 1);
   ASSERT_EQ(samples.requests.size(), 2U);
   EXPECT_EQ(samples.requests[0].failure, "http_429");
   EXPECT_EQ(samples.requests[1].outcome, RequestOutcome::kOk);
@@ -151,11 +156,7 @@ TEST(Load, DoneEndsAnAnswerWhateverTheServerDoesAfterIt) {
     answer.end = ScriptedEnd::kSilence;
     return answer;
   });
-  const Endpoint endpoint = endpoint_of(server);
-  const FixedLengths workload = small_prompts();
-  LoadGenerator generator(endpoint, 1);
-  const PointSamples samples =
-      generator.run({.workload = &workload, .sessions = 6, .concurrency = 2}, {}).samples;
+  const PointSamples samples = closed_loop(server, 6, 2);
   ASSERT_EQ(samples.requests.size(), 6U);
   for (const RequestRecord& request : samples.requests) {
     EXPECT_EQ(request.outcome, RequestOutcome::kOk) << request.failure;
@@ -170,11 +171,7 @@ TEST(Load, WhatFollowsDoneIsNobodysAnswer) {
     answer.events.insert(answer.events.end(), more.events.begin(), more.events.end());
     return answer;
   });
-  const Endpoint endpoint = endpoint_of(server);
-  const FixedLengths workload = small_prompts();
-  LoadGenerator generator(endpoint, 1);
-  const PointSamples samples =
-      generator.run({.workload = &workload, .sessions = 1, .concurrency = 1}, {}).samples;
+  const PointSamples samples = closed_loop(server, 1, 1);
   ASSERT_EQ(samples.requests.size(), 1U);
   EXPECT_EQ(samples.requests[0].outcome, RequestOutcome::kOk);
   EXPECT_EQ(samples.events[0].size(), 2U);
@@ -183,11 +180,7 @@ TEST(Load, WhatFollowsDoneIsNobodysAnswer) {
 
 TEST(Load, AnAnswerWithoutEndIsCutOff) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(100'000, 0, 0); });
-  const Endpoint endpoint = endpoint_of(server);
-  const FixedLengths workload = small_prompts();
-  LoadGenerator generator(endpoint, 1);
-  const PointSamples samples =
-      generator.run({.workload = &workload, .sessions = 1, .concurrency = 1}, {}).samples;
+  const PointSamples samples = closed_loop(server, 1, 1);
   ASSERT_EQ(samples.requests.size(), 1U);
   EXPECT_EQ(samples.requests[0].failure, "too_long");
   EXPECT_LT(samples.events[0].size(), 200U) << "four tokens were asked for";

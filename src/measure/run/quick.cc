@@ -24,16 +24,6 @@ constexpr int kMostUsers = 4096;
 constexpr int kSteps = 9;         // of climbing that a minute must hold: 1 to 256
 constexpr double kLeastStep = 2;  // seconds
 
-double output_rate(const PointRecord& point) {
-  const MetricValue* rate = find_metric(point.metrics, metric_ids::kRateOutput);
-  return rate == nullptr ? 0 : rate->mean.value_or(0);
-}
-
-double goodput_share(const PointRecord& point) {
-  const MetricValue* share = find_metric(point.metrics, metric_ids::kGoodputShare);
-  return share == nullptr ? 1 : share->mean.value_or(1);
-}
-
 // Of each step; concurrency and warm-up differ.
 MeasureOptions step_options(const QuickOptions& options, const std::string& workload) {
   MeasureOptions step;
@@ -131,11 +121,14 @@ QuickOutcome measure_quick(const Endpoint& endpoint, const QuickOptions& options
     if (measured.points.empty()) break;
     const PointRecord& point = measured.points.back();
     constexpr double kGain = 1.1;
-    without_gain = output_rate(point) > kGain * best ? 0 : without_gain + 1;
-    best = std::max(best, output_rate(point));
+    const double rate = metric_mean(point, metric_ids::kRateOutput).value_or(0);
+    without_gain = rate > kGain * best ? 0 : without_gain + 1;
+    best = std::max(best, rate);
     constexpr double kLeastGood = 0.9;
     limited_in_row = point.client.limited ? limited_in_row + 1 : 0;
-    if (without_gain >= 2 || limited_in_row >= 2 || goodput_share(point) < kLeastGood) break;
+    if (without_gain >= 2 || limited_in_row >= 2 ||
+        metric_mean(point, metric_ids::kGoodputShare).value_or(1) < kLeastGood)
+      break;
     if (monotonic_seconds() - begin + *step.longest > options.seconds) break;
   }
   if (stop) {

@@ -16,24 +16,11 @@ namespace {
 
 constexpr std::string_view kNone = "–";
 
-const MetricValue* figure(const PointRecord& point, std::string_view id) {
-  return find_metric(point.metrics, id);
-}
-
-std::optional<double> mean(const PointRecord& point, std::string_view id) {
-  const MetricValue* found = figure(point, id);
-  return found == nullptr ? std::nullopt : found->mean;
-}
-
-std::optional<double> median_of(const PointRecord& point, std::string_view id) {
-  const MetricValue* found = figure(point, id);
-  return found == nullptr ? std::nullopt : found->p50;
-}
-
 // The median, or the mean where there are too few samples for one.
 std::optional<double> middle(const PointRecord& point, std::string_view id) {
-  const std::optional<double> p50 = median_of(point, id);
-  return p50 ? p50 : mean(point, id);
+  const MetricValue* found = find_metric(point.metrics, id);
+  if (found == nullptr) return std::nullopt;
+  return found->p50 ? found->p50 : found->mean;
 }
 
 std::string number_text(const std::optional<double>& value) {
@@ -81,18 +68,18 @@ std::string points_table(std::span<const PointRecord> points) {
   bool client_limited = false;
   bool whole_run = false;
   for (const PointRecord& point : points) {
-    const MetricValue* ttft = figure(point, metric_ids::kTtftFirstToken);
+    const MetricValue* ttft = find_metric(point.metrics, metric_ids::kTtftFirstToken);
     const std::optional<double> tpot = middle(point, metric_ids::kTpotExclFirst);
-    const std::optional<double> hits = mean(point, metric_ids::kCacheHitShare);
+    const std::optional<double> hits = metric_mean(point, metric_ids::kCacheHitShare);
     std::string marks;
     if (point.client.limited) marks += "c";
     if (point.window.kind != "steady") marks += "w";
     client_limited |= point.client.limited;
     whole_run |= point.window.kind != "steady";
-    rows.push_back({load_text(point.load), std::to_string(point.requests.ok),
+    rows.push_back({load_text(point), std::to_string(point.requests.ok),
                     std::to_string(point.requests.failed),
-                    number_text(mean(point, metric_ids::kRateOutput)),
-                    number_text(mean(point, metric_ids::kRateInput)),
+                    number_text(metric_mean(point, metric_ids::kRateOutput)),
+                    number_text(metric_mean(point, metric_ids::kRateInput)),
                     seconds_text(middle(point, metric_ids::kTtftFirstToken)),
                     seconds_text(ttft == nullptr ? std::nullopt : ttft->p90),
                     seconds_text(ttft == nullptr ? std::nullopt : ttft->p99),
@@ -105,7 +92,7 @@ std::string points_table(std::span<const PointRecord> points) {
   if (whole_run) out += "w: no steady stretch; figures of the whole run, ramp and drain included\n";
   for (const PointRecord& point : points) {
     for (const std::string& warning : point.warnings) {
-      out += fmt::format("{}: {}\n", load_text(point.load), warning);
+      out += fmt::format("{}: {}\n", load_text(point), warning);
     }
   }
   return out;
@@ -120,7 +107,7 @@ std::string throughput_chart(std::span<const PointRecord> points) {
   std::vector<Bar> bars;
   double most = 0;
   for (const PointRecord& point : points) {
-    const std::optional<double> rate = mean(point, metric_ids::kRateOutput);
+    const std::optional<double> rate = metric_mean(point, metric_ids::kRateOutput);
     if (!point.load.concurrency || !rate || !std::isfinite(*rate)) continue;
     const std::optional<double> tpot = middle(point, metric_ids::kTpotExclFirst);
     std::optional<double> each;
