@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <curl/curl.h>
@@ -10,7 +11,6 @@
 #include <mutex>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -25,6 +25,8 @@ constexpr double kLagTick = 0.01;  // seconds between timers that only watch the
 constexpr long kReceiveBuffer = 64 << 10;
 constexpr size_t kMostShown = 4096;  // bytes of what a server says, before keys are taken out
 constexpr double kNever = 1e18;
+constexpr double kLongestWait = 3600;     // seconds
+constexpr double kWithoutWaiting = 5e-6;  // seconds that a look takes which found something
 
 double thread_cpu_seconds() {
   timespec time = {};
@@ -113,16 +115,14 @@ class HttpLoop::Impl {
     initialise_curl();
     epoll_ = epoll_create1(EPOLL_CLOEXEC);
     wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    clock_ = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     multi_ = curl_multi_init();
-    if (epoll_ < 0 || wake_ < 0 || clock_ < 0 || multi_ == nullptr) {
+    if (epoll_ < 0 || wake_ < 0 || multi_ == nullptr) {
       const int reason = errno;
       close_all();
       errno = reason;
       throw_system("cannot be started");
     }
     watch(wake_);
-    watch(clock_);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Impl::socket_changed);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &Impl::timer_changed);
@@ -214,7 +214,7 @@ class HttpLoop::Impl {
   void close_all() {
     if (multi_ != nullptr) curl_multi_cleanup(multi_);
     curl_slist_free_all(headers_);
-    for (const int fd : {epoll_, wake_, clock_}) {
+    for (const int fd : {epoll_, wake_}) {
       if (fd >= 0) close(fd);
     }
   }
@@ -285,18 +285,13 @@ class HttpLoop::Impl {
   void turn() {
     call_timers();
     const double wake_at = std::min({curl_due_, next_tick_, next_timer()});
-    // What is ready already may have been so since the last look; what is waited for has only now
-    // come.
-    int count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, 0);
-    double ready_since = last_poll_;
-    if (count == 0 && wake_at > monotonic_seconds()) {
-      set_clock(wake_at);
-      count = epoll_wait(epoll_, events_.data(), kEventsAtOnce, -1);
-      ready_since = monotonic_seconds();
-      last_poll_ = ready_since;
-    } else {
-      last_poll_ = monotonic_seconds();
-    }
+    const double asked = monotonic_seconds();
+    const int count = wait_for_events(wake_at - asked);
+    const double answered = monotonic_seconds();
+    // What was ready already may have been so since the last look; what was waited for has only
+    // now come.
+    const double ready_since = answered - asked > kWithoutWaiting ? answered : last_poll_;
+    last_poll_ = answered;
     if (count < 0) {
       if (errno != EINTR) throw_system("cannot wait for answers");
       return;
@@ -314,10 +309,9 @@ class HttpLoop::Impl {
 
   void serve(const epoll_event& event) {
     const int fd = event.data.fd;
-    if (fd == wake_ || fd == clock_) {
+    if (fd == wake_) {
       uint64_t value = 0;
       [[maybe_unused]] const ssize_t got = read(fd, &value, sizeof value);
-      if (fd == clock_) clock_set_for_ = 0;  // it has rung
       return;
     }
     int action = 0;
@@ -338,16 +332,16 @@ class HttpLoop::Impl {
     }
   }
 
-  void set_clock(double time) {
-    if (time == clock_set_for_) return;
-    clock_set_for_ = time;
-    itimerspec spec = {};
-    const double seconds = std::max(time, 1e-9);
-    const double whole = static_cast<double>(static_cast<time_t>(std::min(seconds, 1e9)));
-    spec.it_value.tv_sec = static_cast<time_t>(whole);
-    spec.it_value.tv_nsec = std::clamp(static_cast<int64_t>((std::min(seconds, 1e9) - whole) * 1e9),
-                                       int64_t{0}, int64_t{999'999'999});
-    timerfd_settime(clock_, TFD_TIMER_ABSTIME, &spec, nullptr);
+  // Fills events_. Waits no longer than `seconds`, which may be negative.
+  int wait_for_events(double seconds) {
+    seconds = std::clamp(seconds, 0.0, kLongestWait);
+    timespec limit = {.tv_sec = static_cast<time_t>(seconds), .tv_nsec = 0};
+    limit.tv_nsec = static_cast<long>((seconds - static_cast<double>(limit.tv_sec)) * 1e9);
+    const int count = epoll_pwait2(epoll_, events_.data(), kEventsAtOnce, &limit, nullptr);
+    if (count >= 0 || errno != ENOSYS) return count;
+    // Linux before 5.11 waits for whole milliseconds.
+    return epoll_wait(epoll_, events_.data(), kEventsAtOnce,
+                      static_cast<int>(std::ceil(seconds * 1e3)));
   }
 
   // A timer of the loop's own, which shows how late all others are, and the watch for silence.
@@ -541,13 +535,11 @@ class HttpLoop::Impl {
   curl_slist* headers_ = nullptr;
   std::array<epoll_event, kEventsAtOnce> events_ = {};  // of the last look
   int epoll_ = -1;
-  int wake_ = -1;   // an eventfd
-  int clock_ = -1;  // a timerfd
+  int wake_ = -1;  // an eventfd
   std::unordered_map<TransferId, std::unique_ptr<Transfer>> transfers_;
   std::vector<CURL*> idle_;
   TransferId next_id_ = 1;
   std::multimap<double, std::function<void()>> timers_;
-  double clock_set_for_ = 0;
   double curl_due_ = kNever;
   double next_tick_ = 0;
   double next_idle_look_ = 0;
