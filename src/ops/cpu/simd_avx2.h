@@ -129,6 +129,23 @@ inline Lanes load_e4m3_scaled(const void* p) {
           _mm256_cvtph_ps(_mm256_extracti128_si256(shifted, 1))};
 }
 
+// The same for 32 codes. Each becomes the upper byte of a word, within the halves of the register:
+// half as many steps between its halves as twice sixteen take.
+inline void load_e4m3_scaled(const void* p, Lanes& first, Lanes& second) {
+  const __m256i codes = _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  const __m256i mask = _mm256_set1_epi16(static_cast<int16_t>(0xbfff));
+  const auto shifted = [&](__m256i words) {
+    return _mm256_and_si256(_mm256_srai_epi16(words, 1), mask);
+  };
+  // Codes 0 to 7 and 16 to 23, and those between.
+  const __m256i even = shifted(_mm256_unpacklo_epi8(_mm256_setzero_si256(), codes));
+  const __m256i odd = shifted(_mm256_unpackhi_epi8(_mm256_setzero_si256(), codes));
+  first = {_mm256_cvtph_ps(_mm256_castsi256_si128(even)),
+           _mm256_cvtph_ps(_mm256_castsi256_si128(odd))};
+  second = {_mm256_cvtph_ps(_mm256_extracti128_si256(even, 1)),
+            _mm256_cvtph_ps(_mm256_extracti128_si256(odd, 1))};
+}
+
 // Sixteen packed bytes: 32 e2m1 values in order, the low nibble first.
 inline void load_e2m1(const void* p, Lanes& first, Lanes& second) {
   const __m128i packed = _mm_loadu_si128(static_cast<const __m128i*>(p));

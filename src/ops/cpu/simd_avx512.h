@@ -81,6 +81,10 @@ inline Lanes load_e4m3_scaled(const void* p) {
                                            _mm256_set1_epi16(static_cast<int16_t>(0xbfff)));
   return {_mm512_cvtph_ps(shifted)};
 }
+inline void load_e4m3_scaled(const void* p, Lanes& first, Lanes& second) {
+  first = load_e4m3_scaled(p);
+  second = load_e4m3_scaled(static_cast<const char*>(p) + 16);
+}
 
 // Sixteen packed bytes: 32 e2m1 values in order, the low nibble first.
 inline void load_e2m1(const void* p, Lanes& first, Lanes& second) {
