@@ -172,7 +172,8 @@ const std::vector<OptionSpec>& measure_options() {
       {.key = option::kRepeats,
        .value_name = "N",
        .fallback = "1",
-       .help = "How often each point is measured, each time with prompts of its own",
+       .help = "How often each point is measured, in rounds over all of them and with prompts of "
+               "its own",
        .commands = Command::kMeasureRun,
        .minimum = 1,
        .maximum = 1000},

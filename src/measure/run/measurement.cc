@@ -79,7 +79,8 @@ class Measurement {
     MeasureOutcome outcome;
     const std::vector<Load> loads = planned_loads(options_);
     for (size_t i = 0; i < loads.size() && !stop_; ++i) {
-      const auto repeat = static_cast<int>(i % static_cast<size_t>(options_.repeats));
+      const size_t of_a_round = loads.size() / static_cast<size_t>(options_.repeats);
+      const auto repeat = static_cast<int>(i / of_a_round);
       observer_.point_begins(loads[i], repeat, i, loads.size());
       salt_ = options_.first_salt + i;
       if (!warm_up(loads[i], outcome)) break;
@@ -256,18 +257,19 @@ class Measurement {
 }  // namespace
 
 std::vector<Load> planned_loads(const MeasureOptions& options) {
-  std::vector<Load> loads;
-  const auto add = [&](const Load& load) {
-    loads.insert(loads.end(), static_cast<size_t>(options.repeats), load);
-  };
+  std::vector<Load> once;
   if (options.rates.empty()) {
     for (const int concurrency : options.concurrency) {
-      add({.concurrency = concurrency, .arrivals = "closed"});
+      once.push_back({.concurrency = concurrency, .arrivals = "closed"});
     }
   }
   for (const double rate : options.rates) {
     const ArrivalPlan plan = parse_arrivals(options.arrivals, rate, 0);
-    add({.rate = rate, .arrivals = std::string(arrival_name(plan.kind))});
+    once.push_back({.rate = rate, .arrivals = std::string(arrival_name(plan.kind))});
+  }
+  std::vector<Load> loads;
+  for (int round = 0; round < options.repeats; ++round) {
+    loads.insert(loads.end(), once.begin(), once.end());
   }
   return loads;
 }
@@ -296,7 +298,7 @@ std::string describe_plan(const Endpoint& endpoint, const MeasureOptions& option
       make_workload(options.workload, {.salt = options.first_salt, .lanes = lanes});
   plan["workload"] = parse_json(workload->describe(), "workload");
   Json points = Json::array();
-  for (size_t i = 0; i < loads.size(); i += static_cast<size_t>(options.repeats)) {
+  for (size_t i = 0; i < loads.size() / static_cast<size_t>(options.repeats); ++i) {
     Json point;
     if (loads[i].concurrency) point["concurrency"] = *loads[i].concurrency;
     if (loads[i].rate) {

@@ -66,7 +66,8 @@ MeasureOutcome measure(const Endpoint& endpoint, const MeasureOptions& options,
                        const RunningMeters& meters, MeasureObserver& observer,
                        const std::atomic<bool>& stop);
 
-// The loads of `options` in their order, repeats one after the other.
+// The loads of `options` in their order, all of them once for each repeat: what changes on the
+// machine meanwhile changes the repeats of a load, and their interval holds it.
 std::vector<Load> planned_loads(const MeasureOptions& options);
 
 // The resolved plan as a JSON object: what will be sent, to what, and by which rules.

@@ -70,8 +70,11 @@ TEST(Measurement, PointsAreWarmedUpMeasuredAndSummedUp) {
     EXPECT_GT(mean_of(point, metric_ids::kTpotExclFirst), 0);
   }
   EXPECT_EQ(outcome.points[0].load.concurrency, 1);
-  EXPECT_EQ(outcome.points[1].repeat, 1);
-  EXPECT_EQ(outcome.points[3].load.concurrency, 4);
+  // In rounds over all loads.
+  EXPECT_EQ(outcome.points[1].load.concurrency, 4);
+  EXPECT_EQ(outcome.points[1].repeat, 0);
+  EXPECT_EQ(outcome.points[2].load.concurrency, 1);
+  EXPECT_EQ(outcome.points[2].repeat, 1);
 }
 
 TEST(Measurement, PromptsThatBeginAlikeAreNotSent) {
