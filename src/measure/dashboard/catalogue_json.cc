@@ -1,72 +1,27 @@
 #include "measure/dashboard/catalogue_json.h"
 
 #include <array>
-#include <charconv>
-#include <chrono>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "economics/catalogue_fields.h"
 #include "economics/hardware_catalogue.h"
 #include "economics/published_points.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
+#include "measure/metrics/statistics_of.h"
 
 namespace hadal {
 namespace {
 
-std::string_view level_word(MetricLevel level) {
-  switch (level) {
-    case MetricLevel::kRequest:
-      return "request";
-    case MetricLevel::kGap:
-      return "gap";
-    case MetricLevel::kPoint:
-      break;
-  }
-  return "point";
-}
-
-std::string_view direction_word(MetricDirection direction) {
-  switch (direction) {
-    case MetricDirection::kLower:
-      return "lower";
-    case MetricDirection::kHigher:
-      return "higher";
-    case MetricDirection::kNeither:
-      break;
-  }
-  return "neither";
-}
-
-// "2026-05-21", or as much of it as is known, as seconds since 1970; the first of what is missing.
-std::optional<double> unix_of_date(std::string_view date) {
-  const auto part = [&](size_t begin, size_t length, unsigned missing) -> std::optional<unsigned> {
-    if (date.size() < begin + length) return missing;
-    unsigned value = 0;
-    const char* end = date.data() + begin + length;
-    const auto [stop, error] = std::from_chars(date.data() + begin, end, value);
-    if (error != std::errc() || stop != end) return std::nullopt;
-    return value;
-  };
-  const auto year = part(0, 4, 0);
-  const auto month = part(5, 2, 1);
-  const auto day = part(8, 2, 1);
-  if (!year || *year == 0 || !month || !day) return std::nullopt;
-  const std::chrono::year_month_day written(std::chrono::year(static_cast<int>(*year)),
-                                            std::chrono::month(*month), std::chrono::day(*day));
-  if (!written.ok()) return std::nullopt;
-  const std::chrono::sys_days when = written;
-  return std::chrono::duration<double>(when.time_since_epoch()).count();
-}
-
 using Values = std::map<std::string_view, double>;  // by the names of "metric_columns"
 
 std::string_view column_of(std::string_view statistic) {
-  if (statistic == "median" || statistic == "p50") return "p50";
-  for (const std::string_view name : {"mean", "p90", "p95", "p99"}) {
-    if (statistic == name) return name;
+  if (statistic == "median") return "p50";
+  for (const Statistic& figure : kStatistics) {
+    if (statistic == figure.name) return figure.name;
   }
   return "";
 }
@@ -94,9 +49,9 @@ class PublishedFigures {
     for (const auto& [id, values] : figures_) {
       json.key(id).begin_array().integer(0);
       size_t left = values.size();
-      for (const std::string_view column : {"mean", "p50", "p90", "p95", "p99"}) {
+      for (const Statistic& figure : kStatistics) {
         if (left == 0) break;
-        const auto found = values.find(column);
+        const auto found = values.find(figure.name);
         if (found == values.end()) {
           json.null();
         } else {
@@ -186,7 +141,8 @@ void write_metric_catalogue(JsonText& json) {
   json.begin_array();
   for (const MetricDefinition& metric : metric_catalogue()) {
     json.begin_object().member("id", metric.id).member("unit", metric.unit);
-    json.member("level", level_word(metric.level)).member("better", direction_word(metric.better));
+    json.member("level", metric_level_name(metric.level))
+        .member("better", metric_direction_name(metric.better));
     json.member("definition", metric.definition).member("formula", metric.formula).end_object();
   }
   json.end_array();
@@ -236,7 +192,7 @@ void write_published_runs(JsonText& json) {
   for (const auto& [name, members] : groups) {
     const PublishedPoint& first = *members.front();
     json.begin_object().member("id", "published:" + std::string(name));
-    json.member("created", unix_of_date(first.date)).member("date", first.date);
+    json.member("created", unix_time(first.date)).member("date", first.date);
     json.member("origin", "published").member("state", "complete").member("gate", "not_run");
     json.member("limited", false).known("model", first.model).known("engine", first.engine);
     json.known("engine_version", first.engine_version).known("hardware", first.hardware);

@@ -147,6 +147,17 @@ TEST_F(DashboardApiTest, DamagedRunsDoNotKeepOthersAway) {
   EXPECT_EQ(page["damaged"][0]["id"], bad);
 }
 
+TEST_F(DashboardApiTest, APointThatIsBeingMeasuredIsNoEndedOne) {
+  RunStore store = RunStore::open(store_path());
+  RunRecord run = test::some_run();
+  run.id = "";
+  store.begin_point(store.begin_run(run), {.concurrency = 1}, 0);
+  const json page = body("/api/v1/overview")["page"];
+  EXPECT_EQ(page["runs"][0]["state"], "running");
+  EXPECT_EQ(page["runs"][0]["points"][0]["warnings"][0],
+            "this point is being measured; it is summed up at its end");
+}
+
 TEST_F(DashboardApiTest, AStoreThatCannotBeReadIsTold) {
   {
     AtomicFile file(store_path());

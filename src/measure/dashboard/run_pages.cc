@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "json/python_json.h"
+#include "measure/metrics/statistics_of.h"
 #include "measure/store/run_rows.h"
 #include "measure/store/run_words.h"
 #include "measure/store/schema.h"
@@ -57,7 +58,8 @@ class PageReader {
     each_row("points", "", [&](DashboardRun& run, SqlRow& row) {
       auto [number, point] = point_of(row, store_.name());
       run.point_numbers.push_back(number);
-      point.warnings.emplace_back(kUnfinished);
+      point.warnings.emplace_back(
+          unfinished_point_warning(run.summary.run.state == RunState::kRunning));
       run.summary.run.points.push_back(std::move(point));
     });
     each_row("point_results", "", [&](DashboardRun& run, SqlRow& row) {
@@ -93,8 +95,6 @@ class PageReader {
   const std::map<std::string, std::string, std::less<>>& damaged() const { return damaged_; }
 
  private:
-  static constexpr const char* kUnfinished = "the run ended before this point was summed up";
-
   static PointRecord* point_at(DashboardRun& run, int64_t number) {
     const auto found = std::find(run.point_numbers.begin(), run.point_numbers.end(), number);
     if (found == run.point_numbers.end()) return nullptr;
@@ -180,28 +180,20 @@ class PageReader {
   std::map<std::string, std::string, std::less<>> damaged_;
 };
 
-using Figure =
-    std::pair<std::optional<double> MetricValue::*, std::optional<Interval> MetricValue::*>;
-constexpr std::array<Figure, 5> kFigures = {{{&MetricValue::mean, &MetricValue::mean_ci95},
-                                             {&MetricValue::p50, &MetricValue::p50_ci95},
-                                             {&MetricValue::p90, &MetricValue::p90_ci95},
-                                             {&MetricValue::p95, &MetricValue::p95_ci95},
-                                             {&MetricValue::p99, &MetricValue::p99_ci95}}};
-
 void write_metric(JsonText& json, const MetricValue& metric) {
-  std::array<std::optional<double>, 3 * kFigures.size()> values;
+  std::array<std::optional<double>, 3 * kStatistics.size()> values;
   size_t used = 0;
   const auto put = [&](size_t place, const std::optional<double>& value) {
     if (!value || !std::isfinite(*value)) return;
     values[place] = value;
     used = std::max(used, place + 1);
   };
-  for (size_t i = 0; i < kFigures.size(); ++i) {
-    put(i, metric.*kFigures[i].first);
-    const std::optional<Interval>& interval = metric.*kFigures[i].second;
+  for (size_t i = 0; i < kStatistics.size(); ++i) {
+    put(i, metric.*kStatistics[i].value);
+    const std::optional<Interval>& interval = metric.*kStatistics[i].interval;
     if (!interval) continue;
-    put(kFigures.size() + 2 * i, interval->low);
-    put(kFigures.size() + 2 * i + 1, interval->high);
+    put(kStatistics.size() + 2 * i, interval->low);
+    put(kStatistics.size() + 2 * i + 1, interval->high);
   }
   json.begin_array().integer(metric.count);
   for (size_t i = 0; i < used; ++i) json.number(values[i]);
@@ -239,9 +231,10 @@ void write_point(JsonText& json, int64_t number, const PointRecord& point) {
 
 void write_metric_columns(JsonText& json) {
   json.begin_array().text("count");
-  for (const char* name : {"mean", "p50", "p90", "p95", "p99"}) json.text(name);
-  for (const char* name : {"mean", "p50", "p90", "p95", "p99"}) {
-    json.text(std::string(name) + "_low").text(std::string(name) + "_high");
+  for (const Statistic& figure : kStatistics) json.text(figure.name);
+  for (const Statistic& figure : kStatistics) {
+    const std::string name(figure.name);
+    json.text(name + "_low").text(name + "_high");
   }
   json.end_array();
 }

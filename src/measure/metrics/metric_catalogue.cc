@@ -150,7 +150,9 @@ constexpr std::string_view kEnergyStems[] = {"power.mean",
                                              "energy.per_total_token",
                                              "energy.per_ok_request"};
 
-std::string_view level_name(MetricLevel level) {
+}  // namespace
+
+std::string_view metric_level_name(MetricLevel level) {
   switch (level) {
     case kRequest:
       return "request";
@@ -162,7 +164,7 @@ std::string_view level_name(MetricLevel level) {
   return "point";
 }
 
-std::string_view direction_name(MetricDirection direction) {
+std::string_view metric_direction_name(MetricDirection direction) {
   switch (direction) {
     case MetricDirection::kLower:
       return "lower";
@@ -171,10 +173,8 @@ std::string_view direction_name(MetricDirection direction) {
     case MetricDirection::kNeither:
       break;
   }
-  return "–";
+  return "neither";
 }
-
-}  // namespace
 
 std::span<const MetricDefinition> metric_catalogue() { return kCatalogue; }
 
@@ -233,7 +233,9 @@ std::string metric_table_markdown() {
       "|\n|---|---|---|---|---|---|\n";
   for (const MetricDefinition& d : kCatalogue) {
     out.append("| `").append(d.id).append("` | ").append(d.unit).append(" | ");
-    out.append(level_name(d.level)).append(" | ").append(direction_name(d.better)).append(" | ");
+    out.append(metric_level_name(d.level)).append(" | ");
+    out.append(d.better == MetricDirection::kNeither ? "–" : metric_direction_name(d.better));
+    out.append(" | ");
     out.append(d.definition).append(d.measured ? "" : " (imports only)").append(" | ");
     out.append(d.formula).append(" |\n");
   }

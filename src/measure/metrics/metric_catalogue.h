@@ -20,6 +20,9 @@ enum class MetricLevel {
 
 enum class MetricDirection { kLower, kHigher, kNeither };
 
+std::string_view metric_level_name(MetricLevel level);              // "request", "gap", "point"
+std::string_view metric_direction_name(MetricDirection direction);  // "lower", "higher", "neither"
+
 struct MetricDefinition {
   std::string_view id;
   std::string_view unit;

@@ -38,7 +38,7 @@ std::string encode_engine_samples(std::span<const EngineSample> samples) {
 }
 
 std::vector<EngineSample> decode_engine_samples(std::string_view bytes, const std::string& where) {
-  const ordered_json json = parse_json(bytes, where, ErrorCode::kInvalidFile);
+  const ordered_json json = parse_json_file_text(bytes, where);
   if (!json.is_object() || !json.contains("names") || !json.contains("samples") ||
       !json["names"].is_array() || !json["samples"].is_array()) {
     refuse(where);

@@ -40,6 +40,8 @@ TEST(EngineBlob, FiguresOfALaterVersionAreLeftOut) {
 TEST(EngineBlob, OtherBytesAreRefused) {
   for (const char* text :
        {"", "[]", "{}", R"({"names": 1, "samples": []})",
+        R"({"names": ["running"], "samples": [[NaN, 1]]})",
+        R"({"names": ["running"], "samples": [[1, 1e999]]})",
         R"({"names": ["running"], "samples": [[1]]})", R"({"names": [], "samples": [["x"]]})"}) {
     EXPECT_THROW(decode_engine_samples(text, "x"), Error) << text;
   }

@@ -1,26 +1,15 @@
 #include "measure/store/run_comparison.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
 #include "measure/metrics/repeats.h"
+#include "measure/metrics/statistics_of.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
-
-struct Figure {
-  const char* name;
-  std::optional<double> MetricValue::*value;
-  std::optional<Interval> MetricValue::*interval;
-};
-constexpr std::array<Figure, 5> kFigures = {{{"mean", &MetricValue::mean, &MetricValue::mean_ci95},
-                                             {"p50", &MetricValue::p50, &MetricValue::p50_ci95},
-                                             {"p90", &MetricValue::p90, &MetricValue::p90_ci95},
-                                             {"p95", &MetricValue::p95, &MetricValue::p95_ci95},
-                                             {"p99", &MetricValue::p99, &MetricValue::p99_ci95}}};
 
 std::vector<MetricRatios> compare_metrics(const std::vector<MetricValue>& a,
                                           const std::vector<MetricValue>& b) {
@@ -31,12 +20,14 @@ std::vector<MetricRatios> compare_metrics(const std::vector<MetricValue>& a,
     });
     if (of_b == b.end()) continue;
     MetricRatios comparison{.id = of_a.id, .unit = of_a.unit};
-    for (const Figure& figure : kFigures) {
+    for (const Statistic& figure : kStatistics) {
       const std::optional<double>& value_a = of_a.*figure.value;
       const std::optional<double>& value_b = (*of_b).*figure.value;
       if (!value_a || !value_b || !std::isfinite(*value_b / *value_a)) continue;
-      FigureRatio ratio{
-          .figure = figure.name, .a = *value_a, .b = *value_b, .ratio = *value_b / *value_a};
+      FigureRatio ratio{.figure = std::string(figure.name),
+                        .a = *value_a,
+                        .b = *value_b,
+                        .ratio = *value_b / *value_a};
       const std::optional<Interval>& ci_a = of_a.*figure.interval;
       const std::optional<Interval>& ci_b = (*of_b).*figure.interval;
       if (ci_a && ci_b) ratio.ci95 = ratio_interval(*value_a, *ci_a, *value_b, *ci_b);

@@ -12,24 +12,13 @@
 #include "json/known_keys.h"
 #include "json/python_json.h"
 #include "measure/metrics/metric_catalogue.h"
+#include "measure/metrics/statistics_of.h"
 #include "measure/store/run_words.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-// The figures of a metric, in the order in which they are written.
-struct Figure {
-  const char* name;
-  std::optional<double> MetricValue::*value;
-  std::optional<Interval> MetricValue::*interval;
-};
-constexpr std::array<Figure, 5> kFigures = {{{"mean", &MetricValue::mean, &MetricValue::mean_ci95},
-                                             {"p50", &MetricValue::p50, &MetricValue::p50_ci95},
-                                             {"p90", &MetricValue::p90, &MetricValue::p90_ci95},
-                                             {"p95", &MetricValue::p95, &MetricValue::p95_ci95},
-                                             {"p99", &MetricValue::p99, &MetricValue::p99_ci95}}};
 
 ordered_json number(std::optional<double> value) {
   return value && std::isfinite(*value) ? ordered_json(*value) : ordered_json();
@@ -57,9 +46,10 @@ ordered_json to_json(const std::vector<MetricValue>& metrics) {
   ordered_json list = ordered_json::array();
   for (const MetricValue& metric : metrics) {
     ordered_json json = {{"id", metric.id}, {"unit", metric.unit}, {"count", metric.count}};
-    for (const Figure& figure : kFigures) json[figure.name] = number(metric.*figure.value);
+    for (const Statistic& figure : kStatistics) json[figure.name] = number(metric.*figure.value);
     ordered_json intervals = ordered_json::object();
-    for (const Figure& figure : kFigures) intervals[figure.name] = to_json(metric.*figure.interval);
+    for (const Statistic& figure : kStatistics)
+      intervals[figure.name] = to_json(metric.*figure.interval);
     json["ci95"] = std::move(intervals);
     list.push_back(std::move(json));
   }
@@ -186,9 +176,9 @@ std::vector<MetricValue> metrics_of(const Fields& fields, std::string_view key) 
     metric.count = counted(object, "count");
     constexpr int64_t kMostSamples = 1'000'000'000'000'000;
     if (metric.count > kMostSamples) object.refuse("count", "is too large");
-    for (const Figure& figure : kFigures) metric.*figure.value = object.number(figure.name);
+    for (const Statistic& figure : kStatistics) metric.*figure.value = object.number(figure.name);
     with_object(object, "ci95", kIntervalKeys, [&](const Fields& intervals) {
-      for (const Figure& figure : kFigures) {
+      for (const Statistic& figure : kStatistics) {
         metric.*figure.interval = interval_of(intervals, figure.name);
       }
     });

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "json/python_json.h"
+#include "measure/metrics/statistics_of.h"
 #include "measure/store/run_words.h"
+#include "measure/store/ulid.h"
 
 namespace hadal {
 namespace {
@@ -132,10 +134,16 @@ SqlRow run_row(const RunRecord& run) {
       .take();
 }
 
+std::string run_id_of(SqlRowReader& row) {
+  std::string id = row.text();
+  if (!ulid_time(id)) row.refuse("a run's name is no ULID");
+  return id;
+}
+
 RunRecord run_of(SqlRow& row, const std::string& where) {
   SqlRowReader reader(row, where);
   RunRecord run;
-  run.id = reader.text();
+  run.id = run_id_of(reader);
   run.created_unix = reader.real();
   run.origin = reader.text();
   run.label = reader.text();
@@ -248,11 +256,9 @@ std::vector<SqlRow> metric_rows(const std::string& run_id, int64_t point,
           .text(value.id)
           .text(value.unit)
           .integer(value.count);
-      add_figure(row, value.mean, value.mean_ci95);
-      add_figure(row, value.p50, value.p50_ci95);
-      add_figure(row, value.p90, value.p90_ci95);
-      add_figure(row, value.p95, value.p95_ci95);
-      add_figure(row, value.p99, value.p99_ci95);
+      for (const Statistic& figure : kStatistics) {
+        add_figure(row, value.*figure.value, value.*figure.interval);
+      }
       rows.push_back(row.take());
     }
   };
@@ -272,11 +278,9 @@ MetricRow metric_of(SqlRow& row, const std::string& where) {
   value.id = reader.text();
   value.unit = reader.text();
   value.count = reader.integer();
-  read_figure(reader, value.mean, value.mean_ci95);
-  read_figure(reader, value.p50, value.p50_ci95);
-  read_figure(reader, value.p90, value.p90_ci95);
-  read_figure(reader, value.p95, value.p95_ci95);
-  read_figure(reader, value.p99, value.p99_ci95);
+  for (const Statistic& figure : kStatistics) {
+    read_figure(reader, value.*figure.value, value.*figure.interval);
+  }
   return metric;
 }
 

@@ -33,6 +33,8 @@ SqlRow request_row(const std::string& run_id, int64_t point, int64_t place,
 SqlRow power_row(const std::string& run_id, int64_t point, int64_t place,
                  const PowerSample& sample);
 
+// A run's name, which becomes a part of addresses and of files' names: refused where it is no ULID.
+std::string run_id_of(SqlRowReader& row);
 RunRecord run_of(SqlRow& row, const std::string& where);
 // With the point's number.
 std::pair<int64_t, PointRecord> point_of(SqlRow& row, const std::string& where);

@@ -239,7 +239,7 @@ void RunStore::insert_batch(const std::string& run_id, int64_t point, const Poin
     const auto bytes = static_cast<int64_t>(data.size());
     std::string digest = sha256(data);
     insert_one(*connection_, run_table("samples"),
-               {run_id, point, before.samples + parts, std::string("engine"), int64_t{0}, bytes,
+               {run_id, point, before.samples + parts, std::string(kEngineKind), int64_t{0}, bytes,
                 std::move(digest), SqlBlob{std::move(data)}});
     ++parts;
   }

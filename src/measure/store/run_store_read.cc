@@ -38,7 +38,7 @@ RunSummary summary_of(SqlRow& row, const std::string& where) {
   SqlRowReader reader(row, where);
   RunSummary summary;
   RunRecord& run = summary.run;
-  run.id = reader.text();
+  run.id = run_id_of(reader);
   run.created_unix = reader.real();
   run.origin = reader.text();
   run.label = reader.text();
@@ -116,9 +116,7 @@ class Conditions {
 // Of a point whose writer did not come to sum it up, or not yet.
 PointRecord unfinished(SqlConnection& connection, const std::string& run_id, int64_t point,
                        PointRecord record, bool is_running) {
-  record.warnings.emplace_back(is_running
-                                   ? "this point is being measured; it is summed up at its end"
-                                   : "the run ended before this point was summed up");
+  record.warnings.emplace_back(unfinished_point_warning(is_running));
   const std::array<SqlValue, 2> key = {run_id, point};
   connection.query(
       "SELECT outcome, COUNT(*) FROM requests WHERE run_id = $1 AND point = $2 AND "
@@ -309,14 +307,7 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     reader.integer();
     reader.integer();
     const std::string kind = reader.text();
-    if (kind == "engine") {
-      reader.integer();
-      reader.integer();
-      reader.text();
-      std::vector<EngineSample> engine = decode_engine_samples(reader.blob(), where);
-      std::move(engine.begin(), engine.end(), std::back_inserter(samples.engine));
-    }
-    if (kind != kEventsKind && kind != kCountersKind) return;
+    if (kind != kEventsKind && kind != kCountersKind && kind != kEngineKind) return;
     const int64_t first = reader.integer();
     SampleBlob blob;
     blob.raw_bytes = reader.integer();
@@ -324,6 +315,11 @@ PointSamples RunStore::load_samples(const std::string& run_id, int64_t point) {
     blob.data = reader.blob();
     bytes += std::max<int64_t>(blob.raw_bytes, 0);
     if (bytes > kMostPointBytes) reader.refuse("the samples of a point are too large");
+    if (kind == kEngineKind) {
+      std::vector<EngineSample> engine = decode_engine_samples(blob.data, where);
+      std::move(engine.begin(), engine.end(), std::back_inserter(samples.engine));
+      return;
+    }
     if (kind == kCountersKind) {
       const size_t count = counted_samples(blob);
       if (first < 0 || first > std::ssize(samples.power) ||

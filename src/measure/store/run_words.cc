@@ -51,6 +51,11 @@ std::string_view request_outcome_word(RequestOutcome outcome) {
   return word_of(kOutcomes, outcome);
 }
 
+std::string_view unfinished_point_warning(bool run_is_running) {
+  return run_is_running ? "this point is being measured; it is summed up at its end"
+                        : "the run ended before this point was summed up";
+}
+
 std::optional<RunState> run_state_of(std::string_view word) { return value_of(kStates, word); }
 std::optional<GateVerdict> gate_verdict_of(std::string_view word) {
   return value_of(kVerdicts, word);

@@ -14,6 +14,9 @@ std::string_view gate_verdict_word(GateVerdict verdict);  // "not_run", "passed"
 std::string_view request_phase_word(RequestPhase phase);  // "warm_up", "measured"
 std::string_view request_outcome_word(RequestOutcome outcome);
 
+// What is said of a point whose figures are not there.
+std::string_view unfinished_point_warning(bool run_is_running);
+
 // Nothing for other words.
 std::optional<RunState> run_state_of(std::string_view word);
 std::optional<GateVerdict> gate_verdict_of(std::string_view word);

@@ -20,6 +20,7 @@ constexpr int64_t kMostRawBytes = int64_t{64} << 20;
 // What a blob is of, as its row in the store says.
 constexpr const char* kEventsKind = "events";
 constexpr const char* kCountersKind = "energy_counters";
+constexpr const char* kEngineKind = "engine";  // engine_blob.h; JSON, not compressed
 
 struct SampleBlob {
   int64_t raw_bytes = 0;
