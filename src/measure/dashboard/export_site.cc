@@ -31,8 +31,8 @@ struct RunDetail {
   std::string document = {};
   std::vector<std::string> points = {};
   size_t bytes() const {
-    size_t sum = document.size() + 2 * id.size();
-    for (const std::string& point : points) sum += point.size() + id.size();
+    size_t sum = bytes_in_page(document) + 2 * id.size();
+    for (const std::string& point : points) sum += bytes_in_page(point) + id.size();
     return sum;
   }
 };
@@ -88,8 +88,8 @@ ExportReport export_single_file(const std::string& store_place, const std::strin
   const size_t fixed = single_file_page(shell).size() + 1000;
   size_t room = most_bytes > fixed ? most_bytes - fixed : 0;
 
-  // Runs first, in what two thirds of the room hold; "<" grows by five bytes within the page, so
-  // what was put together is measured once more at the end.
+  // Runs first, in what two thirds of the room hold. The last third gives way where their texts
+  // are longer within the page.
   JsonText pages;
   pages.begin_array();
   for (std::optional<int64_t> offset = 0; offset;) {
@@ -103,15 +103,17 @@ ExportReport export_single_file(const std::string& store_place, const std::strin
   }
   pages.end_array();
   const std::string runs = pages.take();
-  room -= std::min(room, runs.size());
+  room -= std::min(room, bytes_in_page(runs));
 
+  size_t taken = 0;
   JsonText details;
   details.begin_object();
   for (int64_t i = 0; i < report.runs; ++i) {
     const std::optional<RunDetail> detail =
         detail_of(store, ids[static_cast<size_t>(i)], kSmallDetail);
     if (!detail) continue;
-    if (details.size() + detail->bytes() + 200 > room) break;
+    taken += detail->bytes() + 200;  // and the keys
+    if (taken > room) break;
     details.key(detail->id).raw(detail->document);
     for (size_t point = 0; point < detail->points.size(); ++point) {
       details.key(detail->id + "/" + std::to_string(point)).raw(detail->points[point]);

@@ -1,5 +1,7 @@
 #include "measure/dashboard/export_site.h"
 
+#include <array>
+#include <filesystem>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -84,6 +86,41 @@ TEST_F(ExportSiteTest, AFolderHoldsAFileForEveryQuestion) {
   EXPECT_EQ(read("runs/" + ids_[0] + "-0.json")["requests"], 20);
   EXPECT_NE(read_text_file(folder / "index.html", 100'000).find("content=\"static\""),
             std::string::npos);
+}
+
+// A store may come from others: no name in it leads out of the folder.
+TEST_F(ExportSiteTest, NamesThatAreNoNamesOfRunsMakeNoFiles) {
+  {
+    RunStore store = RunStore::open(store_);
+    for (const SqlRow& row :
+         sql_rows(store.connection(), "SELECT name FROM sqlite_schema WHERE type = 'trigger'")) {
+      store.connection().execute("DROP TRIGGER " + std::get<std::string>(row[0]));
+    }
+    store.connection().execute("PRAGMA foreign_keys = OFF");
+    const std::array<SqlValue, 2> names = {ids_[0], std::string("../../escaped")};
+    store.connection().execute("UPDATE runs SET id = $2 WHERE id = $1", names);
+    store.connection().execute("UPDATE run_ends SET run_id = $2 WHERE run_id = $1", names);
+  }
+  const ExportReport report = export_folder(store_, "1", directory_.path() / "site");
+  EXPECT_EQ(report.of_runs, 12);
+  EXPECT_EQ(report.detailed, 11);
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "site" / "escaped.json"));
+}
+
+TEST_F(ExportSiteTest, TextsThatGrowWithinThePageKeepItsLimit) {
+  RunStore store = RunStore::open(store_);
+  RunRecord run = test::some_run();
+  run.id = "";
+  run.created_unix = 2000;
+  run.state = RunState::kComplete;
+  run.provenance_json = "{\"x\": \"" + std::string(20'000, '<') + "\"}";
+  run.points = {test::some_point(1, {})};
+  store.save(run, {});
+  const auto path = directory_.path() / "page.html";
+  const size_t all = export_single_file(store_, "1", path).bytes;
+  const ExportReport small = export_single_file(store_, "1", path, all - 90'000);
+  EXPECT_LE(small.bytes, all - 90'000);
+  EXPECT_LT(small.detailed, 13);
 }
 
 TEST_F(ExportSiteTest, AStoreThatIsNotThereIsAnError) {

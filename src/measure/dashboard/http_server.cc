@@ -112,6 +112,7 @@ struct DashboardServer::State {
 
   bool is_known_host(std::string_view header) const {
     const std::string name = host_name(header);
+    if (name.empty()) return false;
     if (name == "localhost" || name == "127.0.0.1" || name == "[::1]") return true;
     if (name == options.host || name == "[" + options.host + "]") return true;
     return std::any_of(options.allowed_hosts.begin(), options.allowed_hosts.end(),

@@ -47,7 +47,7 @@ TEST(DashboardServer, KeepsThePageToItself) {
 
 // Another site's name that leads here is not this site.
 TEST(DashboardServer, KnowsItsOwnNamesOnly) {
-  const DashboardServer server({.allowed_hosts = {"Board.Example"}}, echo);
+  const DashboardServer server({.allowed_hosts = {"Board.Example", "::1"}}, echo);
   for (const char* host : {"127.0.0.1", "127.0.0.1:99", "localhost", "LocalHost:1", "[::1]:8787",
                            "board.example", "board.example:443"}) {
     EXPECT_EQ(ask(server, get("/", host)).status, 200) << host;

@@ -44,7 +44,8 @@ class Slices {
 
  private:
   int slice_of(double seconds) const {
-    return std::clamp(static_cast<int>(seconds / width()), 0, count_ - 1);
+    // Times of damaged samples may be far beyond the end, more slices away than an int holds.
+    return static_cast<int>(std::clamp(seconds / width(), 0.0, count_ - 1.0));
   }
 
   void write_series(JsonText& json, std::string_view name, std::string_view unit,

@@ -119,6 +119,7 @@ TEST_F(PointDetailTest, TimesThatNoClockHasDoNoHarm) {
   samples.requests[0].first_token = 1e300;
   samples.requests[0].ended = 1e300;
   samples.requests[1].sent = -1e300;
+  samples.requests[1].first_token = 9e11;  // more slices away than an int can count
   const json detail = detail_of(samples, {.slices = 4});
   EXPECT_EQ(detail["slices"]["count"], 4);
   EXPECT_FALSE(detail.contains("phases"));

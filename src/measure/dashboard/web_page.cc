@@ -1,5 +1,6 @@
 #include "measure/dashboard/web_page.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -99,6 +100,10 @@ std::string single_file_page(std::string_view data_json) {
                    sha256_base64(script) + "'; style-src 'sha256-" + sha256_base64(style) +
                    "'; img-src data: blob:; base-uri 'none'; form-action 'none'\">");
   return page;
+}
+
+size_t bytes_in_page(std::string_view json) {
+  return json.size() + 5 * static_cast<size_t>(std::count(json.begin(), json.end(), '<'));
 }
 
 std::string static_site_page() {
