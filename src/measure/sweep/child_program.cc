@@ -77,6 +77,7 @@ ChildProgram::ChildProgram(const ChildProgramOptions& options) : own_group_(opti
     ::prctl(PR_SET_PDEATHSIG, options.dies_at_once ? SIGKILL : SIGTERM);
     if (::getppid() != parent) ::_exit(127);
     if (own_group_) ::setpgid(0, 0);
+    ::signal(SIGPIPE, SIG_DFL);  // this program ignores it, and that would be inherited
     const int nothing = ::open("/dev/null", O_RDONLY);
     ::dup2(nothing, STDIN_FILENO);
     if (log >= 0) {
@@ -109,10 +110,13 @@ std::optional<int> ChildProgram::wait(double seconds) {
   const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                         std::chrono::duration<double>(seconds));
   while (!status_) {
-    int status = 0;
-    const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
-    if (ended == pid_) {
-      status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    siginfo_t end = {};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT);
+    if (end.si_pid == pid_) {
+      // Only until it is waited for is the number of its group sure to be its own.
+      if (own_group_) ::kill(-pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+      status_ = end.si_code == CLD_EXITED ? end.si_status : 128 + end.si_status;
     } else if (Clock::now() >= until) {
       return std::nullopt;
     } else {
@@ -123,15 +127,9 @@ std::optional<int> ChildProgram::wait(double seconds) {
 }
 
 void ChildProgram::stop(double patience) {
-  if (status_) {
-    if (own_group_) ::kill(-pid_, SIGKILL);  // what it may have left of its group
-    return;
-  }
+  if (status_) return;
   signal(SIGTERM);
-  if (wait(patience)) {
-    if (own_group_) ::kill(-pid_, SIGKILL);
-    return;
-  }
+  if (wait(patience)) return;
   signal(SIGKILL);
   wait(kLastPatience);
 }

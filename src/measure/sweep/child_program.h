@@ -32,6 +32,7 @@ class ChildProgram {
   ChildProgram& operator=(const ChildProgram&) = delete;
 
   // Its exit status, or 128 and the signal; none while it runs. Waits for at most so many seconds.
+  // What it leaves of a group of its own ends with it.
   std::optional<int> wait(double seconds);
   void stop(double patience);
 

@@ -15,6 +15,22 @@ ChildProgramOptions shell(const std::string& script) {
   return {.words = {"sh", "-c", script}, .own_group = true};
 }
 
+// Whether a process is gone soon, or waits for somebody to look at its end.
+bool ends(pid_t process) {
+  const std::string status = "/proc/" + std::to_string(process) + "/stat";
+  for (int i = 0; i < 1000; ++i) {
+    std::string text;
+    try {
+      text = read_text_file(status, 4096);
+    } catch (const Error&) {
+      return true;
+    }
+    if (text.find(") Z") != std::string::npos) return true;
+    ChildProgram(shell("exit 0")).wait(kLong);
+  }
+  return false;
+}
+
 TEST(ChildProgram, TellsHowItEnded) {
   EXPECT_EQ(ChildProgram(shell("exit 7")).wait(kLong), 7);
   EXPECT_EQ(ChildProgram(shell("kill -9 $$")).wait(kLong), 128 + 9);
@@ -41,19 +57,16 @@ TEST(ChildProgram, WhatDoesNotListenIsEndedByForceWithAllItStarted) {
   const pid_t grandchild = std::stoi(read_text_file(log, 1000));
   child.stop(0.05);
   EXPECT_EQ(child.wait(kLong), 128 + 9);
-  // Gone, or waiting for somebody to look at its end.
-  const std::string status = "/proc/" + std::to_string(grandchild) + "/stat";
-  for (int i = 0; i < 1000; ++i) {
-    std::string text;
-    try {
-      text = read_text_file(status, 4096);
-    } catch (const Error&) {
-      return;
-    }
-    if (text.find(") Z") != std::string::npos) return;
-    ChildProgram(shell("exit 0")).wait(kLong);
-  }
-  FAIL() << "still running: " << grandchild;
+  EXPECT_TRUE(ends(grandchild));
+}
+
+TEST(ChildProgram, WhatItLeavesBehindEndsWithIt) {
+  const test::TemporaryDirectory directory;
+  ChildProgramOptions options = shell("sleep 600 & echo $!");
+  options.log = directory.path() / "log";
+  ChildProgram child(options);
+  EXPECT_EQ(child.wait(kLong), 0);
+  EXPECT_TRUE(ends(std::stoi(read_text_file(options.log, 1000))));
 }
 
 TEST(ChildProgram, SaysWhatCannotBeStarted) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "economics/catalogue_fields.h"
 #include "json/known_keys.h"
 #include "json/toml_document.h"
 #include "measure/sweep/plan_fields.h"
@@ -42,6 +43,7 @@ EngineRecipe read_recipe(std::string_view text, const std::string& where) {
   constexpr std::string_view kKnown[] = {"schema",      "engine", "about", "command", "variables",
                                          "environment", "url",    "ready", "version", "stop"};
   refuse_unknown_keys(document, kKnown);
+  check_schema(document, "hadal.recipe/1");
   EngineRecipe recipe{.engine = document.required_string("engine"),
                       .about = document.string("about").value_or(""),
                       .command = plan_texts(document, "command"),

@@ -48,6 +48,7 @@ TEST(Recipe, WhatIsMissingOrUnknownIsNamed) {
   EXPECT_THROW(filled_recipe(recipe, {{"model", "m"}, {"prot", "1"}}), Error);
   EXPECT_NE(refusal("engine = \"x\"\ncomand = []\n").find("comand"), std::string::npos);
   EXPECT_NE(refusal("engine = \"x\"\n").find("command"), std::string::npos);
+  EXPECT_NE(refusal("schema = \"hadal.recipe/2\"\n").find("hadal.recipe/1"), std::string::npos);
   EXPECT_NE(refusal("engine = \"x\"\ncommand = [\"a\", 1]\n").find("command[1]"),
             std::string::npos);
   EXPECT_NE(

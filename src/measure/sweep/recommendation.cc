@@ -9,6 +9,7 @@
 #include "measure/metrics/load_text.h"
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/metrics/metric_ids.h"
+#include "measure/metrics/repeats.h"
 #include "measure/store/run_comparison.h"
 
 namespace hadal {
@@ -46,10 +47,11 @@ std::optional<double> figure(const PointRecord& point, std::string_view id,
   return metric == nullptr ? std::nullopt : metric->*which;
 }
 
-// Verified points that no other beats, ascending in interactivity.
+// Verified points that no other beats, ascending in interactivity. Repeats of a load are one point:
+// of each alone, the luckiest would stand for all.
 std::vector<Knot> knots_of(const RunRecord& run) {
   std::vector<Knot> all;
-  for (const PointRecord& point : run.points) {
+  for (const auto& [point, repeats] : combined_points(run.points)) {
     const auto user = figure(point, metric_ids::kInteractivityTpot, &MetricValue::p50);
     const MetricValue* rate = find_metric(point.metrics, metric_ids::kRateTotalPerGpu);
     if (point.client.limited || point.invalid || !user || rate == nullptr || !rate->mean) continue;

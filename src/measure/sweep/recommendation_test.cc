@@ -7,8 +7,8 @@
 namespace hadal {
 namespace {
 
-PointRecord point(double user, double rate, double ttft) {
-  return {.load = {.concurrency = 1},
+PointRecord point(int64_t concurrency, double user, double rate, double ttft) {
+  return {.load = {.concurrency = concurrency},
           .metrics = {{.id = std::string(metric_ids::kInteractivityTpot), .p50 = user},
                       {.id = std::string(metric_ids::kTtftFirstToken), .p50 = ttft},
                       {.id = std::string(metric_ids::kRateTotalPerGpu),
@@ -23,8 +23,8 @@ RunRecord run(const std::string& engine, double factor) {
           .engine = engine,
           .hardware = "b200",
           .gpus = 8,
-          .points = {point(100, 100 * factor, 0.2), point(60, 400 * factor, 0.5),
-                     point(20, 900 * factor, 3)}};
+          .points = {point(1, 100, 100 * factor, 0.2), point(4, 60, 400 * factor, 0.5),
+                     point(16, 20, 900 * factor, 3)}};
 }
 
 RecommendationWish wish(double interactivity) {
@@ -43,6 +43,14 @@ TEST(Recommendation, TheCheapestThatIsFastEnough) {
   EXPECT_NEAR(*found.advantage, 1.5, 1e-9);
   ASSERT_TRUE(found.advantage_ci95.has_value());
   EXPECT_GT(found.advantage_ci95->low, 1.3);
+}
+
+TEST(Recommendation, OfRepeatsTheMeanCounts) {
+  RunRecord twice = run("a", 1);
+  twice.points.push_back(point(4, 80, 500, 0.5));  // better than its twin of 60 and 400 in both
+  const Recommendation found = recommend({twice}, wish(70));
+  ASSERT_EQ(found.fitting.size(), 1u);
+  EXPECT_DOUBLE_EQ(found.fitting[0].rate, 450);
 }
 
 TEST(Recommendation, NothingBeyondWhatWasMeasured) {

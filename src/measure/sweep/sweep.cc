@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -163,7 +164,9 @@ class Sweep {
                    .what = "its address " + recipe.url + " is answered before it was started",
                    .remedy = "stop what runs there, or give another port"});
     }
-    const std::filesystem::path log = options_.logs / (plan_.name + "-" + entry.name + ".log");
+    std::string name = plan_.name + "-" + entry.name + ".log";
+    std::replace(name.begin(), name.end(), '/', '-');
+    const std::filesystem::path log = options_.logs / name;
     actions_.say(fmt::format("starting {} (it prints to {})", entry.name, log.string()));
     auto engine = std::make_unique<ChildProgram>(ChildProgramOptions{
         .words = recipe.command, .environment = recipe.environment, .log = log, .own_group = true});
@@ -234,14 +237,16 @@ class Sweep {
       return std::string();
     };
     for (const SweepJob& job : jobs) {
-      const std::string gpus = option(entry.options, "gpus");
+      const std::string text = option(entry.options, "gpus");
+      int gpus = 0;
+      std::from_chars(text.data(), text.data() + text.size(), gpus);
       RunRecord run{.state = RunState::kFailed,
                     .label = job.label,
                     .url = entry.url,
                     .model = option(entry.options, "model"),
                     .engine = entry.recipe ? entry.recipe->engine : option(entry.options, "engine"),
                     .hardware = option(entry.options, "hardware"),
-                    .gpus = gpus.empty() ? 0 : std::atoi(gpus.c_str()),
+                    .gpus = gpus,
                     .precision = option(entry.options, "precision"),
                     .speculation = option(entry.options, "speculation"),
                     .workload = option(plan_.workloads[job.workload].options, "workload"),
@@ -267,8 +272,13 @@ std::vector<std::string> measured_marks(RunStore& store) {
       "WHERE e.state = 'complete' AND r.plan_json LIKE '{\"mark\": %'",
       {}, [&](SqlRow& row) {
         const std::string plan = SqlRowReader(row, store.name()).text();
-        const nlohmann::ordered_json json = parse_json(plan, store.name());
-        if (json["mark"].is_string()) marks.push_back(json["mark"].get<std::string>());
+        try {
+          const nlohmann::ordered_json json = parse_json(plan, store.name());
+          if (json["mark"].is_string()) marks.push_back(json["mark"].get<std::string>());
+        } catch (const Error&) {
+          // A damaged run is no reason to measure nothing; it is measured again.
+          return;
+        }
       });
   return marks;
 }

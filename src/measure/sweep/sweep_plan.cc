@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "economics/catalogue_fields.h"
 #include "json/known_keys.h"
 #include "json/toml_document.h"
 #include "measure/store/sha256.h"
@@ -116,6 +117,7 @@ SweepPlan read_sweep_plan(std::string_view text, const std::string& where,
   const Fields document(json, "", source);
   constexpr std::string_view kKnown[] = {"schema", "name", "endpoint", "workload"};
   refuse_unknown_keys(document, kKnown);
+  check_schema(document, "hadal.sweep/1");
   SweepPlan plan{.name = document.required_string("name")};
   std::vector<std::string> names;
   document.each("endpoint", [&](const ordered_json& value, const std::string& path) {
@@ -127,8 +129,8 @@ SweepPlan read_sweep_plan(std::string_view text, const std::string& where,
   document.each("workload", [&](const ordered_json& value, const std::string& path) {
     const Fields section(value, path, source);
     SweepWorkload workload{.options = options_of(section, kWorkloadOptions, {"name"})};
-    if (!has_option(workload.options, "workload")) section.required_string("workload");
-    workload.name = section.string("name").value_or(section.required_string("workload"));
+    const std::string shape = section.required_string("workload");
+    workload.name = section.string("name").value_or(shape);
     names.push_back(workload.name);
     plan.workloads.push_back(std::move(workload));
   });

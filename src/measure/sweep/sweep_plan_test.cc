@@ -87,6 +87,7 @@ TEST(SweepPlan, NamesWhatIsWrong) {
     return std::string();
   };
   EXPECT_NE(refusal("name = \"x\"\n").find("endpoint"), std::string::npos);
+  EXPECT_NE(refusal("schema = \"hadal.recipe/1\"\n").find("hadal.sweep/1"), std::string::npos);
   EXPECT_NE(refusal(std::string(kText) + "[[workload]]\nname = \"short\"\nworkload = \"1k1k\"\n")
                 .find("two entries"),
             std::string::npos);
