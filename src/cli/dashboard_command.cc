@@ -1,7 +1,6 @@
 // hadal dashboard: the page over the run store, served or written.
-#include <condition_variable>
+#include <atomic>
 #include <fmt/format.h>
-#include <mutex>
 #include <string_view>
 
 #include "base/error.h"
@@ -18,24 +17,6 @@ namespace hadal {
 namespace {
 
 constexpr std::chrono::seconds kPatience{5};
-
-class StopFlag {
- public:
-  void set() {
-    const std::lock_guard lock(mutex_);
-    set_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return set_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool set_ = false;
-};
 
 std::string token_of(const ParsedLine& line) {
   const auto file = line.get(option::kKeyFile);
@@ -69,7 +50,8 @@ void check_store(const std::string& store) {
     RunStore::open(store, StoreAccess::kRead);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNotFound) throw;
-    write_err("no runs yet: the page shows what others published, and how to add your own\n");
+    write_err(terminal_safe(store) +
+              " has no runs yet: the page shows what others published, and how to add your own\n");
   }
 }
 
@@ -90,16 +72,21 @@ int dashboard_command(const ParsedLine& line) {
   }
   check_store(store);
   const DashboardApi api(store, HADAL_VERSION);
-  StopFlag stopped;
+  std::atomic_flag stopped;
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
   const bool wants_token = !options.token.empty();
   const DashboardServer server(std::move(options),
                                [&api](const ApiRequest& request) { return api.answer(request); });
-  const StopReaction reaction([&stopped] { stopped.set(); }, kPatience);
+  const StopReaction reaction(
+      [&stopped] {
+        stopped.test_and_set();
+        stopped.notify_all();
+      },
+      kPatience);
   write_out(fmt::format("http://{}:{}/\n", host, server.port()));
   if (wants_token) write_err("add #token=... with the token from --key-file to the address\n");
-  stopped.wait();
+  stopped.wait(false);
   return 0;
 }
 

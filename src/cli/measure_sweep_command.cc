@@ -29,6 +29,23 @@ std::string today() {
   return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
+// What the plan hands on to `hadal measure run` is refused now, and not by each job after its
+// engine was started.
+void check_options(const SweepPlan& plan, const std::string& file, const std::string& store) {
+  for (size_t i = 0; i < plan.endpoints.size(); ++i) {
+    for (const SweepJob& job : sweep_jobs(plan, i, "", "")) {
+      try {
+        parse_command_line(job_words(plan, job, store, ""));
+      } catch (const Error& error) {
+        throw Error({.code = ErrorCode::kInvalidFile,
+                     .where = file + ": " + job.label,
+                     .what = error.parts().where + ": " + error.parts().what,
+                     .remedy = error.parts().remedy});
+      }
+    }
+  }
+}
+
 std::filesystem::path log_folder(const std::string& store) {
   const std::filesystem::path path(store.find("://") == std::string::npos ? store
                                                                           : default_store());
@@ -65,6 +82,7 @@ int measure_sweep_command(const ParsedLine& line) {
   if (line.command == Command::kMeasureTrack && line.value(option::kEvery) == "day") {
     options.period = today();
   }
+  check_options(plan, file.string(), options.store);
   options.logs = log_folder(options.store);
   std::atomic<bool> stop = false;
   const StopReaction reaction([&stop] { stop = true; }, kPatience);
