@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "cli/commands.h"
+#include "cli/page_planner.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal.h"
 #include "measure/dashboard/dashboard_api.h"
@@ -71,7 +72,8 @@ int dashboard_command(const ParsedLine& line) {
                  .remedy = "add --key-file FILE, or leave --host out and use an SSH tunnel"});
   }
   check_store(store);
-  const DashboardApi api(store, HADAL_VERSION);
+  const PagePlanner planner;
+  const DashboardApi api(store, HADAL_VERSION, &planner);
   std::atomic_flag stopped;
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
   const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;

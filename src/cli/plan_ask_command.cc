@@ -37,14 +37,7 @@ int plan_ask_command(const ParsedLine& line) {
   }
   const HardwareCatalogue catalogue = plan_catalogue(line);
   const Constants constants = plan_constants(line);
-  PlanQuestion question = plan_question(line, catalogue);
-  question.users = line.get(option::kUsers);
-  question.tokens_per_day = line.get(option::kTokensPerDay);
-  question.budget_usd_per_hour = line.get(option::kBudget);
-  question.facility_megawatts = line.get(option::kMegawatts);
-  question.pue = line.get(option::kPue).value_or(catalogue.default_pue());
-  if (const auto file = line.get(option::kCosts)) question.own = load_deployment_costs(*file);
-  question.utilisation = line.value(option::kUtilisation);
+  const PlanQuestion question = ask_question(line, catalogue);
   const PlanAnswer answer = answer_plan(question, catalogue, PriceCatalogue::built_in(), constants);
   if (const auto mark = line.get(option::kExplain)) {
     write_out(explain_number(question, answer, *mark));

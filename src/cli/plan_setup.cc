@@ -78,4 +78,16 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
   return question;
 }
 
+PlanQuestion ask_question(const ParsedLine& line, const HardwareCatalogue& catalogue) {
+  PlanQuestion question = plan_question(line, catalogue);
+  question.users = line.get(option::kUsers);
+  question.tokens_per_day = line.get(option::kTokensPerDay);
+  question.budget_usd_per_hour = line.get(option::kBudget);
+  question.facility_megawatts = line.get(option::kMegawatts);
+  question.pue = line.get(option::kPue).value_or(catalogue.default_pue());
+  if (const auto file = line.get(option::kCosts)) question.own = load_deployment_costs(*file);
+  question.utilisation = line.value(option::kUtilisation);
+  return question;
+}
+
 }  // namespace hadal

@@ -15,6 +15,9 @@ HardwareCatalogue plan_catalogue(const ParsedLine& line);
 // What `hadal plan ask` and `hadal plan fleet` have in common of a question.
 PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& catalogue);
 
+// All that `hadal plan ask` asks.
+PlanQuestion ask_question(const ParsedLine& line, const HardwareCatalogue& catalogue);
+
 // With --assume.
 Constants plan_constants(const ParsedLine& line);
 

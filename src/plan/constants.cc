@@ -144,6 +144,8 @@ EngineTraits engine_traits(std::string_view engine) {
   return *found;
 }
 
+std::span<const EngineTraits> known_engines() { return engines(); }
+
 double youth_factor(const Constants& constants, DeviceFamily family, double days) {
   return 1 + constants.get(Constant::kYouthExcess, family) *
                  std::exp(-days / constants.get(Constant::kYouthDays, family));

@@ -98,6 +98,8 @@ struct EngineTraits {
 };
 // "vllm@0.25" and "dynamo-vllm" are vllm; unknown ones are like vllm; "ideal" has no floors.
 EngineTraits engine_traits(std::string_view engine);
+// Those that are known, each by its name.
+std::span<const EngineTraits> known_engines();
 
 // The factor on all times of an engine's kernels, `days` after the model came out: 1 + excess ·
 // e^(-days / youth_days).

@@ -271,6 +271,7 @@ ordered_json option_json(const PlanOption& o) {
   return {{"hardware", c.deployment.device.key},
           {"devices", o.devices},
           {"replicas", o.replicas},
+          {"layout", deployment_text(c.deployment)},
           {"serve", role_json(c.deployment.serve)},
           {"prefill", c.deployment.prefill ? role_json(*c.deployment.prefill) : ordered_json()},
           {"requests_at_a_time", o.users},

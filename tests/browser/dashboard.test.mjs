@@ -7,7 +7,7 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { closeBrowser, download, drawn, folder, go, makeStore, openPage, rowsOf, run, runs, serve, shown, tableBehind } from './dashboard.mjs';
 
-const VIEWS = ['frontier', 'history', 'compare', 'cost', 'table', 'start'];
+const VIEWS = ['frontier', 'history', 'compare', 'cost', 'plan', 'table', 'start'];
 let views;
 let board;
 
@@ -25,6 +25,9 @@ const byVersion = (version, workload = '8k1k') => runs(views).find((entry) => {
   const document = shown(views, entry.run_id ?? entry.id);
   return document.target.engine_version === version && document.workload === workload;
 });
+// After the answers of the planner, those of other ages included.
+const planned = (page) => page.waitForFunction(() => document.querySelector('.answers[data-ready]') !== null &&
+  document.querySelector('.answers [role=status]') === null && document.querySelector('[id^=plan-of], .answers .notice') !== null);
 const idOf = (entry) => entry.run_id ?? entry.id;
 
 test('frontier: figures are those of the store, and only verified points stand on it', async () => {
@@ -232,6 +235,72 @@ test('start: without a store there are others\' points and the way to one\'s own
   await empty.close();
 });
 
+test('plan: curves, tables and the command say what hadal plan says', async () => {
+  const page = await openPage(`${board.url}#/plan?v=1&plan.model=flash&plan.hardware=h200~b200&plan.engine=vllm&plan.devices=8&plan.speed=40&price=rent&rent=2.5`);
+  await planned(page);
+  const words = (await page.locator('#plan-command').textContent()).split(' ');
+  assert.deepEqual(words.slice(0, 3), ['hadal', 'plan', 'ask']);
+  const told = JSON.parse(run(...words.slice(1), '--json').out);
+  const best = told.picks[0];
+  const rows = (await tableBehind(page, 'planner')).filter((row) => row.Kind === 'predicted');
+  const own = rows.filter((row) => row.Curve === 'h200');
+  assert.equal(own.length, told.frontier.length);
+  const csv = (await download(page, () => page.getByRole('button', { name: /^Predicted .* as CSV/ }).click())).bytes.toString();
+  for (const option of told.frontier) {
+    const low = option.total_tok_s_per_device * told.error.low_factor;
+    const high = option.total_tok_s_per_device * told.error.high_factor;
+    assert.ok(csv.includes(`h200,predicted,${option.interactivity_tok_s},${option.total_tok_s_per_device},${low},${high},`), String(option.interactivity_tok_s));
+  }
+  assert.ok(rows.some((row) => row.Curve === 'b200'));
+  const answers = await rowsOf(page.getByRole('region', { name: 'The cheapest that meets the question' }).locator('table'));
+  assert.equal(answers[0].Devices, best.devices.toFixed(2));
+  assert.equal(Number(answers[0]['$/M total']), Number((2.5 / ((best.total_tok_s_per_device * 3600) / 1e6)).toPrecision(3)));
+  const memory = await rowsOf(page.getByRole('region', { name: /Memory of a device/ }).locator('table'));
+  assert.equal(Number(memory.find((row) => row.What === 'weights').GB), Number((best.memory_bytes.weights / 1e9).toPrecision(3)));
+  assert.equal((await tableBehind(page, 'binds')).length, told.frontier.length);
+  assert.equal((await tableBehind(page, 'sensitivity')).length, told.sensitivity.length);
+  const bill = await rowsOf(page.getByRole('region', { name: /Dollars of an hour of work/ }).locator('table'));
+  assert.equal(Number(bill.at(-1).Total), 2.5 * best.devices);
+  assert.equal((await tableBehind(page, 'waiting')).length, 7);
+  assert.ok((await tableBehind(page, 'break-even')).length > 3);
+  assert.deepEqual(page.faults, []);
+  await page.end();
+});
+
+test('plan: a slider is a part of the link, and what nothing meets is said', async () => {
+  const page = await openPage(`${board.url}#/plan?v=1&plan.model=flash&plan.hardware=h200&plan.devices=4&plan.constants=1`);
+  await planned(page);
+  const speed = async (at) => (await rowsOf(at.getByRole('region', { name: 'The cheapest that meets the question' }).locator('table')))[0];
+  const before = await speed(page);
+  const slider = page.locator('#plan-c-memory_share');
+  await slider.focus();
+  await page.keyboard.press('Home');
+  await planned(page);
+  assert.match(page.url(), /plan\.factors=memory_share/);
+  assert.match(await page.locator('#plan-command').textContent(), /--assume memory_share\.hopper=/);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'plan-c-memory_share');
+  const after = await speed(page);
+  assert.notDeepEqual(after, before);
+  const other = await openPage(page.url());
+  await planned(other);
+  assert.deepEqual(await speed(other), after);
+  await go(other, '#/plan?v=1&plan.model=flash&plan.hardware=h200&plan.devices=4&plan.speed=90000');
+  await planned(other);
+  assert.match(await other.locator('[data-pair="h200/sglang"]').textContent(), /the fastest gives/);
+  // Whatever a link says is a text, and at most a question that the planner refuses.
+  await other.end();
+  const hostile = encodeURIComponent('<img src=x onerror="window.__broken=1">');
+  const third = await openPage(`${board.url}#/plan?v=1&plan.workload=${hostile}&plan.model=${hostile}&plan.hardware=${hostile}&plan.drafts=${hostile}&plan.factors=${hostile}*2&plan.weeks=${hostile}`);
+  await planned(third);
+  assert.match(await third.locator('.notice').first().textContent(), /<img src=x.*is no workload/);
+  assert.equal(await third.evaluate(() => window.__broken), undefined);
+  assert.equal(await third.locator('main img').count(), 0);
+  assert.equal((await fetch(`${board.url}api/v1/plan?model=/etc/passwd&hardware=h200`)).status, 400);
+  assert.deepEqual(page.faults, []);
+  await page.end();
+  await third.end();
+});
+
 test('texts of runs are texts, whatever they look like', async () => {
   const hostile = runs(views).map((entry) => shown(views, idOf(entry))).find((document) => document.label?.includes('<img'));
   const page = await openPage(board.url);
@@ -276,6 +345,7 @@ test('keyboard alone: the way in, through a chart\'s points, and into a run', as
   // Every field has a name, every picture a summary.
   for (const view of VIEWS) {
     await go(page, `#/${view}`);
+    if (view === 'plan') await planned(page);
     const nameless = await page.evaluate(() => [...document.querySelectorAll('select, input, button, [role=application]')]
       .filter((element) => !(element.labels?.length || element.getAttribute('aria-label') || element.textContent.trim())).map((element) => element.outerHTML));
     assert.deepEqual(nameless, [], view);
@@ -289,6 +359,7 @@ test('phone width: nothing is wider than the screen', async () => {
   const id = idOf(byVersion('0.1.0-after'));
   for (const view of [...VIEWS, `run?v=1&run=${id}`]) {
     await go(page, `#/${view}`);
+    if (view === 'plan') await planned(page);
     const [wide, screen] = await page.evaluate(() => [document.scrollingElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(wide <= screen, `${view}: ${wide} > ${screen}`);
   }
@@ -326,6 +397,7 @@ test('light and dark: text stands out in both, and the choice is kept', async ()
     assert.equal(background, colorScheme === 'dark' ? 'rgb(15, 19, 22)' : 'rgb(246, 248, 249)');
     for (const view of [...VIEWS, `run?v=1&run=${idOf(byVersion('0.1.0-partial'))}`]) {
       await go(page, `#/${view}`);
+      if (view === 'plan') await planned(page);
       assert.deepEqual(await page.evaluate(contrasts), [], `${colorScheme} ${view}`);
     }
     await page.locator('#theme').selectOption(colorScheme === 'dark' ? 'light' : 'dark');
@@ -350,11 +422,13 @@ test('one file: opens from disk without a network and shows the same', async () 
     await go(page, `#/${view}`);
     await go(served, `#/${view}`);
     assert.equal(await page.locator('h1').textContent(), await served.locator('h1').textContent());
-    assert.equal(await page.locator('main table').count() > 0, await served.locator('main table').count() > 0, view);
+    if (view !== 'plan') assert.equal(await page.locator('main table').count() > 0, await served.locator('main table').count() > 0, view);
   }
   await page.locator('#slices canvas').waitFor();
   const json = await download(page, () => page.getByRole('button', { name: 'Run as JSON' }).click());
   assert.deepEqual(JSON.parse(json.bytes), shown(views, id));
+  await go(page, '#/plan');
+  assert.match(await page.locator('main').textContent(), /planning needs the running program/);
   assert.deepEqual(page.requests.filter((address) => !address.startsWith('file:') && !address.startsWith('data:') && !address.startsWith('blob:')), []);
   assert.equal(await page.evaluate(() => window.__broken), undefined);
   await page.emulateMedia({ media: 'print' });

@@ -33,6 +33,8 @@ int status_of(ErrorCode code) {
       return 400;
     case ErrorCode::kNotFound:
       return 404;
+    case ErrorCode::kResourceExhausted:
+      return 422;  // a plan that nothing meets
     case ErrorCode::kUnavailable:
       return 503;
     default:
@@ -229,6 +231,8 @@ ApiAnswer DashboardApi::answer(const ApiRequest& request) const try {
     const RunRecord b = store.load(store.resolve(query_text(request, "b"))).run;
     return {.body = comparison_json(compare_runs(a, b), a, b)};
   }
+  if (planner_ != nullptr && rest == "planner") return {.body = planner_->choices_json()};
+  if (planner_ != nullptr && rest == "plan") return {.body = planner_->plan_json(request.query)};
   if (rest.starts_with("runs/")) return run_answer(request, rest.substr(5));
   not_there(path);
 } catch (const Error& error) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "measure/dashboard/dashboard_planner.h"
+
 namespace hadal {
 
 struct ApiRequest {
@@ -23,9 +25,9 @@ struct ApiAnswer {
 
 class DashboardApi {
  public:
-  // `store` as RunStore::open takes it; it need not exist yet.
-  DashboardApi(std::string store, std::string version)
-      : store_(std::move(store)), version_(std::move(version)) {}
+  // `store` as RunStore::open takes it; it need not exist yet. `planner` must outlive this.
+  DashboardApi(std::string store, std::string version, const DashboardPlanner* planner = nullptr)
+      : store_(std::move(store)), version_(std::move(version)), planner_(planner) {}
 
   // Everything below /api/v1/ and the page's own files. Errors become answers. For one thread at a
   // time.
@@ -41,6 +43,7 @@ class DashboardApi {
 
   std::string store_;
   std::string version_;
+  const DashboardPlanner* planner_;
 };
 
 }  // namespace hadal

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "measure/metrics/metric_ids.h"
 #include "measure/store/run_json.h"
@@ -156,6 +157,30 @@ TEST_F(DashboardApiTest, APointThatIsBeingMeasuredIsNoEndedOne) {
   EXPECT_EQ(page["runs"][0]["state"], "running");
   EXPECT_EQ(page["runs"][0]["points"][0]["warnings"][0],
             "this point is being measured; it is summed up at its end");
+}
+
+class EchoPlanner final : public DashboardPlanner {
+ public:
+  std::string choices_json() const override { return R"({"schema": "hadal.planner/1"})"; }
+  std::string plan_json(const Question& question) const override {
+    if (question.contains("hopeless")) {
+      throw Error({.code = ErrorCode::kResourceExhausted, .where = "it", .what = "has no answer"});
+    }
+    return json(question).dump();
+  }
+};
+
+TEST_F(DashboardApiTest, APlannerAnswersWhereThereIsOne) {
+  EXPECT_EQ(get("/api/v1/plan").status, 404);
+  EXPECT_EQ(get("/api/v1/planner").status, 404);
+  const EchoPlanner planner;
+  const DashboardApi api(store_path(), "1", &planner);
+  EXPECT_EQ(json::parse(api.answer({.path = "/api/v1/planner"}).body)["schema"], "hadal.planner/1");
+  EXPECT_EQ(json::parse(api.answer({.path = "/api/v1/plan", .query = {{"model", "pro"}}}).body),
+            json({{"model", "pro"}}));
+  const ApiAnswer none = api.answer({.path = "/api/v1/plan", .query = {{"hopeless", "1"}}});
+  EXPECT_EQ(none.status, 422);
+  EXPECT_EQ(json::parse(none.body)["error"]["message"], "it: has no answer");
 }
 
 TEST_F(DashboardApiTest, AStoreThatCannotBeReadIsTold) {

@@ -40,6 +40,15 @@ constexpr Parameter kFilterParameters[] = {
     {"last", "query", "integer", "How many runs, from the newest; 60 without, at most 5000"}};
 constexpr Parameter kCompareParameters[] = {{"a", "query", "string", "A run, as in a path"},
                                             {"b", "query", "string", "Another run"}};
+// The others are those that /api/v1/planner lists.
+constexpr Parameter kPlanParameters[] = {
+    {"model", "query", "string", "pro, flash, …"},
+    {"hardware", "query", "string", "A key of the catalogue of accelerators"},
+    {"workload", "query", "string", "8k1k, …, or INPUT:OUTPUT[:HIT]"},
+    {"engine", "query", "string", "vllm, sglang, …; ideal"},
+    {"interactivity", "query", "number", "Tokens per second of a user, at least"},
+    {"ttft", "query", "number", "Seconds to the first token, at most"},
+    {"assume", "query", "string", "Constants of the planner, NAME[.FAMILY]=VALUE with commas"}};
 
 constexpr std::string_view kJson = "application/json";
 constexpr Route kRoutes[] = {
@@ -61,6 +70,11 @@ constexpr Route kRoutes[] = {
      kFilterParameters},
     {"/api/v1/compare", "Two runs at the loads that both have (hadal.comparison/1)", kJson,
      kCompareParameters},
+    {"/api/v1/planner", "What a question to the planner is made of (hadal.planner/1)", kJson},
+    {"/api/v1/plan",
+     "What it would take, as hadal plan ask --json prints it for one hardware (hadal.plan/1); 422 "
+     "where no deployment meets the question",
+     kJson, kPlanParameters},
     {"/api/v1/openapi.json", "This document", kJson}};
 
 void write_response(JsonText& json, std::string_view status, std::string_view about,

@@ -6,28 +6,26 @@ import type {Context} from "./context.js";
 import {Source} from "./data.js";
 import {h, select} from "./dom.js";
 import type {Overview, Run} from "./model.js";
-import {readState, writeState, type PageState, type View} from "./state.js";
+import {isOfOneView, readState, writeState, type PageState, type View} from "./state.js";
 import {chooseTheme, themeChoice} from "./theme.js";
 import {compareView} from "./views/compare.js";
 import {costView} from "./views/cost.js";
 import {frontierView} from "./views/frontier.js";
 import {historyView} from "./views/history.js";
+import {planView} from "./views/plan.js";
 import {runView} from "./views/run.js";
 import {startView} from "./views/start.js";
 import {tableView} from "./views/table.js";
 
 const TABS: readonly [View, string][] = [
   ["frontier", "Frontier"], ["history", "History"], ["compare", "Compare"],
-  ["cost", "Cost and power"], ["table", "Table"], ["start", "Start"],
+  ["cost", "Cost and power"], ["plan", "Plan"], ["table", "Table"], ["start", "Start"],
 ];
 
 const VIEWS: Record<View, (context: Context) => HTMLElement> = {
-  frontier: frontierView, history: historyView, compare: compareView, cost: costView,
+  frontier: frontierView, history: historyView, compare: compareView, cost: costView, plan: planView,
   table: tableView, run: runView, start: startView,
 };
-
-// Belong to the view, and not to what is looked at.
-const OF_ONE_VIEW = ["run", "point", "sort", "cols", "a", "b", "until", "series"];
 
 class Page {
   private state: PageState;
@@ -126,7 +124,7 @@ class Page {
   }
 
   private addressOf(view: View): string {
-    const kept = Object.fromEntries(Object.entries(this.state.values).filter(([key]) => !OF_ONE_VIEW.includes(key)));
+    const kept = Object.fromEntries(Object.entries(this.state.values).filter(([key]) => !isOfOneView(key)));
     return writeState({view, values: kept});
   }
 
@@ -139,7 +137,7 @@ class Page {
       state: this.state,
       set: (values) => this.change({view: this.state.view, values: this.merged(values, this.state.values)}, false),
       go: (view, values = {}) => {
-        const kept = Object.fromEntries(Object.entries(this.state.values).filter(([key]) => !OF_ONE_VIEW.includes(key)));
+        const kept = Object.fromEntries(Object.entries(this.state.values).filter(([key]) => !isOfOneView(key)));
         this.change({view, values: this.merged(values, kept)}, true);
       },
     };

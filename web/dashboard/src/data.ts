@@ -2,6 +2,7 @@
 // beside it (a static site). The rest of the page does not know which.
 
 import type {Overview, PointDetail, Run, RunsPage} from "./model.js";
+import type {Plan, PlannerChoices} from "./planner.js";
 
 export type SourceKind = "api" | "embedded" | "static";
 
@@ -98,6 +99,15 @@ export class Source {
     return (await this.once(this.kind === "api"
       ? `api/v1/runs/${id}/points/${point}`
       : `data/runs/${id}-${point}.json`)) as PointDetail;
+  }
+
+  /** null where no program runs that could plan. */
+  async planner(): Promise<PlannerChoices | null> {
+    return this.kind === "api" ? ((await this.once("api/v1/planner")) as PlannerChoices) : null;
+  }
+
+  async plan(query: string): Promise<Plan> {
+    return (await this.once(`api/v1/plan?${query}`)) as Plan;
   }
 
   /** Of raw data; null where there is no server to give it. */

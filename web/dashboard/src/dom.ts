@@ -87,6 +87,23 @@ export function numberField(
     h("span", {class: "with-unit"}, input, options.unit ? h("small", {}, options.unit) : null));
 }
 
+/** A slider whose figure follows while it is moved; the change is told when it is let go. */
+export function slider(
+  id: string, label: string, value: number,
+  options: {min: number; max: number; step: number; text: (value: number) => string; title?: string},
+  change: (value: number) => void,
+): HTMLElement {
+  const shown = h("output", {for: id}, options.text(value));
+  const input = h("input", {id, type: "range", min: options.min, max: options.max, step: options.step, "aria-valuetext": options.text(value)});
+  input.value = String(value);
+  input.addEventListener("input", () => {
+    shown.textContent = options.text(Number(input.value));
+    input.setAttribute("aria-valuetext", options.text(Number(input.value)));
+  });
+  input.addEventListener("change", () => change(Number(input.value)));
+  return h("label", {class: "field slider", for: id, title: options.title}, h("span", {}, label, shown), input);
+}
+
 export const button = (text: string, click: () => void, attributes: Attributes = {}): HTMLButtonElement =>
   h("button", {type: "button", onclick: click, ...attributes}, text);
 

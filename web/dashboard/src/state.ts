@@ -2,7 +2,7 @@
 // has a version, figures are named by ids that carry the version of their definition, and what a
 // link does not say has the default that it had when its version was current.
 
-export const VIEWS = ["frontier", "history", "compare", "cost", "table", "run", "start"] as const;
+export const VIEWS = ["frontier", "history", "compare", "cost", "plan", "table", "run", "start"] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface PageState {
@@ -39,6 +39,10 @@ export function writeState(state: PageState): string {
   }
   return `#/${state.view}?${parameters.toString()}`;
 }
+
+/** What belongs to one view and not to what is looked at. */
+const OF_ONE_VIEW = ["run", "point", "sort", "cols", "a", "b", "until", "series"];
+export const isOfOneView = (key: string): boolean => OF_ONE_VIEW.includes(key) || key.startsWith("plan.");
 
 export const listOf = (value: string | undefined): string[] =>
   value === undefined || value === "" ? [] : value.split("~");

@@ -16,7 +16,7 @@ const USE_NAMES: Record<(typeof BILL_USES)[number], string> = {
   prefill: "prefill", cached_input: "cached input", decode: "decode", shared: "shared", idle: "idle",
 };
 
-function inputs(context: Context, prices: Prices): HTMLElement {
+export function inputs(context: Context, prices: Prices): HTMLElement {
   const s = prices.settings;
   const set = (key: string) => (value: string): void => context.set({[key]: value});
   const eras = context.overview.hardware.eras;
@@ -189,12 +189,12 @@ function billSection(context: Context, prices: Prices, points: readonly Operatin
         : "There is no price for this hardware: choose “my rent” above, or name the hardware with hadal measure runs annotate --field hardware."));
       return;
     }
-    place.replaceChildren(...billParts(made.bill, made.basis, run));
+    place.replaceChildren(...billParts(made.bill, made.basis, "this measurement", run.label ?? run.id.slice(0, 10)));
   }).catch((error: unknown) => place.replaceChildren(h("p", {class: "notice bad"}, String(error instanceof Error ? error.message : error))));
   return section;
 }
 
-function billParts(bill: Bill, basis: string, run: Run): HTMLElement[] {
+export function billParts(bill: Bill, basis: string, what: string, name: string): HTMLElement[] {
   const uses = BILL_USES;
   const columns = [{name: "Part"}, ...uses.map((use) => ({name: USE_NAMES[use], numeric: true})), {name: "Total", numeric: true}];
   const rows = [...bill.rows.map((row) => [row.part, ...uses.map((use) => micro(row.uses[use])), micro(row.total)]),
@@ -218,9 +218,9 @@ function billParts(bill: Bill, basis: string, run: Run): HTMLElement[] {
   const per = bill.usdPerMillion;
   return [
     chart.element,
-    table("Dollars of this measurement; rows and columns add up", columns, rows),
+    table(`Dollars of ${what}; rows and columns add up`, columns, rows),
     table("$ per million tokens on the bill's basis", [{name: "Run"}, {name: "all tokens", numeric: true}, {name: "input, computed", numeric: true}, {name: "input, cached", numeric: true}, {name: "output", numeric: true}],
-      [[run.label ?? run.id.slice(0, 10), figureText(per.total), figureText(per.computed_input), figureText(per.cached_input), figureText(per.output)]]),
+      [[name, figureText(per.total), figureText(per.computed_input), figureText(per.cached_input), figureText(per.output)]]),
     h("p", {class: "footnote"}, `Where the time went: ${basis}. Shared and idle time stand apart; the parts add up to the bill, which InferenceX's input and output costs do not.`),
   ];
 }
