@@ -30,6 +30,11 @@ const planned = (page) => page.waitForFunction(() => document.querySelector('.an
   document.querySelector('.answers [role=status]') === null && document.querySelector('[id^=plan-of], .answers .notice') !== null);
 const idOf = (entry) => entry.run_id ?? entry.id;
 
+const csvRows = (text) => {
+  const [names, ...lines] = text.trim().split(/\r?\n/).map((line) => line.match(/("([^"]|"")*"|[^,]*)(,|$)/g).map((cell) => cell.replace(/,$/, '').replace(/^"|"$/g, '').replaceAll('""', '"')));
+  return lines.map((cells) => Object.fromEntries(names.map((name, i) => [name, cells[i]])));
+};
+
 test('frontier: figures are those of the store, and only verified points stand on it', async () => {
   const page = await openPage(board.url);
   assert.match(await page.locator('h1').textContent(), /Total tokens per GPU against interactivity/);
@@ -105,6 +110,12 @@ test('history: every step beyond the noise is marked, none within; a failed nigh
   assert.deepEqual(gaps.map((row) => [row.Day, row.Gap]), [['2026-09-01', 'the engine did not get ready within 600 s']]);
   assert.match(rows.find((row) => row.Day === '2026-08-28')['What was different'], /version 0\.1\.0 → 0\.2\.0/);
   assert.match(rows.find((row) => row.Day === '2026-09-06')['What was different'], /\+ --speculate {2}\+ mtp/);
+  const at = await page.locator('#c-at').inputValue();
+  const nights = csvRows(await (await fetch(`${history.url}api/v1/views/history.csv?v=1&others=0&at=${at}`)).text());
+  assert.deepEqual(nights.map((row) => [row.day, row.gap]), rows.map((row) => [row.Day, row.Gap]));
+  const drawnCsv = csvRows((await download(page, () => page.getByRole('button', { name: /by day as CSV/ }).click())).bytes.toString());
+  const value = Object.keys(drawnCsv[0])[1];
+  nights.forEach((row, i) => assert.equal(Number(row['rate.total_tokens_per_gpu/1']).toPrecision(12), Number(drawnCsv[i][value]).toPrecision(12)));
   await page.locator('#c-until').fill('20');
   assert.equal((await tableBehind(page, 'history')).length, 21);
   // What others published of the MI355X: a hundredfold in 26 days.
@@ -233,6 +244,43 @@ test('start: without a store there are others\' points and the way to one\'s own
   assert.deepEqual(page.faults, []);
   await page.end();
   await empty.close();
+});
+
+test('every view as CSV by its address: the figures of the page, with every digit', async () => {
+  const csv = async (view, query) => {
+    const response = await fetch(`${board.url}api/v1/views/${view}.csv?${query}`);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type'), /^text\/csv/);
+    return csvRows(await response.text());
+  };
+  const near = (a, b) => assert.ok(Math.abs(a / b - 1) < 1e-12, `${a} ${b}`);
+  for (const query of ['v=1', 'v=1&y=cost.usd_per_million.total%2F1&tier=hyperscaler&util=0.5', 'v=1&x=ttft.first_token%2F1&p=p90&runs=all', 'v=1&y=power.tokens_per_mw.total%2F1&scope=facility&others=0']) {
+    const page = await openPage(`${board.url}#/frontier?${query}`);
+    const button = csvRows((await download(page, () => page.getByRole('button', { name: /as CSV/ }).click())).bytes.toString());
+    const rows = await csv('frontier', query);
+    const [x, y] = Object.keys(rows[0]).slice(10).filter((name) => name.includes('/') && !name.includes(' '));
+    const [xs, ys] = Object.keys(button[0]).slice(3).filter((name, i) => i === 0 || i === 2);
+    const key = (run, a, b, on) => `${run} ${Number(a).toPrecision(12)} ${Number(b).toPrecision(12)} ${on}`;
+    assert.ok(rows.length > 10);
+    assert.deepEqual(rows.map((row) => key(row.run, row[x], row[y], row.on_frontier)).sort(),
+      button.map((row) => key(row.Run, row[xs], row[ys], row['On the frontier'])).sort(), query);
+    assert.deepEqual(page.faults, []);
+    await page.end();
+  }
+  const [a, b] = [idOf(byVersion('0.1.0-before')), idOf(byVersion('0.1.0-after'))];
+  const page = await openPage(`${board.url}#/compare?v=1&a=${a}&b=${b}`);
+  const tiers = csvRows((await download(page, () => page.getByRole('button', { name: /as CSV/ }).click())).bytes.toString());
+  const rows = await csv('compare', `v=1&a=${a}&b=${b}`);
+  assert.equal(rows.length, tiers.length);
+  rows.forEach((row, i) => {
+    near(Number(row.ratio), Number(tiers[i]['B / A']));
+    assert.equal(`${Number(row.ratio_low).toFixed(3)}–${Number(row.ratio_high).toFixed(3)}`, tiers[i]['95 %']);
+  });
+  await go(page, '#/cost?v=1&engine=hadal&others=0&price=rent&rent=2');
+  const units = (await rowsOf(page.getByRole('region', { name: /Unit costs/ }).locator('table')))[0];
+  const costs = await csv('cost', 'v=1&engine=hadal&others=0&price=rent&rent=2');
+  assert.ok(costs.some((row) => Number(Number(row['cost.usd_per_million.total/1']).toPrecision(3)) === Number(units['$/M total'])));
+  await page.end();
 });
 
 test('plan: curves, tables and the command say what hadal plan says', async () => {

@@ -11,6 +11,8 @@
 #include "measure/dashboard/openapi.h"
 #include "measure/dashboard/point_detail.h"
 #include "measure/dashboard/run_pages.h"
+#include "measure/dashboard/view_csv.h"
+#include "measure/dashboard/view_runs.h"
 #include "measure/dashboard/web_page.h"
 #include "measure/exchange/export.h"
 #include "measure/store/run_comparison.h"
@@ -204,6 +206,28 @@ ApiAnswer DashboardApi::points_csv(const ApiRequest& request) const {
   return {.content_type = kCsv, .body = export_csv(runs), .file_name = "points.csv"};
 }
 
+// VIEW.csv over the newest runs and what others published.
+ApiAnswer DashboardApi::view_answer(const ApiRequest& request, std::string_view rest) const {
+  if (!rest.ends_with(".csv") || !is_view_with_csv(rest.substr(0, rest.size() - 4))) {
+    not_there(request.path);
+  }
+  std::vector<ViewRun> runs;
+  try {
+    RunStore store = RunStore::open(store_, StoreAccess::kRead);
+    JsonText page;
+    write_runs_page(page, store, {.most = query_integer(request, "last", kMostRuns, kMostCsvRuns)});
+    runs = view_runs(page.take());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+  }
+  JsonText published;
+  write_published_runs(published);
+  for (ViewRun& run : view_runs(published.take())) runs.push_back(std::move(run));
+  return {.content_type = kCsv,
+          .body = view_csv(rest.substr(0, rest.size() - 4), request.query, runs),
+          .file_name = std::string(rest)};
+}
+
 ApiAnswer DashboardApi::answer(const ApiRequest& request) const try {
   const std::string_view path = request.path;
   if (!path.starts_with(kApi)) {
@@ -231,6 +255,7 @@ ApiAnswer DashboardApi::answer(const ApiRequest& request) const try {
     const RunRecord b = store.load(store.resolve(query_text(request, "b"))).run;
     return {.body = comparison_json(compare_runs(a, b), a, b)};
   }
+  if (rest.starts_with("views/")) return view_answer(request, rest.substr(6));
   if (planner_ != nullptr && rest == "planner") return {.body = planner_->choices_json()};
   if (planner_ != nullptr && rest == "plan") return {.body = planner_->plan_json(request.query)};
   if (rest.starts_with("runs/")) return run_answer(request, rest.substr(5));

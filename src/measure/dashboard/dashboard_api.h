@@ -40,6 +40,7 @@ class DashboardApi {
  private:
   ApiAnswer run_answer(const ApiRequest& request, std::string_view rest) const;
   ApiAnswer points_csv(const ApiRequest& request) const;
+  ApiAnswer view_answer(const ApiRequest& request, std::string_view rest) const;
 
   std::string store_;
   std::string version_;

@@ -159,6 +159,16 @@ TEST_F(DashboardApiTest, APointThatIsBeingMeasuredIsNoEndedOne) {
             "this point is being measured; it is summed up at its end");
 }
 
+TEST_F(DashboardApiTest, ViewsAsCsvHoldWhatOthersPublished) {
+  const ApiAnswer answer = get("/api/v1/views/frontier.csv", {{"hardware", "mi355x"}});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.content_type.starts_with("text/csv"));
+  EXPECT_NE(answer.body.find("published,mi355x,"), std::string::npos);
+  EXPECT_EQ(get("/api/v1/views/table.csv").status, 404);
+  EXPECT_EQ(get("/api/v1/views/frontier").status, 404);
+  EXPECT_EQ(get("/api/v1/views/history.csv").status, 400);
+}
+
 class EchoPlanner final : public DashboardPlanner {
  public:
   std::string choices_json() const override { return R"({"schema": "hadal.planner/1"})"; }

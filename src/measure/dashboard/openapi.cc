@@ -40,6 +40,17 @@ constexpr Parameter kFilterParameters[] = {
     {"last", "query", "integer", "How many runs, from the newest; 60 without, at most 5000"}};
 constexpr Parameter kCompareParameters[] = {{"a", "query", "string", "A run, as in a path"},
                                             {"b", "query", "string", "Another run"}};
+// The query is that of the page's own address; these matter the most.
+constexpr Parameter kViewParameters[] = {
+    {"view", "path", "string", "frontier, history, compare or cost"},
+    {"model", "query", "string", "The model; without, that of most points"},
+    {"workload", "query", "string", "The workload; without, that of most points"},
+    {"x", "query", "string", "A figure's id; interactivity.tpot/1 without"},
+    {"y", "query", "string", "A figure's id; rate.total_tokens_per_gpu/1 without"},
+    {"at", "query", "number", "Of history: where on x the days are read"},
+    {"a", "query", "string", "Of compare: a run, the measure"},
+    {"b", "query", "string", "Of compare: the other run"},
+    {"last", "query", "integer", "How many runs, from the newest; 1000 without, at most 5000"}};
 // The others are those that /api/v1/planner lists.
 constexpr Parameter kPlanParameters[] = {
     {"model", "query", "string", "pro, flash, …"},
@@ -68,6 +79,8 @@ constexpr Route kRoutes[] = {
      "application/jsonl", kPointParameters},
     {"/api/v1/points.csv", "All points of the newest runs that fit a filter", "text/csv",
      kFilterParameters},
+    {"/api/v1/views/{view}.csv", "A view of the page as a table with every digit", "text/csv",
+     kViewParameters},
     {"/api/v1/compare", "Two runs at the loads that both have (hadal.comparison/1)", kJson,
      kCompareParameters},
     {"/api/v1/planner", "What a question to the planner is made of (hadal.planner/1)", kJson},
