@@ -22,7 +22,7 @@ struct CommitArgs {
   int rows = 0;       // how many of its first rows stay, with those
 };
 
-// Of the layers of `range`; config.layers is the MTP block's.
+// Of the layers of `range`; the drafter's stages follow the model's.
 void commit_layers(OpContext& ops, const CommitArgs& args, LayerRange range);
 
 }  // namespace hadal

@@ -13,6 +13,13 @@ constexpr int kMostModelDrafts = 8;
 
 }  // namespace
 
+std::span<const CompressionPlan> NoCompressions::of(size_t sequences) {
+  first_group_.assign(sequences + 1, 0);
+  plans_ = {{{.ratio = kCsaRatio, .first_group = first_group_},
+             {.ratio = kHcaRatio, .first_group = first_group_}}};
+  return plans_;
+}
+
 ModelDrafter drafter_of(const ModelConfig& config) {
   if (config.usable_stages() == 0) return {};
   if (config.drafter == DrafterKind::kMtp) {

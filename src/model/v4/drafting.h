@@ -1,11 +1,14 @@
 // The model's drafter within one pass: what a step leaves for it in the state of its sequences, and
-// the guesses it makes from there. MTP is mtp_drafting.h, DSpark
-// dspark_drafting.h. Chooses no token.
+// the guesses it makes from there (MTP: mtp_drafting.h, DSpark: dspark_drafting.h). Chooses no
+// token.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "cache/sequence_cache.h"
 #include "model/model.h"
@@ -37,6 +40,17 @@ class Drafting {
   // For checking: of a drafter that computes all guesses at once, the logits of all of them before
   // what depends on the guesses chosen, [sequences begun, block, vocab].
   virtual std::span<const float> base_logits() const { return {}; }
+};
+
+// The compressions of a plan whose rows complete no entry: drafters compute layers without them.
+class NoCompressions {
+ public:
+  // Of a plan of so many sequences; valid until the next call.
+  std::span<const CompressionPlan> of(size_t sequences);
+
+ private:
+  std::vector<int32_t> first_group_;  // zeros
+  std::array<CompressionPlan, 2> plans_ = {};
 };
 
 // What the drafter of a model is like, if it has one.

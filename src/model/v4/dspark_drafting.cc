@@ -80,9 +80,6 @@ StepPlan DsparkDrafting::blocks(const StepPlan& plan, std::span<const DraftStart
   block_row_sequence_.resize(rows);
   block_rows_.resize(rows);
   block_sequences_.resize(starts.size());
-  no_groups_.assign(starts.size() + 1, 0);
-  compressions_ = {{{.ratio = kCsaRatio, .first_group = no_groups_},
-                    {.ratio = kHcaRatio, .first_group = no_groups_}}};
   for (size_t i = 0; i < starts.size(); ++i) {
     const SequenceStep& sequence = plan.sequences[as_size(starts[i].sequence)];
     const int anchor = sequence.start + starts[i].rows;
@@ -105,7 +102,7 @@ StepPlan DsparkDrafting::blocks(const StepPlan& plan, std::span<const DraftStart
           .state_table = plan.state_table,
           .logit_rows = block_rows_,
           .is_block = true,
-          .compressions = compressions_};
+          .compressions = compressions_.of(starts.size())};
 }
 
 void DsparkDrafting::begin(const StepPlan& plan, const CachePoolView& pool, const Step&,

@@ -5,7 +5,6 @@
 // a bias that depends on the token chosen before makes them a sequence. It writes no state.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -65,8 +64,7 @@ class DsparkDrafting final : public Drafting {
   std::vector<int32_t> block_row_sequence_;
   std::vector<int32_t> block_rows_;
   std::vector<SequenceStep> block_sequences_;
-  std::vector<int32_t> no_groups_;
-  std::array<CompressionPlan, 2> compressions_ = {};
+  NoCompressions compressions_;
 
   std::vector<int32_t> of_draft_;  // [rows at hand]
   std::vector<int32_t> tokens_;    // [rows at hand]

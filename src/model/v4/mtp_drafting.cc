@@ -1,7 +1,6 @@
 #include "model/v4/mtp_drafting.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "base/as_size.h"
@@ -23,7 +22,7 @@ size_t window_bytes(const CacheLayout& layout) {
       kCacheLine);
 }
 
-// The pass's last token in the state of a sequence of the plan.
+// The streams of the last token, in the state of a sequence of the plan.
 std::byte* last_streams(const CacheLayout& layout, const StepPlan& plan,
                         const SequenceStep& sequence, const CachePoolView& pool) {
   const size_t unit = as_size(sequence.first_state_unit + layout.streams_unit);
@@ -69,10 +68,8 @@ size_t MtpDrafting::stream_floats() const {
   return as_size(model_.config.hc_mult) * as_size(model_.config.hidden_size);
 }
 
-CachePoolView MtpDrafting::windows() const {
-  // The view of a pool may be written through, as all caches are.
-  return {.base = const_cast<std::byte*>(windows_.data()),
-          .block_bytes = window_layout_.block_bytes};
+CachePoolView MtpDrafting::windows() {
+  return {.base = windows_.data(), .block_bytes = window_layout_.block_bytes};
 }
 
 StepPlan MtpDrafting::lagging(const StepPlan& plan) {
@@ -150,9 +147,6 @@ void MtpDrafting::Rows::resize(size_t count) {
 
 StepPlan MtpDrafting::plan_of(const Rows& rows) {
   const size_t count = rows.tokens.size();
-  no_groups_.assign(count + 1, 0);
-  compressions_ = {{{.ratio = kCsaRatio, .first_group = no_groups_},
-                    {.ratio = kHcaRatio, .first_group = no_groups_}}};
   return {.rows = static_cast<int>(count),
           .tokens = rows.tokens,
           .positions = rows.positions,
@@ -160,7 +154,7 @@ StepPlan MtpDrafting::plan_of(const Rows& rows) {
           .sequences = rows.sequences,
           .state_table = rows.of_draft,
           .logit_rows = std::span(rows.places).first(count),
-          .compressions = compressions_};
+          .compressions = compressions_.of(count)};
 }
 
 void MtpDrafting::begin(const StepPlan& plan, const CachePoolView& pool, const Step& step,

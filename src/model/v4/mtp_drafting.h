@@ -52,7 +52,7 @@ class MtpDrafting final : public Drafting {
   StepPlan plan_of(const Rows& rows);
   void run();
   size_t stream_floats() const;
-  CachePoolView windows() const;
+  CachePoolView windows();
 
   const ModelParts& model_;
   ForwardPass& pass_;
@@ -63,8 +63,7 @@ class MtpDrafting final : public Drafting {
   std::vector<int32_t> stream_rows_;
   Rows rows_;  // of the guesses computed last
   Rows next_;
-  std::vector<int32_t> no_groups_;
-  std::array<CompressionPlan, 2> compressions_ = {};
+  NoCompressions compressions_;
   AlignedBuffer<std::byte> windows_;
   AlignedBuffer<float> streams_;  // that the next rows read, [sequences, streams, hidden]
   Step step_;
