@@ -77,6 +77,28 @@ class Reader {
   std::span<const std::byte> bytes_;
 };
 
+void put_lists(Writer& out, std::span<const std::span<const float>> lists) {
+  out.put(static_cast<int>(lists.size()));
+  for (const std::span<const float> list : lists) out.put_list(list);
+}
+
+// Views of `memory`, which holds them one after the other.
+std::vector<std::span<const float>> get_lists(Reader& in, std::vector<float>& memory) {
+  std::vector<size_t> counts(static_cast<size_t>(in.get_count()));
+  for (size_t& count : counts) {
+    const std::vector<float> list = in.get_list<float>();
+    count = list.size();
+    memory.insert(memory.end(), list.begin(), list.end());
+  }
+  std::vector<std::span<const float>> lists;
+  std::span<const float> rest = memory;
+  for (const size_t count : counts) {
+    lists.push_back(rest.first(count));
+    rest = rest.subspan(count);
+  }
+  return lists;
+}
+
 }  // namespace
 
 std::vector<std::byte> to_bytes(const StepMessage& message) {
@@ -139,8 +161,7 @@ std::vector<CommitMessage> read_commit_messages(std::span<const std::byte> bytes
 std::vector<std::byte> to_bytes(const StepResult& result) {
   Writer out;
   out.put(result.vocab_size);
-  out.put(static_cast<int>(result.logits.size()));
-  for (const std::span<const float> logits : result.logits) out.put_list(logits);
+  put_lists(out, result.logits);
   return out.take();
 }
 
@@ -149,18 +170,12 @@ ReceivedResult read_step_result(std::span<const std::byte> bytes) {
   ReceivedResult received;
   received.result.vocab_size = in.get();
   if (received.result.vocab_size <= 0) Reader::fail("the vocabulary");
-  std::vector<size_t> counts(static_cast<size_t>(in.get_count()));
-  for (size_t& count : counts) {
-    const std::vector<float> logits = in.get_list<float>();
-    count = logits.size();
-    if (count % static_cast<size_t>(received.result.vocab_size) != 0) Reader::fail("the logits");
-    received.memory.insert(received.memory.end(), logits.begin(), logits.end());
-  }
+  received.result.logits = get_lists(in, received.memory);
   in.finish();
-  size_t first = 0;
-  for (const size_t count : counts) {
-    received.result.logits.push_back(std::span<const float>(received.memory).subspan(first, count));
-    first += count;
+  for (const std::span<const float> logits : received.result.logits) {
+    if (logits.size() % static_cast<size_t>(received.result.vocab_size) != 0) {
+      Reader::fail("the logits");
+    }
   }
   return received;
 }
@@ -191,8 +206,7 @@ DraftMessage read_draft_message(std::span<const std::byte> bytes) {
 std::vector<std::byte> to_bytes(const DraftResult& result) {
   Writer out;
   out.put_list(std::span<const float>(result.confidence));
-  out.put(static_cast<int>(result.logits.size()));
-  for (const std::span<const float> logits : result.logits) out.put_list(logits);
+  put_lists(out, result.logits);
   return out.take();
 }
 
@@ -200,18 +214,8 @@ ReceivedDrafts read_draft_result(std::span<const std::byte> bytes) {
   Reader in(bytes);
   ReceivedDrafts received;
   received.result.confidence = in.get_list<float>();
-  std::vector<size_t> counts(static_cast<size_t>(in.get_count()));
-  for (size_t& count : counts) {
-    const std::vector<float> logits = in.get_list<float>();
-    count = logits.size();
-    received.memory.insert(received.memory.end(), logits.begin(), logits.end());
-  }
+  received.result.logits = get_lists(in, received.memory);
   in.finish();
-  size_t first = 0;
-  for (const size_t count : counts) {
-    received.result.logits.push_back(std::span<const float>(received.memory).subspan(first, count));
-    first += count;
-  }
   return received;
 }
 

@@ -72,15 +72,15 @@ struct DraftResult {
   std::vector<float> confidence = {};  // [rows]: how likely the guess is right; or nothing
 };
 
-struct ReceivedDrafts {
-  std::vector<float> memory;
-  DraftResult result;
-};
-
-// A result that owns its logits, as it comes off the wire.
+// Results that own their logits, as they come off the wire.
 struct ReceivedResult {
   std::vector<float> memory;
   StepResult result;
+};
+
+struct ReceivedDrafts {
+  std::vector<float> memory;
+  DraftResult result;
 };
 
 // Little-endian words: counts before what they count. Reading throws Error kInvalidFile when bytes
