@@ -36,19 +36,21 @@ StepCost::StepCost(double row_seconds, const ExpertCounts& experts)
 }
 
 double StepCost::predict(const StepShape& shape) const {
-  const Vector x = terms(shape);
-  double seconds = 0;
-  for (size_t i = 0; i < kTerms; ++i) seconds += x[i] * seconds_per_[i];
-  return seconds;
+  return shared_seconds(shape.rows()) + own_seconds(shape);
+}
+
+double StepCost::shared_seconds(int rows) const {
+  return seconds_per_[0] + expert_sets(rows) * seconds_per_[4] / kScale[4];
+}
+
+double StepCost::own_seconds(const StepShape& shape) const {
+  return shape.decode_rows * seconds_per_[1] / kScale[1] +
+         shape.prefill_rows * seconds_per_[2] / kScale[2] +
+         shape.context_rows * seconds_per_[3] / kScale[3];
 }
 
 double StepCost::predict_part(const StepShape& part, const StepShape& whole) const {
-  const auto alone = [&](const StepShape& shape) {
-    return predict(shape) - expert_sets(shape.rows()) * seconds_per_[4] / kScale[4];
-  };
-  const double any_step = predict({});
-  const double shared = any_step + predict(whole) - alone(whole);
-  return alone(part) - any_step + shared * part.rows() / whole.rows();
+  return own_seconds(part) + shared_seconds(whole.rows()) * part.rows() / whole.rows();
 }
 
 int StepCost::rows_within(double seconds, int context, int limit) const {

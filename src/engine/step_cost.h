@@ -41,7 +41,8 @@ class StepCost {
 
   double predict(const StepShape& shape) const;
   // Of predict(whole) what `part` of its rows causes: what these rows cost, and of what any step
-  // costs, rows counting alike. Parts that make up the whole add up to its prediction.
+  // and the experts cost, rows counting alike. Parts that make up the whole add up to its
+  // prediction.
   double predict_part(const StepShape& part, const StepShape& whole) const;
   // How many different experts of a layer `rows` rows touch, where each is as likely as any other,
   // in units of what one row touches: the weights of an expert are read once for all its rows.
@@ -55,6 +56,9 @@ class StepCost {
   static constexpr size_t kTerms = 5;
   using Vector = std::array<double, kTerms>;
   Vector terms(const StepShape& shape) const;
+  // What the step costs and the experts of its rows, and what the rows do by themselves.
+  double shared_seconds(int rows) const;
+  double own_seconds(const StepShape& shape) const;
   void solve();
 
   ExpertCounts experts_;
