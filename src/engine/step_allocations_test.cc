@@ -45,6 +45,7 @@ struct Course {
   ActivationPolicy policy;
   bool deals;
   Isa isa = best_isa();
+  int drafts = 0;  // by the model's drafter after each step
 };
 
 class StepAllocations : public testing::TestWithParam<Course> {};
@@ -63,7 +64,8 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
                          {.limits = {.rows = kSequences * kChunk,
                                      .sequences = kSequences,
                                      .logit_rows = kSequences * (1 + kDrafts),
-                                     .droppable_rows = kSequences * kDrafts},
+                                     .droppable_rows = kSequences * kDrafts,
+                                     .drafts = GetParam().drafts},
                           .deals = GetParam().deals});
   const CacheGeometry& geometry = executor.geometry();
   BlockPool pool(geometry.block_bytes, kSequences * blocks_for_sequence(geometry, 1024));
@@ -73,6 +75,7 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
     ASSERT_TRUE(reserve_sequence(pool, geometry, 1024, message.sequences.emplace_back().cache));
   }
   std::vector<CommitMessage> commits(kSequences);
+  DraftMessage drafting;
   const auto step = [&](int rows, int drafts) {
     for (int i = 0; i < kSequences; ++i) {
       SequenceRows& sequence = message.sequences[static_cast<size_t>(i)];
@@ -85,6 +88,16 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
     executor.run(message);
     executor.commit(commits);
     for (SequenceRows& sequence : message.sequences) sequence.cache.length += rows;
+    drafting.begins = true;
+    for (int depth = 0; depth < GetParam().drafts; ++depth) {
+      // Others go on without the last.
+      drafting.rows.clear();
+      for (int i = 0; i < (depth == 0 ? kSequences : kSequences - 1); ++i) {
+        drafting.rows.push_back({.sequence = i, .token = 5 + depth});
+      }
+      executor.draft(drafting);
+      drafting.begins = false;
+    }
   };
   const auto go_to = [&](int length) {
     for (SequenceRows& sequence : message.sequences) sequence.cache.length = length;
@@ -117,6 +130,11 @@ INSTANTIATE_TEST_SUITE_P(
         Course{"pico_none", "tests/golden/data/model/pico/model", ActivationPolicy::kNone, false},
         Course{"pico_ref", "tests/golden/data/model/pico/model", ActivationPolicy::kInt8, false,
                Isa::kRef},
+        Course{"pico_mtp", "tests/golden/data/model/pico/model", ActivationPolicy::kInt8, false,
+               best_isa(), 4},
+        Course{"pico_dspark", "tests/golden/data/model/pico-dspark/model", ActivationPolicy::kInt8,
+               false, best_isa(), 4},
+        Course{"nano_mtp_dealt", "models/nano", ActivationPolicy::kInt8, true, best_isa(), 4},
         Course{"nano_dealt", "models/nano", ActivationPolicy::kInt8, true},
         Course{"nano_together", "models/nano", ActivationPolicy::kFp8, false}),
     [](const auto& instance) { return instance.param.name; });
