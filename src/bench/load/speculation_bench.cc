@@ -1,7 +1,6 @@
 #include "bench/load/speculation_bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -14,8 +13,6 @@
 
 namespace hadal {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kPromptTokens = 32;
 
@@ -52,7 +49,6 @@ class Runner {
   Run measure() {
     const EngineStatistics before = engine_->statistics();
     std::vector<std::unique_ptr<PendingAnswer>> answers;
-    const Clock::time_point begin = Clock::now();
     for (int i = 0; i < batch_; ++i) {
       answers.push_back(std::make_unique<PendingAnswer>(
           *engine_, made_up_request(made_up_prompt(config_, kPromptTokens, as_size(i)),
@@ -60,7 +56,6 @@ class Runner {
     }
     double decode_seconds = 0;
     for (auto& answer : answers) decode_seconds += answer->finish().finish.timing.decode_seconds;
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     const EngineStatistics after = engine_->statistics();
     const double tokens = static_cast<double>(batch_) * (options_.answer_tokens - 1);
     const double drafting = after.speculation.draft_seconds - before.speculation.draft_seconds;
@@ -71,7 +66,6 @@ class Runner {
     // Steps that a request was in, after its first token.
     const double steps = tokens - accepted;
     const double engine_steps = std::max(1.0, steps / batch_);
-    static_cast<void>(seconds);
     return {.tokens_per_s = tokens / (decode_seconds + drafting),
             .tokens_per_step = tokens / steps,
             .drafts_per_step = drafted / steps,
