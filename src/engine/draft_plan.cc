@@ -21,6 +21,7 @@ struct Guess {
 
 DraftPlan plan_drafts(const DraftPlanArgs& args) {
   std::vector<Guess> guesses;
+  guesses.reserve(args.offers.size() * kMostDrafts);
   for (size_t i = 0; i < args.offers.size(); ++i) {
     const std::vector<double>& survival = args.offers[i].survival;
     for (size_t j = 0; j < survival.size(); ++j) {
@@ -60,9 +61,14 @@ DraftPlan plan_drafts(const DraftPlanArgs& args) {
 void AcceptanceRecord::observe(int proposed, int kept) {
   const int places = std::min({proposed, kept + 1, kMostDrafts});
   for (int depth = 0; depth < places; ++depth) {
-    tried_[as_size(depth)] = memory_ * tried_[as_size(depth)] + 1;
-    kept_[as_size(depth)] = memory_ * kept_[as_size(depth)] + (depth < kept ? 1 : 0);
+    expect(depth, depth < kept ? 1 : 0);
   }
+}
+
+void AcceptanceRecord::expect(int depth, double probability) {
+  const size_t place = as_size(depth);
+  tried_[place] = memory_ * tried_[place] + 1;
+  kept_[place] = memory_ * kept_[place] + probability;
 }
 
 double AcceptanceRecord::probability(int depth, double prior) const {

@@ -55,6 +55,9 @@ class AcceptanceRecord {
   explicit AcceptanceRecord(double memory = kOfOneSequence) : memory_(memory) {}
 
   void observe(int proposed, int kept);
+  // Of guesses that were made and not checked: that the guess at place `depth` is kept where those
+  // before it are, as told by who made it.
+  void expect(int depth, double probability);
   // That the guess at place `depth` (from 0) is kept where those before it were: what was seen
   // here, and `prior` in so far as that is little.
   double probability(int depth, double prior) const;

@@ -85,11 +85,12 @@ struct Engine::Impl {
   bool take_arrivals();
   void run_step(const std::vector<ScheduledRows>& scheduled);
   void note_starts(const std::vector<ScheduledRows>& scheduled);
-  void advance(const ScheduledRows& rows, int index);
+  bool advance(const ScheduledRows& rows, int index);
   void take_prompt_logprobs(Sequence& sequence, Choice& choice);
   void count_drafts(const ScheduledRows& rows, int kept);
   bool take_token(Sequence& sequence, SampledToken& sampled, bool last);
-  void speculate(const std::vector<ScheduledRows>& scheduled);
+  void add_target(Sequence& sequence, int index);
+  void speculate();
   void bill(const std::vector<ScheduledRows>& scheduled, double seconds);
   void end(Sequence& sequence, bool keep, FinishReason reason,
            std::optional<Error> error = std::nullopt);
@@ -171,7 +172,8 @@ RequestHandle Engine::Impl::submit(GenerateRequest request, EventHandler on_even
                                      model_config.max_positions, cache_plan.blocks,
                                      executor->geometry().block_bytes);
                 }});
-  request.speculation = effective_speculation(request.speculation, options.speculation);
+  request.speculation =
+      effective_speculation(request.speculation, options.speculation, model_config);
 
   auto sequence = std::make_unique<Sequence>();
   sequence->cancelled = std::make_shared<std::atomic<bool>>(false);
@@ -299,7 +301,13 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
     counts.step_seconds += seconds_between(begin, Clock::now());
     return;
   }
-  for (size_t i = 0; i < scheduled.size(); ++i) advance(scheduled[i], static_cast<int>(i));
+  targets.clear();
+  tasks.clear();
+  for (int i = 0; i < info.sequences; ++i) {
+    const ScheduledRows& rows = scheduled[static_cast<size_t>(i)];
+    const bool goes_on = advance(rows, i);
+    if (goes_on && rows.samples && speculator != nullptr) add_target(*rows.sequence, i);
+  }
   const double seconds = seconds_between(begin, Clock::now());
   counts.dealt_steps = executor->dealt_steps();
   counts.step_seconds += seconds;
@@ -310,8 +318,8 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   counts.prefill_rows += shape.prefill_rows;
   bill(scheduled, seconds);
   scheduler.measured(shape, seconds);
-  speculate(scheduled);
-  finish_ended();
+  finish_ended();  // who is done does not wait for the guesses of others
+  if (!targets.empty()) speculate();
 }
 
 // Shares out what the step took. Sequences that ended in it are still there.
@@ -327,7 +335,6 @@ void Engine::Impl::bill(const std::vector<ScheduledRows>& scheduled, double seco
 // Takes a sequence of the step out; finish_ended() tells it of its end.
 void Engine::Impl::end(Sequence& sequence, bool keep, FinishReason reason,
                        std::optional<Error> error) {
-  sequence.ended = true;
   ended.push_back(
       {.sequence = scheduler.remove(sequence, keep), .reason = reason, .error = std::move(error)});
 }
@@ -349,8 +356,9 @@ void Engine::Impl::note_starts(const std::vector<ScheduledRows>& scheduled) {
   }
 }
 
-// Commits the rows of sequence `index` of the step, and gives it its next tokens if it has any.
-void Engine::Impl::advance(const ScheduledRows& rows, int index) {
+// Commits the rows of sequence `index` of the step, and gives it its next tokens if it has any;
+// false when it has ended.
+bool Engine::Impl::advance(const ScheduledRows& rows, int index) {
   Sequence& sequence = *rows.sequence;
   Choice& choice = cycle.choice(index);
   try {
@@ -358,7 +366,7 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
     cycle.finish_commit(rows, index);
   } catch (...) {
     end(sequence, false, FinishReason::kError, current_error());
-    return;
+    return false;
   }
   const int begin = sequence.cache.length - rows.rows - choice.kept_drafts;
   counts.prompt_tokens += std::min(sequence.cache.length, sequence.prompt_tokens) -
@@ -367,11 +375,12 @@ void Engine::Impl::advance(const ScheduledRows& rows, int index) {
   if (!choice.prompt_logprobs.empty()) take_prompt_logprobs(sequence, choice);
   if (rows.samples && sequence.request.prompt_only) {
     end(sequence, true, FinishReason::kLength);
-    return;
+    return false;
   }
   for (size_t i = 0; i < choice.tokens.size(); ++i) {
-    if (!take_token(sequence, choice.tokens[i], i + 1 == choice.tokens.size())) return;
+    if (!take_token(sequence, choice.tokens[i], i + 1 == choice.tokens.size())) return false;
   }
+  return true;
 }
 
 void Engine::Impl::count_drafts(const ScheduledRows& rows, int kept) {
@@ -387,23 +396,19 @@ void Engine::Impl::count_drafts(const ScheduledRows& rows, int kept) {
   drafter->observe({.sequence = sequence.arrival, .proposed = drafted, .kept = kept});
 }
 
-// Guesses for those of the step that go on.
-void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
-  if (speculator == nullptr) return;
-  targets.clear();
-  tasks.clear();
-  for (size_t i = 0; i < scheduled.size(); ++i) {
-    Sequence& sequence = *scheduled[i].sequence;
-    if (!scheduled[i].samples || sequence.ended) continue;
-    targets.push_back({.sequence = sequence.arrival,
-                       .tokens = sequence.tokens,
-                       .speculation = *sequence.request.speculation,
-                       .room = sequence.room_for_drafts(),
-                       .known_to_model = sequence.cache.drafter_rows == sequence.cache.length ||
-                                         sequence.cache.drafter_rows >= drafter_window});
-    tasks.push_back(
-        {.sequence = &sequence, .index = static_cast<int>(i), .target = targets.size() - 1});
-  }
+// Sequence `index` of the step goes on, with a token that is yet to be computed.
+void Engine::Impl::add_target(Sequence& sequence, int index) {
+  targets.push_back({.sequence = sequence.arrival,
+                     .tokens = sequence.tokens,
+                     .speculation = *sequence.request.speculation,
+                     .room = sequence.room_for_drafts(),
+                     .known_to_model = sequence.cache.drafter_rows == sequence.cache.length ||
+                                       sequence.cache.drafter_rows >= drafter_window});
+  tasks.push_back({.sequence = &sequence, .index = index, .target = targets.size() - 1});
+}
+
+// Guesses for the targets.
+void Engine::Impl::speculate() {
   const std::vector<int>& wanted = speculator->plan(targets, scheduler.cost());
   for (size_t i = 0; i < tasks.size(); ++i) tasks[i].wanted = wanted[i];
   std::erase_if(tasks, [](const DraftTask& task) { return task.wanted == 0; });
@@ -413,7 +418,7 @@ void Engine::Impl::speculate(const std::vector<ScheduledRows>& scheduled) {
   try {
     passes = draft_cycle.run(tasks);
   } catch (...) {
-    return;  // a step without guesses; a fault that lasts is told of the next one
+    return;  // the next step checks none; what is wrong with the model it will tell itself
   }
   const double seconds = seconds_between(begin, Clock::now());
   speculator->measured(passes, seconds);

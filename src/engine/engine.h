@@ -138,9 +138,9 @@ class Engine {
 
   // Queues a request; `on_event` hears of it from now on, on the engine thread. From any thread.
   // Throws Error: kInvalidArgument for an empty prompt, ids outside the vocabulary, sampling
-  // options out of range or more min_tokens than the answer can have; kResourceExhausted when the
-  // prompt leaves no room in the context; kUnavailable when the queue is full or the engine shuts
-  // down.
+  // options out of range, more min_tokens than the answer can have or a drafter that there is not;
+  // kResourceExhausted when the prompt leaves no room in the context; kUnavailable when the queue
+  // is full or the engine shuts down.
   RequestHandle submit(GenerateRequest request, EventHandler on_event);
 
   enum class Shutdown {

@@ -127,13 +127,16 @@ std::unique_ptr<Drafter> make_drafter(const EngineOptions& options, const ModelC
                                       options.simulated.has_value());
 }
 
-Speculation effective_speculation(const std::optional<Speculation>& wish,
-                                  const Speculation& engine) {
+Speculation effective_speculation(const std::optional<Speculation>& wish, const Speculation& engine,
+                                  const ModelConfig& config) {
   if (!wish || *wish == engine || wish->kind == SpeculationKind::kOff) {
     return wish.value_or(engine);
   }
   if (wish->kind == SpeculationKind::kAuto) return engine;
-  if (wish->kind == engine.kind || engine.kind == SpeculationKind::kAuto) return *wish;
+  if (wish->kind == engine.kind || engine.kind == SpeculationKind::kAuto) {
+    check_speculation(wish->kind, config);
+    return *wish;
+  }
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = "speculation",
                .what = "is " + speculation_text(*wish) + ", but the engine runs with " +

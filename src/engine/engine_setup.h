@@ -26,9 +26,9 @@ std::unique_ptr<Drafter> make_drafter(const EngineOptions& options, const ModelC
 ModelDrafter used_drafter(const EngineOptions& options, const ModelConfig& config);
 
 // What a request's wish comes to. Throws Error kInvalidArgument where the engine does not do what
-// it asks for.
-Speculation effective_speculation(const std::optional<Speculation>& wish,
-                                  const Speculation& engine);
+// it asks for, or the model has not the drafter.
+Speculation effective_speculation(const std::optional<Speculation>& wish, const Speculation& engine,
+                                  const ModelConfig& config);
 
 // Before the model is bound: whether there is room for it shows before its weights are made ready.
 // Throws what plan_kv_memory throws.

@@ -1,6 +1,7 @@
 // Where the last tokens of one sequence stood before in it: quotations, edits and code repeat what
 // came earlier, and what followed there is a guess of what follows now. Holds positions only; the
-// tokens stay with the sequence.
+// tokens stay with the sequence. Takes at most 20 bytes for each of them and looks at a fixed
+// number of candidates, whatever they are.
 #pragma once
 
 #include <cstddef>

@@ -28,7 +28,6 @@ struct Sequence {
   // Of the prompt's tokens from the second on, as far as they are known; where they are asked for.
   std::vector<TokenLogprobs> prompt_logprobs;
   std::optional<TokenEvent> stop_token;  // that ended the answer
-  bool ended = false;                    // it has yet to hear so
   int64_t arrival = 0;  // given by the scheduler: the order of first come, first served
 
   // Belongs to SequenceMemory.

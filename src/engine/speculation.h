@@ -21,7 +21,8 @@ constexpr int kMostDrafts = 8;
 
 struct Speculation {
   SpeculationKind kind = SpeculationKind::kAuto;
-  // So many guesses in every step, as far as there are so many; 0: as many as pay.
+  // Of an engine: so many guesses in every step, as far as there are so many. Of a request: no
+  // more, for what others pay is not for it to say. 0: as many as pay.
   int drafts = 0;
 
   bool operator==(const Speculation&) const = default;

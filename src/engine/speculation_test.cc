@@ -2,6 +2,7 @@
 #include "engine/speculation.h"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,15 +30,26 @@ TEST(Speculation, IsReadAsItIsWritten) {
 }
 
 TEST(Speculation, ARequestMayAskForLessThanTheEngineDoes) {
+  ModelConfig config;
+  config.drafter = DrafterKind::kDspark;
+  config.drafter_stages = 3;
+  config.dspark.block_size = 5;
+  const auto effective = [&](const std::optional<Speculation>& wish, const Speculation& engine) {
+    return effective_speculation(wish, engine, config);
+  };
+  const Speculation dspark{.kind = SpeculationKind::kDspark};
+  const Speculation mtp{.kind = SpeculationKind::kMtp};
   const Speculation automatic{.kind = SpeculationKind::kAuto};
   const Speculation lookup{.kind = SpeculationKind::kLookup, .drafts = 3};
   const Speculation off{.kind = SpeculationKind::kOff};
-  EXPECT_EQ(effective_speculation({}, lookup), lookup);
-  EXPECT_EQ(effective_speculation(automatic, lookup), lookup);
-  EXPECT_EQ(effective_speculation(off, lookup), off);
-  EXPECT_EQ(effective_speculation(lookup, automatic), lookup);
-  EXPECT_THROW(effective_speculation(Speculation{.kind = SpeculationKind::kMtp}, lookup), Error);
-  EXPECT_THROW(effective_speculation(lookup, off), Error);
+  EXPECT_EQ(effective({}, lookup), lookup);
+  EXPECT_EQ(effective(automatic, lookup), lookup);
+  EXPECT_EQ(effective(off, lookup), off);
+  EXPECT_EQ(effective(lookup, automatic), lookup);
+  EXPECT_EQ(effective(dspark, automatic), dspark);
+  EXPECT_THROW(effective(dspark, lookup), Error);
+  EXPECT_THROW(effective(lookup, off), Error);
+  EXPECT_THROW(effective(mtp, automatic), Error);  // the model has another drafter
 }
 
 // A step costs what its first row does, nearly.
@@ -143,6 +155,33 @@ TEST(Speculator, StopsWhereGuessesDoNotPayAndTriesAgainNowAndThen) {
   EXPECT_LT(rows, 20);
 }
 
+// A request's number is a limit: it cannot have the steps of all carry rows that do not pay.
+TEST(Speculator, TakesTheNumberOfARequestAsALimit) {
+  const Repetition text(60);
+  const Speculation wish{.kind = SpeculationKind::kLookup, .drafts = 3};
+  const StepCost cheap = cheap_rows();
+  const StepCost dear = dear_rows();
+  Speculator speculator({.kind = SpeculationKind::kAuto}, {});
+  speculator.plan({{text.target(wish)}}, cheap);
+  EXPECT_EQ(speculator.expected_drafts(7), 3);
+  speculator.plan({{text.target(wish)}}, dear);
+  EXPECT_EQ(speculator.expected_drafts(7), 0);
+}
+
+// With many sequences trials come no more often than with one.
+TEST(Speculator, TriesOncePerSteps) {
+  const Repetition text(60);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cost = dear_rows();
+  std::vector<SpeculationTarget> targets(16, text.target(any));
+  for (size_t i = 0; i < targets.size(); ++i) targets[i].sequence = static_cast<int64_t>(i);
+  Speculator speculator(any, {});
+  constexpr int kSteps = 2000;
+  for (int step = 0; step < kSteps; ++step) speculator.plan(targets, cost);
+  EXPECT_GT(speculator.statistics().probes, 5);
+  EXPECT_LT(speculator.statistics().probes, 20);
+}
+
 // Two of the model's guesses, or as many as its passes are worth.
 TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
   const Repetition text(10);  // repeats nothing
@@ -174,6 +213,32 @@ TEST(Speculator, ChecksWhatTheDrafterIsSureOf) {
   EXPECT_EQ(checked({0.9F, 0.9F, 0.9F, 0.9F, 0.9F}), 5U);
   EXPECT_EQ(checked({0.9F, 0.8F, 0.001F, 0.9F, 0.9F}), 2U);
   EXPECT_EQ(checked({0.001F, 0.9F, 0.9F, 0.9F, 0.9F}), 0U);
+}
+
+// A drafter that was right once, and has been sure of nothing since: its blocks are not made for
+// ever.
+TEST(Speculator, ForgetsADrafterThatIsSureOfNothing) {
+  const Repetition text(10);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cost = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 2, .tells_confidence = true});
+  int blocks = 0;
+  for (int step = 0; step < 2000; ++step) {
+    const bool asked = speculator.plan({{text.target(any)}}, cost)[0] > 0;
+    if (!asked) continue;
+    if (step >= 1000) ++blocks;
+    speculator.measured(1, 0.01);
+    const float confidence = step < 100 ? 0.9F : 0.001F;
+    speculator.give(0, 7, text.tokens.size(), {1, 2}, {confidence, confidence});
+    speculator.settle(cost);
+    const DraftRequest request{.sequence = 7, .tokens = text.tokens, .most = 2};
+    const int checked = static_cast<int>(speculator.propose(request).size());
+    if (checked > 0) {
+      speculator.observe({.sequence = 7, .proposed = checked, .kept = step < 100 ? checked : 0});
+    }
+  }
+  EXPECT_GT(blocks, 0);  // now and then, in case it has become sure
+  EXPECT_LT(blocks, 20);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/as_size.h"
+#include "base/check.h"
 
 namespace hadal {
 namespace {
@@ -16,9 +17,10 @@ constexpr std::array<double, kDraftSources> kFirstAcceptance = {0.6, 0.2, 0.5, 0
 constexpr int kMatch = 6;
 constexpr int kLongMatch = 12;
 
-// A plan that gives no guesses is overruled after so many times, then after twice as many, up to
-// the most: its grounds may have changed, and only guesses tell. At the most, with the few rows of
-// a trial, that costs less than one step in a hundred.
+// A plan that gives no guesses is overruled after so many steps, then after twice as many, up to
+// the most: its grounds may have changed, and only guesses tell. Steps count, not the sequences in
+// them, since a trial costs passes of a drafter however many do without: at the most, with the few
+// rows of a trial, less than one step in a hundred.
 constexpr int kFirstPatience = 4;
 constexpr int kMostPatience = 256;
 constexpr int kTrialDrafts = 2;
@@ -38,6 +40,7 @@ double sum(const std::vector<double>& values) {
 
 Speculator::Speculator(const Speculation& speculation, const ModelDrafter& model, bool invents)
     : speculation_(speculation), model_(model), invents_(invents) {
+  HADAL_CHECK(model_.most_drafts <= kMostDrafts);
   acceptance_.fill(AcceptanceRecord(AcceptanceRecord::kOfAll));
   patience_.fill(kFirstPatience);
 }
@@ -106,11 +109,12 @@ void Speculator::fill(const Record& record, DraftSource source, int count,
 Speculator::Choice Speculator::choose(const SpeculationTarget& target, Record& record,
                                       DraftOffer& offer) const {
   const SpeculationKind kind = target.speculation.kind;
-  Choice choice{.fixed = target.speculation.drafts};
+  Choice choice;
   offer = {};
   const int room = std::min(target.room, most_drafts());
   if (kind == SpeculationKind::kOff || room <= 0) return choice;
-  const int most = choice.fixed > 0 ? std::min(choice.fixed, room) : room;
+  const int limit = target.speculation.drafts;
+  const int most = limit > 0 ? std::min(limit, room) : room;
   if (kind != SpeculationKind::kLookup && model_.most_drafts > 0 && target.known_to_model) {
     fill(record, DraftSource::kModel, std::min(most, model_.most_drafts), offer);
   }
@@ -132,8 +136,8 @@ Speculator::Choice Speculator::choose(const SpeculationTarget& target, Record& r
   return choice;
 }
 
-// How many guesses a source that offers some gets after all.
-int Speculator::probe(DraftSource source, int planned, int offered) {
+// How many guesses a source that offers some gets after all, for one of so many targets.
+int Speculator::probe(DraftSource source, int planned, int offered, int targets) {
   int& declined = declined_[place(source)];
   int& patience = patience_[place(source)];
   if (planned > 0) {
@@ -143,7 +147,7 @@ int Speculator::probe(DraftSource source, int planned, int offered) {
     return planned;
   }
   ++statistics_.declined;
-  if (++declined < patience) return 0;
+  if (++declined <= patience * targets) return 0;
   declined = 0;
   patience = std::min(2 * patience, kMostPatience);
   ++statistics_.probes;
@@ -181,7 +185,9 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
     Choice& choice = choices_[i];
     const int offered = static_cast<int>(offers_[i].survival.size());
     if (offered == 0) continue;
-    const int count = choice.fixed > 0 ? offered : probe(choice.source, plan.drafts[i], offered);
+    const int count = speculation_.drafts > 0 ? offered
+                                              : probe(choice.source, plan.drafts[i], offered,
+                                                      static_cast<int>(targets.size()));
     if (choice.source == DraftSource::kModel) {
       // One pass makes all guesses: how many are checked is settled when it is known how likely
       // they are.
@@ -228,11 +234,21 @@ void Speculator::settle(const StepCost& cost) {
   }
   const DraftPlan plan = plan_offers(cost);
   for (size_t i = 0; i < given_.size(); ++i) {
-    if (given_[i] < 0 || choices_[i].fixed > 0) continue;
-    std::vector<int32_t>& drafts = records_[given_[i]].drafts;
+    if (given_[i] < 0 || speculation_.drafts > 0) continue;
+    Record& record = records_[given_[i]];
     const int least = choices_[i].probes ? kTrialDrafts : 0;
     const size_t count = as_size(std::max(plan.drafts[i], least));
-    if (count < drafts.size()) drafts.resize(count);
+    if (count >= record.drafts.size()) continue;
+    record.drafts.resize(count);
+    // Guesses that are never checked must not keep the good name of those that once were, or blocks
+    // would be made for nothing for ever.
+    const size_t model = place(DraftSource::kModel);
+    for (size_t j = count; j < record.confidence.size(); ++j) {
+      const int depth = static_cast<int>(j);
+      const double told = scale_.calibrated(depth, static_cast<double>(record.confidence[j]));
+      record.acceptance[model].expect(depth, told);
+      acceptance_[model].expect(depth, told);
+    }
   }
 }
 

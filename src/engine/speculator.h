@@ -27,9 +27,10 @@ constexpr size_t kDraftSources = 4;
 struct SpeculationTarget {
   int64_t sequence = 0;
   std::span<const int32_t> tokens;  // all known ones
-  Speculation speculation = {};     // what holds for it: the request's wish, or the engine's
-  int room = 0;                     // guesses that may come before the sequence is at its end
-  bool known_to_model = false;      // the state of the model's drafter is whole
+  // What holds for it: the request's wish, whose number is a limit, or the engine's.
+  Speculation speculation = {};
+  int room = 0;                 // guesses that may come before the sequence is at its end
+  bool known_to_model = false;  // the state of the model's drafter is whole
 };
 
 struct SpeculatorStatistics {
@@ -78,22 +79,21 @@ class Speculator final : public Drafter {
   struct Choice {
     DraftSource source = DraftSource::kModel;
     std::vector<int32_t> drafts = {};  // where it needs no model
-    int fixed = 0;                     // the request wants so many; 0: as many as pay
     bool probes = false;               // against the plan
   };
 
   DraftPlan plan_offers(const StepCost& cost) const;
   Choice choose(const SpeculationTarget& target, Record& record, DraftOffer& offer) const;
   void fill(const Record& record, DraftSource source, int count, DraftOffer& offer) const;
-  int probe(DraftSource source, int planned, int offered);
+  int probe(DraftSource source, int planned, int offered, int targets);
 
   const Speculation speculation_;
   const ModelDrafter model_;
   const bool invents_;
   std::unordered_map<int64_t, Record> records_;
   std::array<AcceptanceRecord, kDraftSources> acceptance_;  // of all sequences
-  // Since the plan last gave guesses of a source: how often it declined, and after how often it is
-  // overruled.
+  // Since the plan last gave guesses of a source: how often it declined, and after how many steps
+  // of nothing else it is overruled.
   std::array<int, kDraftSources> declined_ = {};
   std::array<int, kDraftSources> patience_;
   double drafter_seconds_ = 0;  // of a pass for each guess, or of one for all
