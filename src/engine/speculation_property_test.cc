@@ -1,8 +1,10 @@
 // Random courses of requests through engines that speculate: whatever guesses, however many, in
-// whatever batches and chunks, with preemption, cached prefixes, penalties, constraints, stop
-// tokens and limits that fall among guesses, every request has the tokens and log-probabilities
-// that it has alone in an engine without.
-// HADAL_SPECULATION_COURSES: how many requests to try (in CI a few hundred).
+// whatever batches and chunks, with preemption, prefixes from memory and from the disk of engines
+// that guessed otherwise, penalties, constraints, and stop tokens, limits and cancellations (as
+// stop strings do it) that fall among guesses: every request has the tokens and log-probabilities
+// that it has alone in an engine without. HADAL_SPECULATION_COURSES: how many requests to try of
+// each model; HADAL_SPECULATION_SEED: where to begin, so that other requests go through other
+// engines.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -10,11 +12,13 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/as_size.h"
 #include "base/error.h"
 #include "engine/engine.h"
 #include "support/engine_requests.h"
@@ -128,8 +132,8 @@ struct Known {
   Outcome answer;
 };
 
-std::vector<Known> make_answers(const Subject& subject) {
-  std::mt19937 random(77);
+std::vector<Known> make_answers(const Subject& subject, uint32_t seed) {
+  std::mt19937 random(seed);
   Engine alone(subject.checkpoint, {.threads = 1, .max_running = 1, .max_queue = 1000});
   std::vector<Known> made;
   for (int i = 0; i < 60; ++i) {
@@ -147,21 +151,15 @@ std::vector<Known> make_answers(const Subject& subject) {
   return made;
 }
 
-const std::vector<Known>& known_answers(const Subject& subject) {
-  static const std::vector<Known> of_mtp = make_answers(with_mtp());
-  static const std::vector<Known> of_dspark = make_answers(with_dspark());
-  return subject.drafter == SpeculationKind::kMtp ? of_mtp : of_dspark;
-}
-
 // Knows all answers, and is wrong now and then.
 class Knowing final : public Drafter {
  public:
-  Knowing(const Subject& subject, int most, uint32_t seed)
-      : subject_(subject), most_(most), random_(seed) {}
+  Knowing(const std::vector<Known>& known, int most, uint32_t seed)
+      : known_(known), most_(most), random_(seed) {}
   int most_drafts() const override { return most_; }
   std::vector<int32_t> propose(const DraftRequest& request) override {
     std::vector<int32_t> drafts;
-    for (const Known& known : known_answers(subject_)) {
+    for (const Known& known : known_) {
       const std::vector<int32_t>& prompt = known.made.request.prompt;
       if (request.tokens.size() < prompt.size() ||
           !std::equal(prompt.begin(), prompt.end(), request.tokens.begin())) {
@@ -185,7 +183,7 @@ class Knowing final : public Drafter {
   void forget(int64_t) override {}
 
  private:
-  const Subject& subject_;
+  const std::vector<Known>& known_;
   int most_;
   std::mt19937 random_;
 };
@@ -205,9 +203,9 @@ void expect_same(const Outcome& actual, const Outcome& expected, const std::stri
   EXPECT_TRUE(same(actual.prompt_logprobs, expected.prompt_logprobs));
 }
 
-int wanted_courses() {
-  const char* wanted = std::getenv("HADAL_SPECULATION_COURSES");
-  return wanted == nullptr ? 60 : std::max(1, std::atoi(wanted));
+int from_environment(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::max(1, std::atoi(text));
 }
 
 struct Totals {
@@ -215,7 +213,73 @@ struct Totals {
   int64_t accepted = 0;
   int64_t preemptions = 0;
   int64_t cached = 0;
+  int cut = 0;      // requests whose limit came before the end of the known answer
+  int stopped = 0;  // that were cancelled by whoever read them, among the tokens of an answer
 };
+
+// One request, and what is to come of it.
+struct Course {
+  const Known& known;
+  int limit = 0;     // tokens; 0: as many as are known
+  int stops_at = 0;  // the reader wants no more after so many tokens; 0: it does
+  Pending pending = {};
+};
+
+// A request like a known one. Some have less room; some are read up to a token that may lie
+// anywhere in a run of accepted guesses, and cancelled there, as a stop string does it.
+Course make_course(std::mt19937& random, const Known& known) {
+  Course course{.known = known};
+  const int tokens = known.answer.finish.completion_tokens;
+  const int least = std::max(1, known.made.request.min_tokens);
+  if (below(random, 4) == 0 && least < tokens) {
+    course.limit = least + below(random, tokens - least);
+  } else if (below(random, 5) == 0) {
+    course.stops_at = 1 + below(random, static_cast<int>(known.answer.tokens.size()) + 1);
+  }
+  return course;
+}
+
+void submit_course(Engine& engine, Course& course, GenerateRequest request) {
+  if (course.limit > 0) request.max_tokens = course.limit;
+  if (course.stops_at == 0) {
+    course.pending = submit(engine, std::move(request));
+    return;
+  }
+  const auto reader = [queue = course.pending.queue,
+                       left = course.stops_at](const GenerateEvent& event) mutable {
+    queue->push(event);
+    if (std::holds_alternative<TokenEvent>(event) && --left == 0)
+      throw std::runtime_error("enough");
+  };
+  course.pending.handle = engine.submit(std::move(request), reader);
+}
+
+// The beginning of a longer answer.
+Outcome cut(Outcome answer, int tokens) {
+  const auto shorten = [&](auto& list) { list.resize(std::min(list.size(), as_size(tokens))); };
+  shorten(answer.tokens);
+  shorten(answer.logprobs);
+  answer.finish.reason = FinishReason::kLength;
+  answer.finish.completion_tokens = tokens;
+  return answer;
+}
+
+void check_course(const Course& course, const std::string& name, Totals& totals) {
+  const Outcome outcome = course.pending.wait();
+  const Outcome& known = course.known.answer;
+  if (outcome.finish.reason == FinishReason::kCancelled) {
+    // What it was told before is right, and as much as the reader saw is there.
+    const auto count = static_cast<int>(outcome.tokens.size());
+    EXPECT_GE(count, course.stops_at) << name;
+    ASSERT_LE(outcome.tokens.size(), known.tokens.size()) << name;
+    EXPECT_TRUE(std::equal(outcome.tokens.begin(), outcome.tokens.end(), known.tokens.begin()))
+        << name;
+    if (course.stops_at > 0) ++totals.stopped;
+    return;
+  }
+  if (course.limit > 0) ++totals.cut;
+  expect_same(outcome, course.limit > 0 ? cut(known, course.limit) : known, name);
+}
 
 // Waits until it has made some tokens.
 void engine_has_begun(const Engine& engine) {
@@ -226,10 +290,9 @@ void engine_has_begun(const Engine& engine) {
 }
 
 // One engine, and a crowd of requests to it at once.
-int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirectory& directory,
-               Totals& totals) {
+int run_engine(const Subject& subject, const std::vector<Known>& known, uint32_t seed,
+               const test::TemporaryDirectory& directory, Totals& totals) {
   std::mt19937 random(seed);
-  const std::vector<Known>& known = known_answers(subject);
   // From hardly more than the longest sequence needs to plenty.
   const CacheLayout layout = make_cache_layout(subject.checkpoint.config());
   const int blocks =
@@ -244,15 +307,16 @@ int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirec
   if (below(random, 2) == 0) options.deal_sequences = below(random, 2) == 0;
   if (below(random, 2) == 0) options.kv_spill = uint64_t{4} << 20;
   if (below(random, 3) == 0) {
-    options.kv_disk = directory.path() / std::to_string(seed);
-    std::filesystem::create_directory(options.kv_disk);
+    // The next engines find what this one left.
+    options.kv_disk = directory.path() / std::to_string(below(random, 2));
+    std::filesystem::create_directories(options.kv_disk);
     options.kv_disk_size = uint64_t{64} << 20;
   }
   const int drafts = 1 + below(random, kMostDrafts);
   std::string course = "engine " + std::to_string(seed) + ", ";
   switch (below(random, 4)) {
     case 0:
-      options.make_drafter = [&] { return std::make_unique<Knowing>(subject, drafts, seed); };
+      options.make_drafter = [&] { return std::make_unique<Knowing>(known, drafts, seed); };
       course += "knowing:" + std::to_string(drafts);
       break;
     case 1:
@@ -269,11 +333,11 @@ int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirec
       break;
   }
   Engine engine(subject.checkpoint, options);
-  std::vector<std::pair<size_t, Pending>> pending;
+  std::vector<Course> courses;
   const int requests = 10 + below(random, 20);
   for (int i = 0; i < requests; ++i) {
-    const size_t which = random() % known.size();
-    GenerateRequest request = known[which].made.make();
+    Course one = make_course(random, known[random() % known.size()]);
+    GenerateRequest request = one.known.made.make();
     request.priority = below(random, 3);
     // Those that come while others run are served before them, and take their memory.
     if (i >= requests / 2) request.priority += 3;
@@ -282,19 +346,16 @@ int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirec
       request.speculation = Speculation{.kind = SpeculationKind::kOff};
     }
     try {
-      pending.emplace_back(which, submit(engine, std::move(request)));
+      submit_course(engine, one, std::move(request));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted) << course;  // more than the memory
       continue;
     }
-    if (below(random, 8) == 0) pending.back().second.handle.cancel();
+    if (one.stops_at == 0 && below(random, 8) == 0) one.pending.handle.cancel();
+    courses.push_back(std::move(one));
   }
-  int done = 0;
-  for (const auto& [which, one] : pending) {
-    const Outcome outcome = one.wait();
-    if (outcome.finish.reason == FinishReason::kCancelled) continue;
-    expect_same(outcome, known[which].answer, course + ", request " + std::to_string(which));
-    ++done;
+  for (const Course& one : courses) {
+    check_course(one, course + ", request " + std::to_string(&one.known - known.data()), totals);
   }
   engine.shutdown(Engine::Shutdown::kDrain);
   const EngineStatistics statistics = engine.statistics();
@@ -302,21 +363,33 @@ int run_engine(const Subject& subject, uint32_t seed, const test::TemporaryDirec
   totals.accepted += statistics.speculation.accepted_tokens;
   totals.preemptions += statistics.preemptions;
   totals.cached += statistics.cached_tokens;
-  return done;
+  return static_cast<int>(courses.size());
 }
 
 void run_courses(const Subject& subject) {
-  const test::TemporaryDirectory directory;
+  const int wanted = from_environment("HADAL_SPECULATION_COURSES", 60);
+  const auto first = static_cast<uint32_t>(from_environment("HADAL_SPECULATION_SEED", 1));
+  constexpr uint32_t kEnginesOfASet = 20;
   Totals totals;
-  uint32_t seed = 1;
-  for (int done = 0; done < wanted_courses() && !testing::Test::HasFailure(); ++seed) {
-    done += run_engine(subject, seed, directory, totals);
+  int done = 0;
+  uint32_t seed = first;
+  while (done < wanted && !testing::Test::HasFailure()) {
+    const test::TemporaryDirectory directory;
+    const std::vector<Known> known = make_answers(subject, seed);
+    for (const uint32_t end = seed + kEnginesOfASet; seed < end && done < wanted; ++seed) {
+      done += run_engine(subject, known, seed, directory, totals);
+    }
   }
   EXPECT_GT(totals.accepted, 0);
   EXPECT_GT(totals.drafted, totals.accepted);
   EXPECT_GT(totals.preemptions, 0);
   EXPECT_GT(totals.cached, 0);
-  testing::Test::RecordProperty("engines", static_cast<int>(seed - 1));
+  EXPECT_GT(totals.cut, 0);
+  EXPECT_GT(totals.stopped, 0);
+  testing::Test::RecordProperty("requests", done);
+  testing::Test::RecordProperty("engines", static_cast<int>(seed - first));
+  testing::Test::RecordProperty("cut", totals.cut);
+  testing::Test::RecordProperty("stopped", totals.stopped);
   testing::Test::RecordProperty("drafted", std::to_string(totals.drafted));
   testing::Test::RecordProperty("accepted", std::to_string(totals.accepted));
   testing::Test::RecordProperty("preemptions", std::to_string(totals.preemptions));
