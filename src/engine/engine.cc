@@ -92,6 +92,7 @@ struct Engine::Impl {
   void add_target(Sequence& sequence, int index);
   void speculate();
   void bill(const std::vector<ScheduledRows>& scheduled, double seconds);
+  void bill_drafts(double seconds);
   void end(Sequence& sequence, bool keep, FinishReason reason,
            std::optional<Error> error = std::nullopt);
   void finish_ended();
@@ -422,12 +423,24 @@ void Engine::Impl::speculate() {
   }
   const double seconds = seconds_between(begin, Clock::now());
   speculator->measured(passes, seconds);
-  counts.speculation.draft_seconds += seconds;
+  bill_drafts(seconds);
   for (DraftTask& task : tasks) {
     speculator->give(task.target, task.sequence->arrival, task.sequence->tokens.size(),
                      std::move(task.drafts), std::move(task.confidence));
   }
   speculator->settle(scheduler.cost());
+}
+
+// Shares out what the drafter took for the tasks of the step.
+void Engine::Impl::bill_drafts(double seconds) {
+  counts.speculation.draft_seconds += seconds;
+  size_t guesses = 0;
+  for (const DraftTask& task : tasks) guesses += task.drafts.size();
+  if (guesses == 0) return;
+  const double each = seconds / static_cast<double>(guesses);
+  for (const DraftTask& task : tasks) {
+    task.sequence->draft_seconds += each * static_cast<double>(task.drafts.size());
+  }
 }
 
 // Tells of them once they are all there.
@@ -509,6 +522,7 @@ void Engine::Impl::finish(std::unique_ptr<Sequence> sequence, FinishReason reaso
   event.timing.first_token_steps = sequence->first_token_steps;
   event.timing.prefill_seconds = sequence->prefill_seconds;
   event.timing.decode_seconds = sequence->decode_seconds;
+  event.timing.draft_seconds = sequence->draft_seconds;
   counts.queue_times.add(event.timing.queue_seconds);
   counts.request_times.add(event.timing.total_seconds);
   {

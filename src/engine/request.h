@@ -83,6 +83,8 @@ struct RequestTiming {
   // after the first; all others are prefill, what was lost and is computed again included.
   double prefill_seconds = 0;
   double decode_seconds = 0;
+  // Its share of what the model's drafter took between steps, guesses counting alike.
+  double draft_seconds = 0;
 };
 
 struct FinishEvent {

@@ -49,6 +49,7 @@ struct Sequence {
   int kept_drafts = 0;
   double prefill_seconds = 0;  // as in RequestTiming
   double decode_seconds = 0;
+  double draft_seconds = 0;
 
   int generated_tokens() const { return static_cast<int>(tokens.size()) - prompt_tokens; }
   int uncomputed_tokens() const { return static_cast<int>(tokens.size()) - cache.length; }

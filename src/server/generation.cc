@@ -28,6 +28,7 @@ void GenerationUsage::add(const GenerationUsage& other) {
   seconds->queue = std::max(seconds->queue, other.seconds->queue);
   seconds->prefill += other.seconds->prefill;
   seconds->decode += other.seconds->decode;
+  seconds->draft += other.seconds->draft;
 }
 
 void Generation::submit(const std::shared_ptr<GenerationListener>& listener,
@@ -76,7 +77,8 @@ void Generation::finish(GenerationListener& listener, const FinishEvent& event) 
   kept_drafts_ = event.kept_drafts;
   seconds_ = {.queue = event.timing.queue_seconds,
               .prefill = event.timing.prefill_seconds,
-              .decode = event.timing.decode_seconds};
+              .decode = event.timing.decode_seconds,
+              .draft = event.timing.draft_seconds};
   if (complete_) {
     end(listener, FinishReason::kStop, reader_.tokens());
   } else if (event.error.has_value()) {

@@ -33,6 +33,7 @@ struct GenerationSeconds {
   double queue = 0;
   double prefill = 0;
   double decode = 0;
+  double draft = 0;
 };
 
 struct GenerationUsage {

@@ -78,6 +78,7 @@ std::string read_error(JsonReader& json) {
 
 AnswerUsage read_usage(JsonReader& json) {
   AnswerUsage usage;
+  double drafting = 0;
   each_member(json, [&](std::string_view name) {
     if (name == "prompt_tokens") {
       usage.prompt_tokens = read_count(json);
@@ -105,6 +106,8 @@ AnswerUsage read_usage(JsonReader& json) {
           usage.prefill_seconds = read_double(json);
         } else if (detail == "decode_seconds") {
           usage.decode_seconds = read_double(json);
+        } else if (detail == "draft_seconds") {
+          drafting = read_double(json).value_or(0);
         } else {
           json.skip_value();
         }
@@ -113,6 +116,7 @@ AnswerUsage read_usage(JsonReader& json) {
       json.skip_value();
     }
   });
+  if (usage.decode_seconds) *usage.decode_seconds += drafting;
   return usage;
 }
 

@@ -17,7 +17,7 @@ struct AnswerUsage {
   std::optional<int64_t> cached_tokens = {};     // part of prompt_tokens
   std::optional<int64_t> reasoning_tokens = {};  // part of completion_tokens
   std::optional<double> prefill_seconds = {};    // hadal's own: usage.hadal
-  std::optional<double> decode_seconds = {};
+  std::optional<double> decode_seconds = {};     // drafting included
 };
 
 struct AnswerEvent {

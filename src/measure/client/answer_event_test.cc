@@ -51,14 +51,14 @@ TEST(AnswerEvent, UsageIsReadWithItsDetails) {
   const AnswerEvent event = read_answer_event(R"({"choices":[],"usage":{"prompt_tokens":12,
       "completion_tokens":5.0,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":8},
       "completion_tokens_details":{"reasoning_tokens":3,"audio_tokens":0},
-      "hadal":{"prefill_seconds":0.25,"decode_seconds":1.5}}})");
+      "hadal":{"prefill_seconds":0.25,"draft_seconds":0.125,"decode_seconds":1.5}}})");
   ASSERT_TRUE(event.usage);
   EXPECT_EQ(event.usage->prompt_tokens, 12);
   EXPECT_EQ(event.usage->completion_tokens, 5);
   EXPECT_EQ(event.usage->cached_tokens, 8);
   EXPECT_EQ(event.usage->reasoning_tokens, 3);
   EXPECT_EQ(event.usage->prefill_seconds, 0.25);
-  EXPECT_EQ(event.usage->decode_seconds, 1.5);
+  EXPECT_EQ(event.usage->decode_seconds, 1.625);
 }
 
 TEST(AnswerEvent, CountsThatAreNoneAreNotTold) {

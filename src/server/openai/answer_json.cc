@@ -35,7 +35,8 @@ ordered_json usage_json(const GenerationUsage& usage) {
     json["hadal"] = {{"queue_seconds", to_nanoseconds(usage.seconds->queue)},
                      {"prefill_seconds", to_nanoseconds(usage.seconds->prefill)},
                      {"decode_seconds", to_nanoseconds(usage.seconds->decode)}};
-    if (usage.drafted_tokens > 0) {
+    if (usage.drafted_tokens > 0 || usage.seconds->draft > 0) {
+      json["hadal"]["draft_seconds"] = to_nanoseconds(usage.seconds->draft);
       json["hadal"]["draft_tokens"] = usage.drafted_tokens;
       json["hadal"]["accepted_draft_tokens"] = usage.kept_drafts;
     }

@@ -106,16 +106,21 @@ TEST_F(UsageTest, TokenIdsOfAChat) {
 // What requests are told adds up to what the engine was busy for: nobody's time is counted twice,
 // and none is lost, whatever ran together and however answers ended.
 TEST_F(UsageTest, SecondsOfAllRequestsAreTheEnginesBusyTime) {
-  start({.max_running = 4, .prefill_chunk = 64});
+  start({.max_running = 4,
+         .prefill_chunk = 64,
+         .speculation = {.kind = SpeculationKind::kMtp, .drafts = 2}});
   std::mutex mutex;
   double prefill = 0;
   double decode = 0;
+  double draft = 0;
   const auto take = [&](const ordered_json& usage, bool one_token) {
     const std::lock_guard lock(mutex);
     const ordered_json& seconds = usage["hadal"];
     EXPECT_GE(seconds["queue_seconds"], 0);
     EXPECT_GT(seconds["prefill_seconds"], 0);
     EXPECT_EQ(seconds["decode_seconds"] == 0.0, one_token) << seconds;
+    EXPECT_EQ(seconds.contains("draft_seconds"), !one_token) << seconds;
+    draft += seconds.value("draft_seconds", 0.0);
     prefill += seconds["prefill_seconds"].get<double>();
     decode += seconds["decode_seconds"].get<double>();
   };
@@ -157,6 +162,8 @@ TEST_F(UsageTest, SecondsOfAllRequestsAreTheEnginesBusyTime) {
   EXPECT_NEAR(prefill + decode, busy, 1e-6 * busy);
   EXPECT_NEAR(metric("hadal_prefill_seconds_total"), prefill, 1e-6 * busy);
   EXPECT_NEAR(metric("hadal_decode_seconds_total"), decode, 1e-6 * busy);
+  EXPECT_GT(draft, 0);
+  EXPECT_NEAR(metric("hadal_spec_decode_draft_seconds_total"), draft, 1e-6 * busy);
 }
 
 TEST_F(UsageTest, TheServerSaysWhichVersionItIs) {
