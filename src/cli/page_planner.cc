@@ -11,6 +11,7 @@
 #include "base/suggest.h"
 #include "cli/plan_setup.h"
 #include "json/python_json.h"
+#include "plan/engine_traits.h"
 #include "plan/plan_model.h"
 #include "plan/plan_report.h"
 
@@ -129,17 +130,13 @@ ordered_json constants_json() {
 }  // namespace
 
 std::string PagePlanner::choices_json() const {
-  ordered_json engines = ordered_json::array();
-  for (const EngineTraits& engine : known_engines()) {
-    engines.push_back({{"name", engine.name}, {"source", engine.source}});
-  }
   ordered_json parameters = ordered_json::array();
   for (const OptionKey& key : asked_options()) parameters.push_back(key.name);
   return dump_json({{"schema", "hadal.planner/1"},
                     {"parameters", std::move(parameters)},
                     {"models", plan_model_names()},
                     {"workloads", kWorkloads},
-                    {"engines", std::move(engines)},
+                    {"engines", known_engines()},
                     {"hardware", devices_json(HardwareCatalogue::built_in())},
                     {"most_devices", kMostDevices},
                     {"constants", constants_json()}}) +

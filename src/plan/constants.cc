@@ -23,6 +23,13 @@ namespace {
 constexpr std::string_view kFamilyNames[] = {"blackwell",   "hopper", "amd",
                                              "workstation", "other",  "cpu"};
 
+// Shares and factors that something is divided by; times may be nothing, and so may what is 0 for
+// some family.
+bool may_be_zero(const ConstantSpec& spec) {
+  return spec.low == 0 || spec.unit == "us" || spec.unit == "ms" ||
+         std::find(spec.values.begin(), spec.values.end(), 0) != spec.values.end();
+}
+
 std::vector<ConstantSpec> read_table() {
   const std::string where = "plan-constants.json";
   const nlohmann::ordered_json json =
@@ -40,33 +47,14 @@ std::vector<ConstantSpec> read_table() {
                       .meaning = row.required_string("meaning"),
                       .source = row.required_string("source")};
     const Fields values(row.at("values"), row.path("values"), source);
-    for (size_t i = 0; i < kDeviceFamilies; ++i)
+    for (size_t i = 0; i < kDeviceFamilies; ++i) {
       spec.values[i] = values.number(kFamilyNames[i]).value();
+      const auto& fitted = row.at("calibrated");
+      spec.calibrated[i] = std::find(fitted.begin(), fitted.end(), kFamilyNames[i]) != fitted.end();
+    }
     table.push_back(std::move(spec));
   });
   HADAL_CHECK(table.size() == kConstants);
-  return table;
-}
-
-const std::vector<EngineTraits>& engines() {
-  static const std::vector<EngineTraits> table = {
-      {.name = "vllm",
-       .mixes = true,
-       .chunk = 4096,
-       .source = "lockstep of data-parallel ranks; engines' documentation, 2026"},
-      {.name = "sglang", .gathers_prefills = true, .source = "prefill delayer, 2026"},
-      {.name = "atom", .gathers_prefills = true, .source = "waits of 4-8 s before prefills, 2026"},
-      {.name = "trt", .source = "no figures of its own; like vllm"},
-      {.name = "mindie", .source = "no figures of its own; like vllm"},
-      {.name = "llama.cpp", .stages = true, .single_stream = true, .source = "peers, 2026"},
-      {.name = "ds4", .stages = true, .single_stream = true, .source = "peers, 2026"},
-      {.name = "ktransformers",
-       .experts_on_host = true,
-       .single_stream = true,
-       .source = "peers, 2026"},
-      {.name = "hadal", .source = "hadal bench"},
-      {.name = "ideal", .floor = 0, .source = "limits alone"},
-  };
   return table;
 }
 
@@ -93,13 +81,15 @@ void Constants::set(std::string_view assignment) {
                  .remedy = remedy});
   };
   const size_t equals = assignment.find('=');
+  constexpr double kMostValue = 1e6;
   double value = 0;
   const std::string_view text =
       equals == std::string_view::npos ? std::string_view() : assignment.substr(equals + 1);
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
-      !std::isfinite(value) || value < 0) {
-    refuse("is not a name, an equals sign and a number", "write it like gemm_share=0.4");
+      !(value >= 0 && value <= kMostValue)) {
+    refuse("is not a name, an equals sign and a number from 0 to a million",
+           "write it like gemm_share=0.4");
   }
   std::string_view name = assignment.substr(0, equals);
   size_t family = kDeviceFamilies;
@@ -116,6 +106,9 @@ void Constants::set(std::string_view assignment) {
   for (size_t id = 0; id < kConstants; ++id) {
     names.push_back(constant_table()[id].name);
     if (names.back() != name) continue;
+    if (value == 0 && !may_be_zero(constant_table()[id])) {
+      refuse("cannot be 0", "give what is above 0");
+    }
     for (size_t i = 0; i < kDeviceFamilies; ++i) {
       if (family == kDeviceFamilies || family == i) values_[id][i] = value;
     }
@@ -129,22 +122,6 @@ void Constants::set(std::string_view assignment) {
 void Constants::scale(Constant id, double factor) {
   for (double& value : values_[static_cast<size_t>(id)]) value *= factor;
 }
-
-EngineTraits engine_traits(std::string_view engine) {
-  const EngineTraits* found = &engines().front();
-  size_t longest = 0;
-  for (const EngineTraits& traits : engines()) {
-    if (engine.find(traits.name) != std::string_view::npos && traits.name.size() >= longest) {
-      // "atom-vllm" and "atomesh-vllm" are vllm with the kernels of atom.
-      if (traits.name == "atom" && engine.find("vllm") != std::string_view::npos) continue;
-      found = &traits;
-      longest = traits.name.size();
-    }
-  }
-  return *found;
-}
-
-std::span<const EngineTraits> known_engines() { return engines(); }
 
 double youth_factor(const Constants& constants, DeviceFamily family, double days) {
   return 1 + constants.get(Constant::kYouthExcess, family) *

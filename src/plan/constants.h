@@ -60,6 +60,8 @@ struct ConstantSpec {
   std::string name = {};
   std::string unit = {};
   std::array<double, kDeviceFamilies> values = {};
+  // Which of them a fit to published curves set; the others are estimates.
+  std::array<bool, kDeviceFamilies> calibrated = {};
   double low = 0;  // the least and greatest that is plausible, as factors of the value
   double high = 0;
   std::string meaning = {};
@@ -76,30 +78,13 @@ class Constants {
     return values_[static_cast<size_t>(id)][static_cast<size_t>(family)];
   }
   // "gemm_share=0.4" for all families, "gemm_share.amd=0.4" for one. Throws Error
-  // kInvalidArgument with the nearest name.
+  // kInvalidArgument with the nearest name, and for 0 where something is divided by the constant.
   void set(std::string_view assignment);
   void scale(Constant id, double factor);
 
  private:
   std::array<std::array<double, kDeviceFamilies>, kConstants> values_;
 };
-
-// What is known of an engine besides the families' kernels.
-struct EngineTraits {
-  std::string name = {};
-  double floor = 1;               // times the family's layer_floor; 0: nothing but limits
-  bool gathers_prefills = false;  // data-parallel ranks wait to prefill together
-  bool mixes = false;             // prompts share their steps with decoding sequences
-  double chunk = 0;               // rows of a prefill step; 0: 8,192
-  bool stages = false;            // several devices hold a range of layers each
-  bool experts_on_host = false;
-  bool single_stream = false;  // one sequence at a time
-  std::string source = {};
-};
-// "vllm@0.25" and "dynamo-vllm" are vllm; unknown ones are like vllm; "ideal" has no floors.
-EngineTraits engine_traits(std::string_view engine);
-// Those that are known, each by its name.
-std::span<const EngineTraits> known_engines();
 
 // The factor on all times of an engine's kernels, `days` after the model came out: 1 + excess ·
 // e^(-days / youth_days).

@@ -1,5 +1,6 @@
 #include "plan/constants.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -16,6 +17,11 @@ TEST(Constants, EachIsNamedAndSourced) {
     EXPECT_GT(spec.source.size(), 10U) << spec.name;
     EXPECT_LE(spec.low, 1) << spec.name;
     EXPECT_GE(spec.high, 1) << spec.name;
+    // Who reads the source alone must not take an estimate for a fit.
+    const bool fitted =
+        std::find(spec.calibrated.begin(), spec.calibrated.end(), true) != spec.calibrated.end();
+    EXPECT_EQ(fitted, spec.source.starts_with("calibrated")) << spec.name;
+    EXPECT_TRUE(fitted || spec.source.find("estimate") != std::string::npos) << spec.name;
   }
   EXPECT_EQ(constant_table()[static_cast<size_t>(Constant::kLayerFloor)].name, "layer_floor");
   EXPECT_EQ(constant_table()[static_cast<size_t>(Constant::kYouthDays)].name, "youth_days");
@@ -35,12 +41,13 @@ TEST(Constants, CanBeAssumedOtherwise) {
   }
 }
 
-TEST(Engines, AreFoundInLongerNames) {
-  EXPECT_EQ(engine_traits("dynamo-vllm").name, "vllm");
-  EXPECT_EQ(engine_traits("atomesh-vllm").name, "vllm");
-  EXPECT_EQ(engine_traits("atom").name, "atom");
-  EXPECT_EQ(engine_traits("vllm@0.25").name, "vllm");
-  EXPECT_EQ(engine_traits("").name, "vllm");
+TEST(Constants, ZeroIsForTimesNotForShares) {
+  Constants constants;
+  constants.set("layer_floor=0");
+  constants.set("fp4_use=0");
+  for (const char* bad : {"memory_share=0", "youth_days=0", "layer_floor=1e300"}) {
+    EXPECT_THROW(constants.set(bad), Error) << bad;
+  }
 }
 
 TEST(Youth, FallsWithTheWeeks) {

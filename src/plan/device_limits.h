@@ -24,9 +24,10 @@ struct DeviceLimits {
   int domain = 1;             // devices that reach each other by scale_up
   double scale_up_bytes = 0;  // per second and device, one way
   double scale_out_bytes = 0;
-  double tdp_w = 0;
-  double join_s = 0;                      // of a processor: one parallel loop that does nothing
-  std::vector<std::string> missing = {};  // what the catalogue lacks, and what follows
+  bool joined = true;  // several can work together
+  double join_s = 0;   // of a processor: one parallel loop that does nothing
+  // What the catalogue lacks and what was put in its place, what nobody looked up; sentences.
+  std::vector<std::string> missing = {};
 
   // None: a prediction of time, or of fit, is possible.
   std::optional<std::string> cannot_time() const;
@@ -34,12 +35,12 @@ struct DeviceLimits {
 };
 
 DeviceLimits device_limits(const Accelerator& accelerator);
-// `sockets` of them; operations from cores are not in the catalogue, so that only decoding, which
-// bytes decide, can be told.
-DeviceLimits device_limits(const Processor& processor, int sockets);
+// One socket. Operations per second and the size of the memory are not in the catalogue, so that
+// no prediction is possible before the machine is measured.
+DeviceLimits device_limits(const Processor& processor);
 
-// By a key of either kind, or one that published rows use for the same thing ("h20",
-// "cpu-epyc-9v45-32c"). Throws Error kNotFound with near names.
+// By a key of either kind, or one that published rows use for the same thing ("h20"). Throws Error
+// kNotFound with near names.
 DeviceLimits find_device(const HardwareCatalogue& catalogue, const std::string& key);
 
 }  // namespace hadal

@@ -43,6 +43,7 @@ DeviceLimits local_limits(const MachineRates& rates, std::string name, double me
           .bf16_flops = floats,
           .scale_up_bytes = rates.read_gb_per_s * kGiga,
           .scale_out_bytes = rates.read_gb_per_s * kGiga,
+          .joined = false,
           .join_s = rates.fork_join_us * kMicro};
 }
 

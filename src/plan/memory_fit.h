@@ -12,11 +12,8 @@
 namespace hadal {
 
 struct MemoryFitOptions {
-  double utilisation = 0.93;    // of the device's memory that the engine takes for itself
   double rows_per_step = 8192;  // per attention copy
   bool drafter = false;
-  // Of index keys: FP8 engines keep 132 bytes where FP4 takes 68.
-  double kv_scale = 1;
 };
 
 // Of the fullest device, bytes.
@@ -32,7 +29,6 @@ struct MemoryFit {
   // Sequences of so many tokens that one attention copy holds at once (0 where nothing fits).
   double sequences(const PlanModel& model, double tokens) const;
   double tokens(const PlanModel& model) const;  // in one long sequence
-  double kv_scale = 1;
 };
 
 MemoryFit memory_fit(const PlanModel& model, const ParameterBytes& weights,

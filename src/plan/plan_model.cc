@@ -45,11 +45,9 @@ PlanModel v41_flash() {
                    .key_bytes = 68,
                    .compressor_width = 1024.0 / 20}};
   model.prefill_layers = 0.5;
-  model.drafter = DrafterKind::kDspark;
-  model.drafter_layers = 3;
+  use_dspark(model);
   model.drafter_experts = 128;
   model.drafter_topk = 3;
-  model.host_table_bytes = 196e9 * 1.004;
   return model;
 }
 
@@ -58,7 +56,6 @@ PlanModel v32() {
   return {.name = "v3.2",
           .hidden = 7168,
           .vocab = 129280,
-          .max_positions = 163840,
           .heads = 128,
           .head_dim = 576,
           .value_dim = 512,
@@ -109,10 +106,6 @@ int PlanModel::layers() const {
   return all;
 }
 
-double PlanModel::total_expert_parameters() const {
-  return 3.0 * hidden * expert_width * experts * layers();
-}
-
 double PlanModel::kv_bytes_per_token() const {
   double bytes = 0;
   for (const AttentionGroup& group : groups) {
@@ -139,7 +132,6 @@ PlanModel plan_model(const ModelConfig& config, std::string name) {
   PlanModel model{.name = std::move(name),
                   .hidden = config.hidden_size,
                   .vocab = config.vocab_size,
-                  .max_positions = config.max_positions,
                   .heads = config.heads,
                   .head_dim = static_cast<double>(config.head_dim),
                   .value_dim = static_cast<double>(config.head_dim),
@@ -179,10 +171,6 @@ PlanModel plan_model(const ModelConfig& config, std::string name) {
   return model;
 }
 
-std::vector<std::string> plan_model_names() {
-  return {"pro", "flash", "v4.1-flash", "v3.2", "mla", "gqa"};
-}
-
 PlanModel load_plan_model(const std::string& name) {
   if (name == "pro" || name == "flash") return plan_model(preset_config(name), name);
   if (name == "v4.1-flash") return v41_flash();
@@ -191,7 +179,7 @@ PlanModel load_plan_model(const std::string& name) {
   if (name == "gqa") return gqa();
   std::error_code ignored;
   if (std::filesystem::exists(name, ignored)) return plan_model(load_config(name), name);
-  const std::vector<std::string> names = plan_model_names();
+  const std::vector<std::string> names = {"pro", "flash", "v4.1-flash", "v3.2", "mla", "gqa"};
   const std::string meant = nearest(name, names);
   throw Error({.code = ErrorCode::kNotFound,
                .where = "--model",
@@ -212,30 +200,51 @@ ParameterBytes parameter_bytes(std::string_view precision) {
   return {};
 }
 
-ModelBytes model_bytes(const PlanModel& model, const ParameterBytes& bytes) {
+void use_dspark(PlanModel& model) {
+  if (model.drafter == DrafterKind::kDspark) return;
+  model.drafter = DrafterKind::kDspark;
+  model.drafter_layers = 3;
+}
+
+AttentionGroup drafter_layer() { return {.layers = 1, .window = 128, .entry_bytes = 584}; }
+
+LayerColumns layer_columns(const PlanModel& model, const AttentionGroup& group) {
   const double d = model.hidden;
   const double query = model.heads * model.head_dim;
   const double output = model.heads * model.value_dim;
-  double fp8 = 0;
-  double wide = 0;  // two bytes in most engines
-  fp8 += model.q_rank > 0 ? d * model.q_rank + model.q_rank * query : d * query;
-  fp8 += d * model.kv_width;
-  fp8 += model.o_rank > 0 ? output * model.o_rank + d * model.o_groups * model.o_rank : output * d;
-  fp8 += 3.0 * d * model.expert_width * model.shared_experts;
-  wide += d * model.experts + (model.streams > 1 ? 2 * 2.0 * 24 * 4 * d : 0);
-  ModelBytes all;
-  for (const AttentionGroup& group : model.groups) {
-    double group_fp8 = fp8;
-    if (group.topk > 0) {
-      group_fp8 += group.scored * model.q_rank * model.index_heads * model.index_dim;
-    }
-    all.dense += group.layers * (group_fp8 * bytes.dense + 2 * (wide + d * group.compressor_width));
+  LayerColumns columns;
+  columns.fp8_whole = d * model.q_rank + d * model.kv_width;
+  columns.fp8_split = model.q_rank > 0 ? model.q_rank * query : d * query;
+  if (model.o_rank > 0) {
+    columns.fp8_split += d * model.o_groups * model.o_rank;
+    // Stored in FP8; the reference widens it, engines run it as a grouped FP8 product.
+    columns.fp8_split += output * model.o_rank;
+  } else {
+    columns.fp8_split += output * d;
   }
-  all.experts = model.total_expert_parameters() * bytes.experts;
-  all.ends = 2.0 * 2.0 * d * model.vocab;
-  const double drafter_experts =
-      3.0 * d * model.expert_width * model.drafter_experts * bytes.experts;
-  all.drafter = model.drafter_layers * (drafter_experts + fp8 * bytes.dense + 2 * wide);
+  columns.fp8_split += 3 * d * model.expert_width * model.shared_experts;
+  columns.wide_whole = d * model.experts + d * group.compressor_width;
+  if (model.streams > 1) columns.wide_whole += 2 * 24.0 * model.streams * d;
+  if (group.topk > 0) {
+    columns.fp8_split += group.scored * model.q_rank * model.index_heads * model.index_dim;
+    columns.wide_split += group.scored * d * model.index_heads;
+  }
+  return columns;
+}
+
+ModelBytes model_bytes(const PlanModel& model, const ParameterBytes& bytes) {
+  constexpr double kWide = 2;  // in most engines
+  const auto layer_bytes = [&](const AttentionGroup& group) {
+    const LayerColumns columns = layer_columns(model, group);
+    return (columns.fp8_split + columns.fp8_whole) * bytes.dense +
+           kWide * (columns.wide_split + columns.wide_whole);
+  };
+  const double expert = 3.0 * model.hidden * model.expert_width * bytes.experts;
+  ModelBytes all{.experts = expert * model.experts * model.layers(),
+                 .ends = 2 * kWide * model.hidden * model.vocab,
+                 .drafter = model.drafter_layers *
+                            (expert * model.drafter_experts + layer_bytes(drafter_layer()))};
+  for (const AttentionGroup& group : model.groups) all.dense += group.layers * layer_bytes(group);
   return all;
 }
 

@@ -28,7 +28,6 @@ struct PlanModel {
   std::string name = {};
   int hidden = 0;
   int vocab = 0;
-  int max_positions = 0;
   int heads = 0;
   double head_dim = 0;   // of keys, for scores
   double value_dim = 0;  // of values
@@ -51,10 +50,8 @@ struct PlanModel {
   int drafter_layers = 0;
   int drafter_experts = 0;
   int drafter_topk = 0;
-  double host_table_bytes = 0;  // tables that may lie in the host's memory (Engram)
 
   int layers() const;
-  double total_expert_parameters() const;
   // What a token of the cache takes in the long run, and a sequence beside that.
   double kv_bytes_per_token() const;
   double sequence_state_bytes() const;
@@ -67,7 +64,21 @@ PlanModel plan_model(const ModelConfig& config, std::string name);
 // "pro", "flash", "v4.1-flash", "v3.2", "mla", "gqa", or the directory of a checkpoint or a
 // config.json. Throws Error with the nearest name.
 PlanModel load_plan_model(const std::string& name);
-std::vector<std::string> plan_model_names();
+
+// Gives a checkpoint that has another drafter, or none, that of the DSpark releases: three layers.
+void use_dspark(PlanModel& model);
+
+// Parameters of one layer that every token multiplies, the routed experts apart: those kept in FP8
+// and those kept wider, split among tensor-parallel ranks or repeated on each.
+struct LayerColumns {
+  double fp8_split = 0;
+  double fp8_whole = 0;
+  double wide_split = 0;
+  double wide_whole = 0;
+};
+LayerColumns layer_columns(const PlanModel& model, const AttentionGroup& group);
+// A layer of a drafter, which sees a window alone.
+AttentionGroup drafter_layer();
 
 // How a checkpoint's routed experts are stored, bytes per parameter, scales included.
 struct ParameterBytes {

@@ -34,7 +34,8 @@ RequestShape parse_plan_workload(const std::string& text) {
   if (text == "8k1k") return {.input = 8192 * kMean, .output = 1024 * kMean};
   if (text == "1k1k") return {.input = 1024 * kMean, .output = 1024 * kMean};
   if (text == "1k8k") return {.input = 1024 * kMean, .output = 8192 * kMean};
-  // Means of InferenceX's run 440246 on B200 (2026-08-22), whose places were busy 70 % of the time.
+  // Means of InferenceX's run 440246 on B200 (2026-08-22); sub-agents and tools leave a place of
+  // the load idle for about a third of the time there.
   if (text == "agentx") return {.input = 126019, .output = 984, .hit = 0.95, .busy = 0.7};
   RequestShape shape;
   double* const places[] = {&shape.input, &shape.output, &shape.hit};

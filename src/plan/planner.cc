@@ -118,7 +118,7 @@ class Pricer {
 };
 
 SearchLimits search_limits(const PlanQuestion& question) {
-  SearchLimits limits{.most_devices = question.most_devices, .disaggregate = question.disaggregate};
+  SearchLimits limits{.most_devices = question.most_devices};
   if (question.users) limits.most_places = std::max(1.0, *question.users);
   return limits;
 }
@@ -166,13 +166,11 @@ int fill(const PlanQuestion& question, const PlanOption& one, int replicas) {
 }
 
 Deployment base_deployment(const PlanQuestion& question, const DeviceLimits& device) {
-  Deployment base{.model = question.model,
-                  .device = device,
-                  .engine = question.engine,
-                  .days = question.days,
-                  .speculation = question.speculation};
-  if (question.engine.chunk > 0) base.chunk = question.engine.chunk;
-  return base;
+  return {.model = question.model,
+          .device = device,
+          .engine = question.engine,
+          .days = question.days,
+          .speculation = question.speculation};
 }
 
 std::string gigabytes(double bytes) { return fmt::format("{:.0f} GB", bytes / 1e9); }
@@ -467,9 +465,9 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   PlanQuestion free = question;
   free.interactivity.reset();
   free.ttft_s.reset();
-  for (PlanCandidate& candidate : all_candidates(
-           base_deployment(question, first.candidate.deployment.device), constants, question.shape,
-           {.most_devices = question.most_devices, .disaggregate = question.disaggregate})) {
+  for (PlanCandidate& candidate :
+       all_candidates(base_deployment(question, first.candidate.deployment.device), constants,
+                      question.shape, {.most_devices = question.most_devices})) {
     if (!meets(free, candidate)) continue;
     curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
     own.push_back(pricer.option(std::move(candidate), 1));

@@ -39,7 +39,6 @@ struct PlanQuestion {
   std::optional<DeploymentCosts> own = {};  // one's own machine, for any hardware of the question
   int most_devices = 16;                    // of one deployment
   double utilisation = 0.5;                 // of the paid hours, for own, rent or API
-  bool disaggregate = true;
 };
 
 struct PlanOption {

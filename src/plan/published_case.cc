@@ -11,16 +11,15 @@
 #include "economics/catalogue_fields.h"
 #include "json/fields.h"
 #include "json/python_json.h"
+#include "plan/plan_workload.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
 
-// Of requests in the AgentX trace set, as the B200 run 440246 reports them; sub-agents and tools
-// leave a place of the load idle for about a third of the time there.
-constexpr RequestShape kAgentx = {.input = 126019, .output = 984, .hit = 0.95, .busy = 0.7};
-// A slow tenth of requests over the middle one, in the same run: 43.0 over 47.9 tokens per second.
+// A slow tenth of requests over the middle one, in InferenceX's run 440246 of AgentX: 43.0
+// over 47.9 tokens per second.
 constexpr double kSlowTenth = 0.9;
 
 // Fields of a row that may be of any type: what has another is as absent.
@@ -173,9 +172,13 @@ class CaseReader {
       deployment.device.fp8_flops = deployment.device.fp4_flops = deployment.device.bf16_flops;
     }
     if (const auto reason = deployment.device.cannot_time()) return refuse(*reason);
-    deployment.engine = engine_traits(c_.engine);
+    if (const auto known = find_engine(c_.engine)) {
+      deployment.engine = *known;
+    } else {
+      deployment.engine = engine_traits("vllm");
+      assume("an engine like vllm, for none that is known is named");
+    }
     engine_stages_ = deployment.engine.stages;
-    if (deployment.engine.chunk > 0) deployment.chunk = deployment.engine.chunk;
     deployment.days = c_.days;
     const std::string precision = row_.text("precision");
     deployment.weights = parameter_bytes(precision.empty() ? row_.text("weights") : precision);
@@ -256,10 +259,7 @@ class CaseReader {
       assume(fmt::format("{:.2f} tokens a step (InferenceX's golden table)", *yield));
     }
     deployment.speculation.tokens_per_step = std::min(*yield, deployment.speculation.drafts + 1.0);
-    if (block && deployment.model.drafter != DrafterKind::kDspark) {
-      deployment.model.drafter = DrafterKind::kDspark;
-      deployment.model.drafter_layers = 3;
-    }
+    if (block) use_dspark(deployment.model);
   }
 
   bool read_load(const std::string& kind) {
@@ -274,7 +274,7 @@ class CaseReader {
                 .hit = std::clamp(row_.number("prefix_hit").value_or(0), 0.0, 0.999)};
     c_.places = places.value_or(0);
     if (c_.workload == "agentx") {
-      c_.shape = kAgentx;
+      c_.shape = parse_plan_workload("agentx");
       if (const auto hit = row_.number("prefix_hit"))
         c_.shape.hit = std::clamp(*hit, 0.0, 0.999);
       else

@@ -28,14 +28,18 @@ constexpr int kFronts[] = {1, 2, 3, 4, 6, 8, 12};
 
 std::vector<Spread> possible_spreads(const Deployment& base, int most) {
   std::vector<Spread> spreads;
-  for (int ranks = 1; ranks <= most; ranks *= 2) {
-    for (int tp = 1; tp <= ranks; tp *= 2) {
-      if (!divides(base.model, tp) || tp > std::max(kHost, base.device.domain)) continue;
-      const Spread spread{.tp = tp, .dp = ranks / tp, .expert_parallel = tp < ranks};
-      // Attention split and copied at once is rare in the field: only all or none.
-      if (tp != 1 && tp != ranks) continue;
-      if (fits(base, spread)) spreads.push_back(spread);
+  const auto add = [&](const Spread& spread) {
+    if (fits(base, spread)) spreads.push_back(spread);
+  };
+  for (int devices = 1; devices <= (base.device.joined ? most : 1); devices *= 2) {
+    if (base.engine.stages) {
+      add({.pp = devices});
+      continue;
     }
+    if (divides(base.model, devices) && devices <= std::max(kHost, base.device.domain)) {
+      add({.tp = devices});
+    }
+    if (devices > 1) add({.dp = devices, .expert_parallel = true});
   }
   return spreads;
 }
@@ -44,9 +48,12 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
                                           const RequestShape& shape, const SearchLimits& limits) {
   std::vector<PlanCandidate> found;
   const std::vector<Spread> spreads = possible_spreads(base, limits.most_devices);
+  // Engines of stages have one sequence at a time.
+  const double most_places = base.engine.stages ? 1 : limits.most_places;
+  const bool apart = limits.disaggregate && base.device.joined && !base.engine.stages;
   const auto add = [&](const Deployment& deployment) {
     double last = 0;
-    for (double places = limits.fewest_places;;) {
+    for (double places = 1;;) {
       PlanCandidate candidate{.deployment = deployment, .places = places};
       candidate.prediction = predict(deployment, constants, shape, places);
       const bool full = candidate.prediction.memory_binds;
@@ -55,8 +62,8 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
       const bool saturated = places > 1 && rate < 1.03 * last;
       last = rate;
       if (!saturated) found.push_back(std::move(candidate));
-      if (full || saturated || places >= limits.most_places) break;
-      places = std::min(2 * places, limits.most_places);
+      if (full || saturated || places >= most_places) break;
+      places = std::min(2 * places, most_places);
     }
   };
   for (const Spread& spread : spreads) {
@@ -64,7 +71,7 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
     deployment.prefill.reset();
     deployment.serve = {.spread = spread};
     if (limits.aggregate) add(deployment);
-    if (!limits.disaggregate) continue;
+    if (!apart) continue;
     for (const Spread& front : spreads) {
       if (front.ranks() > spread.ranks()) continue;
       for (const int workers : kFronts) {

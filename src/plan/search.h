@@ -1,6 +1,7 @@
 // Looks for the deployments that serve a load best: how the model is spread, how many requests at
-// a time, whether prefill has devices of its own. Every candidate is predicted; nothing is pruned
-// by rules of thumb.
+// a time, whether prefill has devices of its own. Not tried are numbers of devices that are no
+// power of two, attention that is split and copied at once, context-parallel prefill, and other
+// chunks than the engine's own; stages of layers only for engines that work so.
 #pragma once
 
 #include <optional>
@@ -23,11 +24,10 @@ struct SearchLimits {
   bool disaggregate = true;
   bool aggregate = true;
   double most_places = 16384;
-  double fewest_places = 1;
 };
 
 // Spreads of one instance on up to `most` devices that divide the model's heads and groups, and
-// whose weights fit.
+// whose weights fit: attention split among all devices, or copied on each.
 std::vector<Spread> possible_spreads(const Deployment& base, int most);
 
 // All candidates of `base` (whose roles are ignored) over doubling numbers of requests.

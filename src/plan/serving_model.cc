@@ -46,7 +46,7 @@ class Server {
 
   // A prompt of `rows` new tokens after `before`, on each of `copies` attention copies at once.
   StepTime prefill(const Role& role, double rows, double before, double copies) const {
-    const double chunks = std::max(1.0, std::ceil(rows / d_.chunk));
+    const double chunks = std::max(1.0, std::ceil(rows / d_.engine.chunk));
     StepTime time = step_time(setting(role), {.prefill_rows = rows / chunks,
                                               .prefill_context = before + rows / 2,
                                               .expert_rows = rows / chunks * copies});
@@ -59,7 +59,7 @@ class Server {
   // What a prompt adds to the steps that it shares with `sequences` of each copy.
   double mixed_extra(const Role& role, double sequences, double context, double rows, double before,
                      double copies) const {
-    const double chunks = std::max(1.0, std::ceil(rows / d_.chunk));
+    const double chunks = std::max(1.0, std::ceil(rows / d_.engine.chunk));
     const double apart = std::min<double>(role.spread.pp, std::max(1.0, sequences));
     const double decoding = std::max(sequences / apart, 1e-9);
     StepLoad load{.sequences = decoding,
@@ -95,10 +95,11 @@ class Server {
       p.decode = decode_step(role, running / copies, context);
       const double arrivals = running * yield / shape.output;  // in a step
       // A prompt of several chunks meets others in each of its steps.
-      const double chunks = std::max(1.0, std::ceil(fresh / d_.chunk));
+      const double chunks = std::max(1.0, std::ceil(fresh / d_.engine.chunk));
       const double together = prefills_together(arrivals * chunks, copies, own_places);
       // What arrives within one step on the same copy shares its chunk.
-      const double batched = std::clamp(arrivals / together, 1.0, std::max(1.0, d_.chunk / fresh));
+      const double batched =
+          std::clamp(arrivals / together, 1.0, std::max(1.0, d_.engine.chunk / fresh));
       p.prefill_parts = prefill(role, fresh * batched, before, together);
       double extra = p.prefill_parts.total();
       if (d_.engine.mixes) {
@@ -141,7 +142,7 @@ class Server {
     const double held = room(role, shape) * copies * role.workers;
 
     Prediction p;
-    const double batched = std::max(1.0, std::floor(d_.chunk / fresh));
+    const double batched = std::max(1.0, std::floor(d_.engine.chunk / fresh));
     p.prefill_parts = prefill(front, fresh * batched, before, front.spread.dp);
     p.prefill_s = p.prefill_parts.total() / (front.spread.dp * batched);
     const double alone = prefill(front, fresh, before, 1).total();
@@ -198,10 +199,7 @@ class Server {
   // Sequences that one attention copy's memory holds.
   double room(const Role& role, const RequestShape& shape) const {
     if (d_.device.memory_bytes <= 0) return 1e9;
-    MemoryFitOptions options = d_.memory;
-    options.drafter = d_.speculation.kind != AssumedDrafter::kNone;
-    options.rows_per_step = d_.chunk;
-    const MemoryFit fit = memory_fit(d_.model, d_.weights, d_.device, role.spread, options);
+    const MemoryFit fit = deployment_fit(d_, role);
     // An engine that the catalogue says cannot hold the weights was run all the same: it had a way.
     return std::max(1.0, fit.sequences(d_.model, shape.input + shape.output / 2));
   }
@@ -271,18 +269,17 @@ double predict_prefill(const Deployment& deployment, const Constants& constants,
   return Server(deployment, constants, deployment.speculation.drafts).prefill_alone(tokens);
 }
 
+MemoryFit deployment_fit(const Deployment& deployment, const Role& role) {
+  return memory_fit(deployment.model, deployment.weights, deployment.device, role.spread,
+                    {.rows_per_step = deployment.engine.chunk,
+                     .drafter = deployment.speculation.kind != AssumedDrafter::kNone});
+}
+
 MemoryFit deployment_fit(const Deployment& deployment) {
-  MemoryFitOptions options = deployment.memory;
-  options.drafter = deployment.speculation.kind != AssumedDrafter::kNone;
-  options.rows_per_step = deployment.chunk;
-  MemoryFit fullest = memory_fit(deployment.model, deployment.weights, deployment.device,
-                                 deployment.serve.spread, options);
-  if (deployment.prefill) {
-    const MemoryFit other = memory_fit(deployment.model, deployment.weights, deployment.device,
-                                       deployment.prefill->spread, options);
-    if (other.cache < fullest.cache) fullest = other;
-  }
-  return fullest;
+  const MemoryFit serving = deployment_fit(deployment, deployment.serve);
+  if (!deployment.prefill) return serving;
+  const MemoryFit prefilling = deployment_fit(deployment, *deployment.prefill);
+  return prefilling.cache < serving.cache ? prefilling : serving;
 }
 
 }  // namespace hadal

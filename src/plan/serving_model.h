@@ -9,6 +9,7 @@
 
 #include "plan/constants.h"
 #include "plan/device_limits.h"
+#include "plan/engine_traits.h"
 #include "plan/memory_fit.h"
 #include "plan/plan_model.h"
 #include "plan/speculation.h"
@@ -39,8 +40,6 @@ struct Deployment {
   AssumedSpeculation speculation = {};
   Role serve = {};                   // both, or decoding
   std::optional<Role> prefill = {};  // on devices of their own
-  double chunk = 8192;               // rows of a prefill step and attention copy
-  MemoryFitOptions memory = {};
 
   int devices() const { return serve.devices() + (prefill ? prefill->devices() : 0); }
 };
@@ -75,7 +74,8 @@ Prediction predict_decode(const Deployment& deployment, const Constants& constan
 // Seconds of one prompt alone on an instance.
 double predict_prefill(const Deployment& deployment, const Constants& constants, double tokens);
 
-// The fit of the role whose devices are fullest; none where the device's memory is not known.
+// The fit of one role, and of that whose devices are fullest.
+MemoryFit deployment_fit(const Deployment& deployment, const Role& role);
 MemoryFit deployment_fit(const Deployment& deployment);
 
 }  // namespace hadal

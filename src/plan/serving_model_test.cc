@@ -72,8 +72,7 @@ TEST(ServingModel, FewerDraftsAreVerifiedUnderLoad) {
   const Constants constants;
   Deployment d = deployment("pro", "h20-141", {.tp = 1, .dp = 32, .expert_parallel = true});
   d.speculation = parse_speculation("dspark5");
-  d.model.drafter = DrafterKind::kDspark;
-  d.model.drafter_layers = 3;
+  use_dspark(d.model);
   const Prediction few = predict_decode(d, constants, 4096, 32);
   const Prediction many = predict_decode(d, constants, 4096, 8192);
   const double yield_few = few.step_s / few.tpot_s;

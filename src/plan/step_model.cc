@@ -9,38 +9,6 @@ namespace {
 constexpr double kMicro = 1e-6;
 constexpr double kMilli = 1e-3;
 
-// Weights of one layer that each token multiplies, by how they are split among tp ranks.
-struct LayerColumns {
-  double fp8_split = 0;  // parameters
-  double fp8_whole = 0;
-  double wide_split = 0;
-  double wide_whole = 0;
-};
-
-LayerColumns layer_columns(const PlanModel& model, const AttentionGroup& group) {
-  const double d = model.hidden;
-  const double query = model.heads * model.head_dim;
-  const double output = model.heads * model.value_dim;
-  LayerColumns columns;
-  columns.fp8_whole = d * model.q_rank + d * model.kv_width;
-  columns.fp8_split = model.q_rank > 0 ? model.q_rank * query : d * query;
-  if (model.o_rank > 0) {
-    columns.fp8_split += d * model.o_groups * model.o_rank;
-    // Stored in FP8; the reference widens it, engines run it as a grouped FP8 product.
-    columns.fp8_split += output * model.o_rank;
-  } else {
-    columns.fp8_split += output * d;
-  }
-  columns.fp8_split += 3 * d * model.expert_width * model.shared_experts;
-  columns.wide_whole = d * model.experts + d * group.compressor_width;
-  if (model.streams > 1) columns.wide_whole += 2 * 24.0 * model.streams * d;
-  if (group.topk > 0) {
-    columns.fp8_split += group.scored * model.q_rank * model.index_heads * model.index_dim;
-    columns.wide_split += group.scored * d * model.index_heads;
-  }
-  return columns;
-}
-
 // Cached entries that a row at `depth` reads.
 double entries_seen(const AttentionGroup& group, double depth) {
   double seen = group.window > 0 ? std::min<double>(group.window, depth + 1) : 0;
@@ -265,8 +233,7 @@ class StepClock {
   void add_drafts() {
     const PlanModel& model = s_.model;
     if (load_.drafts <= 0 || load_.sequences <= 0 || model.drafter == DrafterKind::kNone) return;
-    const AttentionGroup window{.layers = 1, .window = 128, .entry_bytes = 584};
-    const LayerColumns columns = layer_columns(model, window);
+    const LayerColumns columns = layer_columns(model, drafter_layer());
     // MTP: its one layer again for each draft. DSpark: its layers once, over the whole block.
     const bool block = model.drafter == DrafterKind::kDspark;
     const double passes = block ? 1 : load_.drafts;

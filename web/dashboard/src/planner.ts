@@ -8,7 +8,7 @@ import {joined, listOf} from "./state.js";
 export interface PlannerChoices {
   models: string[];
   workloads: string[];
-  engines: {name: string; source: string}[];
+  engines: string[];
   hardware: {key: string; name: string; family: string; priced: boolean; cannot: string | null}[];
   most_devices: number;
   constants: {
@@ -93,7 +93,7 @@ export function readQuestion(values: Values, choices: PlannerChoices): PlanQuest
     model: choices.models.find((name) => name === values["plan.model"]) ?? "pro",
     workload: values["plan.workload"] ?? "8k1k",
     hardware: chosen("plan.hardware", choices.hardware.map((device) => device.key), ["b200", "mi355x"]),
-    engines: chosen("plan.engine", choices.engines.map((engine) => engine.name), ["sglang"]),
+    engines: chosen("plan.engine", choices.engines, ["sglang"]),
     interactivity: within(values["plan.speed"], 0.01, 1e6) ?? 20,
     ttft: within(values["plan.ttft"], 0.0001, 1e6),
     weeks: within(values["plan.weeks"], 0, 1000) ?? 26,

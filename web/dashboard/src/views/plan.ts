@@ -201,7 +201,7 @@ export function planView(context: Context): HTMLElement {
     place.replaceChildren(
       questionFields(context, q, choices),
       chips(context, "plan.hardware", "Hardware", choices.hardware.filter((device) => device.cannot === null).map((device) => ({value: device.key, title: device.name})), q.hardware),
-      chips(context, "plan.engine", "Engine", choices.engines.map((engine) => ({value: engine.name, title: engine.source})), q.engines),
+      chips(context, "plan.engine", "Engine", choices.engines.map((engine) => ({value: engine})), q.engines),
       left > 0 ? h("p", {class: "notice"}, `The first ${MOST_CURVES} pairs are shown, and ${left} are not.`) : "",
       moneyFields(context),
       constantFields(context, q, choices),
