@@ -12,6 +12,9 @@
 
 namespace hadal {
 
+// Parallel loops of a layer of hadal's own engine, each of which costs join_s.
+inline constexpr double kLoopsOfALayer = 45;
+
 struct DeviceLimits {
   std::string key = {};
   std::string name = {};

@@ -47,28 +47,32 @@ DeviceLimits local_limits(const MachineRates& rates, std::string name, double me
           .join_s = rates.fork_join_us * kMicro};
 }
 
+MachineRates read_machine_row(const Fields& row) {
+  MachineRates rates{.threads = row.count("threads", 1).value_or(1),
+                     .read_gb_per_s = row.number("read_gb_per_s").value_or(0),
+                     .read_kernel = "",
+                     .cache_gb_per_s = row.number("cache_gb_per_s").value_or(0),
+                     .fork_join_us = row.number("fork_join_microseconds").value_or(0),
+                     .peaks = {}};
+  if (const nlohmann::ordered_json* peaks = row.object("gmac_per_s")) {
+    const Fields fields(*peaks, row.path("gmac_per_s"), row.source());
+    for (const auto& [name, unused] : peaks->items()) {
+      if (const auto peak = fields.number(name)) rates.peaks.push_back({name, *peak});
+    }
+  }
+  if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, false) > 0)) {
+    row.refuse("read_gb_per_s", "and gmac_per_s must be there, above 0");
+  }
+  return rates;
+}
+
 MachineRates read_machine_rates(std::string_view text, const std::string& where) {
   const nlohmann::ordered_json json = parse_json_file_text(text, where);
   const FieldsSource source = catalogue_source(where);
   const Fields document(json, "", source);
   MachineRates best;
   document.each("machine", [&](const nlohmann::ordered_json& value, const std::string& path) {
-    const Fields row(value, path, source);
-    MachineRates rates{.threads = row.count("threads", 1).value_or(1),
-                       .read_gb_per_s = row.number("read_gb_per_s").value_or(0),
-                       .read_kernel = "",
-                       .cache_gb_per_s = row.number("cache_gb_per_s").value_or(0),
-                       .fork_join_us = row.number("fork_join_microseconds").value_or(0),
-                       .peaks = {}};
-    if (const nlohmann::ordered_json* peaks = row.object("gmac_per_s")) {
-      const Fields fields(*peaks, row.path("gmac_per_s"), source);
-      for (const auto& [name, unused] : peaks->items()) {
-        if (const auto peak = fields.number(name)) rates.peaks.push_back({name, *peak});
-      }
-    }
-    if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, false) > 0)) {
-      row.refuse("read_gb_per_s", "and gmac_per_s must be there, above 0");
-    }
+    MachineRates rates = read_machine_row(Fields(value, path, source));
     if (rates.threads >= best.threads) best = std::move(rates);
   });
   if (best.threads == 0) {

@@ -16,8 +16,6 @@ namespace hadal {
 namespace {
 
 constexpr double kMilli = 1e-3;
-// Parallel loops of a layer of the engine.
-constexpr double kLoops = 45;
 
 double at(const Fields& object, std::string_view key) { return object.number(key).value_or(0); }
 
@@ -38,7 +36,7 @@ StepCosts costs_of(const Fields& row) {
 
 double local_step_seconds(const StepCosts& costs, double rows, int layers,
                           const MachineRates& rates, const Constants& constants) {
-  // Tiles of few rows are part empty: half the peak at four.
+  // Tiles of few rows are part empty: half the peak at four. An estimate, as kApart is.
   constexpr double kHalfRows = 4;
   const double full = std::max(rows, 1.0) / (std::max(rows, 1.0) + kHalfRows);
   const DeviceLimits limits = local_limits(rates, "", 0);
@@ -56,7 +54,7 @@ double local_step_seconds(const StepCosts& costs, double rows, int layers,
   // Cores compute while the memory is read: the longer of both, and part of the other.
   constexpr double kApart = 0.2;
   return std::max(reading, computing) + kApart * std::min(reading, computing) +
-         layers * kLoops * limits.join_s;
+         layers * kLoopsOfALayer * limits.join_s;
 }
 
 LocalPoint read_local_point(std::string_view text, const std::string& where,
@@ -65,8 +63,7 @@ LocalPoint read_local_point(std::string_view text, const std::string& where,
   const FieldsSource source = catalogue_source(where);
   const Fields run(json, "", source);
   const std::string bench = run.required_string("bench");
-  const nlohmann::ordered_json wrapped = {{"machine", {run.at("machine")}}};
-  const MachineRates rates = read_machine_rates(wrapped.dump(), where);
+  const MachineRates rates = read_machine_row(Fields(run.at("machine"), "machine", source));
   const Fields costs(run.at("costs_of_step"), "costs_of_step", source);
   LocalPoint point{.name = fmt::format("{} {}, {} layers, {:.0f} x {:.0f} rows after {:.0f}", bench,
                                        run.string("activations").value_or(""), at(run, "layers"),

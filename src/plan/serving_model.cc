@@ -51,7 +51,7 @@ class Server {
                                               .prefill_context = before + rows / 2,
                                               .expert_rows = rows / chunks * copies});
     const double stages = role.spread.pp;
-    const double factor = chunks * (chunks + stages - 1) / chunks / stages;
+    const double factor = (chunks + stages - 1) / stages;
     for (double& seconds : time.seconds) seconds *= factor;
     return time;
   }

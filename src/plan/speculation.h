@@ -2,7 +2,6 @@
 // number that the user gives.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 

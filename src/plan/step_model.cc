@@ -54,11 +54,9 @@ class StepClock {
       add_attention(group, share);
       add_vector(group.layers * share);
       add_collectives(group.layers * share);
-      // Of a processor, the loops of a layer that its threads begin and end together.
-      constexpr double kLoops = 45;
       time_[TimePart::kFloor] +=
           group.layers * share * s_.floor_factor *
-          (share_of(Constant::kLayerFloor) * kMicro + kLoops * s_.device.join_s);
+          (share_of(Constant::kLayerFloor) * kMicro + kLoopsOfALayer * s_.device.join_s);
     }
     add_head(load_.sequences * load_.rows_per_sequence);
     add_drafts();
