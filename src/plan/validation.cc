@@ -117,6 +117,13 @@ std::vector<ErrorSummary> by_key(const std::vector<const ValidatedPoint*>& point
   return rows;
 }
 
+std::optional<double> maturity_gap(const ValidatedPoint& result, const Constants& constants) {
+  ValidatedPoint limit{.point = result.point};
+  limit.point.deployment->engine.floor = 0;
+  predict_point(limit, constants);
+  return limit.ratio();
+}
+
 std::string era_of(const ValidatedPoint& result) {
   const std::string& date = result.point.date;
   constexpr size_t kMonth = 7;
@@ -126,6 +133,19 @@ std::string era_of(const ValidatedPoint& result) {
 std::string week_of(const ValidatedPoint& result) {
   constexpr double kDays = 7;
   return fmt::format("week {:2.0f}", std::floor(result.point.days / kDays));
+}
+
+std::vector<MaturityGap> gaps_by_week(const std::vector<const ValidatedPoint*>& points) {
+  std::map<std::string, std::vector<double>> sorted;
+  for (const ValidatedPoint* point : points) {
+    if (point->gap) sorted[week_of(*point)].push_back(*point->gap);
+  }
+  std::vector<MaturityGap> gaps;
+  for (const auto& [week, values] : sorted) {
+    gaps.push_back(
+        {.week = week, .points = static_cast<int>(values.size()), .median = median(values)});
+  }
+  return gaps;
 }
 
 // Pairs of one kind of device and workload that differ by more than 15 %: is the better one named?
@@ -196,6 +216,7 @@ Validation validate(std::vector<PublishedCase> cases, const Constants& constants
     result.mature = result.point.days >= kMatureDays;
     if (result.point.deployment) {
       predict_point(result, constants);
+      if (result.ratio()) result.gap = maturity_gap(result, constants);
     } else {
       result.why = result.point.why_not;
     }
@@ -232,6 +253,7 @@ Validation validate(std::vector<PublishedCase> cases, const Constants& constants
       by_key(mature, [](const ValidatedPoint& result) { return result.point.engine; });
   validation.by_era = by_key(all, era_of);
   validation.by_week = by_key(all, week_of);
+  validation.gaps = gaps_by_week(all);
   count_pairs(mature, validation);
   return validation;
 }
@@ -249,6 +271,10 @@ std::string validation_json(const Validation& validation) {
          {"measured_interactivity", optional_json(result.point.measured_interactivity)},
          {"why", result.why}});
   }
+  ordered_json gaps = ordered_json::array();
+  for (const MaturityGap& gap : validation.gaps) {
+    gaps.push_back({{"name", gap.week}, {"points", gap.points}, {"median", gap.median}});
+  }
   const double share =
       validation.pairs > 0 ? static_cast<double>(validation.pairs_right) / validation.pairs : 1;
   const ordered_json document = {
@@ -265,6 +291,7 @@ std::string validation_json(const Validation& validation) {
         {"by_engine", rows_json(validation.by_engine)},
         {"by_era", rows_json(validation.by_era)},
         {"by_week_since_release", rows_json(validation.by_week)},
+        {"maturity_gap_by_week", std::move(gaps)},
         {"ordering",
          {{"pairs", validation.pairs}, {"right", validation.pairs_right}, {"share", share}}},
         {"calibration_rule",
@@ -286,6 +313,10 @@ std::string validation_text(const Validation& validation) {
   section("By engine (from day 28 on)", validation.by_engine);
   section("By month of the measurement", validation.by_era);
   section("By week since the release of V4", validation.by_week);
+  out += "\nMaturity gap: measured time over that of the hardware's limits, median by week\n";
+  for (const MaturityGap& gap : validation.gaps) {
+    out += fmt::format("{:<28} {:>6} {:>8.2f} times\n", gap.week, gap.points, gap.median);
+  }
   out += fmt::format(
       "\nOrdering: of {} pairs on the same hardware and workload that differ by more than 15 %, "
       "the better is named in {} ({:.1f} %).\n",

@@ -16,6 +16,7 @@ struct ValidatedPoint {
   std::optional<double> total = {};          // predicted tokens per second and device
   std::optional<double> interactivity = {};  // predicted, tokens per second of a user
   std::string why = {};                      // not predicted, or assumed
+  std::optional<double> gap = {};            // MaturityGap of this point
   std::string binds = {};
   std::string steps = {};  // what a step and a prompt take
   bool calibration = false;
@@ -35,6 +36,14 @@ struct ErrorSummary {
   double within_twice = 0;  // share
 };
 
+// Measured time over that of the hardware's limits (no launches, no waits, kernels as they are once
+// they are mature), the median of the usable points of a week since the release.
+struct MaturityGap {
+  std::string week = {};
+  int points = 0;
+  double median = 0;
+};
+
 struct Validation {
   std::vector<ValidatedPoint> points = {};
   ErrorSummary all = {};          // usable, mature or not
@@ -43,8 +52,8 @@ struct Validation {
   std::vector<ErrorSummary> by_hardware = {};  // usable, mature
   std::vector<ErrorSummary> by_engine = {};
   std::vector<ErrorSummary> by_era = {};
-  // Weeks since the release -> measured time over the mature engine's predicted time, median.
-  std::vector<ErrorSummary> by_week = {};
+  std::vector<ErrorSummary> by_week = {};  // since the release; usable, mature or not
+  std::vector<MaturityGap> gaps = {};
   int pairs = 0;  // on the same hardware and workload, more than 15 % apart
   int pairs_right = 0;
 };
@@ -52,7 +61,7 @@ struct Validation {
 // Days after the release from which on an engine's kernels count as mature, 28.
 extern const double kMatureDays;
 
-// The calibration half: groups whose name hashes evenly (FNV-1a of the name, lowest bit).
+// The calibration half: groups whose name hashes evenly (FNV-1a of the name, bit 16 clear).
 bool is_calibration_group(const std::string& group);
 
 Validation validate(std::vector<PublishedCase> cases, const Constants& constants);
