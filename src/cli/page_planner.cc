@@ -148,8 +148,7 @@ std::string PagePlanner::plan_json(const Question& question) const {
   const HardwareCatalogue& catalogue = HardwareCatalogue::built_in();
   check_names(line, catalogue);
   const PlanQuestion asked = ask_question(line, catalogue);
-  return hadal::plan_json(
-      asked, answer_plan(asked, catalogue, PriceCatalogue::built_in(), plan_constants(line)));
+  return hadal::plan_json(asked, answer_plan(asked, catalogue, PriceCatalogue::built_in()));
 }
 
 }  // namespace hadal

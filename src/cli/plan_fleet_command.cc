@@ -61,11 +61,10 @@ constexpr FleetFigure kFigures[] = {
 
 int plan_fleet_command(const ParsedLine& line) {
   const HardwareCatalogue catalogue = plan_catalogue(line);
-  const Constants constants = plan_constants(line);
   const PlanQuestion question = plan_question(line, catalogue);
-  const PlanAnswer answer = answer_plan(question, catalogue, PriceCatalogue::built_in(), constants);
+  const PlanAnswer answer = answer_plan(question, catalogue, PriceCatalogue::built_in());
   const PlanOption& option = answer.picks.front().option;
-  const ReplicaSpeed speed = replica_speed(option, question.shape, constants);
+  const ReplicaSpeed speed = replica_speed(option, question.shape, question.constants);
   const FleetLoad load{.requests_per_s = line.value(option::kArrivalRate),
                        .burstiness = line.value(option::kBurstiness),
                        .daily_swing = line.value(option::kSwing),

@@ -9,13 +9,7 @@
 namespace hadal {
 namespace {
 
-// Of a trace the hits of a cache that forgets nothing; what a machine's memory holds is told with
-// the answer.
-RequestShape workload_shape(const std::string& text) {
-  constexpr size_t kMostBytes = size_t{1} << 30;
-  if (!text.ends_with(".jsonl")) return parse_plan_workload(text);
-  return PlanTrace(read_text_file(text, kMostBytes), text).shape_without_limit();
-}
+constexpr size_t kMostTraceBytes = size_t{1} << 30;
 
 std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatalogue& catalogue) {
   std::vector<DeviceLimits> devices;
@@ -64,17 +58,20 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
                         .engine = engine_traits(line.value(option::kEngine)),
                         .days = kDays * line.value(option::kWeeks),
                         .speculation = parse_speculation(line.value(option::kSpeculation)),
-                        .shape = workload_shape(line.value(option::kWorkload)),
                         .workload = line.value(option::kWorkload),
+                        .constants = plan_constants(line),
                         .interactivity = line.get(option::kInteractivity),
                         .ttft_s = line.get(option::kTtft),
                         .era = line.get(option::kEra).value_or(""),
                         .tier = price_tier_of(line.value(option::kTier)).value(),
                         .most_devices = line.value(option::kMostDevices)};
-  if (question.speculation.kind == AssumedDrafter::kDspark) {
-    question.model.drafter = DrafterKind::kDspark;
-    question.model.drafter_layers = 3;
+  if (question.workload.ends_with(".jsonl")) {
+    question.trace.emplace(read_text_file(question.workload, kMostTraceBytes), question.workload);
+    question.shape = question.trace->shape_without_limit();
+  } else {
+    question.shape = parse_plan_workload(question.workload);
   }
+  if (question.speculation.kind == AssumedDrafter::kDspark) use_dspark(question.model);
   return question;
 }
 

@@ -15,8 +15,9 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr double kMilli = 1000;
+constexpr double kMega = 1e6;
 constexpr double kGiga = 1e9;
-constexpr int kRackDevices = 72;
+constexpr int kWaitingWeeks[] = {0, 1, 2, 4, 8, 26};
 
 // Three or four digits, thousands with commas.
 std::string figure(double value) {
@@ -128,8 +129,11 @@ Section pick_section(const PlanQuestion& question, const PlanAnswer::Pick& pick)
   add_optional(section, "board power, as measured at loads", o.board_watts, " W",
                "least squares through published measurements: watts of idle boards + slope x "
                "tokens per device; host, network and cooling are not in it");
-  lines.push_back({"racks", figure(std::ceil(o.devices / kRackDevices)),
-                   fmt::format("devices / {}, rounded up", kRackDevices)});
+  if (d.device.domain > 1) {
+    lines.push_back({"nodes or racks", figure(std::ceil(o.devices / d.device.domain)),
+                     fmt::format("devices / {} that share a scale-up link (catalogue), rounded up",
+                                 d.device.domain)});
+  }
   const MemoryFit& m = o.memory;
   lines.push_back(
       {"memory of a device",
@@ -195,19 +199,61 @@ Section money_section(const PlanAnswer& answer) {
   return section;
 }
 
+Section work_section(const PlanQuestion& question) {
+  const PlanModel& model = question.model;
+  const double depth = question.shape.input + question.shape.output / 2;
+  const TokenWork work = token_work(model, depth);
+  Section section{.title = fmt::format("Work of one token at a depth of {:.0f}", depth)};
+  const auto flops = [&](std::string label, double value, std::string formula) {
+    section.lines.push_back(
+        {std::move(label), figure(value / kGiga) + " GFLOP", std::move(formula)});
+  };
+  flops("FP8 products", work.fp8_flops, "2 x FP8 parameters of all layers, experts apart");
+  flops("routed experts", work.expert_flops,
+        fmt::format("2 x {} layers x {} experts x 3 x {} x {}", model.layers(), model.topk_experts,
+                    model.hidden, model.expert_width));
+  flops("BF16 and FP32 products", work.wide_flops,
+        "2 x parameters of compressors, gates and stream mixing");
+  flops("head", work.head_flops, fmt::format("2 x {} x {}", model.vocab, model.hidden));
+  flops("attention", work.attention_flops,
+        "2 x heads x (key + value columns) x entries seen, over the layers");
+  flops("indexer", work.indexer_flops, "2 x index heads x columns x index keys, over the layers");
+  section.lines.push_back({"keys read", figure(work.attention_bytes / kMega) + " MB",
+                           "bytes of an entry x entries seen, over the layers"});
+  section.lines.push_back({"index keys read", figure(work.index_bytes / kMega) + " MB",
+                           "bytes of an index key x index keys, over the layers"});
+  return section;
+}
+
+Section trace_section(const PlanQuestion& question, const PlanAnswer& answer) {
+  Section section{.title = "Prefix hits of the trace"};
+  if (!answer.trace_hits) return section;
+  const TraceHits& hits = *answer.trace_hits;
+  section.lines.push_back({"where nothing is forgotten",
+                           fmt::format("{:.1f} %", 100 * question.shape.hit),
+                           "input whose blocks came before in the trace; assumed above"});
+  section.lines.push_back(
+      {"of the first deployment",
+       fmt::format("{:.1f} % to {:.1f} %", 100 * hits.low, 100 * hits.high),
+       fmt::format(
+           "the same with a cache of 0.75 and 1.25 x {:.3g} tokens, which its memory leaves "
+           "beside running requests; used longest ago goes first",
+           hits.tokens)});
+  return section;
+}
+
 Section waiting_section(const PlanQuestion& question, const PlanAnswer& answer) {
   Section section{.title = "Waiting (kernels of a young engine, time over the mature one's)"};
+  if (question.engine.floor <= 0) return section;
   const DeviceFamily family = answer.picks.front().option.candidate.deployment.device.family;
-  const Constants constants;
-  for (const int weeks : {0, 1, 2, 4, 8, 26}) {
-    const double factor = youth_factor(constants, family, 7.0 * weeks);
-    section.lines.push_back({fmt::format("{} weeks after a release", weeks),
-                             fmt::format("{:.2f} times", factor),
-                             fmt::format("1 + {:g} x e^(-{} days / {:g})",
-                                         constants.get(Constant::kYouthExcess, family), 7 * weeks,
-                                         constants.get(Constant::kYouthDays, family))});
+  for (const int weeks : kWaitingWeeks) {
+    const double factor = youth_factor(question.constants, family, 7.0 * weeks);
+    section.lines.push_back(
+        {fmt::format("{} weeks after a release", weeks), fmt::format("{:.2f} times", factor),
+         fmt::format("1 + {:g} x e^(-{} days / {:g})",
+                     question.constants.get(Constant::kYouthExcess, family), 7 * weeks,
+                     question.constants.get(Constant::kYouthDays, family))});
   }
-  if (question.engine.floor <= 0) section.lines.clear();
   return section;
 }
 
@@ -215,6 +261,8 @@ std::vector<Section> sections(const PlanQuestion& question, const PlanAnswer& an
   std::vector<Section> all;
   for (const PlanAnswer::Pick& pick : answer.picks) all.push_back(pick_section(question, pick));
   all.push_back(frontier_section(answer));
+  all.push_back(work_section(question));
+  all.push_back(trace_section(question, answer));
   all.push_back(sensitivity_section(answer));
   all.push_back(money_section(answer));
   all.push_back(waiting_section(question, answer));
@@ -224,7 +272,8 @@ std::vector<Section> sections(const PlanQuestion& question, const PlanAnswer& an
 std::string error_text(const ErrorBand& error) {
   if (error.points == 0) return error.of;
   return fmt::format(
-      "of {} measured points of {} the median error is {:.0f} %; the truth lay between {:.2f} and "
+      "of {} measured points of {} that the constants were not fitted to, the median error is "
+      "{:.0f} %; the truth lay between {:.2f} and "
       "{:.2f} times the prediction in eight cases of ten (hadal plan validate)",
       error.points, error.of, 100 * error.median_error, error.low, error.high);
 }
@@ -371,6 +420,18 @@ std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
              {"own_beats_api_from", number(b.own_beats_api_from)},
              {"own_beats_rent_from", number(b.own_beats_rent_from)}};
   }
+  ordered_json waiting = ordered_json::array();
+  for (const int weeks : kWaitingWeeks) {
+    const DeviceFamily family = answer.picks.front().option.candidate.deployment.device.family;
+    waiting.push_back(
+        {{"weeks", weeks}, {"time_factor", youth_factor(question.constants, family, 7.0 * weeks)}});
+  }
+  ordered_json hits = nullptr;
+  if (answer.trace_hits) {
+    hits = {{"tokens", answer.trace_hits->tokens},
+            {"low", answer.trace_hits->low},
+            {"high", answer.trace_hits->high}};
+  }
   const ordered_json document = {{"schema", "hadal.plan/1"},
                                  {"model", question.model.name},
                                  {"workload",
@@ -389,6 +450,8 @@ std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
                                    {"low_factor", answer.error.low},
                                    {"high_factor", answer.error.high}}},
                                  {"money", std::move(money)},
+                                 {"waiting", std::move(waiting)},
+                                 {"trace_hits", std::move(hits)},
                                  {"left_out", answer.left_out},
                                  {"next_questions", answer.next_questions}};
   return dump_json(document) + "\n";
@@ -404,11 +467,13 @@ std::string constants_text() {
   out += "---|---|---|\n";
   for (const ConstantSpec& spec : constant_table()) {
     out += fmt::format("| `{}` | {} |", spec.name, spec.unit);
-    for (const double value : spec.values) out += fmt::format(" {:g} |", value);
+    for (size_t i = 0; i < kDeviceFamilies; ++i) {
+      out += fmt::format(" {:g}{} |", spec.values[i], spec.calibrated[i] ? " *" : "");
+    }
     out += fmt::format(" x {:g} to x {:g} | {} | {} |\n", spec.low, spec.high, spec.meaning,
                        spec.source);
   }
-  return out;
+  return out + "\n* set by a fit to half of the published curves; the others are estimates\n";
 }
 
 }  // namespace hadal

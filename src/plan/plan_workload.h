@@ -22,7 +22,6 @@ class PlanTrace {
   // Throws Error kInvalidFile that names the line.
   PlanTrace(std::string_view text, const std::string& where);
 
-  size_t requests() const { return requests_.size(); }
   // Means; `hit` is that of a cache of `capacity_tokens` which gives up what was used longest ago,
   // shared by all requests in the order of the trace. 0: no cache.
   RequestShape shape(double capacity_tokens) const;

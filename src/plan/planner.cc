@@ -1,7 +1,9 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <functional>
 
@@ -103,13 +105,10 @@ class Pricer {
     // The bill by time: what prefill keeps the devices busy for pays for computed input.
     const Deployment& d = out.candidate.deployment;
     const double input = p.requests_per_s * question_.shape.input * (1 - question_.shape.hit);
-    double prefill = p.prefill_share;
-    if (d.prefill) prefill = static_cast<double>(d.prefill->devices()) / d.devices();
-    const double hourly = usd * out.devices / out.replicas;
-    if (input > 0) out.bill_input = hourly * prefill / (input * kHour / kMega);
-    if (p.output_rate > 0) {
-      out.bill_output = hourly * (1 - prefill) / (p.output_rate * kHour / kMega);
-    }
+    const double prefill =
+        d.prefill ? static_cast<double>(d.prefill->devices()) / d.devices() : p.prefill_share;
+    out.bill_input = usd_per_million_tokens(input / d.devices(), usd * prefill);
+    out.bill_output = usd_per_million_tokens(p.output_rate / d.devices(), usd * (1 - prefill));
   }
 
   const PlanQuestion& question_;
@@ -202,13 +201,15 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
       question.most_devices, fastest->prediction.interactivity(), fastest->prediction.ttft_s);
 }
 
-ErrorBand error_band(const std::string& key, DeviceFamily family, const Constants& constants,
+ErrorBand error_band(const DeviceLimits& of, const Constants& constants,
                      const HardwareCatalogue& catalogue) {
-  static const std::vector<PublishedCase> all =
-      read_published_cases(built_in_published_points(), "published.json", catalogue);
+  // Of points that the constants were not fitted to: an error of the others would flatter.
   std::vector<PublishedCase> cases;
-  for (const PublishedCase& c : all) {
-    if (c.kind != CaseKind::kReadOff && c.deployment) cases.push_back(c);
+  for (PublishedCase& c :
+       read_published_cases(built_in_published_points(), "published.json", catalogue)) {
+    if (c.kind != CaseKind::kReadOff && c.deployment && !is_calibration_group(c.group)) {
+      cases.push_back(std::move(c));
+    }
   }
   const Validation validation = validate(std::move(cases), constants);
   for (const bool exact : {true, false}) {
@@ -217,7 +218,7 @@ ErrorBand error_band(const std::string& key, DeviceFamily family, const Constant
     for (const ValidatedPoint& point : validation.points) {
       if (!point.usable || !point.mature) continue;
       const DeviceLimits& device = point.point.deployment->device;
-      if (exact ? device.key != key : device.family != family) continue;
+      if (exact ? device.key != of.key : device.family != of.family) continue;
       ratios.push_back(1 / *point.ratio());
       errors.push_back(std::abs(*point.ratio() - 1));
     }
@@ -227,14 +228,15 @@ ErrorBand error_band(const std::string& key, DeviceFamily family, const Constant
             .low = quantile(ratios, 0.1),
             .high = quantile(ratios, 0.9),
             .median_error = median(errors),
-            .of = exact ? key : std::string(device_family_name(family)) + " devices"};
+            .of = exact ? of.key : std::string(device_family_name(of.family)) + " devices"};
   }
-  return {.of = "nothing measured: a factor of two either way is a guess"};
+  return {.of = "too little was measured: a factor of two either way is a guess"};
 }
 
-std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanOption& option,
-                                       const Constants& constants) {
+std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanOption& option) {
+  const Constants& constants = question.constants;
   const PlanCandidate& candidate = option.candidate;
+  const auto family = static_cast<size_t>(candidate.deployment.device.family);
   const auto rate = [&](const Deployment& d, const Constants& c, const RequestShape& shape) {
     return predict(d, c, shape, candidate.places).total_rate / candidate.prediction.total_rate;
   };
@@ -246,7 +248,8 @@ std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanO
     low.scale(static_cast<Constant>(id), spec.low);
     high.scale(static_cast<Constant>(id), spec.high);
     rows.push_back(
-        {.assumption = fmt::format("{} x {:g} to x {:g}", spec.name, spec.low, spec.high),
+        {.assumption = fmt::format("{} x {:g} to x {:g}{}", spec.name, spec.low, spec.high,
+                                   spec.calibrated[family] ? "" : " (estimate)"),
          .low_factor = rate(candidate.deployment, low, question.shape),
          .high_factor = rate(candidate.deployment, high, question.shape)});
   }
@@ -277,16 +280,29 @@ std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanO
   return rows;
 }
 
+// DeepSeek's own prices of the model in the first week of the newest entry of the catalogue; none
+// for another model. `name` is what they are.
+std::optional<TokenPrices> newest_api_prices(const std::string& model, const PriceCatalogue& prices,
+                                             std::string& name) {
+  const std::string wanted = "deepseek-" + (model.starts_with("v4") ? model : "v4-" + model);
+  ApiPriceQuery query{.provider = "DeepSeek", .model = wanted};
+  for (const ApiPrice& price : prices.prices()) {
+    if (price.provider != query.provider || price.model != wanted || !price.from) continue;
+    query.unix_seconds = std::max(query.unix_seconds, *price.from);
+  }
+  const std::optional<TokenPrices> mean = prices.mean_of_week(query);
+  if (mean) {
+    const std::chrono::sys_seconds from{std::chrono::seconds(query.unix_seconds)};
+    name = fmt::format("DeepSeek's {} at the list price from {:%F} on, mean of a week", wanted,
+                       std::chrono::time_point_cast<std::chrono::seconds>(from));
+  }
+  return mean;
+}
+
 void compare_with_api(const PlanQuestion& question, const PlanOption& option,
                       const HardwareCatalogue& catalogue, const PriceCatalogue& prices,
                       PlanAnswer& answer) {
-  const std::string model = question.model.name == "pro"     ? "deepseek-v4-pro"
-                            : question.model.name == "flash" ? "deepseek-v4-flash"
-                                                             : "deepseek-flash";
-  // In the last month that the catalogue of prices knows.
-  constexpr int64_t kAugust2026 = 1788134400 - 7 * 86400;
-  const auto api =
-      prices.mean_of_week({.provider = "DeepSeek", .model = model, .unix_seconds = kAugust2026});
+  const std::optional<TokenPrices> api = newest_api_prices(question.model.name, prices, answer.api);
   const Prediction& p = option.candidate.prediction;
   const double requests = p.requests_per_s * option.replicas * kHour;
   BreakEvenInput input{.utilisation = question.utilisation};
@@ -323,7 +339,6 @@ void compare_with_api(const PlanQuestion& question, const PlanOption& option,
   input.api = api;
   if (const auto rented = value(rent)) input.rent_usd_per_hour = *rented * option.devices;
   answer.break_even = break_even(input);
-  if (api) answer.api = "DeepSeek " + model + ", mean of a week in August 2026";
 }
 
 void assume(PlanQuestion& question, PlanAnswer& answer) {
@@ -341,8 +356,11 @@ void assume(PlanQuestion& question, PlanAnswer& answer) {
       "(--workload)",
       question.workload, question.shape.input, question.shape.output, 100 * question.shape.hit));
   answer.assumptions.push_back(
-      fmt::format("engine {}, {:.0f} weeks after the release of V4 (--engine, --weeks)",
-                  question.engine.name, question.days / 7));
+      fmt::format("engine {}, as it is {:.0f} weeks after the release of V4 (--engine, --weeks{})",
+                  question.engine.name, question.days / 7,
+                  question.engine.name.find('@') == std::string::npos
+                      ? ""
+                      : "; the version itself says nothing of its age"));
   answer.assumptions.push_back(
       question.speculation.drafts > 0
           ? fmt::format("{} drafts, {:.2f} tokens a step: {} (--speculation)",
@@ -354,6 +372,32 @@ void assume(PlanQuestion& question, PlanAnswer& answer) {
   if (question.users) {
     answer.assumptions.emplace_back("all users have a request under way at the same time");
   }
+}
+
+// Of the hardware that was picked: what the catalogue lacks and what nobody looked up.
+void tell_missing(PlanAnswer& answer) {
+  std::vector<std::string> told;
+  for (const PlanAnswer::Pick& pick : answer.picks) {
+    const DeviceLimits& device = pick.option.candidate.deployment.device;
+    if (std::find(told.begin(), told.end(), device.key) != told.end()) continue;
+    told.push_back(device.key);
+    for (const std::string& line : device.missing) {
+      answer.assumptions.push_back(device.key + ": " + line);
+    }
+  }
+}
+
+std::optional<TraceHits> trace_hits(const PlanQuestion& question, const PlanOption& option) {
+  if (!question.trace) return std::nullopt;
+  const Deployment& deployment = option.candidate.deployment;
+  const double tokens = option.memory.tokens(deployment.model) * deployment.serve.spread.dp *
+                        deployment.serve.workers * option.replicas;
+  const double need =
+      option.users / option.replicas / std::max(1.0, option.candidate.prediction.most_running);
+  const double left = std::max(0.0, 1 - need) * tokens;
+  return TraceHits{.tokens = left,
+                   .low = question.trace->shape(0.75 * left).hit,
+                   .high = question.trace->shape(1.25 * left).hit};
 }
 
 void ask_next(const PlanQuestion& question, const PlanOption& best, PlanAnswer& answer) {
@@ -388,7 +432,8 @@ double Sensitivity::spread() const {
 }
 
 PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue,
-                       const PriceCatalogue& prices, const Constants& constants) {
+                       const PriceCatalogue& prices) {
+  const Constants& constants = question.constants;
   PlanAnswer answer;
   assume(question, answer);
   const Pricer pricer(question, catalogue);
@@ -459,7 +504,6 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
     if (best != nullptr) answer.picks.push_back({.objective = name, .option = *best});
   }
   const PlanOption& first = answer.picks.front().option;
-  const std::string& key = first.candidate.deployment.device.key;
   std::vector<PlanOption> own;
   std::vector<CurvePoint> curve;
   PlanQuestion free = question;
@@ -484,8 +528,10 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
     }
     answer.frontier.push_back(own[index]);
   }
-  answer.sensitivity = sensitivities(question, first, constants);
-  answer.error = error_band(key, first.candidate.deployment.device.family, constants, catalogue);
+  answer.sensitivity = sensitivities(question, first);
+  answer.error = error_band(first.candidate.deployment.device, constants, catalogue);
+  answer.trace_hits = trace_hits(question, first);
+  tell_missing(answer);
   compare_with_api(question, first, catalogue, prices, answer);
   ask_next(question, first, answer);
   return answer;

@@ -12,6 +12,7 @@
 #include "economics/deployment_costs.h"
 #include "economics/hardware_catalogue.h"
 #include "economics/price_catalogue.h"
+#include "plan/plan_workload.h"
 #include "plan/search.h"
 
 namespace hadal {
@@ -23,7 +24,9 @@ struct PlanQuestion {
   double days = 180;  // of the engine's version since the model came out
   AssumedSpeculation speculation = {};
   RequestShape shape = {};
-  std::string workload = {};  // as it was asked
+  std::string workload = {};            // as it was asked
+  std::optional<PlanTrace> trace = {};  // that `shape` is of
+  Constants constants = {};
 
   // What must hold. Where none of the demands is given, one deployment is looked for.
   std::optional<double> interactivity = {};  // tokens per second of a user, at least
@@ -77,11 +80,19 @@ struct Sensitivity {
 };
 
 struct ErrorBand {
-  int points = 0;    // measured, that it is from
+  int points = 0;    // measured and held out of the calibration, that it is from
   double low = 0.5;  // measured over predicted, the 10th and 90th percentile
   double high = 2;
   double median_error = 0;
   std::string of = {};
+};
+
+// What a trace gets from the memory that running requests leave: the hit rates of a quarter less
+// and a quarter more of it.
+struct TraceHits {
+  double tokens = 0;
+  double low = 0;
+  double high = 0;
 };
 
 struct PlanAnswer {
@@ -97,13 +108,14 @@ struct PlanAnswer {
   std::vector<Sensitivity> sensitivity = {};  // of the first pick, the strongest first
   ErrorBand error = {};
   std::optional<BreakEven> break_even = {};
-  std::string api = {};  // that break_even compares with
+  std::string api = {};                      // that break_even compares with
+  std::optional<TraceHits> trace_hits = {};  // of the first pick
   std::vector<std::string> next_questions = {};
 };
 
 // Throws Error kResourceExhausted or kInvalidArgument where nothing meets the question: what is
 // nearest, and why it fails.
 PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue,
-                       const PriceCatalogue& prices, const Constants& constants);
+                       const PriceCatalogue& prices);
 
 }  // namespace hadal

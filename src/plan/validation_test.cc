@@ -101,6 +101,18 @@ TEST(Validation, HasTheFormThatIsAskedFor) {
   EXPECT_FALSE(none["points"][0]["why"].get<std::string>().empty());
 }
 
+TEST(Validation, TheGapIsMeasuredTimeOverTheLimit) {
+  const Validation slow = validate(read(kRow), Constants());
+  std::string text(kRow);
+  text.replace(text.find("1500"), 4, "3000");
+  const Validation fast = validate(read(text), Constants());
+  ASSERT_EQ(slow.gaps.size(), 1U);
+  EXPECT_EQ(slow.gaps.front().week, "week 18");
+  EXPECT_NEAR(slow.gaps.front().median / fast.gaps.front().median, 2, 1e-9);
+  // The limit is faster than the prediction, which has launches in it.
+  EXPECT_GT(slow.gaps.front().median, *slow.points.front().ratio());
+}
+
 // What the project states of itself; worse predictions must not pass unseen.
 TEST(Validation, HeldOutPointsStayWithinTheStatedErrors) {
   const Validation validation = validate(read(built_in_published_points()), Constants());
