@@ -1,5 +1,7 @@
 #include "plan/engine_traits.h"
 
+#include <array>
+#include <charconv>
 #include <vector>
 
 #include "base/error.h"
@@ -11,10 +13,23 @@ namespace {
 const std::vector<EngineTraits>& engines() {
   static const std::vector<EngineTraits> table = {
       // Data-parallel ranks in lockstep, prompts in chunks beside decoding: its documentation,
-      // 2026.
-      {.name = "vllm", .mixes = true, .chunk = 4096},
-      // The "prefill delayer", 2026.
-      {.name = "sglang", .gathers_prefills = true},
+      // 2026. gpu_memory_utilization is 0.92 unless set (0.25.0). Its profile of a step on a DGX
+      // Spark, August 2026, went from 5.30 to 1.39 GiB with 2,048 instead of 8,224 rows of Flash:
+      // 2.5 times the buffers that memory_fit.cc counts. Index keys are FP8 unless it is told
+      // otherwise.
+      {.name = "vllm",
+       .mixes = true,
+       .chunk = 4096,
+       .memory_share = 0.92,
+       .step_buffers = 2.5,
+       .pool = {.kind = PoolKind::kVllm, .index_key_bytes = 132}},
+      // The "prefill delayer", 2026. mem_fraction_static depends on the device; 0.93 as
+      // InferenceX's
+      // recipe of H200 sets it. It leaves the rest to steps, graphs and links.
+      {.name = "sglang",
+       .gathers_prefills = true,
+       .works_in_rest = true,
+       .pool = {.kind = PoolKind::kSglang, .index_key_bytes = 132}},
       // Its recipes wait 4 to 8 s before prefills, 2026.
       {.name = "atom", .gathers_prefills = true},
       // Of these two nothing is known that tells them apart: prefills between decode steps.
@@ -30,6 +45,26 @@ const std::vector<EngineTraits>& engines() {
   return table;
 }
 
+using Version = std::array<int, 3>;
+
+// Of "vllm@0.25" {0, 25, 0}. None of a name without a version.
+std::optional<Version> version_of(std::string_view name) {
+  const size_t at = name.find('@');
+  if (at == std::string_view::npos) return std::nullopt;
+  Version version = {};
+  const char* next = name.data() + at + 1;
+  const char* end = name.data() + name.size();
+  if (next < end && *next == 'v') ++next;
+  for (int& part : version) {
+    const auto parsed = std::from_chars(next, end, part);
+    if (parsed.ec != std::errc()) break;
+    next = parsed.ptr;
+    if (next == end || *next != '.') break;
+    ++next;
+  }
+  return version;
+}
+
 }  // namespace
 
 std::optional<EngineTraits> find_engine(std::string_view name) {
@@ -43,6 +78,12 @@ std::optional<EngineTraits> find_engine(std::string_view name) {
   if (found == nullptr) return std::nullopt;
   EngineTraits traits = *found;
   traits.name = name;
+  if (const std::optional<Version> version = version_of(name)) {
+    // What is known of layouts: vLLM 0.22 and 0.28 differ, SGLang 0.5.13 and 0.5.15.
+    traits.pool.packed = *version > Version{0, 22, 99};
+    traits.pool.state_by_token =
+        traits.pool.kind == PoolKind::kSglang && *version <= Version{0, 5, 13};
+  }
   return traits;
 }
 

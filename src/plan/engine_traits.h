@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "plan/kv_pool.h"
+
 namespace hadal {
 
 struct EngineTraits {
@@ -19,10 +21,17 @@ struct EngineTraits {
   // published runs of such engines.
   bool stages = false;
   bool experts_on_host = false;  // which no prediction is made of
+
+  // Memory: the share of a device that the engine takes; what the rows of a step need, in multiples
+  // of the planner's own count of their buffers; whether that and the links come out of the rest.
+  double memory_share = 0.93;
+  double step_buffers = 1;
+  bool works_in_rest = false;
+  PoolLayout pool = {};
 };
 
-// Of "vllm@0.25" and "dynamo-vllm" vllm's, under the name that was asked for. None for an engine
-// that is not known, nor for "".
+// Of "vllm@0.25" and "dynamo-vllm" vllm's, under the name that was asked for, as the newest version
+// has them where the name has none. None for an engine that is not known, nor for "".
 std::optional<EngineTraits> find_engine(std::string_view name);
 
 // The same. Throws Error kInvalidArgument with the nearest name.

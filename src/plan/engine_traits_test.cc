@@ -18,6 +18,15 @@ TEST(Engines, AreFoundInLongerNames) {
   EXPECT_FALSE(find_engine(""));
 }
 
+TEST(Engines, VersionsHaveTheirOwnPools) {
+  EXPECT_TRUE(engine_traits("vllm").pool.packed);
+  EXPECT_TRUE(engine_traits("vllm@0.28.1").pool.packed);
+  EXPECT_FALSE(engine_traits("vllm@v0.22").pool.packed);
+  EXPECT_TRUE(engine_traits("sglang@0.5.13").pool.state_by_token);
+  EXPECT_FALSE(engine_traits("sglang@0.5.15").pool.state_by_token);
+  EXPECT_FALSE(engine_traits("vllm@0.1").pool.state_by_token);
+}
+
 TEST(Engines, UnknownOnesSuggestAKnownOne) {
   const auto refusal = [](std::string_view name) -> std::string {
     try {

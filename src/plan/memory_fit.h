@@ -6,13 +6,14 @@
 #include <string>
 
 #include "plan/device_limits.h"
+#include "plan/engine_traits.h"
 #include "plan/plan_model.h"
 #include "plan/step_model.h"
 
 namespace hadal {
 
 struct MemoryFitOptions {
-  double rows_per_step = 8192;  // per attention copy
+  EngineTraits engine = {};
   bool drafter = false;
 };
 
@@ -22,11 +23,15 @@ struct MemoryFit {
   double weights = 0;
   double context = 0;    // driver, runtime, graphs
   double links = 0;      // communication buffers
-  double workspace = 0;  // activations of a step
-  double kept_free = 0;  // the share that the engine leaves
+  double workspace = 0;  // buffers of a step
+  double kept_free = 0;  // what the engine leaves
   double cache = 0;      // for keys and states; negative: it does not fit
+  PoolLayout layout = {};
+  PoolSetting setting = {};
+
   bool fits() const { return cache > 0; }
-  // Sequences of so many tokens that one attention copy holds at once (0 where nothing fits).
+  // Sequences of so many tokens that one attention copy holds at once, while a prompt is in its
+  // step (0 where nothing fits).
   double sequences(const PlanModel& model, double tokens) const;
   double tokens(const PlanModel& model) const;  // in one long sequence
 };

@@ -143,7 +143,8 @@ Section pick_section(const PlanQuestion& question, const PlanAnswer::Pick& pick)
                    figure(m.kept_free / kGiga), figure(m.cache / kGiga)),
        fmt::format("keys: {:.0f} bytes a token and {:.2f} MB a sequence; room for {:.0f} "
                    "sequences of {:.0f} tokens",
-                   d.model.kv_bytes_per_token(), d.model.sequence_state_bytes() / 1e6,
+                   pool_token_bytes(d.model, m.layout, m.setting),
+                   pool_request_bytes(d.model, m.layout, m.setting, 0) / kMega,
                    m.sequences(d.model, question.shape.input + question.shape.output),
                    question.shape.input + question.shape.output)});
   lines.push_back({"what binds",
@@ -313,6 +314,7 @@ ordered_json role_json(const Role& role) {
 ordered_json option_json(const PlanOption& o) {
   const PlanCandidate& c = o.candidate;
   const Prediction& p = c.prediction;
+  const PlanModel& model = c.deployment.model;
   ordered_json parts = ordered_json::object();
   for (size_t i = 0; i < kTimeParts; ++i) {
     parts[std::string(time_part_name(static_cast<TimePart>(i)))] = p.decode.seconds[i];
@@ -346,7 +348,9 @@ ordered_json option_json(const PlanOption& o) {
             {"links", o.memory.links},
             {"workspace", o.memory.workspace},
             {"kept_free", o.memory.kept_free},
-            {"keys", o.memory.cache}}},
+            {"keys", o.memory.cache},
+            {"of_a_token", pool_token_bytes(model, o.memory.layout, o.memory.setting)},
+            {"of_a_request", pool_request_bytes(model, o.memory.layout, o.memory.setting, 0)}}},
           {"binds", o.binds},
           {"decode_step_s", p.step_s},
           {"decode_parts_s", std::move(parts)},

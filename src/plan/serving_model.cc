@@ -271,7 +271,7 @@ double predict_prefill(const Deployment& deployment, const Constants& constants,
 
 MemoryFit deployment_fit(const Deployment& deployment, const Role& role) {
   return memory_fit(deployment.model, deployment.weights, deployment.device, role.spread,
-                    {.rows_per_step = deployment.engine.chunk,
+                    {.engine = deployment.engine,
                      .drafter = deployment.speculation.kind != AssumedDrafter::kNone});
 }
 
