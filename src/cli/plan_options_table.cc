@@ -19,8 +19,8 @@ const std::vector<OptionSpec>& plan_options() {
       {.key = option::kHardwareList,
        .value_name = "LIST",
        .fallback_note = "all accelerators of the catalogue that have a price",
-       .help = "Keys of the catalogue, with commas between them, and files of rates that hadal "
-               "bench kernels --json wrote",
+       .help = "Keys of the catalogue, with commas between them; this: the machine at hand, which "
+               "is measured; files of rates that hadal bench kernels --json wrote",
        .commands = kAsked},
       {.key = option::kWorkload,
        .letter = 'w',
@@ -80,8 +80,8 @@ const std::vector<OptionSpec>& plan_options() {
       {.key = option::kEngine,
        .value_name = "ENGINE",
        .fallback = "sglang",
-       .help =
-           "vllm, sglang, trt, atom, hadal, llama.cpp, ...; ideal: limits of the hardware alone",
+       .help = "vllm, sglang, trt, atom, hadal, llama.cpp, ...; ideal: limits of the hardware "
+               "alone. For processors hadal unless given",
        .commands = kAsked},
       {.key = option::kWeeks,
        .value_name = "N",

@@ -1,9 +1,9 @@
 #include "cli/plan_setup.h"
 
-#include "base/error.h"
+#include <algorithm>
+
 #include "base/files.h"
-#include "base/machine.h"
-#include "plan/local_machine.h"
+#include "cli/this_machine.h"
 #include "plan/plan_workload.h"
 
 namespace hadal {
@@ -15,17 +15,9 @@ std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatal
   std::vector<DeviceLimits> devices;
   for (const std::string& name : line.list(option::kHardwareList)) {
     if (name == "this") {
-      throw Error({.code = ErrorCode::kInvalidArgument,
-                   .where = "--hardware this",
-                   .what = "needs the rates of this machine",
-                   .remedy = "measure them with hadal bench kernels --json > rates.json, then give "
-                             "--hardware rates.json"});
-    }
-    if (name.ends_with(".json")) {
-      constexpr size_t kMostBytes = size_t{16} << 20;
-      const auto memory = static_cast<double>(least_memory(memory_bounds()).limit_bytes);
-      devices.push_back(
-          local_limits(read_machine_rates(read_text_file(name, kMostBytes), name), name, memory));
+      devices.push_back(measured_machine());
+    } else if (name.ends_with(".json")) {
+      devices.push_back(machine_of_file(name));
     } else {
       devices.push_back(find_device(catalogue, name));
     }
@@ -65,6 +57,10 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
                         .era = line.get(option::kEra).value_or(""),
                         .tier = price_tier_of(line.value(option::kTier)).value(),
                         .most_devices = line.value(option::kMostDevices)};
+  const bool processors =
+      std::all_of(question.devices.begin(), question.devices.end(),
+                  [](const DeviceLimits& device) { return device.family == DeviceFamily::kCpu; });
+  if (processors && !line.has(option::kEngine)) question.engine = engine_traits("hadal");
   if (question.workload.ends_with(".jsonl")) {
     question.trace.emplace(read_text_file(question.workload, kMostTraceBytes), question.workload);
     question.shape = question.trace->shape_without_limit();

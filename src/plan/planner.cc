@@ -181,6 +181,10 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
   if (const auto reason = device.cannot_fit()) return *reason;
   if (candidates.empty()) {
     const double need = model_bytes(question.model, {}).all();
+    if (!device.joined) {
+      return fmt::format("the weights take {}, it has {} of memory, and nothing joins several",
+                         gigabytes(need), gigabytes(device.memory_bytes));
+    }
     int enough = 1;
     while (enough < 1024 && possible_spreads(base_deployment(question, device), enough).empty()) {
       enough *= 2;

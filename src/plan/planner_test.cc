@@ -106,6 +106,17 @@ TEST(Planner, MachinesThatNothingJoinsStayAlone) {
   }
 }
 
+TEST(Planner, SaysThatNothingJoinsMachines) {
+  PlanQuestion asked = question("pro", {"m3-ultra"});
+  try {
+    answer(asked);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("nothing joins several"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(Planner, EnginesOfStagesHaveOneSequence) {
   PlanQuestion asked = question("flash", {"b200"});
   asked.engine = engine_traits("llama.cpp");
