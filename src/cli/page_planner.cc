@@ -30,7 +30,8 @@ const std::vector<OptionKey>& asked_options() {
       option::kTtft,        option::kUsers,        option::kTokensPerDay, option::kBudget,
       option::kMegawatts,   option::kSpeculation,  option::kEngine,       option::kWeeks,
       option::kMostDevices, option::kTier,         option::kEra,          option::kPue,
-      option::kUtilisation, option::kAssume};
+      option::kUtilisation, option::kHorizon,      option::kLoadCurve,    option::kTariff,
+      option::kSeasonPue,   option::kAssume};
   return keys;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/plan_setup.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/files.h"
 #include "cli/this_machine.h"
@@ -27,6 +28,28 @@ std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatal
     if (!accelerator.prices.empty()) devices.push_back(device_limits(accelerator));
   }
   return devices;
+}
+
+LoadYear year_of(const ParsedLine& line) {
+  constexpr size_t kDay[] = {24};
+  constexpr size_t kOneOrDay[] = {1, 24};
+  constexpr size_t kSeasons[] = {4, 12};
+  LoadYear year;
+  const auto numbers = [&](const ListKey& key, std::span<const size_t> counts, double low,
+                           double high) -> std::vector<double> {
+    if (!line.has(key)) return {};
+    return option_numbers("--" + std::string(key.name), line.list(key), counts, low, high);
+  };
+  year.load = numbers(option::kLoadCurve, kDay, 0, 1e12);
+  if (!year.load.empty() && *std::max_element(year.load.begin(), year.load.end()) == 0) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = "--load-curve",
+                 .what = "asks for nothing at any hour",
+                 .remedy = "give at least one hour more than 0"});
+  }
+  year.usd_per_kwh = numbers(option::kTariff, kOneOrDay, 0, 100);
+  year.pue = numbers(option::kSeasonPue, kSeasons, 1, 5);
+  return year;
 }
 
 }  // namespace
@@ -80,6 +103,8 @@ PlanQuestion ask_question(const ParsedLine& line, const HardwareCatalogue& catal
   question.pue = line.get(option::kPue).value_or(catalogue.default_pue());
   if (const auto file = line.get(option::kCosts)) question.own = load_deployment_costs(*file);
   question.utilisation = line.value(option::kUtilisation);
+  question.horizon_weeks = line.value(option::kHorizon);
+  use_year(question, year_of(line));
   return question;
 }
 

@@ -181,14 +181,16 @@ Section sensitivity_section(const PlanAnswer& answer) {
 
 Section money_section(const PlanAnswer& answer) {
   Section section{.title = "Own, rent or API"};
-  if (!answer.break_even) return section;
-  const BreakEven& b = *answer.break_even;
+  if (!answer.money.break_even) return section;
+  const BreakEven& b = *answer.money.break_even;
   const std::string at = fmt::format(" at {:.0f} % use", 100 * b.utilisation);
   add_optional(section, "own, per million tokens" + at, b.own_usd_per_million, " $",
                "cost of owning per hour / (tokens of a busy hour x use)");
+  add_optional(section, "  of it for idle hours", answer.money.idle_usd_per_hour, " $/h",
+               fmt::format("cost of an idle hour x (1 - {:.2f})", b.utilisation));
   add_optional(section, "rent by the busy hour", b.rent_usd_per_million, " $",
                "rent per hour / tokens of a busy hour");
-  add_optional(section, "API: " + answer.api, b.api_usd_per_million, " $",
+  add_optional(section, "API: " + answer.money.api, b.api_usd_per_million, " $",
                "list prices of the same mix of tokens");
   const auto from = [&](const std::string& label, const std::optional<double>& share) {
     section.lines.push_back(
@@ -197,6 +199,73 @@ Section money_section(const PlanAnswer& answer) {
   };
   if (b.api_usd_per_million) from("owning is cheaper than the API", b.own_beats_api_from);
   if (b.rent_usd_per_million) from("owning is cheaper than rent", b.own_beats_rent_from);
+  return section;
+}
+
+Section year_section(const PlanQuestion& question, const PlanAnswer& answer) {
+  Section section{.title = "Electricity over a year"};
+  if (!answer.money.year) return section;
+  const YearBill& year = *answer.money.year;
+  const PlanOption& o = answer.picks.front().option;
+  std::vector<Line>& lines = section.lines;
+  lines.push_back(
+      {"use of the machine", fmt::format("{:.0f} %", 100 * year.use),
+       question.year.load.empty()
+           ? "--utilisation"
+           : "mean over the greatest hour of --load-curve: machines are enough for that"});
+  lines.push_back(
+      {"IT power, mean", figure(year.mean_kw) + " kW",
+       fmt::format(
+           "mean over the hours of idle + (busy - idle) x use of the hour; busy {} kW as "
+           "provisioned, idle {}",
+           figure(*o.it_kw),
+           o.idle_share < 1
+               ? fmt::format("{:.2f} of it, by the line through measured boards", o.idle_share)
+               : std::string("the same: no boards were measured at such loads"))});
+  lines.push_back({"PUE, mean and worst season",
+                   fmt::format("{:.2f}, {:.2f}", year.mean_pue, year.worst_pue),
+                   "--season-pue, or --pue at all times; provisioning takes the worst"});
+  lines.push_back({"energy of a year", figure(year.kwh_per_year / kMilli) + " MWh",
+                   "mean IT power x mean PUE x 8760 h / 1000"});
+  if (question.year.usd_per_kwh.empty()) return section;
+  lines.push_back({"electricity", figure(year.usd_per_hour) + " $/h",
+                   "mean over the hours of power x tariff, x mean PUE; a published price of the "
+                   "machine has its own electricity in it"});
+  lines.push_back({"  least and dearest hour",
+                   fmt::format("{} and {} $/h", figure(year.least_usd_per_hour),
+                               figure(year.dearest_usd_per_hour)),
+                   "the same of one hour of the day"});
+  add_optional(section, "  per million tokens", answer.money.electricity_usd_per_million, " $",
+               "electricity per hour / (tokens of a busy hour x use)");
+  return section;
+}
+
+Section option_section(const PlanAnswer& answer) {
+  Section section{.title = "Is it worth waiting? (tokens from the API until then)"};
+  const PlanMoney& money = answer.money;
+  if (!money.waiting_input || money.waiting.rows.empty()) return section;
+  const WaitingInput& in = *money.waiting_input;
+  const auto dollars = [](double value) { return figure(value) + " $ per million tokens"; };
+  section.lines.push_back(
+      {"own from today on", dollars(money.waiting.own_today),
+       fmt::format(
+           "mean over {:.0f} weeks (--horizon) and four cases: excess of a young stack x {:g} "
+           "or x {:g}, cost x {:.2f} or x {:.2f} (the error band turned round); chances that "
+           "keep each mean",
+           in.horizon_weeks, in.excess_low, in.excess_high, in.cost_low, in.cost_high)});
+  section.lines.push_back(
+      {"decided today", dollars(money.waiting.committed),
+       fmt::format("the lesser of that and the API's {}", figure(in.elsewhere))});
+  for (const WaitingRow& row : money.waiting.rows) {
+    section.lines.push_back(
+        {fmt::format("decided after {:.0f} weeks", row.weeks),
+         fmt::format("{}: waiting {} {}", dollars(row.usd_per_million),
+                     row.option_value > 0 ? "saves" : "costs", figure(std::abs(row.option_value))),
+         fmt::format(
+             "the API for {:.0f} weeks, then in each case the lesser of owning (chance {:.0f} "
+             "%) and the API",
+             row.weeks, 100 * row.probability)});
+  }
   return section;
 }
 
@@ -266,6 +335,8 @@ std::vector<Section> sections(const PlanQuestion& question, const PlanAnswer& an
   all.push_back(trace_section(question, answer));
   all.push_back(sensitivity_section(answer));
   all.push_back(money_section(answer));
+  all.push_back(year_section(question, answer));
+  all.push_back(option_section(answer));
   all.push_back(waiting_section(question, answer));
   return all;
 }
@@ -281,8 +352,8 @@ std::string error_text(const ErrorBand& error) {
 
 // "■■■■" for what owning costs against the API at each use, where both are known.
 std::string break_even_chart(const PlanAnswer& answer) {
-  if (!answer.break_even || !answer.break_even->own_usd_per_million) return "";
-  const BreakEven& b = *answer.break_even;
+  if (!answer.money.break_even || !answer.money.break_even->own_usd_per_million) return "";
+  const BreakEven& b = *answer.money.break_even;
   std::string out = "Owning, $ per million tokens, by use of the machine\n";
   const double full = *b.own_usd_per_million * b.utilisation;
   constexpr int kWidth = 40;
@@ -415,10 +486,11 @@ std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
                            {"high_factor", row.high_factor}});
   }
   ordered_json money = nullptr;
-  if (answer.break_even) {
-    const BreakEven& b = *answer.break_even;
+  if (answer.money.break_even) {
+    const BreakEven& b = *answer.money.break_even;
     money = {{"utilisation", b.utilisation},
              {"own_usd_per_million", number(b.own_usd_per_million)},
+             {"idle_usd_per_hour", number(answer.money.idle_usd_per_hour)},
              {"rent_usd_per_million", number(b.rent_usd_per_million)},
              {"api_usd_per_million", number(b.api_usd_per_million)},
              {"own_beats_api_from", number(b.own_beats_api_from)},
@@ -429,6 +501,26 @@ std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
     const DeviceFamily family = answer.picks.front().option.candidate.deployment.device.family;
     waiting.push_back(
         {{"weeks", weeks}, {"time_factor", youth_factor(question.constants, family, 7.0 * weeks)}});
+  }
+  if (answer.money.year) {
+    const YearBill& year = *answer.money.year;
+    money["year"] = {
+        {"use", year.use},
+        {"mean_it_kw", year.mean_kw},
+        {"mean_pue", year.mean_pue},
+        {"worst_pue", year.worst_pue},
+        {"kwh", year.kwh_per_year},
+        {"electricity_usd_per_hour", year.usd_per_hour},
+        {"least_usd_per_hour", year.least_usd_per_hour},
+        {"dearest_usd_per_hour", year.dearest_usd_per_hour},
+        {"electricity_usd_per_million", number(answer.money.electricity_usd_per_million)}};
+  }
+  ordered_json deciding = ordered_json::array();
+  for (const WaitingRow& row : answer.money.waiting.rows) {
+    deciding.push_back({{"weeks", row.weeks},
+                        {"usd_per_million", row.usd_per_million},
+                        {"chance_of_owning", row.probability},
+                        {"option_value", row.option_value}});
   }
   ordered_json hits = nullptr;
   if (answer.trace_hits) {
@@ -455,6 +547,10 @@ std::string plan_json(const PlanQuestion& question, const PlanAnswer& answer) {
                                    {"high_factor", answer.error.high}}},
                                  {"money", std::move(money)},
                                  {"waiting", std::move(waiting)},
+                                 {"option_value",
+                                  {{"own_today", answer.money.waiting.own_today},
+                                   {"decided_today", answer.money.waiting.committed},
+                                   {"after", std::move(deciding)}}},
                                  {"trace_hits", std::move(hits)},
                                  {"left_out", answer.left_out},
                                  {"next_questions", answer.next_questions}};

@@ -1,9 +1,7 @@
 #include "plan/planner.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <functional>
 
@@ -12,7 +10,6 @@
 #include "economics/bill.h"
 #include "economics/catalogue_files.h"
 #include "economics/frontier.h"
-#include "economics/published_points.h"
 #include "economics/unit_costs.h"
 #include "plan/validation.h"
 
@@ -23,36 +20,6 @@ constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 constexpr double kKilo = 1000;
 constexpr double kMega = 1e6;
-
-// Watts of a board at `rate` tokens per second and device: the line of least squares through the
-// published measurements of that hardware without cached input.
-std::optional<double> measured_board_watts(const std::string& key, double rate) {
-  double n = 0;
-  double x = 0;
-  double y = 0;
-  double xx = 0;
-  double xy = 0;
-  double low = 1e300;
-  double high = 0;
-  for (const PublishedPoint& point : published_points()) {
-    if (point.hardware != key || point.workload != "fixed" || !point.power_w_per_gpu ||
-        !point.total_rate_per_gpu) {
-      continue;
-    }
-    const double at = *point.total_rate_per_gpu;
-    n += 1;
-    x += at;
-    y += *point.power_w_per_gpu;
-    xx += at * at;
-    xy += at * *point.power_w_per_gpu;
-    low = std::min(low, at);
-    high = std::max(high, at);
-  }
-  const double spread = n * xx - x * x;
-  if (n < 3 || !(spread > 0) || rate < 0.7 * low || rate > 1.5 * high) return std::nullopt;
-  const double slope = (n * xy - x * y) / spread;
-  return (y - slope * x) / n + slope * rate;
-}
 
 // Rates and costs of `option` from its candidate and the number of replicas.
 class Pricer {
@@ -74,7 +41,10 @@ class Pricer {
     out.binds = p.memory_binds    ? "memory for keys"
                 : p.prefill_binds ? "prefill"
                                   : std::string(time_part_name(part));
-    out.board_watts = measured_board_watts(deployment.device.key, out.total_rate / out.devices);
+    if (const auto boards = measured_boards(deployment.device.key, out.total_rate / out.devices)) {
+      out.board_watts = boards->watts;
+      out.idle_share = boards->idle_share();
+    }
     price(out, deployment.device.key, p);
     return out;
   }
@@ -284,67 +254,6 @@ std::vector<Sensitivity> sensitivities(const PlanQuestion& question, const PlanO
   return rows;
 }
 
-// DeepSeek's own prices of the model in the first week of the newest entry of the catalogue; none
-// for another model. `name` is what they are.
-std::optional<TokenPrices> newest_api_prices(const std::string& model, const PriceCatalogue& prices,
-                                             std::string& name) {
-  const std::string wanted = "deepseek-" + (model.starts_with("v4") ? model : "v4-" + model);
-  ApiPriceQuery query{.provider = "DeepSeek", .model = wanted};
-  for (const ApiPrice& price : prices.prices()) {
-    if (price.provider != query.provider || price.model != wanted || !price.from) continue;
-    query.unix_seconds = std::max(query.unix_seconds, *price.from);
-  }
-  const std::optional<TokenPrices> mean = prices.mean_of_week(query);
-  if (mean) {
-    const std::chrono::sys_seconds from{std::chrono::seconds(query.unix_seconds)};
-    name = fmt::format("DeepSeek's {} at the list price from {:%F} on, mean of a week", wanted,
-                       std::chrono::time_point_cast<std::chrono::seconds>(from));
-  }
-  return mean;
-}
-
-void compare_with_api(const PlanQuestion& question, const PlanOption& option,
-                      const HardwareCatalogue& catalogue, const PriceCatalogue& prices,
-                      PlanAnswer& answer) {
-  const std::optional<TokenPrices> api = newest_api_prices(question.model.name, prices, answer.api);
-  const Prediction& p = option.candidate.prediction;
-  const double requests = p.requests_per_s * option.replicas * kHour;
-  BreakEvenInput input{.utilisation = question.utilisation};
-  input.tokens_per_busy_hour = {
-      .computed_input =
-          static_cast<int64_t>(requests * question.shape.input * (1 - question.shape.hit)),
-      .cached_input = static_cast<int64_t>(requests * question.shape.input * question.shape.hit),
-      .output = static_cast<int64_t>(requests * question.shape.output)};
-  const Accelerator* accelerator = nullptr;
-  for (const Accelerator& a : catalogue.accelerators()) {
-    if (a.key == option.candidate.deployment.device.key) accelerator = &a;
-  }
-  if (accelerator == nullptr) return;
-  const std::string era = catalogue.era(question.era).key;
-  const PriceFigure* own = accelerator->price_of(era, PriceTier::kHyperscaler);
-  const PriceFigure* rent = accelerator->price_of(era, PriceTier::kRental);
-  const auto value = [](const PriceFigure* price) {
-    return price == nullptr ? std::nullopt : price->usd_per_gpu_hour.value;
-  };
-  const auto owned = value(own) ? value(own) : value(rent);
-  if (question.own) {
-    // As many of that machine as the devices make.
-    input.own = hourly_costs(*question.own);
-    for (CostPart& part : input.own) {
-      part.usd_per_hour *= option.devices / std::max(1, question.own->gpus);
-      part.usd_per_idle_hour *= option.devices / std::max(1, question.own->gpus);
-    }
-  } else if (owned) {
-    const double hourly = *owned * option.devices;
-    input.own = {{.name = "machine", .usd_per_hour = hourly, .usd_per_idle_hour = hourly}};
-  } else {
-    return;
-  }
-  input.api = api;
-  if (const auto rented = value(rent)) input.rent_usd_per_hour = *rented * option.devices;
-  answer.break_even = break_even(input);
-}
-
 void assume(PlanQuestion& question, PlanAnswer& answer) {
   constexpr double kReading = 20;  // tokens per second of a user, faster than people read
   if (!question.interactivity && !question.ttft_s) {
@@ -429,6 +338,12 @@ void ask_next(const PlanQuestion& question, const PlanOption& best, PlanAnswer& 
 }
 
 }  // namespace
+
+void use_year(PlanQuestion& question, LoadYear year) {
+  question.year = std::move(year);
+  if (!question.year.load.empty()) question.utilisation = question.year.use();
+  question.pue = question.year.worst_pue(question.pue);
+}
 
 double Sensitivity::spread() const {
   return std::abs(std::log(std::max(low_factor, 1e-9))) +
@@ -536,7 +451,7 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   answer.error = error_band(first.candidate.deployment.device, constants, catalogue);
   answer.trace_hits = trace_hits(question, first);
   tell_missing(answer);
-  compare_with_api(question, first, catalogue, prices, answer);
+  answer.money = plan_money(question, first, answer.error, catalogue, prices);
   ask_next(question, first, answer);
   return answer;
 }

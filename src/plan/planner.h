@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "economics/break_even.h"
 #include "economics/deployment_costs.h"
 #include "economics/hardware_catalogue.h"
 #include "economics/price_catalogue.h"
+#include "plan/load_year.h"
+#include "plan/plan_money.h"
 #include "plan/plan_workload.h"
 #include "plan/search.h"
 
@@ -42,7 +43,13 @@ struct PlanQuestion {
   std::optional<DeploymentCosts> own = {};  // one's own machine, for any hardware of the question
   int most_devices = 16;                    // of one deployment
   double utilisation = 0.5;                 // of the paid hours, for own, rent or API
+  LoadYear year = {};                       // set by use_year()
+  double horizon_weeks = 104;               // over which waiting is judged
 };
+
+// Machines are enough for the peak of the year's curve, so that the mean use follows from it; power
+// must be enough for the worst season.
+void use_year(PlanQuestion& question, LoadYear year);
 
 struct PlanOption {
   PlanCandidate candidate;
@@ -65,6 +72,7 @@ struct PlanOption {
   // Of the boards alone, by a line through what was measured at other loads; none where nothing
   // was, or the load lies outside.
   std::optional<double> board_watts = {};
+  double idle_share = 1;  // of the power at work, by that line; without one the same
   MemoryFit memory = {};
   std::string binds = {};
   double binding_share = 0;  // of a decode step
@@ -107,8 +115,7 @@ struct PlanAnswer {
   std::vector<std::string> assumptions = {};  // that the question left open
   std::vector<Sensitivity> sensitivity = {};  // of the first pick, the strongest first
   ErrorBand error = {};
-  std::optional<BreakEven> break_even = {};
-  std::string api = {};                      // that break_even compares with
+  PlanMoney money = {};
   std::optional<TraceHits> trace_hits = {};  // of the first pick
   std::vector<std::string> next_questions = {};
 };

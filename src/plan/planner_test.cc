@@ -76,14 +76,15 @@ TEST(Planner, SaysWhyNothingFitsAndWhatWould) {
 }
 
 TEST(Planner, PricesOfTheModelAskedForOrNone) {
-  EXPECT_NE(answer(question("flash", {"b200"})).api.find("deepseek-v4-flash"), std::string::npos);
+  EXPECT_NE(answer(question("flash", {"b200"})).money.api.find("deepseek-v4-flash"),
+            std::string::npos);
   EXPECT_NE(answer(question("v4.1-flash", {"b200"}))
-                .api.find("deepseek-v4.1-flash at the list "
-                          "price from 2026-09-10"),
+                .money.api.find("deepseek-v4.1-flash at the list "
+                                "price from 2026-09-10"),
             std::string::npos);
   const PlanAnswer other = answer(question("v3.2", {"b200"}));
-  EXPECT_EQ(other.api, "");
-  EXPECT_FALSE(other.break_even->api_usd_per_million);
+  EXPECT_EQ(other.money.api, "");
+  EXPECT_FALSE(other.money.break_even->api_usd_per_million);
 }
 
 TEST(Planner, TellsWhatTheCatalogueLacks) {
@@ -104,6 +105,39 @@ TEST(Planner, MachinesThatNothingJoinsStayAlone) {
   for (const PlanOption& option : answer(asked).frontier) {
     EXPECT_EQ(option.candidate.deployment.devices(), 1);
   }
+}
+
+TEST(Planner, ACurveSetsTheUseAndTheBill) {
+  PlanQuestion asked = question("flash", {"b200"});
+  LoadYear year{
+      .load = std::vector<double>(24, 1), .usd_per_kwh = {0.2}, .pue = {1.1, 1.3, 1.5, 1.3}};
+  year.load[20] = 4;
+  use_year(asked, year);
+  EXPECT_DOUBLE_EQ(asked.utilisation, 27.0 / 24 / 4);
+  EXPECT_DOUBLE_EQ(asked.pue, 1.5);
+  const PlanAnswer given = answer(asked);
+  const YearBill& bill = given.money.year.value();
+  EXPECT_NEAR(bill.usd_per_hour, bill.mean_kw * 1.3 * 0.2, 1e-9);
+  EXPECT_LE(bill.mean_kw, *given.picks.front().option.it_kw + 1e-9);
+  EXPECT_NEAR(given.money.break_even->utilisation, 27.0 / 96, 1e-12);
+  const std::string text = plan_text(asked, given);
+  EXPECT_NE(text.find("Electricity over a year"), std::string::npos);
+  EXPECT_NE(text.find("decided after 13 weeks"), std::string::npos);
+  EXPECT_NE(plan_json(asked, given).find("electricity_usd_per_hour"), std::string::npos);
+}
+
+TEST(Planner, ATariffReplacesThatOfOnesOwnMachine) {
+  PlanQuestion asked = question("flash", {"b200"});
+  asked.own = read_deployment_costs(
+      R"({"name": "rack", "gpus": 8, "purchase": {"usd": 400000, "years": 4}, "power": {"it_kw": 10}})",
+      "costs.json");
+  const auto own = [&] { return *answer(asked).money.break_even->own_usd_per_million; };
+  const double without = own();
+  use_year(asked, {.usd_per_kwh = {0.1}});
+  const double cheap = own();
+  use_year(asked, {.usd_per_kwh = {0.3}});
+  EXPECT_GT(cheap, without);
+  EXPECT_NEAR(own() - without, 3 * (cheap - without), 1e-9);
 }
 
 TEST(Planner, SaysThatNothingJoinsMachines) {
