@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "cli/this_machine.h"
 #include "plan/plan_workload.h"
