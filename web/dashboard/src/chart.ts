@@ -20,7 +20,8 @@ export interface Target {
   x: number;
   y: number;
   title: string;
-  lines: readonly string[];
+  /** Worked out when it is looked at: of ten thousand points few are. */
+  lines: readonly string[] | (() => readonly string[]);
   open?: () => void;
   openText?: string;
 }
@@ -39,7 +40,7 @@ export interface ChartSpec {
   height?: number;
   option: (colours: Theme) => EOption;
   targets?: readonly Target[];
-  data: ChartData;
+  data: ChartData | (() => ChartData);
   /** While the cursor is at some x of the first axis; null: it left. */
   cursor?: (x: number | null) => void;
   pin?: (x: number) => void;
@@ -57,6 +58,8 @@ export function baseAxis(colours: Theme, options: {name?: string; log?: boolean;
     axisLabel: {color: colours.soft, fontSize: 12, formatter: tickText, hideOverlap: true},
   };
 }
+
+const linesOf = (target: Target): readonly string[] => (typeof target.lines === "function" ? target.lines() : target.lines);
 
 const NEAR_PIXELS = 28;
 const live = new Set<ChartBox>();
@@ -80,7 +83,7 @@ export class ChartBox {
   private chart: EChartsType | null = null;
   private readonly observer: ResizeObserver;
   private pixels: {x: number; y: number}[] | null = null;
-  private order: number[] = [];
+  private order: number[] | null = null;  // of the targets, for the arrow keys
   private current = -1;
 
   constructor(private readonly spec: ChartSpec) {
@@ -97,7 +100,8 @@ export class ChartBox {
     const details = h("details", {class: "data"}, h("summary", {}, "Data as a table"));
     details.addEventListener("toggle", () => {
       if (details.open && details.childElementCount === 1) {
-        details.append(table(spec.title, spec.data.columns, spec.data.rows));
+        const {columns, rows} = this.data();
+        details.append(table(spec.title, columns, rows));
       }
     });
     this.element = h("figure", {class: "chart"},
@@ -109,14 +113,17 @@ export class ChartBox {
         button("PNG", () => this.savePicture(), {"aria-label": `${spec.title} as PNG`})));
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.host);
-    this.order = targets.map((_, i) => i).sort((a, b) =>
-      (targets[a] as Target).x - (targets[b] as Target).x || (targets[a] as Target).y - (targets[b] as Target).y);
     this.listen();
     live.add(this);
   }
 
+  private data(): ChartData {
+    return typeof this.spec.data === "function" ? this.spec.data() : this.spec.data;
+  }
+
   csv(): string {
-    return csvText(this.spec.data.columns.map((column) => column.name), this.spec.data.csv);
+    const {columns, csv} = this.data();
+    return csvText(columns.map((column) => column.name), csv);
   }
 
   private resize(): void {
@@ -212,7 +219,7 @@ export class ChartBox {
     const target = this.spec.targets?.[i];
     const at = this.positions()[i];
     if (target === undefined || at === undefined) return;
-    this.tip.replaceChildren(h("strong", {}, target.title), ...target.lines.map((line) => h("div", {}, line)),
+    this.tip.replaceChildren(h("strong", {}, target.title), ...linesOf(target).map((line) => h("div", {}, line)),
       ...(target.open ? [h("div", {class: "tip-hint"}, target.openText ?? "Click or Enter: open the run")] : []));
     this.tip.hidden = false;
     const width = this.host.clientWidth;
@@ -227,8 +234,15 @@ export class ChartBox {
     this.spec.cursor?.(null);
   }
 
+  private ordered(): number[] {
+    const targets = this.spec.targets ?? [];
+    this.order ??= targets.map((_, i) => i).sort((a, b) =>
+      (targets[a] as Target).x - (targets[b] as Target).x || (targets[a] as Target).y - (targets[b] as Target).y);
+    return this.order;
+  }
+
   private key(event: KeyboardEvent): void {
-    const count = this.order.length;
+    const count = this.spec.targets?.length ?? 0;
     if (event.key === "Escape") {
       this.leave();
       return;
@@ -240,11 +254,11 @@ export class ChartBox {
     else if (event.key === "Home") this.current = 0;
     else if (event.key === "End") this.current = count - 1;
     else if (event.key === "Enter" && this.current >= 0) {
-      this.spec.targets?.[this.order[this.current] as number]?.open?.();
+      this.spec.targets?.[this.ordered()[this.current] as number]?.open?.();
       return;
     } else return;
     event.preventDefault();
-    const i = this.order[this.current] as number;
+    const i = this.ordered()[this.current] as number;
     const target = this.spec.targets?.[i] as Target;
     this.show(i);
     this.spec.cursor?.(target.x);
@@ -253,7 +267,7 @@ export class ChartBox {
       this.rule.hidden = false;
       this.rule.style.left = `${at.x}px`;
     }
-    this.spoken.textContent = `${target.title}. ${target.lines.join(". ")}`;
+    this.spoken.textContent = `${target.title}. ${linesOf(target).join(". ")}`;
   }
 
   private savePicture(): void {

@@ -39,10 +39,18 @@ export const lowerFirst = (text: string): string =>
 
 const pad = (value: number): string => String(value).padStart(2, "0");
 
+const days = new Map<number, string>();  // dates are slow to write, and thousands of points share few
+
 /** In UTC, so that a shared link says the same to everybody. */
 export function dayText(unix: number | null | undefined): string {
   if (unix === null || unix === undefined || !Number.isFinite(unix) || Math.abs(unix) > 8.64e12) return "–";
-  return new Date(unix * 1000).toISOString().slice(0, 10);
+  const day = Math.floor(unix / 86400);
+  let text = days.get(day);
+  if (text === undefined) {
+    text = new Date(day * 86400_000).toISOString().slice(0, 10);
+    days.set(day, text);
+  }
+  return text;
 }
 
 export function timeText(unix: number | null | undefined): string {

@@ -57,7 +57,12 @@ export function sampledCurve(curve: ReadoutCurve, samples: number): [number, num
   return line;
 }
 
-function targetOf(context: Context, d: Drawing, series: Series, p: DrawnPoint): Target {
+function upperEnd(entry: Drawn): DrawnPoint | undefined {
+  const candidates = entry.curve.knots.length > 0 ? entry.curve.knots : entry.points;
+  return candidates.reduce<DrawnPoint | undefined>((top, p) => (top === undefined || p.y.value > top.y.value ? p : top), undefined);
+}
+
+function tipLines(d: Drawing, p: DrawnPoint): string[] {
   const interval = p.y.low !== null && p.y.high !== null ? ` (${figureText(p.y.low)}–${figureText(p.y.high)})` : "";
   const lines = [
     `${d.y.short}: ${figureText(p.y.value)}${interval}`,
@@ -66,60 +71,84 @@ function targetOf(context: Context, d: Drawing, series: Series, p: DrawnPoint): 
     ...doubtsOf(p.run, p.point),
   ];
   if (p.run.origin === "published") lines.push(`third party: ${p.point.source ?? p.run.source ?? "source unknown"}`);
-  return {
-    x: p.x.value, y: p.y.value, title: series.label, lines,
-    open: () => context.go("run", {run: p.run.id, point: String(p.point.n)}),
-  };
+  return lines;
+}
+
+const targetOf = (context: Context, d: Drawing, series: Series, p: DrawnPoint): Target => ({
+  x: p.x.value, y: p.y.value, title: series.label, lines: () => tipLines(d, p),
+  open: () => context.go("run", {run: p.run.id, point: String(p.point.n)}),
+});
+
+/**
+ * What looks the same is one series to the chart: drawing a thousand of them takes longer than
+ * drawing what is in them.
+ */
+class Strokes {
+  readonly series: EOption[] = [];
+  private readonly data = new Map<string, [number, number][]>();
+
+  /** `apart`: without a line from what was added before. */
+  add(style: EOption, points: readonly [number, number][], apart = false): void {
+    if (points.length === 0) return;
+    const key = JSON.stringify(style);
+    let data = this.data.get(key);
+    if (data === undefined) {
+      data = [];
+      this.data.set(key, data);
+      this.series.push({...style, silent: true, data});
+    } else if (apart) {
+      data.push([NaN, NaN]);
+    }
+    for (const point of points) data.push(point);
+  }
 }
 
 export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn[], log: {x: boolean; y: boolean}, all: boolean): EOption {
   const names = labelled(drawn);
   const narrow = document.documentElement.clientWidth < 700;
-  const series: EOption[] = [];
+  const labels: EOption[] = [];
+  const lines = new Strokes();
+  const marks = new Strokes();
   const knots = drawn.reduce((sum, entry) => sum + entry.curve.knots.length, 1);
   const samples = Math.max(1, Math.min(SEGMENT_SAMPLES, Math.floor(MOST_VERTICES / knots)));
   const many = drawn.reduce((sum, entry) => sum + entry.points.length, 0) > MANY_POINTS;
   drawn.forEach((entry, i) => {
     const colour = seriesColour(colours, drawn, i);
+    const third = entry.series.thirdParty;
     const line = sampledCurve(entry.curve, samples);
     if (line.length > 1) {
-      series.push({
-        type: "line", data: line, showSymbol: false, silent: true, z: 2,
-        lineStyle: {color: colour, width: many ? 1 : entry.series.thirdParty ? 1.5 : 2.2, type: entry.series.thirdParty ? [5, 4] : "solid"},
-      });
+      lines.add({
+        type: "line", showSymbol: false, z: 2,
+        lineStyle: {color: colour, width: many ? 1 : third ? 1.5 : 2.2, type: third ? [5, 4] : "solid"},
+      }, line, true);
     }
     // At the upper end, where curves lie apart; towards the right they all come together.
-    const top = [...(entry.curve.knots.length > 0 ? entry.curve.knots : entry.points)].sort((a, b) => b.y.value - a.y.value)[0];
-    if (top !== undefined && names.has(entry) && !narrow) {
-      series.push({
+    const top = names.has(entry) && !narrow ? upperEnd(entry) : undefined;
+    if (top !== undefined) {
+      labels.push({
         type: "scatter", silent: true, z: 6, symbolSize: 1, itemStyle: {color: "transparent", opacity: 1}, data: [[top.x.value, top.y.value]],
         label: {show: true, position: "right", distance: 9, color: colour, fontSize: 11.5, fontWeight: 600, width: 190, overflow: "truncate",
           textBorderColor: colours.background, textBorderWidth: 3, formatter: () => entry.series.label},
         labelLayout: {hideOverlap: true},
       });
     }
-    const shown = entry.points.filter((p) => all || p.onFrontier || p.standing === "unverified");
-    const group = (points: DrawnPoint[], symbol: string, filled: boolean, size: number, opacity: number): void => {
-      if (points.length === 0) return;
-      series.push({
-        type: "scatter", silent: true, z: filled ? 4 : 3, symbol, symbolSize: many ? size * 0.6 : size,
-        ...(many ? {large: true, largeThreshold: 0, progressive: 0} : {}),
-        data: points.map((p) => [p.x.value, p.y.value]),
-        itemStyle: filled
-          ? {color: colour, opacity, borderColor: colours.background, borderWidth: many ? 0 : 1}
-          : {color: colours.background, borderColor: colour, borderWidth: 1.6, opacity},
-      });
-    };
-    const third = entry.series.thirdParty;
-    group(shown.filter((p) => p.standing !== "unverified" && p.onFrontier), third ? "diamond" : "circle", true, third ? 11 : 9, 1);
-    group(shown.filter((p) => p.standing !== "unverified" && !p.onFrontier), third ? "diamond" : "circle", true, third ? 7 : 6, 0.45);
-    group(shown.filter((p) => p.standing === "unverified"), "circle", false, 9, 1);
+    const mark = (points: readonly DrawnPoint[], symbol: string, filled: boolean, size: number, opacity: number): void => marks.add({
+      type: "scatter", z: filled ? 4 : 3, symbol, symbolSize: many ? size * 0.6 : size,
+      ...(many ? {large: true, largeThreshold: 0, progressive: 0} : {}),
+      itemStyle: filled
+        ? {color: colour, opacity, borderColor: colours.background, borderWidth: many ? 0 : 1}
+        : {color: colours.background, borderColor: colour, borderWidth: 1.6, opacity},
+    }, points.map((p) => [p.x.value, p.y.value]));
+    const sure = entry.points.filter((p) => p.standing !== "unverified");
+    mark(sure.filter((p) => p.onFrontier), third ? "diamond" : "circle", true, third ? 11 : 9, 1);
+    if (all) mark(sure.filter((p) => !p.onFrontier), third ? "diamond" : "circle", true, third ? 7 : 6, 0.45);
+    mark(entry.points.filter((p) => p.standing === "unverified"), "circle", false, 9, 1);
   });
   return {
     grid: {left: 8, right: 24, top: 34, bottom: 34, containLabel: true},
     xAxis: {...baseAxis(colours, {log: log.x}), name: d.x.short, nameLocation: "middle", nameGap: 30, nameTextStyle: {color: colours.soft, fontSize: 12}},
     yAxis: {...baseAxis(colours, {log: log.y}), name: d.y.short, nameLocation: "end", nameGap: 14, nameTextStyle: {color: colours.soft, fontSize: 12, align: "left"}},
-    series,
+    series: [...lines.series, ...marks.series, ...labels],
   };
 }
 
@@ -261,7 +290,7 @@ export function frontierView(context: Context): HTMLElement {
     summary: `${drawn.length} series, ${shownTargets.length} points.${best ? ` The best is ${figureText(best.p.y.value)} ${d.y.unit} of ${best.entry.series.label} at ${figureText(best.p.x.value)} ${d.x.unit}.` : ""}`,
     option: (colours) => frontierOption(colours, d, drawn, log, allPoints),
     targets: shownTargets,
-    data: pointsData(d, drawn),
+    data: () => pointsData(d, drawn),
     cursor: readout.show,
     pin: (x) => context.set({at: String(Number(x.toPrecision(4)))}),
   });

@@ -122,7 +122,7 @@ function lanesChart(detail: PointDetail): ChartBox | null {
         },
       }],
     }),
-    targets: lanes.map((lane, i) => ({x: (lane.sent + lane.ended) / 2, y: rowOf[i] as number, title: `Request ${lane.index}${lane.session === undefined ? "" : `, session ${lane.session}, turn ${lane.turn ?? 0}`}`, lines: textOf(lane)})),
+    targets: lanes.map((lane, i) => ({x: (lane.sent + lane.ended) / 2, y: rowOf[i] as number, title: `Request ${lane.index}${lane.session === undefined ? "" : `, session ${lane.session}, turn ${lane.turn ?? 0}`}`, lines: () => textOf(lane)})),
     data: {
       columns: [{name: "Request", numeric: true}, {name: "Sent, s", numeric: true}, {name: "First token, s", numeric: true}, {name: "Ended, s", numeric: true}, {name: "Input", numeric: true}, {name: "Cached", numeric: true}, {name: "Output", numeric: true}, {name: "Outcome"}],
       rows: lanes.map((lane) => [lane.index, figureText(lane.sent), figureText(lane.first_token), figureText(lane.ended), lane.input ?? null, lane.cached ?? null, lane.output ?? null, [lane.outcome, lane.failure].filter(Boolean).join(": ")]),
