@@ -180,6 +180,31 @@ test('cost: everything redraws from the inputs, and the bill adds up', async () 
   await page.end();
 });
 
+test('frontier: the bill by kind of token, from the samples of own runs', async () => {
+  const id = idOf(byVersion('0.1.0-after', 'conversations'));
+  const page = await openPage(`${board.url}#/cost?v=1&workload=conversations&others=0&price=rent&rent=4&point=${id}%2F2`);
+  const per = page.getByRole('region', { name: /per million tokens on the bill/ });
+  await per.waitFor();
+  const row = (await rowsOf(per.locator('table')))[0];
+  for (const [axis, column] of [['computed_input', 'input, computed'], ['output', 'output']]) {
+    await go(page, `#/frontier?v=1&workload=conversations&others=0&price=rent&rent=4&y=cost.usd_per_million.${axis}.bill%2F1`);
+    await page.locator('#frontier').waitFor();
+    const points = (await tableBehind(page, 'frontier')).filter((point) => point.Run === id);
+    assert.equal(points.length, shown(views, id).points.length, axis);
+    // The bill is in whole millionths of a dollar.
+    const found = Number(Object.values(points[2])[5]);
+    assert.ok(Math.abs(found / Number(row[column]) - 1) < 0.01, `${axis}: ${found} ${row[column]}`);
+  }
+  // Of these samples nobody can tell what finding cached input took.
+  assert.equal(row['input, cached'], '0');
+  await go(page, '#/frontier?v=1&workload=conversations&others=0&y=cost.usd_per_million.cached_input.bill%2F1');
+  assert.match(await page.locator('.empty').textContent(), /cost nothing of their own/);
+  await go(page, `#/compare?v=1&a=${id}&b=${id}&y=cost.usd_per_million.output.bill%2F1`);
+  await page.locator('#compare').or(page.locator('.empty')).waitFor();
+  assert.deepEqual(page.faults, []);
+  await page.end();
+});
+
 test('run: figures, verdicts, samples and the command that repeats it', async () => {
   const id = idOf(byVersion('0.1.0-after', 'conversations'));
   const page = await openPage(`${board.url}#/run?v=1&run=${id}&point=2`);

@@ -4,6 +4,7 @@
 
 import {joulesPerToken, tokensPerMegawattSecond, tokensPerUsd, usdPerMillion} from "./costs.js";
 import {figureOf, type Figure, type Point, type Run, type Statistic} from "./model.js";
+import {BILL_METRICS} from "./bill_rates.js";
 import type {Better} from "./frontier.js";
 import type {Prices} from "./prices.js";
 
@@ -45,6 +46,10 @@ const perUsd: Conversion = (rate, run, prices) => tokensPerUsd(rate, prices.usdP
 const perMw: Conversion = (rate, run, prices) => tokensPerMegawattSecond(rate, prices.kwPerGpu(run));
 const joules: Conversion = (rate, run, prices) => joulesPerToken(rate, prices.kwPerGpu(run));
 
+/** By the bill: what the machine's time for one kind of token costs, idle and shared time aside. */
+const bill: Conversion = (rate, run, prices) => usdPerMillion(rate, prices.usdPerBusyGpuHour(run));
+const BILL = "The price of the time that these tokens kept the machine busy, as the bill under Cost divides it; idle and shared time stand apart there. From the samples of own runs.";
+
 const IX = "The whole price over the tokens of one kind, as InferenceX divides: input and output costs do not add up to the bill.";
 
 export const Y_AXES: readonly Axis[] = [
@@ -70,6 +75,9 @@ export const Y_AXES: readonly Axis[] = [
   derived("cost.usd_per_million.output.inferencex/1", "Money", "$ per million output tokens (InferenceX)", "$/M output", "$/M", "lower", OUTPUT_IX, usd, IX),
   derived("cost.usd_per_million.output/1", "Money", "$ per million output tokens, all GPUs", "$/M output", "$/M", "lower", OUTPUT, usd,
     "All of the price on output tokens, over all GPUs."),
+  derived("cost.usd_per_million.computed_input.bill/1", "Money", "$ per million computed input tokens (bill)", "$/M input, computed", "$/M", "lower", BILL_METRICS.computed_input, bill, BILL),
+  derived("cost.usd_per_million.cached_input.bill/1", "Money", "$ per million cached input tokens (bill)", "$/M input, cached", "$/M", "lower", BILL_METRICS.cached_input, bill, BILL),
+  derived("cost.usd_per_million.output.bill/1", "Money", "$ per million output tokens (bill)", "$/M output", "$/M", "lower", BILL_METRICS.output, bill, BILL),
   derived("power.tokens_per_mw.total/1", "Power", "Total tok/s per MW", "tok/s/MW", "tok/s/MW", "higher", TOTAL, perMw,
     "Provisioned power of the era and scope chosen under Cost."),
   derived("power.tokens_per_mw.output/1", "Power", "Output tok/s per MW", "output tok/s/MW", "tok/s/MW", "higher", OUTPUT, perMw,

@@ -202,7 +202,7 @@ export function figureOf(run: Run, point: Point, id: string, statistic: Statisti
     const asked = statisticOf(figures, statistic);
     if (asked !== null) return asked;
     if (id.startsWith("rate.") || id.startsWith("energy.") || id.startsWith("power.") ||
-        id.startsWith("cache.") || id.startsWith("goodput.") || id.startsWith("load.")) {
+        id.startsWith("bill.") || id.startsWith("cache.") || id.startsWith("goodput.") || id.startsWith("load.")) {
       return statisticOf(figures, "mean");
     }
   }

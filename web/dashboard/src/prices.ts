@@ -104,6 +104,12 @@ export class Prices {
     return parts === null ? null : usdPerWorkedHour(parts, this.settings.utilisation);
   }
 
+  /** USD of a GPU for an hour in which it works, without the idle ones. */
+  usdPerBusyGpuHour(run: Run): number | null {
+    const parts = this.parts(run, 1);
+    return parts === null ? null : usdPerWorkedHour(parts, 1);
+  }
+
   /** In words, for under a chart. */
   about(): string {
     const s = this.settings;

@@ -8,7 +8,7 @@ import {changeText, dayText, figureText, lowerFirst} from "../format.js";
 import {figureOf, loadText, type Run} from "../model.js";
 import {ReadoutCurve, drawPoints, groupSeries, type Drawing} from "../series.js";
 import {ratioInterval, type Interval} from "../statistics.js";
-import {axisControls, drawingOf} from "./frontier.js";
+import {axisControls, drawingOf, readingNote} from "./frontier.js";
 
 interface Subject {
   id: string;
@@ -113,6 +113,11 @@ export function compareView(context: Context): HTMLElement {
     select("c-b", "B", options, b.id, (id) => context.set({b: id})),
     ...axisControls(context, d),
     h("div", {class: "checks"}, check("c-unverified", "Count unverified points", countUnverified, (on) => context.set({unverified: on ? "1" : undefined})))));
+  const reading = readingNote(context, d, [...a.runs, ...b.runs]);
+  if (reading !== null) {
+    view.append(reading);
+    return view;
+  }
   const curveOf = (s: Subject): ReadoutCurve => new ReadoutCurve(drawPoints(s.runs, d, countUnverified), d);
   const [ca, cb] = [curveOf(a), curveOf(b)];
   const dense = tierRatios(ca, cb, 48);

@@ -1,12 +1,13 @@
 // The efficiency frontier: what a GPU, a dollar or a megawatt gives, against how fast it feels.
 
 import {X_AXES, Y_AXES, axisOf, convert, type Axis} from "../axes.js";
+import {isBillMetric, readBillRates} from "../bill_rates.js";
 import {ChartBox, baseAxis, type EOption, type Target} from "../chart.js";
 import {pricesOf, selectedRuns, selectionOf, statisticOf, type Context} from "../context.js";
 import {check, facts, h, numberField, select, svg, table, type Option} from "../dom.js";
 import {filterBar} from "../filters.js";
 import {changeText, dayText, figureText, lowerFirst} from "../format.js";
-import {doubtsOf, loadText} from "../model.js";
+import {doubtsOf, loadText, type Run} from "../model.js";
 import {ReadoutCurve, drawPoints, groupSeries, type DrawnPoint, type Drawing, type Series} from "../series.js";
 import {theme, type Theme} from "../theme.js";
 
@@ -107,6 +108,8 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
   const names = labelled(drawn);
   const narrow = document.documentElement.clientWidth < 700;
   const labels: EOption[] = [];
+  const [least, most] = drawn.flatMap((entry) => entry.points).reduce(([low, high], p) => [Math.min(low, p.x.value), Math.max(high, p.x.value)], [Infinity, -Infinity]);
+  const rightPart = least + 0.75 * (most - least);  // where a name to the right has no room
   const lines = new Strokes();
   const marks = new Strokes();
   const knots = drawn.reduce((sum, entry) => sum + entry.curve.knots.length, 1);
@@ -127,7 +130,7 @@ export function frontierOption(colours: Theme, d: Drawing, drawn: readonly Drawn
     if (top !== undefined) {
       labels.push({
         type: "scatter", silent: true, z: 6, symbolSize: 1, itemStyle: {color: "transparent", opacity: 1}, data: [[top.x.value, top.y.value]],
-        label: {show: true, position: "right", distance: 9, color: colour, fontSize: 11.5, fontWeight: 600, width: 190, overflow: "truncate",
+        label: {show: true, position: top.x.value > rightPart ? "left" : "right", distance: 9, color: colour, fontSize: 11.5, fontWeight: 600, width: 190, overflow: "truncate",
           textBorderColor: colours.background, textBorderWidth: 3, formatter: () => entry.series.label},
         labelLayout: {hideOverlap: true},
       });
@@ -191,6 +194,17 @@ export function drawingOf(context: Context): {d: Drawing; unknown: string[]} {
     d: {x: pick(X_AXES, "x"), y: pick(Y_AXES, "y"), xStatistic: statisticOf(context), prices: pricesOf(context)},
     unknown,
   };
+}
+
+/** While an axis reads samples; the view is made again when they are there. */
+export function readingNote(context: Context, d: Drawing, runs: readonly Run[]): HTMLElement | null {
+  const reading = isBillMetric(d.y.metric) ? readBillRates(context.source, runs) : null;
+  if (reading === null) return null;
+  const note = h("p", {class: "soft reading", role: "status"}, `Reading the samples of ${reading.points + reading.left} points …`);
+  void reading.done.then(() => {
+    if (note.isConnected) context.set({});
+  });
+  return note;
 }
 
 export function axisControls(context: Context, d: Drawing, withX = true): HTMLElement[] {
@@ -274,6 +288,11 @@ export function frontierView(context: Context): HTMLElement {
     h("p", {class: "lead"}, `${selection.model || "unknown model"} · ${selection.workload || "unknown workload"} · ${drawn.length} ${drawn.length === 1 ? "configuration" : "configurations"}`),
     filterBar(context), controls);
   for (const id of unknown) view.append(h("p", {class: "notice", role: "alert"}, `This link asks for ${id}, which this version does not know; the default is shown.`));
+  const reading = readingNote(context, d, series.flatMap((entry) => runsShown(entry, allRuns)));
+  if (reading !== null) {
+    view.append(reading);
+    return view;
+  }
   if (drawn.length === 0) {
     view.append(emptyNote(d, hidden));
     return view;
@@ -310,7 +329,9 @@ export function frontierView(context: Context): HTMLElement {
 }
 
 function emptyNote(d: Drawing, hidden: number): HTMLElement {
-  const why = hidden > 0
+  const why = isBillMetric(d.y.metric)
+    ? "No point has samples that tell of time for these tokens alone: by the bill they cost nothing of their own, or nobody knows what they cost."
+    : hidden > 0
     ? `${hidden} configurations are selected, but none has both ${lowerFirst(d.y.name)} and ${lowerFirst(d.x.name)}` +
       (d.y.convert !== null ? "; costs and power need the hardware's name and the number of GPUs (hadal measure runs annotate --field hardware)." : ".")
     : "No run fits these filters.";

@@ -9,7 +9,7 @@ import {changeText, dayText, figureText} from "../format.js";
 import {FEWEST_DAYS, findChanges, type HistoryFindings} from "../history.js";
 import {groupSeries, type Drawing, type Series} from "../series.js";
 import {reducedMotion} from "../theme.js";
-import {axisControls, drawingOf} from "./frontier.js";
+import {axisControls, drawingOf, readingNote} from "./frontier.js";
 import type {Run} from "../model.js";
 
 const DAY = 86400;
@@ -211,6 +211,11 @@ export function historyView(context: Context): HTMLElement {
   if (list.length === 0) {
     view.append(h("div", {class: "empty"}, h("p", {}, "No configuration was measured on two days yet. A history draws itself when the same measurement is repeated:"),
       h("code", {class: "block"}, "hadal measure track plan.toml")));
+    return view;
+  }
+  const reading = readingNote(context, d, list.flatMap((entry) => entry.runs));
+  if (reading !== null) {
+    view.append(reading);
     return view;
   }
   const wanted = Number(values["series"] ?? "0");
