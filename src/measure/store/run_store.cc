@@ -52,9 +52,10 @@ std::unique_ptr<SqlConnection> connect(const std::string& place, StoreAccess acc
                  .what = "is named as a bundle is, which holds one run and stays as it was written",
                  .remedy = "name another store; runs import takes the bundle's run into it"});
   }
-  return open_sqlite(
-      {.path = place,
-       .access = access == StoreAccess::kWrite ? SqliteAccess::kCreate : SqliteAccess::kReadOnly});
+  if (access == StoreAccess::kWrite) return open_sqlite({.path = place});
+  // Writers do not hold up who only reads; a file that is locked as a whole stays so for long.
+  constexpr int kReaderWaitsMs = 1000;
+  return open_sqlite({.path = place, .access = SqliteAccess::kReadOnly, .busy_ms = kReaderWaitsMs});
 }
 
 // Writes `count` rows that row(i) makes, without all of them lying in memory.
