@@ -41,6 +41,17 @@ void NgramIndex::extend(std::span<const int32_t> tokens) {
   for (int end = known; end < size; ++end) add(tokens, end);
 }
 
+// Before the candidate and before the end, as far as they are told apart.
+int NgramIndex::equal_tokens(std::span<const int32_t> tokens, int candidate) {
+  const size_t end = tokens.size();
+  int length = 0;
+  while (length < std::min(candidate, kLongestMatch) &&
+         tokens[as_size(candidate - 1 - length)] == tokens[end - 1 - as_size(length)]) {
+    ++length;
+  }
+  return length;
+}
+
 NgramIndex::Match NgramIndex::find(std::span<const int32_t> tokens) {
   // The n-gram at the end itself is no candidate: positions are known up to the one before it.
   const int end = static_cast<int>(tokens.size());
@@ -49,14 +60,17 @@ NgramIndex::Match NgramIndex::find(std::span<const int32_t> tokens) {
   Match best;
   int candidate = heads_[hash_before(tokens, end) & (heads_.size() - 1)];
   for (int i = 0; i < kCandidates && candidate > 0; ++i) {
-    int length = 0;
-    while (length < std::min(candidate, kLongestMatch) &&
-           tokens[as_size(candidate - 1 - length)] == tokens[as_size(end - 1 - length)]) {
-      ++length;
-    }
+    const int length = equal_tokens(tokens, candidate);
     if (length >= kLeastMatch && length > best.length) best = {.length = length, .next = candidate};
     candidate = before_[as_size(candidate)];
   }
+  const int next = last_.next + end - last_size_;
+  if (last_.length > 0) {
+    const int length = equal_tokens(tokens, next);
+    if (length > best.length || length == kLongestMatch) best = {.length = length, .next = next};
+  }
+  last_ = best;
+  last_size_ = end;
   return best;
 }
 

@@ -44,6 +44,38 @@ TEST(NgramIndex, ARepetitionGoesOnWithItself) {
   EXPECT_EQ(NgramIndex::follow(tokens, match, 8), (Tokens{1, 2, 3, 1, 2, 3, 1, 2}));
 }
 
+// A text that says the same again and again, each time in another order: a quotation goes on where
+// it is, though what was said last stood elsewhere since, and more often than can be looked at.
+TEST(NgramIndex, AQuotationOfRepetitionsGoesOn) {
+  std::mt19937 random(3);
+  Tokens text;
+  constexpr int kPhrases = 12;
+  constexpr int kPhraseTokens = 40;
+  for (int i = 0; i < 500; ++i) {
+    const auto phrase = static_cast<int32_t>(random() % kPhrases);
+    for (int32_t j = 0; j < kPhraseTokens; ++j) text.push_back(1000 * phrase + j);
+    // Hardly ever tells where it is.
+    text.push_back(i % 10 == 9 ? 100000 + i : 500 + static_cast<int32_t>(random() % 3));
+  }
+  const size_t size = text.size();
+  NgramIndex index;
+  int right = 0;
+  int guesses = 0;
+  for (size_t quoted = 0; quoted < size; quoted += 4) {
+    const NgramIndex::Match match = index.find(text);
+    const Tokens follows = NgramIndex::follow(text, match, 4);
+    for (size_t i = 0; i < 4 && quoted + i < size; ++i) {
+      if (quoted >= 600 && !follows.empty()) {
+        ++guesses;
+        if (follows[i] == text[quoted + i]) ++right;
+      }
+      text.push_back(text[quoted + i]);
+    }
+  }
+  EXPECT_GT(guesses, 0.9 * static_cast<double>(size));
+  EXPECT_GT(right, 0.9 * guesses);
+}
+
 // What it finds while tokens come one by one or in runs is what a search of all positions finds.
 TEST(NgramIndex, AgreesWithASearchOfAllPositions) {
   std::mt19937 random(5);
