@@ -17,7 +17,41 @@ struct Guess {
   int place = 0;
 };
 
+// Of a step with more and more guesses.
+class Rate {
+ public:
+  explicit Rate(const DraftPlanArgs& args)
+      : args_(args), rows_(static_cast<int>(args.offers.size())), tokens_(rows_) {}
+
+  void add(const DraftOffer& offer, int place) {
+    ++rows_;
+    tokens_ += offer.survival[as_size(place)];
+    if (offer.costs_passes) passes_ = std::max(passes_, place + 1);
+    takes_block_ = takes_block_ || offer.costs_a_block;
+  }
+  double tokens_per_second() const {
+    const double seconds = args_.step_seconds(rows_) + passes_ * args_.pass_seconds +
+                           (takes_block_ ? args_.block_seconds : 0);
+    return tokens_ / std::max(seconds, kLeastSeconds);
+  }
+
+ private:
+  const DraftPlanArgs& args_;
+  int rows_;
+  double tokens_;
+  int passes_ = 0;
+  bool takes_block_ = false;
+};
+
 }  // namespace
+
+double tokens_per_second(const DraftPlanArgs& args, std::span<const int> drafts) {
+  Rate rate(args);
+  for (size_t i = 0; i < drafts.size(); ++i) {
+    for (int place = 0; place < drafts[i]; ++place) rate.add(args.offers[i], place);
+  }
+  return rate.tokens_per_second();
+}
 
 DraftPlan plan_drafts(const DraftPlanArgs& args) {
   std::vector<Guess> guesses;
@@ -31,25 +65,13 @@ DraftPlan plan_drafts(const DraftPlanArgs& args) {
   // Stable: the places of an offer stay in order.
   std::stable_sort(guesses.begin(), guesses.end(),
                    [](const Guess& a, const Guess& b) { return a.survival > b.survival; });
-  int rows = static_cast<int>(args.offers.size());
-  double tokens = rows;
-  int passes = 0;
-  bool takes_block = false;
-  const auto rate = [&] {
-    const double seconds = args.step_seconds(rows) + passes * args.pass_seconds +
-                           (takes_block ? args.block_seconds : 0);
-    return tokens / std::max(seconds, kLeastSeconds);
-  };
+  Rate rate(args);
   DraftPlan plan{.drafts = std::vector<int>(args.offers.size(), 0)};
-  plan.without = plan.tokens_per_second = rate();
+  plan.without = plan.tokens_per_second = rate.tokens_per_second();
   size_t taken = 0;
   for (size_t i = 0; i < guesses.size(); ++i) {
-    ++rows;
-    tokens += guesses[i].survival;
-    const DraftOffer& offer = args.offers[as_size(guesses[i].offer)];
-    if (offer.costs_passes) passes = std::max(passes, guesses[i].place + 1);
-    takes_block = takes_block || offer.costs_a_block;
-    const double with = rate();
+    rate.add(args.offers[as_size(guesses[i].offer)], guesses[i].place);
+    const double with = rate.tokens_per_second();
     if (with <= plan.tokens_per_second) continue;
     plan.tokens_per_second = with;
     taken = i + 1;

@@ -46,6 +46,9 @@ struct DraftPlan {
 // equal, the one with fewer guesses.
 DraftPlan plan_drafts(const DraftPlanArgs& args);
 
+// What so many guesses of each offer, at most as many as it has, are expected to come to.
+double tokens_per_second(const DraftPlanArgs& args, std::span<const int> drafts);
+
 // How often guesses were kept, by their place among those of a step, older ones fading.
 class AcceptanceRecord {
  public:

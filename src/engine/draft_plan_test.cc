@@ -54,6 +54,16 @@ TEST(DraftPlan, ABlockCostsOnce) {
             (std::vector<int>{0, 0}));
 }
 
+TEST(DraftPlan, TellsWhatOtherNumbersWouldComeTo) {
+  const std::vector<DraftOffer> offers = {constant(0.5, 8, true), constant(0.25, 2, true)};
+  const auto seconds = [](int rows) { return 1 + 0.1 * rows; };
+  const DraftPlanArgs args{.offers = offers, .step_seconds = seconds, .pass_seconds = 0.2};
+  const std::vector<int> drafts = {3, 1};
+  EXPECT_NEAR(tokens_per_second(args, drafts), (2 + 0.875 + 0.25) / (1.6 + 3 * 0.2), 1e-12);
+  const DraftPlan plan = plan_drafts(args);
+  EXPECT_NEAR(tokens_per_second(args, plan.drafts), plan.tokens_per_second, 1e-12);
+}
+
 TEST(DraftPlan, GivesRowsToTheSequencesThatUseThem) {
   const DraftPlan mixed = plan({constant(0.9, 8), constant(0.1, 8), {}}, 0.2);
   EXPECT_GT(mixed.drafts[0], 1);

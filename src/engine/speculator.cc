@@ -36,6 +36,18 @@ double sum(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+// Of a step of so many rows of decoding, each after as many tokens.
+struct StepSeconds {
+  const StepCost& cost;
+  double context = 0;
+
+  double operator()(int rows) const {
+    StepShape shape;
+    shape.add_decode(rows, static_cast<int>(context));
+    return cost.predict(shape);
+  }
+};
+
 }  // namespace
 
 Speculator::Speculator(const Speculation& speculation, const ModelDrafter& model, bool invents)
@@ -154,16 +166,11 @@ int Speculator::probe(DraftSource source, int planned, int offered, int targets)
   return std::min(kTrialDrafts, offered);
 }
 
-DraftPlan Speculator::plan_offers(const StepCost& cost) const {
-  const auto seconds = [&](int rows) {
-    StepShape shape;
-    shape.add_decode(rows, static_cast<int>(context_));
-    return cost.predict(shape);
-  };
-  return plan_drafts({.offers = offers_,
-                      .step_seconds = seconds,
-                      .pass_seconds = drafter_seconds_,
-                      .block_seconds = drafter_seconds_});
+DraftPlanArgs Speculator::plan_args(FunctionRef<double(int)> step_seconds) const {
+  return {.offers = offers_,
+          .step_seconds = step_seconds,
+          .pass_seconds = drafter_seconds_,
+          .block_seconds = drafter_seconds_};
 }
 
 const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targets,
@@ -180,11 +187,14 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
     record.confidence.clear();
     context_ += static_cast<double>(targets[i].tokens.size()) / static_cast<double>(targets.size());
   }
-  const DraftPlan plan = plan_offers(cost);
+  const StepSeconds seconds{.cost = cost, .context = context_};
+  DraftPlan plan = plan_drafts(plan_args(seconds));
+  bool any = false;
   for (size_t i = 0; i < targets.size(); ++i) {
     Choice& choice = choices_[i];
     const int offered = static_cast<int>(offers_[i].survival.size());
     if (offered == 0) continue;
+    any = true;
     const int count = speculation_.drafts > 0 ? offered
                                               : probe(choice.source, plan.drafts[i], offered,
                                                       static_cast<int>(targets.size()));
@@ -192,6 +202,7 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
       // One pass makes all guesses: how many are checked is settled when it is known how likely
       // they are.
       choice.probes = plan.drafts[i] == 0;
+      plan.drafts[i] = count;
       wanted_[i] = model_.tells_confidence && count > 0 ? offered : count;
       continue;
     }
@@ -200,6 +211,11 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
     record.drafts = std::move(choice.drafts);
     record.tokens = targets[i].tokens.size();
     record.source = choice.source;
+    plan.drafts[i] = count;
+  }
+  if (any) {
+    ++statistics_.plans;
+    statistics_.gain += tokens_per_second(plan_args(seconds), plan.drafts) / plan.without;
   }
   return wanted_;
 }
@@ -232,7 +248,8 @@ void Speculator::settle(const StepCost& cost) {
       offer.survival.push_back(survival);
     }
   }
-  const DraftPlan plan = plan_offers(cost);
+  const StepSeconds seconds{.cost = cost, .context = context_};
+  const DraftPlan plan = plan_drafts(plan_args(seconds));
   for (size_t i = 0; i < given_.size(); ++i) {
     if (given_[i] < 0 || speculation_.drafts > 0) continue;
     Record& record = records_[given_[i]];

@@ -37,6 +37,8 @@ struct SpeculatorStatistics {
   int64_t planned = 0;   // sequences and steps that the plan gave guesses
   int64_t probes = 0;    // that were given some against the plan, to see whether it still holds
   int64_t declined = 0;  // that could have had some and were given none
+  int64_t plans = 0;     // steps for which anyone could have had some
+  double gain = 0;       // expected of what was decided over no guesses, the sum of plans
 };
 
 class Speculator final : public Drafter {
@@ -82,7 +84,7 @@ class Speculator final : public Drafter {
     bool probes = false;               // against the plan
   };
 
-  DraftPlan plan_offers(const StepCost& cost) const;
+  DraftPlanArgs plan_args(FunctionRef<double(int)> step_seconds) const;
   Choice choose(const SpeculationTarget& target, Record& record, DraftOffer& offer) const;
   void fill(const Record& record, DraftSource source, int count, DraftOffer& offer) const;
   int probe(DraftSource source, int planned, int offered, int targets);
