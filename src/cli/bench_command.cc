@@ -1,12 +1,15 @@
 // hadal bench: how fast this machine is, its kernels and its models.
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "bench/kernels/kernel_bench.h"
 #include "bench/load/cache_bench.h"
+#include "bench/load/decode_speculation.h"
 #include "bench/load/engine_bench.h"
 #include "bench/load/speculation_bench.h"
 #include "bench/steps/model_bench.h"
+#include "chat/chat_encoding.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
 #include "cli/terminal.h"
@@ -29,6 +32,15 @@ BenchProgress shown_on(Progress& progress) {
 void write_report(const ParsedLine& line, const std::string& json, const std::string& text) {
   write_out(line.has(option::kJson) ? json : text + "\n" + describe_thread_count(line) + "\n");
 }
+
+// One line that changes while something is measured, on a terminal only.
+class StageLine {
+ public:
+  ~StageLine() { show(""); }
+  void show(const std::string& text) {
+    if (errors_are_terminal()) write_err("\r\x1b[K" + text);
+  }
+};
 
 int bench_kernels_command(const ParsedLine& line) {
   Progress progress("measuring", "figures", std::chrono::milliseconds(0));
@@ -70,6 +82,36 @@ int bench_model_command(const ParsedLine& line, BenchKind kind) {
   return 0;
 }
 
+// The question as a conversation of one message.
+std::vector<int32_t> chat_prompt(const ModelDirectory& directory, const std::string& text) {
+  return tokenize_prompt(load_tokenizer(directory.path()),
+                         encode_chat_pieces({user_message(text)}, ChatOptions{}));
+}
+
+int bench_decode_speculation_command(const ParsedLine& line) {
+  const ModelDirectory directory = model_directory(line);
+  DecodeSpeculationOptions options;
+  options.speculation = parse_speculation(line.value(option::kSpeculation), "--speculation");
+  if (const std::optional<std::string> prompt = line.get(option::kPrompt)) {
+    options.text = SpeculatedText::kPrompt;
+    options.prompt = chat_prompt(directory, *prompt);
+  } else if (line.has(option::kQuote)) {
+    options.text = SpeculatedText::kQuote;
+  }
+  options.context = line.get(option::kContext).value_or(0);
+  options.batch = line.value(option::kBatch);
+  options.tokens = line.get(option::kTokens).value_or(0);
+  options.threads = thread_count(line);
+  options.model = model_options(line, directory);
+  StageLine stage;
+  options.progress = [&](const std::string& what) { stage.show(what); };
+  DecodeSpeculationReport report = bench_decode_speculation(directory.path(), options);
+  report.model = directory.name();
+  stage.show("");
+  write_report(line, decode_speculation_json(report), decode_speculation_text(report));
+  return 0;
+}
+
 int bench_cache_command(const ParsedLine& line) {
   Progress progress("simulating", "requests", std::chrono::milliseconds(0));
   CacheBenchOptions options;
@@ -86,15 +128,6 @@ int bench_cache_command(const ParsedLine& line) {
   write_out(line.has(option::kJson) ? cache_report_json(report) : cache_report_text(report));
   return report.sound() ? 0 : 1;
 }
-
-// One line that changes while something is measured, on a terminal only.
-class StageLine {
- public:
-  ~StageLine() { show(""); }
-  void show(const std::string& text) {
-    if (errors_are_terminal()) write_err("\r\x1b[K" + text);
-  }
-};
 
 int bench_engine_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
@@ -155,6 +188,7 @@ int bench_command(const ParsedLine& line) {
     case Command::kBenchPrefill:
       return bench_model_command(line, BenchKind::kPrefill);
     default:
+      if (line.has(option::kSpeculation)) return bench_decode_speculation_command(line);
       return bench_model_command(line, BenchKind::kDecode);
   }
 }

@@ -90,8 +90,11 @@ const std::vector<CommandSpec>& engine_commands() {
        .name = "decode",
        .summary = "Measure steps of one token a sequence, and where the time goes",
        .description = "Whole steps of a model on random tokens, beside the roofline. The tokens "
-                      "before them are made up, so that a long context needs no computing.",
-       .examples = {"hadal bench decode --model ~/models/DeepSeek-V4-Flash --context 131072"}},
+                      "before them are made up, so that a long context needs no computing. With "
+                      "--speculation whole requests, with and without guesses in turn.",
+       .examples = {"hadal bench decode --model ~/models/DeepSeek-V4-Flash --context 131072",
+                    "hadal bench decode --speculation mtp:2 --prompt 'Count from 5 to 20.'",
+                    "hadal bench decode --speculation lookup --quote --context 2000"}},
       {.id = Command::kBenchPrefill,
        .group = "bench",
        .name = "prefill",

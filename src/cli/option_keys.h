@@ -89,6 +89,7 @@ inline constexpr PathKey kOutput{"output"};
 inline constexpr IntegerKey kPort{"port"};
 inline constexpr TextKey kPrompt{"prompt"};
 inline constexpr FlagKey kQuick{"quick"};
+inline constexpr FlagKey kQuote{"quote"};
 inline constexpr FlagKey kAllIsas{"all-isas"};
 inline constexpr IntegerKey kReadTimeout{"read-timeout"};
 inline constexpr PathKey kRepackCache{"repack-cache"};

@@ -8,77 +8,13 @@
 #include "base/as_size.h"
 #include "base/statistics.h"
 #include "bench/load/engine_client.h"
+#include "bench/load/speculation_runner.h"
 #include "checkpoint/v4/checkpoint.h"
-#include "model/v4/cache_layout.h"
 
 namespace hadal {
 namespace {
 
 constexpr int kPromptTokens = 32;
-
-struct Run {
-  double tokens_per_s = 0;
-  double tokens_per_step = 0;  // of a request
-  double drafts_per_step = 0;
-  double draft_seconds = 0;  // of a step
-  double step_seconds = 0;   // of a step of decoding
-};
-
-// An engine that runs for as long as the measurement.
-class Runner {
- public:
-  Runner(const Checkpoint& checkpoint, const SpeculationBenchOptions& options, int batch,
-         const Speculation& speculation, const std::optional<SimulatedAcceptance>& simulated)
-      : config_(checkpoint.config()), options_(options), batch_(batch) {
-    const CacheLayout layout = make_cache_layout(config_, options.model.page_tokens);
-    const int blocks = blocks_for_sequence(layout, kPromptTokens + options.answer_tokens + 1);
-    engine_ = std::make_unique<Engine>(
-        checkpoint, EngineOptions{.threads = options.threads,
-                                  .model = options.model,
-                                  .max_context = kPromptTokens + options.answer_tokens + 1,
-                                  .max_running = batch,
-                                  .max_queue = batch,
-                                  .prefill_chunk = std::max(64, kPromptTokens * batch),
-                                  .speculation = speculation,
-                                  .simulated = simulated,
-                                  .kv_memory = as_size(batch * (blocks + 1)) * layout.block_bytes,
-                                  .reuse_prefixes = false});
-    measure();  // reads weights for the first time, and teaches the engine what steps cost
-  }
-
-  Run measure() {
-    const EngineStatistics before = engine_->statistics();
-    std::vector<std::unique_ptr<PendingAnswer>> answers;
-    for (int i = 0; i < batch_; ++i) {
-      answers.push_back(std::make_unique<PendingAnswer>(
-          *engine_, made_up_request(made_up_prompt(config_, kPromptTokens, as_size(i)),
-                                    options_.answer_tokens, as_size(i))));
-    }
-    double decode_seconds = 0;
-    for (auto& answer : answers) decode_seconds += answer->finish().finish.timing.decode_seconds;
-    const EngineStatistics after = engine_->statistics();
-    const double tokens = static_cast<double>(batch_) * (options_.answer_tokens - 1);
-    const double drafting = after.speculation.draft_seconds - before.speculation.draft_seconds;
-    const auto drafted =
-        static_cast<double>(after.speculation.draft_tokens - before.speculation.draft_tokens);
-    const auto accepted =
-        static_cast<double>(after.speculation.accepted_tokens - before.speculation.accepted_tokens);
-    // Steps that a request was in, after its first token.
-    const double steps = tokens - accepted;
-    const double engine_steps = std::max(1.0, steps / batch_);
-    return {.tokens_per_s = tokens / (decode_seconds + drafting),
-            .tokens_per_step = tokens / steps,
-            .drafts_per_step = drafted / steps,
-            .draft_seconds = drafting / engine_steps,
-            .step_seconds = decode_seconds / engine_steps};
-  }
-
- private:
-  const ModelConfig& config_;
-  const SpeculationBenchOptions& options_;
-  const int batch_;
-  std::unique_ptr<Engine> engine_;
-};
 
 // Durations of plain steps by their rows, between those that were measured on a line.
 class StepProfile {
@@ -120,53 +56,72 @@ class SpeculationBench {
     if (options_.progress) options_.progress(what);
   }
 
+  std::unique_ptr<SpeculationRunner> runner(
+      int batch, const Speculation& speculation,
+      const std::optional<SimulatedAcceptance>& simulated) const {
+    const auto request = [this](int number) {
+      return made_up_request(made_up_prompt(checkpoint_.config(), kPromptTokens, as_size(number)),
+                             options_.answer_tokens, as_size(number));
+    };
+    return std::make_unique<SpeculationRunner>(
+        SpeculationRunnerArgs{.checkpoint = checkpoint_,
+                              .model = options_.model,
+                              .threads = options_.threads,
+                              .batch = batch,
+                              .prompt_tokens = kPromptTokens,
+                              .answer_tokens = options_.answer_tokens,
+                              .request = request,
+                              .speculation = speculation,
+                              .simulated = simulated});
+  }
+
   void profile() {
     const int most = *std::ranges::max_element(options_.batches) *
                      (1 + *std::ranges::max_element(options_.drafts));
     for (int rows = 1; rows < 2 * most; rows *= 2) {
       say("plain steps of " + std::to_string(rows) + " rows");
-      Runner runner(checkpoint_, options_, rows, {.kind = SpeculationKind::kOff}, {});
+      const auto plain = runner(rows, {.kind = SpeculationKind::kOff}, {});
       std::vector<double> seconds;
-      for (int i = 0; i < options_.rounds; ++i) seconds.push_back(runner.measure().step_seconds);
+      for (int i = 0; i < options_.rounds; ++i) seconds.push_back(plain->measure().step_seconds);
       profile_.add(rows, median(std::move(seconds)));
     }
   }
 
   SpeculationRow row(const SimulatedAcceptance& acceptance, int batch) {
     SpeculationRow row{.acceptance = simulated_acceptance_text(acceptance), .batch = batch};
-    std::vector<std::unique_ptr<Runner>> runners;
+    std::vector<std::unique_ptr<SpeculationRunner>> runners;
     const auto start = [&](const Speculation& speculation) {
-      runners.push_back(
-          std::make_unique<Runner>(checkpoint_, options_, batch, speculation, acceptance));
+      runners.push_back(runner(batch, speculation, acceptance));
     };
     start({.kind = SpeculationKind::kOff});
     for (const int drafts : options_.drafts) start({.kind = kind_, .drafts = drafts});
     start({.kind = kind_});
     // All ways in turn, so that a machine that changes its mind changes it for all.
-    std::vector<std::vector<Run>> runs(runners.size());
+    std::vector<std::vector<SpeculationRun>> runs(runners.size());
     for (int round = 0; round < options_.rounds; ++round) {
       say("acceptance " + row.acceptance + ", batch " + std::to_string(batch) + ", round " +
           std::to_string(round + 1));
       for (size_t i = 0; i < runners.size(); ++i) runs[i].push_back(runners[i]->measure());
     }
-    const auto middle = [&](size_t way, double Run::*figure) {
+    const auto middle = [&](size_t way, double SpeculationRun::*figure) {
       std::vector<double> values;
-      for (const Run& run : runs[way]) values.push_back(run.*figure);
+      for (const SpeculationRun& run : runs[way]) values.push_back(run.*figure);
       return median(std::move(values));
     };
-    row.plain_tokens_per_s = middle(0, &Run::tokens_per_s);
+    row.plain_tokens_per_s = middle(0, &SpeculationRun::tokens_per_s);
     for (size_t way = 1; way < runs.size(); ++way) {
       const bool is_auto = way + 1 == runs.size();
-      const double mean_drafts = middle(way, &Run::drafts_per_step);
+      const double mean_drafts = middle(way, &SpeculationRun::drafts_per_step);
       const int drafts =
           is_auto ? static_cast<int>(std::lround(mean_drafts)) : options_.drafts[way - 1];
-      const double tokens = middle(way, &Run::tokens_per_step);
-      const double step = profile_.at(batch * (1 + drafts)) + middle(way, &Run::draft_seconds);
+      const double tokens = middle(way, &SpeculationRun::tokens_per_step);
+      const double step =
+          profile_.at(batch * (1 + drafts)) + middle(way, &SpeculationRun::draft_seconds);
       const SpeculationCell cell{
           .drafts = drafts,
           .tokens_per_step = tokens,
           .predicted = tokens * profile_.at(batch) / step,
-          .measured = middle(way, &Run::tokens_per_s) / row.plain_tokens_per_s};
+          .measured = middle(way, &SpeculationRun::tokens_per_s) / row.plain_tokens_per_s};
       (is_auto ? row.automatic : row.cells.emplace_back()) = cell;
     }
     return row;
