@@ -34,7 +34,7 @@ constexpr std::string_view kToolsAfter =
     "calls.\n";
 constexpr std::string_view kResponseFormat =
     "\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n";
-constexpr std::string_view kMaximumEffort =
+constexpr std::string_view kGreatEffort =
     "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
     "You MUST be very thorough in your thinking and comprehensively decompose the problem to "
     "resolve the root cause, rigorously stress-testing your logic against all potential paths, "
@@ -42,13 +42,29 @@ constexpr std::string_view kMaximumEffort =
     "Explicitly write out your entire deliberation process, documenting every intermediate step, "
     "considered alternative, and rejected hypothesis to ensure absolutely no assumption is left "
     "unchecked.\n\n";
+constexpr std::string_view kGreatestEffort =
+    "Reasoning Effort: Beyond maximum — exhaustive, relentless, and uncompromising.\n"
+    "You MUST reason with the utmost depth and rigor, leaving absolutely nothing to chance: "
+    "exhaustively decompose the problem into its most fundamental components, trace every causal "
+    "chain to its root, and resolve the underlying cause rather than any surface symptom.\n"
+    "Do not stop reasoning until you have independently verified the solution from multiple angles "
+    "and are certain that no assumption remains unchecked and no error remains undiscovered.\n\n";
+
+// What a thinking prompt begins with; nothing for the efforts that are as none given.
+std::string_view effort_text(const ChatOptions& options) {
+  if (options.thinking_mode != ThinkingMode::kThinking) return {};
+  const bool is_max = options.reasoning_effort == ReasoningEffort::kMax;
+  if (options.efforts == ReasoningEfforts::kHighMax) return is_max ? kGreatEffort : "";
+  if (is_max) return kGreatestEffort;
+  return options.reasoning_effort == ReasoningEffort::kHigh ? kGreatEffort : "";
+}
 
 class PromptWriter {
  public:
   PromptWriter(const std::vector<ChatMessage>& messages, const ChatOptions& options, bool drops)
       : messages_(messages),
         is_thinking_(options.thinking_mode == ThinkingMode::kThinking),
-        effort_(options.reasoning_effort),
+        effort_(effort_text(options)),
         drops_(drops),
         last_user_(last_user_index(messages)) {}
 
@@ -67,7 +83,7 @@ class PromptWriter {
 
   const std::vector<ChatMessage>& messages_;
   bool is_thinking_;
-  ReasoningEffort effort_;
+  std::string_view effort_;
   bool drops_;  // whether old reasoning is dropped
   std::ptrdiff_t last_user_;
   std::vector<PromptPiece> pieces_;
@@ -172,7 +188,7 @@ void PromptWriter::write_transition(size_t index) {
 
 void PromptWriter::write_message(size_t index) {
   const ChatMessage& message = messages_[index];
-  if (index == 0 && is_thinking_ && effort_ == ReasoningEffort::kMax) literal(kMaximumEffort);
+  if (index == 0 && !effort_.empty()) literal(effort_);
   switch (message.role) {
     case ChatRole::kSystem:
       plain(message.content);

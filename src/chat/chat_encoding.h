@@ -16,11 +16,17 @@
 namespace hadal {
 
 enum class ThinkingMode { kChat, kThinking };
-enum class ReasoningEffort { kDefault, kHigh, kMax };
+enum class ReasoningEffort { kDefault, kLow, kHigh, kMax };
+
+// Which efforts a model was trained on; reasoning_efforts.h says which model has which. The first
+// releases know high, which is as none given, and max; the later ones low, which is as none given,
+// high, which begins with what max began with, and a max beyond it.
+enum class ReasoningEfforts { kHighMax, kLowHighMax };
 
 struct ChatOptions {
   ThinkingMode thinking_mode = ThinkingMode::kChat;
   ReasoningEffort reasoning_effort = ReasoningEffort::kDefault;
+  ReasoningEfforts efforts = ReasoningEfforts::kHighMax;
   bool drop_thinking = true;  // forget the reasoning of earlier turns, unless tools are offered
   bool add_bos = true;        // only where no context comes before
 };

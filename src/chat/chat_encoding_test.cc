@@ -170,6 +170,29 @@ TEST(ChatEncodingTest, ErrorsNameTheCallersIndexWhateverIsJoinedOrDropped) {
   }
 }
 
+// The later releases begin with high where the first began with max.
+TEST(ChatEncodingTest, EffortsAreThoseOfTheRelease) {
+  const auto prompt = [](const std::string& effort, const std::string& efforts) {
+    return encode(R"([{"role": "user", "content": "a"}])",
+                  R"("thinking", "reasoning_effort": )" + effort + R"(, "reasoning_efforts": ")" +
+                      efforts + "\"");
+  };
+  const std::string plain = prompt("null", "high-max");
+  EXPECT_EQ(prompt("\"high\"", "high-max"), plain);
+  const std::string great = prompt("\"max\"", "high-max");
+  EXPECT_NE(great.find("Absolute maximum"), std::string::npos);
+  EXPECT_EQ(prompt("null", "low-high-max"), plain);
+  EXPECT_EQ(prompt("\"low\"", "low-high-max"), plain);
+  EXPECT_EQ(prompt("\"high\"", "low-high-max"), great);
+  const std::string greatest = prompt("\"max\"", "low-high-max");
+  EXPECT_NE(greatest.find("<｜begin▁of▁sentence｜>Reasoning Effort: Beyond maximum — exhaustive"),
+            std::string::npos);
+  EXPECT_NE(greatest.find("remains undiscovered.\n\n<｜User｜>a"), std::string::npos);
+  EXPECT_NE(error_of(R"({"messages": [], "thinking_mode": "chat", "reasoning_efforts": "many"})")
+                .find("reasoning_efforts"),
+            std::string::npos);
+}
+
 TEST(ChatEncodingTest, ErrorsNameTheMessageAndTheField) {
   const auto expect = [](const std::string& error, const std::string& part) {
     EXPECT_NE(error.find(part), std::string::npos) << error;

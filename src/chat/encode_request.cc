@@ -17,13 +17,24 @@ ChatOptions parse_chat_options(const ordered_json& request) {
   ChatOptions options;
   options.thinking_mode =
       parse_thinking_mode(fields.required_string("thinking_mode"), "thinking_mode");
+  if (const ordered_json* efforts = fields.find("reasoning_efforts")) {
+    if (*efforts == "low-high-max") {
+      options.efforts = ReasoningEfforts::kLowHighMax;
+    } else if (*efforts != "high-max") {
+      fields.refuse("reasoning_efforts", "must be \"high-max\" or \"low-high-max\"");
+    }
+  }
   if (const ordered_json* effort = fields.find("reasoning_effort")) {
-    if (*effort == "high") {
+    const bool has_low = options.efforts == ReasoningEfforts::kLowHighMax;
+    if (has_low && *effort == "low") {
+      options.reasoning_effort = ReasoningEffort::kLow;
+    } else if (*effort == "high") {
       options.reasoning_effort = ReasoningEffort::kHigh;
     } else if (*effort == "max") {
       options.reasoning_effort = ReasoningEffort::kMax;
     } else {
-      fields.refuse("reasoning_effort", "must be null, \"high\" or \"max\"");
+      fields.refuse("reasoning_effort", has_low ? "must be null, \"low\", \"high\" or \"max\""
+                                                : "must be null, \"high\" or \"max\"");
     }
   }
   options.drop_thinking = fields.boolean("drop_thinking").value_or(true);

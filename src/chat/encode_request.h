@@ -11,7 +11,8 @@
 namespace hadal {
 
 // The options of {"thinking_mode": "chat", "reasoning_effort": null|"high"|"max",
-// "drop_thinking": true, "add_bos": true}; thinking_mode is required. Throws FieldError.
+// "reasoning_efforts": "high-max"|"low-high-max", "drop_thinking": true, "add_bos": true};
+// thinking_mode is required, and the effort "low" belongs to the second list. Throws FieldError.
 ChatOptions parse_chat_options(const nlohmann::ordered_json& request);
 
 // From {"messages": [...], "thinking_mode": ...} with the members of parse_chat_options and

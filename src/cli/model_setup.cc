@@ -9,6 +9,7 @@
 #include "base/input_file.h"
 #include "base/machine.h"
 #include "base/topology.h"
+#include "chat/reasoning_efforts.h"
 #include "checkpoint/model_directory.h"
 #include "cli/terminal.h"
 
@@ -20,6 +21,13 @@ ModelDirectory model_directory(const ParsedLine& line) {
   const std::optional<std::string> given = line.get(option::kModel);
   if (!given) return ModelDirectory::built_in();
   return ModelDirectory(resolve_model_directory(*given));
+}
+
+ReasoningEfforts model_efforts(const ParsedLine& line, const ModelDirectory& directory) {
+  const std::optional<std::string> wish = line.get(option::kReasoningEfforts);
+  if (!wish) return reasoning_efforts(directory.path());
+  return *wish == efforts_name(ReasoningEfforts::kLowHighMax) ? ReasoningEfforts::kLowHighMax
+                                                              : ReasoningEfforts::kHighMax;
 }
 
 Tokenizer load_tokenizer(const fs::path& model_directory) {

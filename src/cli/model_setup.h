@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/thread_pool.h"
+#include "chat/chat_encoding.h"
 #include "checkpoint/v4/checkpoint.h"
 #include "cli/command_line.h"
 #include "cli/embedded_model.h"
@@ -17,6 +18,9 @@ namespace hadal {
 
 // The directory that --model names, or the built-in model. Throws Error when it is none of a model.
 ModelDirectory model_directory(const ParsedLine& line);
+
+// --reasoning-efforts, or those of the model in the directory.
+ReasoningEfforts model_efforts(const ParsedLine& line, const ModelDirectory& directory);
 
 // The tokenizer.json of a model directory. Throws Error where it is missing or cannot be used.
 Tokenizer load_tokenizer(const std::filesystem::path& model_directory);

@@ -88,6 +88,7 @@ inline constexpr ListKey kName{"name"};
 inline constexpr PathKey kOutput{"output"};
 inline constexpr IntegerKey kPort{"port"};
 inline constexpr TextKey kPrompt{"prompt"};
+inline constexpr ChoiceKey kReasoningEfforts{"reasoning-efforts"};
 inline constexpr FlagKey kQuick{"quick"};
 inline constexpr FlagKey kQuote{"quote"};
 inline constexpr FlagKey kAllIsas{"all-isas"};

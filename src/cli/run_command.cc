@@ -67,7 +67,9 @@ ConversationOptions conversation_options(const ParsedLine& line, const SamplingD
   const std::string think = line.value(option::kThink);
   if (think != "off") {
     options.chat.thinking_mode = ThinkingMode::kThinking;
-    options.chat.reasoning_effort = think == "max" ? ReasoningEffort::kMax : ReasoningEffort::kHigh;
+    options.chat.reasoning_effort = think == "max"    ? ReasoningEffort::kMax
+                                    : think == "high" ? ReasoningEffort::kHigh
+                                                      : ReasoningEffort::kLow;
   }
   options.sampling = defaults.options();
   if (const auto value = line.get(option::kTemperature)) {
@@ -105,8 +107,8 @@ int run_command(const ParsedLine& line) {
   const Checkpoint checkpoint = Checkpoint::open(directory.path());
   show_notes(checkpoint);
   const Tokenizer tokenizer = load_tokenizer(directory.path());
-  const ConversationOptions options =
-      conversation_options(line, sampling_defaults(directory.path()));
+  ConversationOptions options = conversation_options(line, sampling_defaults(directory.path()));
+  options.chat.efforts = model_efforts(line, directory);
   Engine engine(checkpoint, {.threads = thread_count(line),
                              .model = model_options(line, directory),
                              .max_context = line.get(option::kContext).value_or(0),

@@ -110,6 +110,7 @@ int serve_command(const ParsedLine& line) {
 
   if (!line.has(option::kName)) options.model_name = directory.name();
   options.sampling = sampling;
+  options.efforts = model_efforts(line, directory);
   options.on_unknown_field = [log](const std::string& name) {
     log->warn("requests have a field \"{}\", which is not known here and has no effect", name);
   };

@@ -162,6 +162,7 @@ struct Server::Impl {
             .tokenizer = tokenizer,
             .model_names = std::move(names),
             .sampling = options.sampling,
+            .efforts = options.efforts,
             .strict = options.strict,
             .on_unknown_fields = [this](const std::vector<std::string>& fields) {
               unknown_fields.add(fields);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/chat_encoding.h"
 #include "chat/sampling_defaults.h"
 
 namespace hadal {
@@ -31,6 +32,7 @@ struct ServerOptions {
   std::string model_name = "hadal";
   std::vector<std::string> other_names = {};  // by which requests may call the model as well
   SamplingDefaults sampling = {};  // where a request does not say, see chat/sampling_defaults.h
+  ReasoningEfforts efforts = ReasoningEfforts::kHighMax;  // of the model
   bool strict = false;  // refuse fields that are not known, unless a request says otherwise
   // Names that a Host header may carry besides addresses and localhost: NAME, *.NAME or *. Without
   // any, all are accepted unless the server listens on loopback, see HostGuard.

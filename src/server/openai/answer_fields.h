@@ -19,10 +19,11 @@ namespace hadal {
 
 // What a request is read against.
 struct RequestRules {
-  std::vector<std::string> model_names;  // those served; the first is the default
-  int64_t vocab_size = 0;                // of the model
-  SamplingDefaults sampling = {};        // of a request that does not say
-  bool strict = false;                   // refuse fields that this server does not know
+  std::vector<std::string> model_names;                   // those served; the first is the default
+  int64_t vocab_size = 0;                                 // of the model
+  SamplingDefaults sampling = {};                         // of a request that does not say
+  ReasoningEfforts efforts = ReasoningEfforts::kHighMax;  // of the model
+  bool strict = false;  // refuse fields that this server does not know
 };
 
 // How an answer is sent.

@@ -45,7 +45,7 @@ ChatCompletionRequest read_chat_completion_request(ordered_json& json, const Req
   read_ends(fields, rules.vocab_size, request.turn);
   read_service(fields, request.turn);
 
-  const ThinkingRequest thinking = read_thinking(fields, unknown);
+  const ThinkingRequest thinking = read_thinking(fields, rules.efforts, unknown);
   request.hides_reasoning = thinking.hides_reasoning;
   request.one_call = !fields.boolean("parallel_tool_calls").value_or(true);
   AskedConversation conversation = read_conversation(json, thinking.options, unknown);

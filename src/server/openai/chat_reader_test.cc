@@ -138,6 +138,24 @@ TEST(ChatRequestTest, ThinkingInEverySpelling) {
             std::string::npos);
 }
 
+// Models of later releases begin with an instruction for high already.
+TEST(ChatRequestTest, EffortsAreThoseOfTheModel) {
+  const auto begins_with = [](const std::string& effort, const std::string& text) {
+    const std::string body =
+        "{" + std::string(kHello) + R"(, "reasoning_effort": ")" + effort + "\"}";
+    const RequestRules rules{
+        .model_names = {"nano"}, .vocab_size = kVocab, .efforts = ReasoningEfforts::kLowHighMax};
+    const std::string prompt = prompt_of(read_chat_completion_request(body, rules, tokenizer()));
+    return prompt.starts_with("<｜begin▁of▁sentence｜>" + text);
+  };
+  for (const char* effort : {"minimal", "low", "medium"}) {
+    EXPECT_TRUE(begins_with(effort, "<｜User｜>hi<｜Assistant｜><think>")) << effort;
+  }
+  EXPECT_TRUE(begins_with("high", "Reasoning Effort: Absolute maximum"));
+  EXPECT_TRUE(begins_with("max", "Reasoning Effort: Beyond maximum"));
+  EXPECT_TRUE(begins_with("xhigh", "Reasoning Effort: Beyond maximum"));
+}
+
 TEST(ChatRequestTest, ConversationsAreEncodedAsTheModelKnowsThem) {
   EXPECT_EQ(prompt_of(read(R"({"messages": [
       {"role": "developer", "content": "Be brief."},

@@ -50,6 +50,7 @@ RequestRules rules_of(const HttpRequest& request, const ModelService& service) {
   return {.model_names = service.model_names,
           .vocab_size = service.engine.config().vocab_size,
           .sampling = service.sampling,
+          .efforts = service.efforts,
           .strict = wants_strict(request, service.strict)};
 }
 

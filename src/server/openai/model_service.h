@@ -22,9 +22,10 @@ class Engine;
 struct ModelService {
   Engine& engine;
   const Tokenizer& tokenizer;
-  std::vector<std::string> model_names = {};  // the first is the default
-  SamplingDefaults sampling = {};             // as ServerOptions::sampling
-  bool strict = false;                        // as ServerOptions::strict
+  std::vector<std::string> model_names = {};              // the first is the default
+  SamplingDefaults sampling = {};                         // as ServerOptions::sampling
+  ReasoningEfforts efforts = ReasoningEfforts::kHighMax;  // as ServerOptions::efforts
+  bool strict = false;                                    // as ServerOptions::strict
   // Hears the names of fields that a request had and this server does not know.
   std::function<void(const std::vector<std::string>&)> on_unknown_fields = {};
 

@@ -29,7 +29,10 @@ struct Said {
 
 class ThinkingReader {
  public:
-  ThinkingReader(const Fields& body, UnknownFields& unknown) : body_(body), unknown_(unknown) {}
+  ThinkingReader(const Fields& body, ReasoningEfforts efforts, UnknownFields& unknown)
+      : body_(body), unknown_(unknown) {
+    request_.options.efforts = efforts;
+  }
 
   ThinkingRequest read() {
     read_thinking_field();
@@ -112,9 +115,8 @@ class ThinkingReader {
     const std::string& effort = *effort_.value;
     if (effort == "none") return ReasoningEffort::kDefault;
     if (effort == "max" || effort == "xhigh") return ReasoningEffort::kMax;
-    if (effort == "minimal" || effort == "low" || effort == "medium" || effort == "high") {
-      return ReasoningEffort::kHigh;
-    }
+    if (effort == "high") return ReasoningEffort::kHigh;
+    if (effort == "minimal" || effort == "low" || effort == "medium") return ReasoningEffort::kLow;
     refuse_field(effort_.field, "must be one of none, minimal, low, medium, high, xhigh, max");
   }
 
@@ -139,8 +141,9 @@ class ThinkingReader {
 
 }  // namespace
 
-ThinkingRequest read_thinking(const Fields& body, UnknownFields& unknown) {
-  return ThinkingReader(body, unknown).read();
+ThinkingRequest read_thinking(const Fields& body, ReasoningEfforts efforts,
+                              UnknownFields& unknown) {
+  return ThinkingReader(body, efforts, unknown).read();
 }
 
 }  // namespace hadal

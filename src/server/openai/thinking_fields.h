@@ -13,7 +13,7 @@ struct ThinkingRequest {
 };
 
 // Of thinking, enable_thinking, reasoning, reasoning_effort, include_reasoning and
-// chat_template_kwargs. Without any of them the model answers at once.
-ThinkingRequest read_thinking(const Fields& body, UnknownFields& unknown);
+// chat_template_kwargs. Without any of them the model answers at once. `efforts`: of the model.
+ThinkingRequest read_thinking(const Fields& body, ReasoningEfforts efforts, UnknownFields& unknown);
 
 }  // namespace hadal
