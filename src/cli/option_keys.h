@@ -180,6 +180,7 @@ inline constexpr NameKey kWorkload{"workload"};
 // hadal plan
 inline constexpr RepeatKey kAssume{"assume"};
 inline constexpr NumberKey kBurstiness{"burstiness"};
+inline constexpr ChoiceKey kCachePolicy{"cache-policy"};
 inline constexpr NumberKey kCacheTokens{"cache-tokens"};
 inline constexpr NumberKey kColdStart{"cold-start"};
 inline constexpr NumberKey kArrivalRate{"rate"};

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "cli/command_line.h"
 #include "cli/help_text.h"
-#include "cli/this_machine.h"
 #include "support/command_lines.h"
 
 namespace hadal {
@@ -36,19 +35,6 @@ TEST(PlanCommandLine, MistakesAreNamed) {
   EXPECT_NE(refusal({"plan", "validate", "--points", "a", "--local", "b"}).find("beside"),
             std::string::npos);
 }
-
-#ifndef HADAL_WITH_ENGINE
-TEST(PlanCommandLine, ThisMachineNeedsTheEngine) {
-  try {
-    static_cast<void>(measured_machine());
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("hadal bench kernels --json > rates.json"),
-              std::string::npos)
-        << error.what();
-  }
-}
-#endif
 
 TEST(PlanCommandLine, HelpNamesTheMembers) {
   const std::string help = group_help(*find_group("plan"));

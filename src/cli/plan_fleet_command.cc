@@ -4,12 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "cli/commands.h"
 #include "cli/plan_setup.h"
 #include "cli/terminal.h"
 #include "json/python_json.h"
 #include "plan/fleet.h"
 #include "plan/plan_report.h"
+#ifdef HADAL_WITH_ENGINE
+#include "cli/fleet_index.h"
+#endif
 
 namespace hadal {
 namespace {
@@ -36,6 +40,26 @@ Routing routing_of(const std::string& name) {
   return name == "random"     ? Routing::kRandom
          : name == "affinity" ? Routing::kAffinity
                               : Routing::kLeastLoaded;
+}
+
+// The keeper that is asked for; none for the simulation's own, whole sessions.
+std::unique_ptr<PrefixKeeper> keeper_of(const ParsedLine& line, const PlanOption& option,
+                                        double tokens) {
+  const Deployment& deployment = option.candidate.deployment;
+  const std::string policy =
+      line.get(option::kCachePolicy)
+          .value_or(deployment.engine.name == "hadal" ? "hadal" : "sessions");
+  if (policy == "sessions") return nullptr;
+#ifdef HADAL_WITH_ENGINE
+  return index_keeper(deployment.model, tokens);
+#else
+  static_cast<void>(tokens);
+  if (!line.has(option::kCachePolicy)) return nullptr;
+  throw Error({.code = ErrorCode::kUnavailable,
+               .where = "--cache-policy hadal",
+               .what = "is not in this hadal, which was built without its engine",
+               .remedy = "leave it out: whole sessions are kept then"});
+#endif
 }
 
 struct FleetFigure {
@@ -88,7 +112,8 @@ int plan_fleet_command(const ParsedLine& line) {
   const int seeds = line.value(option::kSeeds);
   for (int seed = 1; seed <= seeds; ++seed) {
     options.seed = static_cast<uint64_t>(seed);
-    results.push_back(simulate_fleet(speed, load, options));
+    const auto keeper = keeper_of(line, option, line.get(option::kCacheTokens).value_or(2 * kept));
+    results.push_back(simulate_fleet(speed, load, options, keeper.get()));
   }
   const auto over_seeds = [&](const auto& value_of) {
     std::vector<double> values;
