@@ -200,6 +200,7 @@ inline constexpr ListKey kHardwareList{"hardware"};
 inline constexpr NumberKey kHorizon{"horizon"};
 inline constexpr ListKey kLoadCurve{"load-curve"};
 inline constexpr NumberKey kMegawatts{"power"};
+inline constexpr NumberKey kMemoryShare{"memory-share"};
 inline constexpr IntegerKey kMostDevices{"most-devices"};
 inline constexpr NameKey kPlanModel{"model"};
 inline constexpr NumberKey kPue{"pue"};

@@ -85,6 +85,8 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
       std::all_of(question.devices.begin(), question.devices.end(),
                   [](const DeviceLimits& device) { return device.family == DeviceFamily::kCpu; });
   if (processors && !line.has(option::kEngine)) question.engine = engine_traits("hadal");
+  question.engine.memory_share =
+      line.get(option::kMemoryShare).value_or(question.engine.memory_share);
   if (question.workload.ends_with(".jsonl")) {
     question.trace.emplace(read_text_file(question.workload, kMostTraceBytes), question.workload);
     question.shape = question.trace->shape_without_limit();

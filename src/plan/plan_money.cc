@@ -47,6 +47,7 @@ DeploymentCosts own_machine(const PlanQuestion& question, const PlanOption& opti
   // What an hour costs by the curve is what this price a kWh makes it.
   const double idle = own.idle_kw.value_or(*own.it_kw);
   const YearBill bill = year_bill(year, *own.it_kw, idle, question.utilisation, own.pue);
+  if (!(bill.mean_kw > 0)) return own;
   own.tariff = Tariff{.usd_per_kwh = bill.usd_per_hour / (bill.mean_kw * bill.mean_pue)};
   return own;
 }
@@ -68,10 +69,19 @@ std::vector<CostPart> owned_hour(const PlanQuestion& question, const PlanOption&
   return {{.name = "machine", .usd_per_hour = hourly, .usd_per_idle_hour = hourly}};
 }
 
+// Of all devices: the catalogue's power, or that of one's own machine.
+std::optional<double> busy_kw(const PlanQuestion& question, const PlanOption& option) {
+  if (option.it_kw) return option.it_kw;
+  if (!question.own || !question.own->it_kw) return std::nullopt;
+  return *question.own->it_kw * option.devices / std::max(1, question.own->gpus);
+}
+
 void add_year(const PlanQuestion& question, const PlanOption& option, PlanMoney& money) {
-  if (!question.year.asked() || !option.it_kw) return;
-  money.year = year_bill(question.year, *option.it_kw, *option.it_kw * option.idle_share,
-                         question.utilisation, question.pue);
+  const std::optional<double> busy = busy_kw(question, option);
+  if (!question.year.asked() || !busy) return;
+  money.busy_kw = *busy;
+  money.year = year_bill(question.year, *busy, *busy * option.idle_share, question.utilisation,
+                         question.pue);
   const double tokens = option.total_rate * kHour * money.year->use / kMega;
   if (!question.year.usd_per_kwh.empty() && tokens > 0) {
     money.electricity_usd_per_million = money.year->usd_per_hour / tokens;
@@ -150,9 +160,9 @@ PlanMoney plan_money(const PlanQuestion& question, const PlanOption& option, con
   const auto accelerator = std::find_if(
       accelerators.begin(), accelerators.end(),
       [&](const Accelerator& a) { return a.key == option.candidate.deployment.device.key; });
-  if (accelerator == accelerators.end()) return money;
   const std::string era = catalogue.era(question.era).key;
   const auto price_of = [&](PriceTier tier) -> std::optional<double> {
+    if (accelerator == accelerators.end()) return std::nullopt;
     const PriceFigure* price = accelerator->price_of(era, tier);
     if (price == nullptr) return std::nullopt;
     return price->usd_per_gpu_hour.value;

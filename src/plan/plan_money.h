@@ -33,6 +33,7 @@ struct PlanMoney {
   std::optional<double> idle_usd_per_hour = {};  // paid while nothing is asked for, at the use
   // Where the question has a curve, a tariff or seasons, and the hardware a power.
   std::optional<YearBill> year = {};
+  double busy_kw = 0;  // that it is of
   std::optional<double> electricity_usd_per_million = {};
   std::optional<WaitingInput> waiting_input = {};  // where there is an API to wait with
   WaitingValue waiting = {};

@@ -8,6 +8,12 @@
 
 namespace hadal {
 
+// After a release, at which both tell how far the engine's kernels are.
+inline constexpr int kWaitingWeeks[] = {0, 1, 2, 4, 8, 26};
+
+// How the devices are used: "TP4", "prefill 2 x DEP4, decode DEP8".
+std::string deployment_text(const Deployment& d);
+
 std::string plan_text(const PlanQuestion& question, const PlanAnswer& answer);
 
 // "hadal.plan/1".

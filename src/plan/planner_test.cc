@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "plan/local_machine.h"
 #include "plan/plan_report.h"
 #include "plan/plan_workload.h"
 
@@ -138,6 +139,36 @@ TEST(Planner, ATariffReplacesThatOfOnesOwnMachine) {
   use_year(asked, {.usd_per_kwh = {0.3}});
   EXPECT_GT(cheap, without);
   EXPECT_NEAR(own() - without, 3 * (cheap - without), 1e-9);
+}
+
+TEST(Planner, AMachineWithoutAPriceHasThatOfItsFile) {
+  PlanQuestion asked = question("flash", {});
+  asked.devices = {local_limits({.threads = 64,
+                                 .read_gb_per_s = 400,
+                                 .read_kernel = "",
+                                 .cache_gb_per_s = 4000,
+                                 .fork_join_us = 5,
+                                 .peaks = {{"vdpbf16ps", 5000}, {"vpdpbusd", 10000}}},
+                                "server", 1e12)};
+  asked.engine = engine_traits("hadal");
+  asked.interactivity = 1;
+  asked.own = read_deployment_costs(
+      R"({"name": "server", "gpus": 1, "purchase": {"usd": 20000, "years": 4}, "power": {"it_kw": 1}})",
+      "costs.json");
+  use_year(asked, {.usd_per_kwh = {0.2}});
+  const PlanAnswer given = answer(asked);
+  EXPECT_GT(given.money.break_even.value().own_usd_per_million.value(), 0);
+  EXPECT_NEAR(given.money.year.value().usd_per_hour, 0.2 * asked.pue, 1e-9);
+}
+
+TEST(Planner, NamesThePoolAsTheEngineWould) {
+  const auto text = [&](const char* engine) {
+    PlanQuestion asked = question("flash", {"b200"});
+    asked.engine = engine_traits(engine);
+    return explain_number(asked, answer(asked), 17);
+  };
+  EXPECT_NE(text("vllm").find("would print about"), std::string::npos) << text("vllm");
+  EXPECT_EQ(text("atom").find("would print about"), std::string::npos) << text("atom");
 }
 
 TEST(Planner, SaysThatNothingJoinsMachines) {
