@@ -171,6 +171,10 @@ PlanModel plan_model(const ModelConfig& config, std::string name) {
   return model;
 }
 
+std::vector<std::string> plan_model_names() {
+  return {"pro", "flash", "v4.1-flash", "v3.2", "mla", "gqa"};
+}
+
 PlanModel load_plan_model(const std::string& name) {
   if (name == "pro" || name == "flash") return plan_model(preset_config(name), name);
   if (name == "v4.1-flash") return v41_flash();
@@ -179,8 +183,7 @@ PlanModel load_plan_model(const std::string& name) {
   if (name == "gqa") return gqa();
   std::error_code ignored;
   if (std::filesystem::exists(name, ignored)) return plan_model(load_config(name), name);
-  const std::vector<std::string> names = {"pro", "flash", "v4.1-flash", "v3.2", "mla", "gqa"};
-  const std::string meant = nearest(name, names);
+  const std::string meant = nearest(name, plan_model_names());
   throw Error({.code = ErrorCode::kNotFound,
                .where = "--model",
                .what = "'" + printable(name) + "' is neither a known model nor a directory",

@@ -65,6 +65,9 @@ PlanModel plan_model(const ModelConfig& config, std::string name);
 // config.json. Throws Error with the nearest name.
 PlanModel load_plan_model(const std::string& name);
 
+// Of the models that need no directory.
+std::vector<std::string> plan_model_names();
+
 // Gives a checkpoint that has another drafter, or none, that of the DSpark releases: three layers.
 void use_dspark(PlanModel& model);
 
