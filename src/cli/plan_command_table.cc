@@ -14,6 +14,8 @@ const std::vector<CommandSpec>& plan_commands() {
            "the best by several objectives with everything that was assumed.",
        .examples = {"hadal plan --model flash --users 50",
                     "hadal plan --model pro --hardware b200,mi355x --interactivity 50",
+                    "hadal plan --model pro --hardware b300 --tariff 0.12 --season-pue "
+                    "1.1,1.2,1.35,1.2",
                     "hadal plan --model pro --workload trace.jsonl --budget 100 --json"}},
       {.id = Command::kPlanFleet,
        .group = "plan",

@@ -47,7 +47,7 @@ const std::vector<EngineTraits>& engines() {
 
 using Version = std::array<int, 3>;
 
-// Of "vllm@0.25" {0, 25, 0}. None of a name without a version.
+// Of "vllm@0.25" {0, 25, 0}. None of a name without a version, or with a word for one.
 std::optional<Version> version_of(std::string_view name) {
   const size_t at = name.find('@');
   if (at == std::string_view::npos) return std::nullopt;
@@ -55,8 +55,10 @@ std::optional<Version> version_of(std::string_view name) {
   const char* next = name.data() + at + 1;
   const char* end = name.data() + name.size();
   if (next < end && *next == 'v') ++next;
+  if (next == end || *next < '0' || *next > '9') return std::nullopt;
   for (int& part : version) {
     const auto parsed = std::from_chars(next, end, part);
+    if (parsed.ec == std::errc::result_out_of_range) return std::nullopt;
     if (parsed.ec != std::errc()) break;
     next = parsed.ptr;
     if (next == end || *next != '.') break;

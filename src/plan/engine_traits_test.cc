@@ -25,6 +25,9 @@ TEST(Engines, VersionsHaveTheirOwnPools) {
   EXPECT_TRUE(engine_traits("sglang@0.5.13").pool.state_by_token);
   EXPECT_FALSE(engine_traits("sglang@0.5.15").pool.state_by_token);
   EXPECT_FALSE(engine_traits("vllm@0.1").pool.state_by_token);
+  EXPECT_TRUE(engine_traits("vllm@nightly").pool.packed);
+  EXPECT_TRUE(engine_traits("vllm@").pool.packed);
+  EXPECT_TRUE(engine_traits("vllm@99999999999").pool.packed);
 }
 
 TEST(Engines, UnknownOnesSuggestAKnownOne) {
