@@ -16,10 +16,8 @@
 namespace hadal {
 namespace {
 
-constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 constexpr double kKilo = 1000;
-constexpr double kMega = 1e6;
 
 // Rates and costs of `option` from its candidate and the number of replicas.
 class Pricer {
