@@ -173,6 +173,31 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
       question.most_devices, fastest->prediction.interactivity(), fastest->prediction.ttft_s);
 }
 
+// `cheapest_beyond`: what meets all but the budget, where anything does.
+[[noreturn]] void throw_unanswerable(const PlanQuestion& question,
+                                     const std::vector<std::string>& reasons,
+                                     const std::string& cheapest_beyond) {
+  if (cheapest_beyond.empty()) {
+    constexpr size_t kMost = 4;
+    std::string list;
+    for (size_t i = 0; i < std::min(kMost, reasons.size()); ++i) {
+      list += (i == 0 ? " " : "; ") + reasons[i];
+    }
+    if (reasons.size() > kMost) {
+      list += fmt::format("; and so on for {} more", reasons.size() - kMost);
+    }
+    throw Error({.code = ErrorCode::kResourceExhausted,
+                 .where = "the question",
+                 .what = "has no answer with this hardware:" + list,
+                 .remedy = "ask for less speed, more devices (--most-devices) or other hardware"});
+  }
+  throw Error(
+      {.code = ErrorCode::kResourceExhausted,
+       .where = question.budget_usd_per_hour ? "--budget" : "--power",
+       .what = "is below what anything takes that meets the rest; nearest is " + cheapest_beyond,
+       .remedy = "raise it, ask for less speed, or name other hardware"});
+}
+
 ErrorBand error_band(const DeviceLimits& of, const Constants& constants,
                      const HardwareCatalogue& catalogue) {
   // Of points that the constants were not fitted to: an error of the others would flatter.
@@ -355,7 +380,8 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   assume(question, answer);
   const Pricer pricer(question, catalogue);
   std::vector<PlanOption> options;
-  std::vector<PlanCandidate> nearest;
+  std::string cheapest_beyond;  // the budget, of all devices
+  double least_beyond = 0;
   for (const DeviceLimits& device : question.devices) {
     std::vector<PlanCandidate> candidates;
     if (!device.cannot_time() && !device.cannot_fit()) {
@@ -380,24 +406,20 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
       found = true;
     }
     if (found) continue;
-    const std::string reason =
-        !unaffordable ? why_not(question, device, candidates)
-        : question.budget_usd_per_hour
-            ? fmt::format("the cheapest that meets the rest costs {:.4g} $/h", *unaffordable)
-            : fmt::format("the smallest that meets the rest takes {:.4g} kW of IT", *unaffordable);
+    std::string reason;
+    if (unaffordable) {
+      reason = fmt::format("{:.4g} {}", *unaffordable,
+                           question.budget_usd_per_hour ? "$/h at least" : "kW of IT at least");
+      if (cheapest_beyond.empty() || *unaffordable < least_beyond) {
+        cheapest_beyond = device.key + ", " + reason;
+        least_beyond = *unaffordable;
+      }
+    } else {
+      reason = why_not(question, device, candidates);
+    }
     answer.left_out.push_back(device.key + ": " + reason);
   }
-  if (options.empty()) {
-    std::string reasons;
-    for (const std::string& reason : answer.left_out) {
-      reasons += (reasons.empty() ? " " : "; ") + reason;
-    }
-    throw Error({.code = ErrorCode::kResourceExhausted,
-                 .where = "the question",
-                 .what = "has no answer with this hardware:" + reasons,
-                 .remedy = "ask for less speed, more devices (--most-devices), a larger budget, or "
-                           "other hardware"});
-  }
+  if (options.empty()) throw_unanswerable(question, answer.left_out, cheapest_beyond);
   using Score = std::function<std::optional<double>(const PlanOption&)>;
   const std::vector<std::pair<std::string, Score>> objectives = {
       {"cheapest",

@@ -171,6 +171,25 @@ TEST(Planner, NamesThePoolAsTheEngineWould) {
   EXPECT_EQ(text("atom").find("would print about"), std::string::npos) << text("atom");
 }
 
+TEST(Planner, ABudgetBelowAllNamesTheNearest) {
+  PlanQuestion asked = question("flash", {"h100", "mi300x", "b200"});
+  const auto refusal = [&] {
+    try {
+      answer(asked);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
+  asked.budget_usd_per_hour = 0.5;
+  EXPECT_NE(refusal().find("--budget: is below"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("nearest is mi300x, 1.3 $/h"), std::string::npos) << refusal();
+  asked.budget_usd_per_hour = {};
+  asked.facility_megawatts = 1e-4;
+  EXPECT_NE(refusal().find("--power: is below"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("kW of IT"), std::string::npos) << refusal();
+}
+
 TEST(Planner, SaysThatNothingJoinsMachines) {
   PlanQuestion asked = question("pro", {"m3-ultra"});
   try {
