@@ -85,9 +85,10 @@ std::string drafter_name(const ModelConfig& config) {
 
 }  // namespace
 
-double DecodeSpeculationReport::expected_gain() const {
+std::optional<double> DecodeSpeculationReport::expected_gain() const {
   const SpeculatorStatistics& decisions = guessing.decisions;
-  return decisions.plans == 0 ? 1 : decisions.gain / static_cast<double>(decisions.plans);
+  if (options.speculation.drafts > 0 || decisions.plans == 0) return std::nullopt;
+  return decisions.gain / static_cast<double>(decisions.plans);
 }
 
 DecodeSpeculationReport bench_decode_speculation(const std::filesystem::path& directory,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ struct DecodeSpeculationReport {
   SpeculationRun plain = {};     // medians of the rounds, as is:
   SpeculationRun guessing = {};  // counts: of all rounds together
   double gain() const { return guessing.tokens_per_s / plain.tokens_per_s; }
-  // What the engine expected, in the mean of its decisions; 1 where it had none to make.
-  double expected_gain() const;
+  // What the engine expected, in the mean of its decisions. Nothing where it had none to make: with
+  // a fixed number of guesses it sees no step without, and knows nothing of what one would take.
+  std::optional<double> expected_gain() const;
 };
 
 // Throws what opening the model and starting an engine throw, and Error for texts that do not fit

@@ -40,11 +40,13 @@ std::string decode_speculation_text(const DecodeSpeculationReport& report) {
   const SpeculationRun& plain = report.plain;
   const SpeculationRun& run = report.guessing;
   constexpr double kMs = 1e3;
+  const std::optional<double> gain = report.expected_gain();
+  const std::string expected = gain ? fmt::format(", expected {:.2f}", *gain) : "";
   std::string text = fmt::format(
       "decode {} with speculation {}; its drafter: {}; {} {}, {} kernels, activations {}\n"
       "text: {}; batch {}, prompts of {} tokens, answers of up to {}\n\n"
       "{:<28}{:>10}{:>10}\n"
-      "{:<28}{:>10.1f}{:>10.1f}   gain {:.2f}, expected {:.2f}\n"
+      "{:<28}{:>10.1f}{:>10.1f}   gain {:.2f}{}\n"
       "{:<28}{:>10.3f}{:>10.3f}\n"
       "{:<28}{:>10.3f}{:>10.3f}   {:.1f} % of the time\n"
       "{:<28}{:>10.2f}{:>10.2f}\n"
@@ -54,7 +56,7 @@ std::string decode_speculation_text(const DecodeSpeculationReport& report) {
       isa_name(report.isa), policy_name(report.options.model.activations),
       text_name(report.options.text), report.options.batch, report.context, report.options.tokens,
       "", "off", "guessing", "tokens/s", plain.tokens_per_s, run.tokens_per_s, report.gain(),
-      report.expected_gain(), "ms a step", kMs * plain.step_seconds, kMs * run.step_seconds,
+      expected, "ms a step", kMs * plain.step_seconds, kMs * run.step_seconds,
       "ms of drafting a step", 0.0, kMs * run.draft_seconds, 100 * share_of_drafting(run),
       "tokens a step and request", plain.tokens_per_step, run.tokens_per_step,
       "rows a step and request", 1.0, 1 + run.drafts_per_step);
@@ -70,6 +72,7 @@ std::string decode_speculation_text(const DecodeSpeculationReport& report) {
 std::string decode_speculation_json(const DecodeSpeculationReport& report) {
   using Json = nlohmann::ordered_json;
   const SpeculationRun& run = report.guessing;
+  const std::optional<double> expected = report.expected_gain();
   return Json{{"model", report.model},
               {"speculation", speculation_text(report.options.speculation)},
               {"drafter", report.drafter},
@@ -83,7 +86,7 @@ std::string decode_speculation_json(const DecodeSpeculationReport& report) {
               {"plain_tokens_per_s", report.plain.tokens_per_s},
               {"tokens_per_s", run.tokens_per_s},
               {"gain", report.gain()},
-              {"expected_gain", report.expected_gain()},
+              {"expected_gain", expected ? Json(*expected) : Json()},
               {"plain_step_seconds", report.plain.step_seconds},
               {"step_seconds", run.step_seconds},
               {"draft_seconds", run.draft_seconds},

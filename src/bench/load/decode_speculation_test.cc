@@ -23,7 +23,7 @@ TEST(DecodeSpeculation, AQuotationIsGuessedFromItself) {
   EXPECT_GT(report.guessing.tokens_per_step, 4);
   EXPECT_LE(report.guessing.tokens_per_step, 5);
   EXPECT_NEAR(report.plain.tokens_per_step, 1, 0.01);
-  EXPECT_GT(report.expected_gain(), 0);
+  EXPECT_FALSE(report.expected_gain());  // it never made a step without
   report.model = "nano";
   const nlohmann::json json = nlohmann::json::parse(decode_speculation_json(report));
   EXPECT_EQ(json["text"], "quote");
@@ -31,6 +31,16 @@ TEST(DecodeSpeculation, AQuotationIsGuessedFromItself) {
   EXPECT_EQ(json["kept_at"].size(), 4U);
   EXPECT_GT(json["kept_at"][3], 0.75);
   EXPECT_NE(decode_speculation_text(report).find("kept at each place"), std::string::npos);
+}
+
+TEST(DecodeSpeculation, TheEngineTellsWhatItExpects) {
+  const DecodeSpeculationReport report =
+      bench_decode_speculation(kNano, {.text = SpeculatedText::kRandom, .tokens = 40, .rounds = 1});
+  ASSERT_TRUE(report.expected_gain());
+  EXPECT_GT(*report.expected_gain(), 0);
+  const SpeculatorStatistics& decisions = report.guessing.decisions;
+  EXPECT_GT(decisions.planned + decisions.declined, 0);
+  EXPECT_TRUE(nlohmann::json::parse(decode_speculation_json(report))["expected_gain"].is_number());
 }
 
 TEST(DecodeSpeculation, AnswersThatEndEarlyAreAskedForAgain) {
