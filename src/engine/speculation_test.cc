@@ -198,6 +198,23 @@ TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
   EXPECT_EQ(speculator.expected_drafts(7), 0);
 }
 
+// A pass that was delayed, by whatever ran on the machine beside it, says nothing of the next.
+TEST(Speculator, OneSlowPassOfTheDrafterDecidesNothing) {
+  const Repetition text(10);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cost = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 4, .pass_for_each = true});
+  const auto wanted = [&] { return speculator.plan({{text.target(any)}}, cost)[0]; };
+  for (int i = 0; i < 5; ++i) speculator.measured(4, 4e-4);
+  const int before = wanted();
+  EXPECT_GT(before, 0);
+  speculator.measured(4, 40);
+  EXPECT_EQ(wanted(), before);
+  // It has become slow.
+  for (int i = 0; i < 7; ++i) speculator.measured(4, 40);
+  EXPECT_EQ(wanted(), 0);
+}
+
 // A block comes whole; what of it is checked follows from what the drafter tells.
 TEST(Speculator, ChecksWhatTheDrafterIsSureOf) {
   const Repetition text(10);

@@ -271,9 +271,13 @@ void Speculator::settle(const StepCost& cost) {
 
 void Speculator::measured(int asked, double seconds) {
   if (asked == 0) return;
-  constexpr double kMemory = 0.9;
-  const double now = model_.pass_for_each ? seconds / asked : seconds;
-  drafter_seconds_ = drafter_seconds_ == 0 ? now : kMemory * drafter_seconds_ + (1 - kMemory) * now;
+  drafter_times_[drafter_measured_++ % drafter_times_.size()] =
+      model_.pass_for_each ? seconds / asked : seconds;
+  auto times = drafter_times_;
+  const size_t count = std::min(times.size(), drafter_measured_);
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(count / 2);
+  std::nth_element(times.begin(), middle, times.begin() + static_cast<std::ptrdiff_t>(count));
+  drafter_seconds_ = *middle;
 }
 
 }  // namespace hadal

@@ -98,8 +98,12 @@ class Speculator final : public Drafter {
   // of nothing else it is overruled.
   std::array<int, kDraftSources> declined_ = {};
   std::array<int, kDraftSources> patience_;
-  double drafter_seconds_ = 0;  // of a pass for each guess, or of one for all
-  double context_ = 0;          // of the targets of the last plan, in the mean
+  // Of a pass for each guess, or of one for all: the latest, and their median. One delay among few
+  // passes would make a mean refuse guesses, and then only rare trials could mend it.
+  std::array<double, 7> drafter_times_ = {};
+  size_t drafter_measured_ = 0;
+  double drafter_seconds_ = 0;
+  double context_ = 0;  // of the targets of the last plan, in the mean
   ConfidenceScale scale_;
   std::vector<int64_t> given_;  // [targets]: the sequence that guesses were given for; -1: none
   std::vector<Choice> choices_;
