@@ -76,6 +76,10 @@ DraftPlan plan_drafts(const DraftPlanArgs& args) {
     plan.tokens_per_second = with;
     taken = i + 1;
   }
+  if (plan.tokens_per_second < (1 + args.least_gain) * plan.without) {
+    plan.tokens_per_second = plan.without;
+    return plan;
+  }
   for (size_t i = 0; i < taken; ++i) ++plan.drafts[as_size(guesses[i].offer)];
   return plan;
 }

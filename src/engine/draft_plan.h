@@ -33,6 +33,9 @@ struct DraftPlanArgs {
   FunctionRef<double(int rows)> step_seconds;
   double pass_seconds = 0;   // one pass of the drafter
   double block_seconds = 0;  // of one that makes all guesses at once
+  // By what share guesses must gain on none to be made at all: what is estimated from noisy
+  // measurements and looks a little better is as often a little worse.
+  double least_gain = 0;
 };
 
 // How many guesses of each offer to check, and what that is expected to come to.

@@ -54,6 +54,19 @@ TEST(DraftPlan, ABlockCostsOnce) {
             (std::vector<int>{0, 0}));
 }
 
+TEST(DraftPlan, MakesNoGuessesForNextToNothing) {
+  const std::vector<DraftOffer> offers = {constant(0.5, 1)};
+  const auto seconds = [](int rows) { return 1 + 0.48 * (rows - 1); };  // 1.5 / 1.48: 1.35 %
+  DraftPlanArgs args{.offers = offers, .step_seconds = seconds};
+  EXPECT_EQ(plan_drafts(args).drafts, std::vector<int>{1});
+  args.least_gain = 0.02;
+  const DraftPlan plan = plan_drafts(args);
+  EXPECT_EQ(plan.drafts, std::vector<int>{0});
+  EXPECT_EQ(plan.tokens_per_second, plan.without);
+  args.least_gain = 0.01;
+  EXPECT_EQ(plan_drafts(args).drafts, std::vector<int>{1});
+}
+
 TEST(DraftPlan, TellsWhatOtherNumbersWouldComeTo) {
   const std::vector<DraftOffer> offers = {constant(0.5, 8, true), constant(0.25, 2, true)};
   const auto seconds = [](int rows) { return 1 + 0.1 * rows; };

@@ -24,6 +24,8 @@ constexpr int kLongMatch = 12;
 constexpr int kFirstPatience = 4;
 constexpr int kMostPatience = 256;
 constexpr int kTrialDrafts = 2;
+// Estimates of what steps take are hardly more exact.
+constexpr double kLeastGain = 0.02;
 
 size_t place(DraftSource source) { return static_cast<size_t>(source); }
 
@@ -170,7 +172,8 @@ DraftPlanArgs Speculator::plan_args(FunctionRef<double(int)> step_seconds) const
   return {.offers = offers_,
           .step_seconds = step_seconds,
           .pass_seconds = drafter_seconds_,
-          .block_seconds = drafter_seconds_};
+          .block_seconds = drafter_seconds_,
+          .least_gain = kLeastGain};
 }
 
 const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targets,
