@@ -48,6 +48,7 @@ export interface Plan {
   sensitivity: {assumption: string; low_factor: number; high_factor: number}[];
   error: {points: number; of: string; median: number; low_factor: number; high_factor: number};
   money: {api_usd_per_million: number | null; rent_usd_per_million: number | null} | null;
+  option_value: {own_today: number | null; after: {weeks: number; usd_per_million: number; chance_of_owning: number; option_value: number}[]};
   next_questions: string[];
 }
 

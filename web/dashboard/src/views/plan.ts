@@ -27,7 +27,7 @@ const logSlider = (
   }, (position) => change(of(position)));
 };
 
-function chips(context: Context, key: string, name: string, all: readonly {value: string; title: string}[], chosen: readonly string[]): HTMLElement {
+function chips(context: Context, key: string, name: string, all: readonly {value: string; title?: string}[], chosen: readonly string[]): HTMLElement {
   const row = h("div", {class: "chips", role: "group", "aria-label": name}, h("span", {class: "chips-name"}, name));
   for (const {value, title} of all) {
     const on = chosen.includes(value);

@@ -213,12 +213,12 @@ export function sensitivityChart(answer: Answer): HTMLElement {
   const rows = [...answer.plan.sensitivity].reverse();
   const change = (factor: number): string => `${factor >= 1 ? "+" : "−"}${Math.abs(100 * (factor - 1)).toFixed(0)} %`;
   const chart = new ChartBox({
-    id: "sensitivity", title: `What the answer of ${answer.label} hangs on`, height: 60 + 26 * rows.length,
+    id: "sensitivity", title: `What the answer of ${answer.label} hangs on`, height: 60 + 32 * rows.length,
     summary: rows.length === 0 ? "" : `Most on ${rows[rows.length - 1]?.assumption ?? ""}.`,
     option: (colours) => ({
       grid: {...GRID, top: 8},
       xAxis: {...baseAxis(colours, {}), ...axisName(colours, "total tokens over those of the answer", false)},
-      yAxis: {type: "category", data: rows.map((row) => row.assumption), axisLabel: {color: colours.soft, width: isNarrow() ? 110 : 210, overflow: "break", fontSize: 11.5}, axisTick: {show: false}, axisLine: {show: false}},
+      yAxis: {type: "category", data: rows.map((row) => row.assumption), axisLabel: {color: colours.soft, width: isNarrow() ? 110 : 280, overflow: "break", fontSize: 11.5}, axisTick: {show: false}, axisLine: {show: false}},
       series: [{
         type: "custom", silent: true, data: rows.map((_, i) => [i]),
         renderItem: (_: unknown, api: {value: (n: number) => number; coord: (p: number[]) => number[]}) => {
@@ -244,10 +244,10 @@ export function sensitivityChart(answer: Answer): HTMLElement {
 
 export function memoryTable(answer: Answer): HTMLElement {
   const pick = answer.plan.picks[0] as PlanOption;
-  const bytes = Object.entries(pick.memory_bytes);
+  const bytes = Object.entries(pick.memory_bytes).filter(([name]) => !name.startsWith("of_"));
   const device = pick.memory_bytes["device"] ?? NaN;
   return table("Memory of a device, GB", [{name: "What"}, {name: "GB", numeric: true}, {name: "Share", numeric: true}],
-    bytes.map(([name, value]) => [name.replace("_", " "), figureText(value / 1e9), `${Math.round((100 * value) / device)} %`]));
+    bytes.map(([name, value]) => [name.replaceAll("_", " "), figureText(value / 1e9), `${Math.round((100 * value) / device)} %`]));
 }
 
 /** An hour in which the machine works, with the idle hours that are paid with it. */
@@ -340,5 +340,10 @@ export function waitingChart(d: Drawing, answer: Answer, rows: readonly {weeks: 
       rows: rows.map(({weeks, plan}) => [String(weeks), figureText(found.find((row) => row.weeks === weeks)?.y), plan === null ? "nothing meets the question" : plan.picks[0]?.layout ?? ""]),
       csv: rows.map(({weeks, plan}) => [weeks, found.find((row) => row.weeks === weeks)?.y ?? null, plan?.picks[0]?.layout ?? ""])},
   });
-  return h("section", {}, h("h3", {}, "Waiting"), chart.element);
+  const worth = answer.plan.option_value;
+  return h("section", {}, h("h3", {}, "Waiting"), chart.element,
+    worth.after.length === 0 ? null : table("Deciding later, the API until then: $ per million tokens over the horizon",
+      [{name: "Decided after"}, {name: "$/M", numeric: true}, {name: "chance of owning then", numeric: true}, {name: "worth of waiting", numeric: true}],
+      [["today: own", figureText(worth.own_today), "–", "–"],
+        ...worth.after.map((row) => [`${row.weeks} weeks`, figureText(row.usd_per_million), `${Math.round(100 * row.chance_of_owning)} %`, figureText(row.option_value)])]));
 }
