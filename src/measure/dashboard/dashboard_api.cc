@@ -1,5 +1,6 @@
 #include "measure/dashboard/dashboard_api.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -27,6 +28,7 @@ constexpr std::string_view kApi = "/api/v1/";
 constexpr int64_t kFirstRuns = 60;   // with the overview: enough for a first chart
 constexpr int64_t kMostRuns = 1000;  // of one page
 constexpr int64_t kMostCsvRuns = 5000;
+constexpr int64_t kPageRuns = 250;  // of a view
 constexpr const char* kCsv = "text/csv; charset=utf-8";
 
 int status_of(ErrorCode code) {
@@ -208,23 +210,29 @@ ApiAnswer DashboardApi::points_csv(const ApiRequest& request) const {
 
 // VIEW.csv over the newest runs and what others published.
 ApiAnswer DashboardApi::view_answer(const ApiRequest& request, std::string_view rest) const {
-  if (!rest.ends_with(".csv") || !is_view_with_csv(rest.substr(0, rest.size() - 4))) {
-    not_there(request.path);
-  }
+  if (!rest.ends_with(".csv")) not_there(request.path);
+  const std::string_view name = rest.substr(0, rest.size() - 4);
+  if (!is_view_with_csv(name)) not_there(request.path);
+  const std::vector<std::string> metrics = view_metrics(name, request.query);
   std::vector<ViewRun> runs;
   try {
     RunStore store = RunStore::open(store_, StoreAccess::kRead);
-    JsonText page;
-    write_runs_page(page, store, {.most = query_integer(request, "last", kMostRuns, kMostCsvRuns)});
-    runs = view_runs(page.take());
+    // Page by page: the documents of thousands of runs take hundreds of megabytes.
+    const int64_t most = query_integer(request, "last", kMostRuns, kMostCsvRuns);
+    for (std::optional<int64_t> offset = 0; offset && *offset < most;) {
+      JsonText page;
+      const int64_t count = std::min(kPageRuns, most - *offset);
+      offset = write_runs_page(page, store, {.offset = *offset, .most = count});
+      for (ViewRun& run : view_runs(page.take(), metrics)) runs.push_back(std::move(run));
+    }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNotFound) throw;
   }
   JsonText published;
   write_published_runs(published);
-  for (ViewRun& run : view_runs(published.take())) runs.push_back(std::move(run));
+  for (ViewRun& run : view_runs(published.take(), metrics)) runs.push_back(std::move(run));
   return {.content_type = kCsv,
-          .body = view_csv(rest.substr(0, rest.size() - 4), request.query, runs),
+          .body = view_csv(name, request.query, runs),
           .file_name = std::string(rest)};
 }
 

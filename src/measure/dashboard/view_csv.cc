@@ -371,8 +371,9 @@ std::string compare_csv(const ViewQuery& query, const std::vector<ViewRun>& all)
   return out;
 }
 
-std::string cost_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
-  const ViewPrices prices(query);
+constexpr std::string_view kTotalRate = "rate.total_tokens_per_gpu/1";
+
+const std::vector<ViewAxis>& cost_axes() {
   static const std::vector<ViewAxis> axes = [] {
     std::vector<ViewAxis> list;
     for (const char* id :
@@ -384,19 +385,23 @@ std::string cost_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
     }
     return list;
   }();
-  constexpr std::string_view kRate = "rate.total_tokens_per_gpu/1";
+  return axes;
+}
+
+std::string cost_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
+  const ViewPrices prices(query);
   std::string out;
   Cells header;
   add_series_columns(header);
   header.insert(header.end(),
-                {"day", "load", std::string(kRate), "usd_per_gpu_hour_worked", "kw_per_gpu"});
-  for (const ViewAxis& axis : axes) header.push_back(axis.id);
+                {"day", "load", std::string(kTotalRate), "usd_per_gpu_hour_worked", "kw_per_gpu"});
+  for (const ViewAxis& axis : cost_axes()) header.push_back(axis.id);
   header.insert(header.end(), {"run", "point"});
   append_csv_line(out, header);
   for (const ViewSeries& series : view_series(selected(query, all))) {
     for (const ViewRun* run : runs_shown(series, text_of(query, "runs") == "all")) {
       for (const ViewPoint& point : run->points) {
-        const auto rate = view_figure(*run, point, kRate, "mean");
+        const auto rate = view_figure(*run, point, kTotalRate, "mean");
         if (!rate) continue;
         const std::string hardware = run->text("hardware");
         Cells cells;
@@ -404,7 +409,7 @@ std::string cost_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
         cells.insert(cells.end(), {run->day, point.load, figure_cell(rate->value),
                                    figure_cell(prices.usd_per_gpu_hour(hardware)),
                                    figure_cell(prices.kw_per_gpu_of(hardware))});
-        for (const ViewAxis& axis : axes) {
+        for (const ViewAxis& axis : cost_axes()) {
           const auto raw = view_figure(*run, point, axis.metric, "mean");
           const auto value = raw ? prices.convert(axis, *raw, hardware) : std::nullopt;
           cells.push_back(value ? figure_cell(value->value) : "");
@@ -428,6 +433,21 @@ constexpr std::pair<std::string_view, Maker> kViews[] = {{"frontier", frontier_c
 bool is_view_with_csv(std::string_view name) {
   return std::any_of(std::begin(kViews), std::end(kViews),
                      [&](const auto& view) { return view.first == name; });
+}
+
+std::vector<std::string> view_metrics(std::string_view name, const ViewQuery& query) {
+  if (name != "cost") {
+    const Drawing drawing(query);
+    if (drawing.x.metric == drawing.y.metric) return {drawing.x.metric};
+    return {drawing.x.metric, drawing.y.metric};
+  }
+  std::vector<std::string> metrics = {std::string(kTotalRate)};
+  for (const ViewAxis& axis : cost_axes()) {
+    if (std::find(metrics.begin(), metrics.end(), axis.metric) == metrics.end()) {
+      metrics.push_back(axis.metric);
+    }
+  }
+  return metrics;
 }
 
 std::string view_csv(std::string_view name, const ViewQuery& query,

@@ -17,6 +17,9 @@ using ViewQuery = std::map<std::string, std::string, std::less<>>;
 // "frontier", "history", "compare" or "cost".
 bool is_view_with_csv(std::string_view name);
 
+// The metrics that a view's CSV is made of.
+std::vector<std::string> view_metrics(std::string_view name, const ViewQuery& query);
+
 // `runs` are stored and published ones, the newest first.
 std::string view_csv(std::string_view name, const ViewQuery& query,
                      const std::vector<ViewRun>& runs);

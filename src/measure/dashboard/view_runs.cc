@@ -33,7 +33,7 @@ std::string day_of(double unix_seconds) {
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
 }
 
-ViewPoint point_of(const ordered_json& json) {
+ViewPoint point_of(const ordered_json& json, const std::vector<std::string>& metrics) {
   ViewPoint point{.number = json.value("n", int64_t{0}), .limited = json.value("limited", false)};
   if (json.contains("concurrency")) {
     point.load = fmt::format("{} at once", json["concurrency"].get<int64_t>());
@@ -42,9 +42,12 @@ ViewPoint point_of(const ordered_json& json) {
   } else {
     point.load = "unknown load";
   }
-  for (const auto& [id, values] : json.at("metrics").items()) {
+  const ordered_json& figures = json.at("metrics");
+  for (const std::string& id : metrics) {
+    const auto found = figures.find(id);
+    if (found == figures.end()) continue;
     auto& list = point.metrics[id];
-    for (const ordered_json& value : values) {
+    for (const ordered_json& value : *found) {
       list.push_back(value.is_number() ? std::optional(value.get<double>()) : std::nullopt);
     }
   }
@@ -57,7 +60,7 @@ ViewPoint point_of(const ordered_json& json) {
   return point;
 }
 
-ViewRun run_of(const ordered_json& json) {
+ViewRun run_of(const ordered_json& json, const std::vector<std::string>& metrics) {
   ViewRun run{.id = json.at("id").get<std::string>(),
               .origin = json.at("origin").get<std::string>(),
               .state = json.at("state").get<std::string>(),
@@ -76,7 +79,8 @@ ViewRun run_of(const ordered_json& json) {
   } else if (count("gpus") > 0) {
     run.gpus = fmt::format("×{}", count("gpus"));
   }
-  for (const ordered_json& point : json.at("points")) run.points.push_back(point_of(point));
+  for (const ordered_json& point : json.at("points"))
+    run.points.push_back(point_of(point, metrics));
   return run;
 }
 
@@ -102,11 +106,11 @@ std::string ViewRun::text(std::string_view name) const {
   return found == texts.end() ? "" : found->second;
 }
 
-std::vector<ViewRun> view_runs(std::string_view document) {
+std::vector<ViewRun> view_runs(std::string_view document, const std::vector<std::string>& metrics) {
   const ordered_json json = parse_json(document, "runs");
   std::vector<ViewRun> runs;
   for (const ordered_json& run : json.is_object() ? json.at("runs") : json) {
-    runs.push_back(run_of(run));
+    runs.push_back(run_of(run, metrics));
   }
   return runs;
 }

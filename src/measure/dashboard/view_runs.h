@@ -53,8 +53,9 @@ struct ViewFigure {
   std::string statistic = {};  // that was taken
 };
 
-// Of a page of runs (run_pages.h), or of the array of published ones (catalogue_json.h).
-std::vector<ViewRun> view_runs(std::string_view document);
+// Of a page of runs (run_pages.h), or of the array of published ones (catalogue_json.h), with the
+// figures of `metrics` alone: a point has sixty, and a view needs few.
+std::vector<ViewRun> view_runs(std::string_view document, const std::vector<std::string>& metrics);
 
 // None where the point has none. What has one value a point has its mean for any statistic.
 std::optional<ViewFigure> view_figure(const ViewRun& run, const ViewPoint& point,
