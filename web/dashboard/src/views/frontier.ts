@@ -4,7 +4,7 @@ import {X_AXES, Y_AXES, axisOf, convert, type Axis} from "../axes.js";
 import {isBillMetric, readBillRates} from "../bill_rates.js";
 import {ChartBox, baseAxis, type EOption, type Target} from "../chart.js";
 import {pricesOf, selectedRuns, selectionOf, statisticOf, type Context} from "../context.js";
-import {check, facts, h, numberField, select, svg, table, type Option} from "../dom.js";
+import {button, check, facts, h, numberField, select, svg, table, type Option} from "../dom.js";
 import {filterBar} from "../filters.js";
 import {changeText, dayText, figureText, lowerFirst} from "../format.js";
 import {doubtsOf, loadText, type Run} from "../model.js";
@@ -294,7 +294,9 @@ export function frontierView(context: Context): HTMLElement {
     return view;
   }
   if (drawn.length === 0) {
-    view.append(emptyNote(d, hidden));
+    const means = d.xStatistic === "mean" ? 0
+      : series.flatMap((entry) => drawPoints(runsShown(entry, allRuns), {...d, xStatistic: "mean"})).length;
+    view.append(means > 0 ? fewSamplesNote(context, d, means) : emptyNote(d, hidden));
     return view;
   }
   const readout = readoutPanel(context, d, drawn);
@@ -326,6 +328,14 @@ export function frontierView(context: Context): HTMLElement {
   const pinned = values["at"];
   if (pinned !== undefined && Number.isFinite(Number(pinned))) view.append(tierTable(d, drawn, Number(pinned)));
   return view;
+}
+
+/** Of few requests a percentile is not told, and a mean is. */
+function fewSamplesNote(context: Context, d: Drawing, means: number): HTMLElement {
+  const name = statisticOptions.find((option) => option.value === d.xStatistic)?.text ?? d.xStatistic;
+  return h("div", {class: "empty"},
+    h("p", {}, `No point has enough requests for its ${name} of ${lowerFirst(d.x.name)} to be told; ${means} ${means === 1 ? "has" : "have"} a mean.`),
+    button("Show means", () => context.set({p: "mean"}), {id: "show-means"}));
 }
 
 function emptyNote(d: Drawing, hidden: number): HTMLElement {
