@@ -60,7 +60,7 @@ function documented(page, wanted) {
 // What differs from one time to the next: ids of their kind, and times.
 // How many tokens are guessed follows what guesses cost at that moment.
 function isSteady([key]) {
-  return !key.endsWith('draft_tokens');
+  return !key.endsWith('draft_tokens') && key !== 'draft_seconds';
 }
 
 function masked(value) {
