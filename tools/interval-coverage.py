@@ -2,7 +2,8 @@
 """How often the 95 % interval of one run holds the mean of the other runs of the same load.
 Serves the built-in model, runs `hadal measure run` several times over some concurrencies, and
 counts, for each figure, the runs whose interval covers the mean of the others.
-usage: interval-coverage.py [HADAL] [RUNS] [SECONDS]   (of each point; 5 runs of 20 s by default)"""
+usage: interval-coverage.py [HADAL] [RUNS] [SECONDS] [REPEATS]
+SECONDS are of each point and repeat; by default 5 runs of 5 repeats of 4 s."""
 
 import json
 import os
@@ -42,27 +43,29 @@ def wait_until_ready(url, server):
     sys.exit("interval-coverage: the server does not answer")
 
 
-def measure(hadal, url, seconds):
-    """The points of one run by concurrency, each {figure: (mean, low, high)}."""
+def measure(hadal, url, seconds, repeats):
+    """The loads of one run by concurrency, each {figure: (mean, low, high)}."""
     loads = ",".join(map(str, CONCURRENCIES))
     command = [hadal, "measure", "run", "--url", url, "--workload", "256:64", "-c", loads]
-    command += ["--requests", "1000000", "--duration", str(seconds), "--store", "none", "--json"]
+    command += ["--requests", "1000000", "--duration", str(seconds), "--repeats", str(repeats)]
+    command += ["--store", "none", "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     points = {}
-    for point in json.loads(done.stdout)["points"]:
+    for load in json.loads(done.stdout)["loads"]:
         figures = {}
-        for metric in point["metrics"]:
+        for metric in load["metrics"]:
             interval = (metric.get("ci95") or {}).get("mean")
             if metric["id"] in FIGURES and interval:
                 figures[metric["id"]] = (metric["mean"], *interval)
-        points[point["load"]["concurrency"]] = figures
+        points[load["load"]["concurrency"]] = figures
     return points
 
 
 def main():
     hadal = sys.argv[1] if len(sys.argv) > 1 else "build/release/bin/hadal"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 20
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 4
+    repeats = int(sys.argv[4]) if len(sys.argv) > 4 else 5
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
@@ -76,7 +79,7 @@ def main():
         runs = []
         for number in range(count):
             print(f"run {number + 1} of {count}", file=sys.stderr)
-            runs.append(measure(hadal, url, seconds))
+            runs.append(measure(hadal, url, seconds, repeats))
     finally:
         server.terminate()
         server.wait()

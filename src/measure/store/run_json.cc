@@ -12,6 +12,7 @@
 #include "json/known_keys.h"
 #include "json/python_json.h"
 #include "measure/metrics/metric_catalogue.h"
+#include "measure/metrics/repeats.h"
 #include "measure/metrics/statistics_of.h"
 #include "measure/store/run_words.h"
 
@@ -261,6 +262,12 @@ void read_target(const Fields& fields, RunRecord& run) {
 std::string run_to_json(const RunRecord& run) {
   ordered_json points = ordered_json::array();
   for (const PointRecord& point : run.points) points.push_back(to_json(point));
+  ordered_json loads = ordered_json::array();
+  for (const CombinedPoint& combined : combined_points(run.points)) {
+    loads.push_back({{"load", to_json(combined.point.load)},
+                     {"repeats", combined.repeats},
+                     {"metrics", to_json(combined.point.metrics)}});
+  }
   return dump_json({{"schema", kRunSchema},
                     {"run_id", text(run.id)},
                     {"created_unix", number(run.created_unix)},
@@ -287,13 +294,16 @@ std::string run_to_json(const RunRecord& run) {
                     {"plan", document(run.plan_json, "plan")},
                     {"provenance", document(run.provenance_json, "provenance")},
                     {"gate_report", document(run.gate_json, "gate report")},
-                    {"points", std::move(points)}});
+                    {"points", std::move(points)},
+                    {"loads", std::move(loads)}});
 }
 
 RunRecord run_from_json(std::string_view text, const std::string& where) {
-  constexpr std::array<std::string_view, 14> kKeys = {
-      "schema", "run_id",   "created_unix", "origin", "label",      "state",       "verdict",
-      "target", "workload", "source",       "plan",   "provenance", "gate_report", "points"};
+  // What "loads" says follows from the points.
+  constexpr std::array<std::string_view, 15> kKeys = {
+      "schema", "run_id",     "created_unix", "origin",   "label",
+      "state",  "verdict",    "target",       "workload", "source",
+      "plan",   "provenance", "gate_report",  "points",   "loads"};
   constexpr std::array<std::string_view, 3> kVerdictKeys = {"complete", "client_limited", "gate"};
   constexpr std::array<std::string_view, 10> kTargetKeys = {
       "url",  "model",        "engine",      "engine_version", "hardware",

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "support/equal_records.h"
 #include "support/stored_runs.h"
@@ -58,7 +60,32 @@ TEST(RunJsonTest, IsAsDocumented) {
       R"("p50": 0.25, "p90": null, "p95": null, "p99": null, "ci95": {"mean": [0.375, 0.625], )"
       R"("p50": null, "p90": null, "p95": null, "p99": null}}], "full_run_metrics": [], )"
       R"("client": {"limited": false, "reasons": [], "lag_counts": [39, 1], "lag_p99": 0.0, )"
-      R"("cpu_share": 0.0, "schedule_delay_p99": null}, "warnings": [], "extra": null}]})");
+      R"("cpu_share": 0.0, "schedule_delay_p99": null}, "warnings": [], "extra": null}], )"
+      R"("loads": [{"load": {"concurrency": 4, "arrivals": "closed"}, "repeats": 1, )"
+      R"("metrics": [{"id": "ttft.first_token/1", "unit": "s", "count": 39, "mean": 0.5, )"
+      R"("p50": 0.25, "p90": null, "p95": null, "p99": null, "ci95": {"mean": [0.375, 0.625], )"
+      R"("p50": null, "p90": null, "p95": null, "p99": null}}]}]})");
+}
+
+TEST(RunJsonTest, RepeatsOfALoadStandTogether) {
+  RunRecord run{.id = "01ARYZ6S410000000000000000"};
+  for (const double seconds : {0.4, 0.6}) {
+    for (const int concurrency : {1, 8}) {
+      PointRecord point{.load = {.concurrency = concurrency, .arrivals = "closed"}};
+      point.metrics = {{.id = "e2e/1", .unit = "s", .count = 10, .mean = concurrency * seconds}};
+      run.points.push_back(std::move(point));
+    }
+  }
+  const auto loads = nlohmann::json::parse(run_to_json(run))["loads"];
+  ASSERT_EQ(loads.size(), 2U);
+  EXPECT_EQ(loads[1]["load"]["concurrency"].get<int>(), 8);
+  EXPECT_EQ(loads[1]["repeats"].get<int>(), 2);
+  const auto& metric = loads[1]["metrics"][0];
+  EXPECT_EQ(metric["count"].get<int>(), 20);
+  EXPECT_NEAR(metric["mean"].get<double>(), 4, 1e-12);
+  // 4 ± 12.706 · 0.8, which no time goes below.
+  EXPECT_EQ(metric["ci95"]["mean"][0].get<double>(), 0);
+  EXPECT_NEAR(metric["ci95"]["mean"][1].get<double>(), 4 + 12.7062 * 0.8, 1e-3);
 }
 
 TEST(RunJsonTest, ReadsBackWhatItWrote) {
