@@ -279,9 +279,14 @@ class Judge {
   // two that one is made of the other's cache: the very numbers where these differ; or, where
   // another batch moves the numbers, a fraction of what lies between the right ones.
   bool is_copied(std::vector<double> seen, std::vector<double> right) const {
-    const bool same = *std::max_element(seen.begin(), seen.end()) < kSameNats &&
-                      seen.size() >= kFewestSame && right.size() <= seen.size() &&
-                      *std::max_element(right.begin(), right.end()) > kClearlyApart * kSameNats;
+    // A copy goes on like the other for at least as long as the right answers do; two answers may
+    // be near each other for a token or two by chance.
+    if (seen.size() < kFewestSame || seen.size() < right.size()) return false;
+    const bool same =
+        *std::max_element(seen.begin(),
+                          seen.end())<kSameNats&& * std::max_element(right.begin(), right.end())>
+            kClearlyApart *
+        kSameNats;
     const double apart = median(std::move(right));
     return same || (apart > evidence_.honest_nats(is_continuation) &&
                     median(std::move(seen)) < kNearerBy * apart);
