@@ -7,10 +7,37 @@
 
 namespace hadal {
 
+// Calls use(earlier) for the images that `image` goes on from, the nearest first.
+template <typename Use>
+void PrefixIndex::for_each_before(const Image& image, Use use) {
+  const std::vector<int32_t>* below = &image.state.tail;
+  for (const Node* node = image.node; node != nullptr; node = node->parent) {
+    for (const auto& other : node->images) {
+      const std::vector<int32_t>& tail = other->state.tail;
+      if (other.get() == &image || tail.size() > below->size()) continue;
+      if (std::equal(tail.begin(), tail.end(), below->begin())) use(*other);
+    }
+    below = &node->tokens;
+  }
+}
+
+void PrefixIndex::extend_those_before(const Image& image) {
+  for_each_before(image, [&](Image& earlier) {
+    if (earlier.extended++ == 0) reprioritise(earlier);
+  });
+}
+
+// Whether the only sequence that came this way has left a later image, from which its next turn
+// will resume. Beginnings that several share are resumed from again, or lead to several pages.
+bool PrefixIndex::is_left_behind(const Image& image) {
+  return image.extended > 0 && image.starts <= 1 && image.node->children <= 1;
+}
+
 // Tokens that would have to be computed again without the image, over the blocks that would be
-// free: its own, and the pages that then lead nowhere; times kScale.
+// free: its own, and the pages that then lead nowhere; times a scale. Answers that are asked for
+// again, and questions put otherwise, are rarer than next turns.
 int64_t PrefixIndex::value_of(const Image& image) const {
-  constexpr int64_t kScale = 1024;
+  const int64_t scale = is_left_behind(image) ? 16 : 1024;
   int freed = image.state.blocks();
   int saved = image.state.length;
   bool alone = true;
@@ -33,7 +60,7 @@ int64_t PrefixIndex::value_of(const Image& image) const {
       break;
     }
   }
-  return saved * kScale / freed;
+  return saved * scale / freed;
 }
 
 void PrefixIndex::touch(Image& image) {
@@ -41,6 +68,12 @@ void PrefixIndex::touch(Image& image) {
   image.used = ++clock_;
   image.age = age_;
   image.priority = age_ + value_of(image);
+  by_priority_.emplace(image.priority, image.used, &image);
+}
+
+void PrefixIndex::reprioritise(Image& image) {
+  by_priority_.erase({image.priority, image.used, &image});
+  image.priority = image.age + value_of(image);
   by_priority_.emplace(image.priority, image.used, &image);
 }
 
@@ -78,6 +111,8 @@ void PrefixIndex::drop_image(Image& image) {
     for (const int32_t id : *blocks) pool_.set_indexed(id, false);
   }
   release_image(pool_, image.state);
+  for_each_before(image,
+                  [](Image& earlier) { earlier.extended = std::max(0, earlier.extended - 1); });
   std::erase_if(node.images, [&](const auto& entry) { return entry.get() == &image; });
   if (node.parent != nullptr) {
     list_if_bare(node);
@@ -106,11 +141,8 @@ bool PrefixIndex::evict_image() {
       continue;
     }
     // Its value has changed if images above it came or went.
-    const int64_t priority = image.age + value_of(image);
-    if (priority > image.priority) {
-      by_priority_.erase(next);
-      image.priority = priority;
-      by_priority_.emplace(priority, image.used, &image);
+    if (image.age + value_of(image) > image.priority) {
+      reprioritise(image);
       next = by_priority_.begin();
       continue;
     }

@@ -131,6 +131,7 @@ std::optional<PrefixIndex::Started> PrefixIndex::start(const StartArgs& args,
   statistics_.lost_tokens += started.match.known_length - length;
   if (image == nullptr) return started;
   restore_image(pool_, geometry_, image->state, cache);
+  ++image->starts;
   touch(*image);
   ++statistics_.hits;
   statistics_.hit_tokens += length;
@@ -294,7 +295,9 @@ bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> token
   ++statistics_.images;
   statistics_.image_blocks += entry->state.blocks();
   node->images.push_back(std::move(entry));
-  touch(*node->images.back());
+  Image& added = *node->images.back();
+  touch(added);
+  extend_those_before(added);
   return true;
 }
 

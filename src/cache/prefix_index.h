@@ -7,6 +7,7 @@
 //
 // Eviction frees idle pages that lead to no image first, oldest first; then the image with the
 // least saved tokens per freed block, aged so that what is not used goes in the end (GreedyDual).
+// The saved tokens of one that its only sequence has left behind count for little.
 // Pages go from the leaves up, and never while a sequence holds them.
 #pragma once
 
@@ -109,6 +110,8 @@ class PrefixIndex {
     int64_t age = 0;       // `age_` when it was last used
     int64_t priority = 0;  // age + value; the least is evicted first
     uint64_t used = 0;
+    int starts = 0;    // sequences that resumed from it
+    int extended = 0;  // images that were added since and go on from it, as far as they are there
     bool pinned = false;
   };
   struct Node {
@@ -140,6 +143,11 @@ class PrefixIndex {
   static Image* image_with(Node& node, std::span<const int32_t> tail);
 
   int64_t value_of(const Image& image) const;
+  static bool is_left_behind(const Image& image);
+  void extend_those_before(const Image& image);
+  void reprioritise(Image& image);
+  template <typename Use>
+  static void for_each_before(const Image& image, Use use);
   void touch(Image& image);
   void unlist_bare(Node& node);
   void list_if_bare(Node& node);

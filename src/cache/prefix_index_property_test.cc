@@ -45,6 +45,8 @@ class NaiveIndex {
     int64_t age;
     int64_t priority;
     uint64_t used;
+    int starts = 0;
+    int extended = 0;
   };
 
   std::list<Page> pages;
@@ -109,8 +111,33 @@ class NaiveIndex {
                           });
       if (!others) ++freed;
     }
-    return (static_cast<int64_t>(image.prefix.size()) - static_cast<int64_t>(resume)) * 1024 /
+    const int64_t scale = left_behind(image) ? 16 : 1024;
+    return (static_cast<int64_t>(image.prefix.size()) - static_cast<int64_t>(resume)) * scale /
            freed;
+  }
+  bool left_behind(const Image& image) const {
+    const Tokens node = front(image.prefix, static_cast<int>(image.prefix.size() / kPage * kPage));
+    const auto children = std::ranges::count_if(pages, [&](const Page& page) {
+      return page.salt == image.salt && page.prefix.size() == node.size() + kPage &&
+             begins_with(page.prefix, node);
+    });
+    return image.extended > 0 && image.starts <= 1 && children <= 1;
+  }
+  std::vector<Image*> before(const Image& image) {
+    std::vector<Image*> list;
+    for (Image& other : images) {
+      if (&other != &image && other.salt == image.salt && begins_with(image.prefix, other.prefix)) {
+        list.push_back(&other);
+      }
+    }
+    return list;
+  }
+  void add(Image image) {
+    images.push_back(std::move(image));
+    touch(images.back());
+    for (Image* earlier : before(images.back())) {
+      if (earlier->extended++ == 0) earlier->priority = earlier->age + value(*earlier);
+    }
   }
   void touch(Image& image) {
     image.used = ++clock;
@@ -153,6 +180,7 @@ class NaiveIndex {
       }
       age = std::max(age, least->priority);
       const int blocks = least->blocks;
+      for (Image* earlier : before(*least)) earlier->extended = std::max(0, earlier->extended - 1);
       images.remove_if([&](const Image& i) { return &i == least; });
       return blocks;
     }
@@ -320,7 +348,10 @@ class Simulation {
     naive_room(needed, free_before);
     naive_.pinned = nullptr;
     sequences_.back().cache.pages = std::move(pages);
-    if (best != nullptr) naive_.touch(*best);
+    if (best != nullptr) {
+      ++best->starts;
+      naive_.touch(*best);
+    }
     verify(sequences_.back());
   }
   // Idle blocks that a start from `best` may not have: the image and the pages before it.
@@ -384,8 +415,7 @@ class Simulation {
       return;
     }
     naive_room(blocks, free_before);
-    naive_.images.push_back({s.salt, prefix, blocks, 0, 0, 0});
-    naive_.touch(naive_.images.back());
+    naive_.add({s.salt, prefix, blocks, 0, 0, 0});
   }
 
   void end() {
