@@ -275,9 +275,9 @@ class Judge {
             ratio, other, asked));
   }
 
-  // Whether the endpoint's own two answers lie so much nearer to each other than the reference's
-  // two that one is made of the other's cache: the very numbers where these differ; or, where
-  // another batch moves the numbers, a fraction of what lies between the right ones.
+  // Whether the endpoint's own two answers lie so near to each other, where the reference's two do
+  // not, that one is made of the other's cache: the very numbers; or, where another batch moves the
+  // numbers, much nearer than honest engines are to each other.
   bool is_copied(std::vector<double> seen, std::vector<double> right) const {
     // A copy goes on like the other for at least as long as the right answers do; two answers may
     // be near each other for a token or two by chance.
@@ -287,9 +287,9 @@ class Judge {
                           seen.end())<kSameNats&& * std::max_element(right.begin(), right.end())>
             kClearlyApart *
         kSameNats;
-    const double apart = median(std::move(right));
-    return same || (apart > evidence_.honest_nats(is_continuation) &&
-                    median(std::move(seen)) < kNearerBy * apart);
+    const double honest = evidence_.honest_nats(is_continuation);
+    return same ||
+           (median(std::move(right)) > honest && median(std::move(seen)) < kNearerBy * honest);
   }
 
   // A prompt that differs from an earlier one near its beginning must not get that one's answer.
