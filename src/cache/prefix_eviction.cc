@@ -34,10 +34,14 @@ bool PrefixIndex::is_left_behind(const Image& image) {
 }
 
 // Tokens that would have to be computed again without the image, over the blocks that would be
-// free: its own, and the pages that then lead nowhere; times a scale. Answers that are asked for
-// again, and questions put otherwise, are rarer than next turns.
+// free: its own, and the pages that then lead nowhere; times kScale. What is left behind serves
+// answers that are asked for again and questions put otherwise, which are rarer than next turns: it
+// counts for one part in kRarer. Of 2, 16, 64 and 256 the simulation of docs/planning.md, "Fleets",
+// hit most with 64.
 int64_t PrefixIndex::value_of(const Image& image) const {
-  const int64_t scale = is_left_behind(image) ? 16 : 1024;
+  constexpr int64_t kScale = 1024;
+  constexpr int64_t kRarer = 64;
+  const int64_t scale = is_left_behind(image) ? kScale / kRarer : kScale;
   int freed = image.state.blocks();
   int saved = image.state.length;
   bool alone = true;
@@ -67,8 +71,7 @@ void PrefixIndex::touch(Image& image) {
   by_priority_.erase({image.priority, image.used, &image});
   image.used = ++clock_;
   image.age = age_;
-  image.priority = age_ + value_of(image);
-  by_priority_.emplace(image.priority, image.used, &image);
+  reprioritise(image);
 }
 
 void PrefixIndex::reprioritise(Image& image) {
@@ -110,9 +113,10 @@ void PrefixIndex::drop_image(Image& image) {
   for (const auto* blocks : {&image.state.state_units, &image.state.partial_page}) {
     for (const int32_t id : *blocks) pool_.set_indexed(id, false);
   }
-  release_image(pool_, image.state);
+  // One that came between others knows nothing of those that were there before it.
   for_each_before(image,
                   [](Image& earlier) { earlier.extended = std::max(0, earlier.extended - 1); });
+  release_image(pool_, image.state);
   std::erase_if(node.images, [&](const auto& entry) { return entry.get() == &image; });
   if (node.parent != nullptr) {
     list_if_bare(node);

@@ -111,7 +111,7 @@ class PrefixIndex {
     int64_t priority = 0;  // age + value; the least is evicted first
     uint64_t used = 0;
     int starts = 0;    // sequences that resumed from it
-    int extended = 0;  // images that were added since and go on from it, as far as they are there
+    int extended = 0;  // images that go on from it, of those added since
     bool pinned = false;
   };
   struct Node {

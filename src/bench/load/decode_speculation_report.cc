@@ -20,7 +20,8 @@ std::string text_name(SpeculatedText text) {
   return "random";
 }
 
-// Of the guesses at a place that could be kept, those before them being kept: how many were.
+// Of all times that guesses were checked, the share in which that at a place was kept, and with it
+// all before it.
 std::vector<double> kept_at(const SpeculationRun& run) {
   std::vector<double> kept;
   for (const int64_t accepted : run.accepted_at) {

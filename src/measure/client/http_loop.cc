@@ -338,8 +338,9 @@ class HttpLoop::Impl {
     timespec limit = {.tv_sec = static_cast<time_t>(seconds), .tv_nsec = 0};
     limit.tv_nsec = static_cast<long>((seconds - static_cast<double>(limit.tv_sec)) * 1e9);
     const int count = epoll_pwait2(epoll_, events_.data(), kEventsAtOnce, &limit, nullptr);
-    if (count >= 0 || errno != ENOSYS) return count;
-    // Linux before 5.11 waits for whole milliseconds.
+    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
+    // Linux before 5.11 waits for whole milliseconds, and so do containers whose filter forbids
+    // calls that it does not know.
     return epoll_wait(epoll_, events_.data(), kEventsAtOnce,
                       static_cast<int>(std::ceil(seconds * 1e3)));
   }

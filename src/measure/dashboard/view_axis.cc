@@ -1,7 +1,6 @@
 #include "measure/dashboard/view_axis.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "base/error.h"
@@ -33,29 +32,6 @@ constexpr Derived kDerived[] = {
     {"energy.joules_per_token.provisioned/1", kTotal, ViewUnit::kJoules},
     {"energy.joules_per_output_token.provisioned/1", kOutput, ViewUnit::kJoules}};
 
-using Query = std::map<std::string, std::string, std::less<>>;
-
-[[noreturn]] void refuse(std::string_view name, const std::string& what,
-                         const std::string& remedy = "") {
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = std::string(name),
-               .what = what,
-               .remedy = remedy});
-}
-
-std::optional<double> number(const Query& query, std::string_view name, double least, double most) {
-  const auto found = query.find(name);
-  if (found == query.end() || found->second.empty()) return std::nullopt;
-  const std::string& text = found->second;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() ||
-      !(value >= least && value <= most)) {
-    refuse(name, "is no number in its range");
-  }
-  return value;
-}
-
 const Accelerator* accelerator_of(const std::string& key) {
   for (const Accelerator& accelerator : HardwareCatalogue::built_in().accelerators()) {
     if (accelerator.key == key) return &accelerator;
@@ -65,7 +41,7 @@ const Accelerator* accelerator_of(const std::string& key) {
 
 }  // namespace
 
-ViewAxis view_axis(const Query& query, std::string_view name, std::string_view fallback) {
+ViewAxis view_axis(const ViewQuery& query, std::string_view name, std::string_view fallback) {
   const auto found = query.find(name);
   const std::string id(found == query.end() ? fallback : std::string_view(found->second));
   for (const Derived& derived : kDerived) {
@@ -85,33 +61,30 @@ ViewAxis view_axis(const Query& query, std::string_view name, std::string_view f
             .better = metric.better == MetricDirection::kLower ? Better::kLower : Better::kHigher,
             .single = metric.level == MetricLevel::kPoint};
   }
-  refuse(name, "'" + printable(id, 60) + "' is no figure that is known here",
-         "hadal measure metrics lists those that are measured");
+  refuse_query(name, "'" + printable(id, 60) + "' is no figure that is known here",
+               "docs/measuring/metrics.md lists those that are measured");
 }
 
-ViewPrices::ViewPrices(const Query& query) {
-  const auto text = [&](std::string_view name) {
-    const auto found = query.find(name);
-    return found == query.end() ? std::string() : found->second;
-  };
+ViewPrices::ViewPrices(const ViewQuery& query) {
+  const auto text = [&](std::string_view name) { return query_text(query, name); };
   const HardwareCatalogue& catalogue = HardwareCatalogue::built_in();
   era_ = catalogue.era(text("era")).key;
   if (const std::string tier = text("tier"); !tier.empty()) {
     const auto known = price_tier_of(tier);
-    if (!known) refuse("tier", "must be hyperscaler, neocloud or rental");
+    if (!known) refuse_query("tier", "must be hyperscaler, neocloud or rental");
     tier_ = *known;
   }
   if (text("scope") == power_scope_name(PowerScope::kFacility)) scope_ = PowerScope::kFacility;
   if (text("price") == "purchase") {
-    refuse("price", "of a purchase is worked out on the page alone",
-           "give what an hour costs: price=rent&rent=DOLLARS");
+    refuse_query("price", "of a purchase is worked out on the page alone",
+                 "give what an hour costs: price=rent&rent=DOLLARS");
   }
   constexpr double kMostRent = 1e4;
-  if (text("price") == "rent") rent_ = number(query, "rent", 0, kMostRent).value_or(3);
-  kw_ = number(query, "kw", 0.001, 1000);
-  tariff_ = rent_ ? number(query, "tariff", 0, 10).value_or(0) : 0;
-  pue_ = number(query, "pue", 1, 5).value_or(catalogue.default_pue());
-  utilisation_ = number(query, "util", 0.01, 1).value_or(1);
+  if (text("price") == "rent") rent_ = query_number(query, "rent", 0, kMostRent).value_or(3);
+  kw_ = query_number(query, "kw", 0.001, 1000);
+  tariff_ = rent_ ? query_number(query, "tariff", 0, 10).value_or(0) : 0;
+  pue_ = query_number(query, "pue", 1, 5).value_or(catalogue.default_pue());
+  utilisation_ = query_number(query, "util", 0.01, 1).value_or(1);
 }
 
 std::optional<double> ViewPrices::kw_of(const std::string& hardware, PowerScope scope) const {

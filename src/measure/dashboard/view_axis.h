@@ -3,13 +3,13 @@
 // (web/dashboard/src: axes.ts, prices.ts).
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "economics/frontier.h"
 #include "economics/hardware_catalogue.h"
+#include "measure/dashboard/view_query.h"
 #include "measure/dashboard/view_runs.h"
 
 namespace hadal {
@@ -25,14 +25,13 @@ struct ViewAxis {
 };
 
 // What the query names, or the fallback. Throws Error kInvalidArgument for an unknown id.
-ViewAxis view_axis(const std::map<std::string, std::string, std::less<>>& query,
-                   std::string_view name, std::string_view fallback);
+ViewAxis view_axis(const ViewQuery& query, std::string_view name, std::string_view fallback);
 
 class ViewPrices {
  public:
   // tier, era, scope, rent, tariff, kw, pue, util, as in the page's address. A purchase is the
   // page's business: Error kInvalidArgument.
-  explicit ViewPrices(const std::map<std::string, std::string, std::less<>>& query);
+  explicit ViewPrices(const ViewQuery& query);
 
   // Of an hour in which it works, the idle ones paid with it. None: there is no price.
   std::optional<double> usd_per_gpu_hour(const std::string& hardware) const;

@@ -1,7 +1,6 @@
 #include "measure/dashboard/view_csv.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <optional>
@@ -23,29 +22,6 @@ using Cells = std::vector<std::string>;
 constexpr int kTiers = 8;  // of a comparison, from end to end of the common range
 constexpr std::string_view kSeriesColumns[] = {"hardware",    "gpus",   "engine", "precision",
                                                "speculation", "layout", "label"};
-
-[[noreturn]] void refuse(std::string_view name, const std::string& what,
-                         const std::string& remedy = "") {
-  throw Error({.code = ErrorCode::kInvalidArgument,
-               .where = std::string(name),
-               .what = what,
-               .remedy = remedy});
-}
-
-std::string text_of(const ViewQuery& query, std::string_view name) {
-  const auto found = query.find(name);
-  return found == query.end() ? "" : found->second;
-}
-
-double number_of(const ViewQuery& query, std::string_view name) {
-  const std::string text = text_of(query, name);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-    refuse(name, "must be a number");
-  }
-  return value;
-}
 
 // Texts that a spreadsheet would take for a formula are disarmed: names come from servers.
 std::string text_cell(std::string text) {
@@ -95,10 +71,10 @@ const ViewRun* main_subject(const std::vector<const ViewRun*>& runs) {
 std::vector<const ViewRun*> selected(const ViewQuery& query, const std::vector<ViewRun>& all) {
   std::vector<const ViewRun*> runs;
   for (const ViewRun& run : all) {
-    if (run.published() && text_of(query, "others") == "0") continue;
+    if (run.published() && query_text(query, "others") == "0") continue;
     bool fits = true;
     for (const char* filter : {"hardware", "engine", "precision", "speculation"}) {
-      const std::string wanted = text_of(query, filter);
+      const std::string wanted = query_text(query, filter);
       const std::string own = run.text(filter);
       fits = fits && (wanted.empty() || is_chosen(wanted, own.empty() ? "unknown" : own));
     }
@@ -142,9 +118,9 @@ struct Drawing {
   explicit Drawing(const ViewQuery& query)
       : x(view_axis(query, "x", "interactivity.tpot/1")),
         y(view_axis(query, "y", "rate.total_tokens_per_gpu/1")),
-        statistic(query.contains("p") ? text_of(query, "p") : "p50"),
+        statistic(query.contains("p") ? query_text(query, "p") : "p50"),
         prices(query),
-        count_unverified(text_of(query, "unverified") == "1") {}
+        count_unverified(query_text(query, "unverified") == "1") {}
 
   std::vector<DrawnPoint> points(const std::vector<const ViewRun*>& runs) const {
     std::vector<DrawnPoint> drawn;
@@ -254,7 +230,7 @@ std::string frontier_csv(const ViewQuery& query, const std::vector<ViewRun>& all
   append_csv_line(out, header);
   for (const ViewSeries& series : view_series(selected(query, all))) {
     for (const DrawnPoint& p :
-         drawing.points(runs_shown(series, text_of(query, "runs") == "all"))) {
+         drawing.points(runs_shown(series, query_text(query, "runs") == "all"))) {
       Cells cells;
       add_series(cells, *p.run);
       std::string standing;
@@ -274,11 +250,13 @@ std::string frontier_csv(const ViewQuery& query, const std::vector<ViewRun>& all
 
 std::string history_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
   const Drawing drawing(query);
-  if (!query.contains("at")) {
-    refuse("at", "is missing", "say at which " + drawing.x.id + " the days are read");
+  constexpr double kMost = 1e18;
+  const std::optional<double> asked = query_number(query, "at", -kMost, kMost);
+  if (!asked) {
+    refuse_query("at", "is missing", "say at which " + drawing.x.id + " the days are read");
   }
-  const double at = number_of(query, "at");
-  const bool or_faster = text_of(query, "orfaster") == "1";
+  const double at = *asked;
+  const bool or_faster = query_text(query, "orfaster") == "1";
   std::string out;
   Cells header;
   add_series_columns(header);
@@ -322,8 +300,9 @@ std::string history_csv(const ViewQuery& query, const std::vector<ViewRun>& all)
 // The runs of the day of the run that is named.
 std::vector<const ViewRun*> subject(const ViewQuery& query, std::string_view name,
                                     const std::vector<ViewRun>& all) {
-  const std::string id = text_of(query, name);
-  if (id.empty()) refuse(name, "is missing", "name the two runs that are compared as a and b");
+  const std::string id = query_text(query, name);
+  if (id.empty())
+    refuse_query(name, "is missing", "name the two runs that are compared as a and b");
   std::vector<const ViewRun*> every;
   for (const ViewRun& run : all) every.push_back(&run);
   for (const ViewSeries& series : view_series(every)) {
@@ -399,7 +378,7 @@ std::string cost_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
   header.insert(header.end(), {"run", "point"});
   append_csv_line(out, header);
   for (const ViewSeries& series : view_series(selected(query, all))) {
-    for (const ViewRun* run : runs_shown(series, text_of(query, "runs") == "all")) {
+    for (const ViewRun* run : runs_shown(series, query_text(query, "runs") == "all")) {
       for (const ViewPoint& point : run->points) {
         const auto rate = view_figure(*run, point, kTotalRate, "mean");
         if (!rate) continue;
@@ -455,7 +434,7 @@ std::string view_csv(std::string_view name, const ViewQuery& query,
   for (const auto& [view, make] : kViews) {
     if (view == name) return make(query, runs);
   }
-  refuse("view", "'" + printable(name, 40) + "' has no CSV");
+  refuse_query("view", "'" + printable(name, 40) + "' has no CSV");
 }
 
 }  // namespace hadal

@@ -3,16 +3,14 @@
 // kInvalidArgument for what a query cannot ask.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "measure/dashboard/view_query.h"
 #include "measure/dashboard/view_runs.h"
 
 namespace hadal {
-
-using ViewQuery = std::map<std::string, std::string, std::less<>>;
 
 // "frontier", "history", "compare" or "cost".
 bool is_view_with_csv(std::string_view name);
