@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/command_line.h"
 #include "cli/help_text.h"
+#include "cli/plan_setup.h"
 #include "support/command_lines.h"
 
 namespace hadal {
@@ -34,6 +35,25 @@ TEST(PlanCommandLine, MistakesAreNamed) {
             std::string::npos);
   EXPECT_NE(refusal({"plan", "validate", "--points", "a", "--local", "b"}).find("beside"),
             std::string::npos);
+}
+
+TEST(PlanCommandLine, NumbersOfAListAreCountedAndBounded) {
+  const auto refusal_of = [](const std::string& tariff) -> std::string {
+    try {
+      const ParsedLine line =
+          parse({"plan", "--model", "flash", "--hardware", "b200", "--tariff", tariff});
+      ask_question(line, HardwareCatalogue::built_in());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal_of("0.1"), "");
+  EXPECT_NE(refusal_of("0.1,0.2").find("has 2 numbers"), std::string::npos);
+  EXPECT_NE(refusal_of("0.1,0.2").find("give 1 or 24 numbers from 0 to 100"), std::string::npos);
+  EXPECT_NE(refusal_of("cheap").find("cannot be 'cheap'"), std::string::npos);
+  EXPECT_NE(refusal_of("nan").find("cannot be 'nan'"), std::string::npos);
+  EXPECT_NE(refusal_of("101").find("cannot be '101'"), std::string::npos);
 }
 
 TEST(PlanCommandLine, HelpNamesTheMembers) {

@@ -1,6 +1,8 @@
 #include "cli/plan_setup.h"
 
 #include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
 #include <span>
 
 #include "base/error.h"
@@ -29,6 +31,37 @@ std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatal
     if (!accelerator.prices.empty()) devices.push_back(device_limits(accelerator));
   }
   return devices;
+}
+
+// As many numbers as one of `counts` says, each from `low` to `high`.
+std::vector<double> option_numbers(std::string_view option, std::span<const std::string> texts,
+                                   std::span<const size_t> counts, double low, double high) {
+  std::string allowed;
+  for (const size_t count : counts) {
+    allowed += (allowed.empty() ? "" : count == counts.back() ? " or " : ", ");
+    allowed += fmt::format("{}", count);
+  }
+  const auto refuse = [&](const std::string& what) {
+    throw Error({.code = ErrorCode::kInvalidArgument,
+                 .where = std::string(option),
+                 .what = what,
+                 .remedy = fmt::format("give {} numbers from {:g} to {:g} with commas between them",
+                                       allowed, low, high)});
+  };
+  if (std::find(counts.begin(), counts.end(), texts.size()) == counts.end()) {
+    refuse(fmt::format("has {} numbers", texts.size()));
+  }
+  std::vector<double> numbers;
+  for (const std::string& text : texts) {
+    double value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
+        !(value >= low && value <= high)) {
+      refuse("cannot be '" + printable(text) + "'");
+    }
+    numbers.push_back(value);
+  }
+  return numbers;
 }
 
 LoadYear year_of(const ParsedLine& line) {

@@ -1,11 +1,7 @@
 #include "plan/load_year.h"
 
 #include <algorithm>
-#include <charconv>
-#include <fmt/format.h>
 #include <numeric>
-
-#include "base/error.h"
 
 namespace hadal {
 namespace {
@@ -32,36 +28,6 @@ double LoadYear::mean_pue(double otherwise) const { return pue.empty() ? otherwi
 
 double LoadYear::worst_pue(double otherwise) const {
   return pue.empty() ? otherwise : *std::max_element(pue.begin(), pue.end());
-}
-
-std::vector<double> option_numbers(std::string_view option, std::span<const std::string> texts,
-                                   std::span<const size_t> counts, double low, double high) {
-  std::string allowed;
-  for (const size_t count : counts) {
-    allowed += (allowed.empty() ? "" : count == counts.back() ? " or " : ", ");
-    allowed += fmt::format("{}", count);
-  }
-  const auto refuse = [&](const std::string& what) {
-    throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = std::string(option),
-                 .what = what,
-                 .remedy = fmt::format("give {} numbers from {:g} to {:g} with commas between them",
-                                       allowed, low, high)});
-  };
-  if (std::find(counts.begin(), counts.end(), texts.size()) == counts.end()) {
-    refuse(fmt::format("has {} numbers", texts.size()));
-  }
-  std::vector<double> numbers;
-  for (const std::string& text : texts) {
-    double value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
-        !(value >= low && value <= high)) {
-      refuse("cannot be '" + printable(text) + "'");
-    }
-    numbers.push_back(value);
-  }
-  return numbers;
 }
 
 YearBill year_bill(const LoadYear& year, double busy_kw, double idle_kw, double use, double pue) {

@@ -2,9 +2,6 @@
 // year: load, tariff and PUE that differ by hour and month. Knows nothing of what it computes.
 #pragma once
 
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace hadal {
@@ -23,11 +20,6 @@ struct LoadYear {
   double mean_pue(double otherwise) const;
   double worst_pue(double otherwise) const;
 };
-
-// Numbers of an option, as many as one of `counts` says, each from `low` to `high`. Throws Error
-// kInvalidArgument that names `option` and what is wrong.
-std::vector<double> option_numbers(std::string_view option, std::span<const std::string> texts,
-                                   std::span<const size_t> counts, double low, double high);
 
 // Of a machine that draws `busy_kw` when it is at its peak and `idle_kw` when nothing is asked for.
 struct YearBill {

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
-
 namespace hadal {
 namespace {
 
@@ -41,24 +39,6 @@ TEST(LoadYear, WithoutACurveAllHoursAreUsedAlike) {
   EXPECT_DOUBLE_EQ(bill.mean_kw, 4);
   EXPECT_EQ(bill.usd_per_hour, 0);
   EXPECT_FALSE(LoadYear().asked());
-}
-
-TEST(LoadYear, WrongNumbersAreNamed) {
-  constexpr size_t kCounts[] = {1, 24};
-  const auto refusal = [&](const std::vector<std::string>& texts) -> std::string {
-    try {
-      option_numbers("--tariff", texts, kCounts, 0, 10);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  };
-  EXPECT_EQ(refusal({"0.1"}), "");
-  EXPECT_NE(refusal({"0.1", "0.2"}).find("has 2 numbers"), std::string::npos);
-  EXPECT_NE(refusal({"0.1", "0.2"}).find("give 1 or 24 numbers from 0 to 10"), std::string::npos);
-  EXPECT_NE(refusal({"cheap"}).find("cannot be 'cheap'"), std::string::npos);
-  EXPECT_NE(refusal({"nan"}).find("cannot be 'nan'"), std::string::npos);
-  EXPECT_NE(refusal({"11"}).find("cannot be '11'"), std::string::npos);
 }
 
 }  // namespace
