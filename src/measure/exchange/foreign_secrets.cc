@@ -144,6 +144,14 @@ ordered_json list_without_secrets(const ordered_json& list) {
   return result;
 }
 
+ordered_json member_without_secrets(std::string_view name, const ordered_json& value) {
+  const Naming naming = naming_of(name);
+  const bool may_stay = value.is_null() || value.is_boolean();
+  if (naming == Naming::kSecret && !may_stay) return kSecretRemoved;
+  if (naming == Naming::kPerhaps && value.is_string()) return kSecretRemoved;
+  return json_without_secrets(value);
+}
+
 }  // namespace
 
 std::string text_without_secrets(std::string_view text) {
@@ -172,14 +180,6 @@ std::string text_without_secrets(std::string_view text) {
     }
   }
   return out.append(text.substr(copied));
-}
-
-ordered_json member_without_secrets(std::string_view name, const ordered_json& value) {
-  const Naming naming = naming_of(name);
-  const bool may_stay = value.is_null() || value.is_boolean();
-  if (naming == Naming::kSecret && !may_stay) return kSecretRemoved;
-  if (naming == Naming::kPerhaps && value.is_string()) return kSecretRemoved;
-  return json_without_secrets(value);
 }
 
 ordered_json json_without_secrets(const ordered_json& value) {

@@ -18,10 +18,8 @@ inline constexpr std::string_view kSecretRemoved = "(removed)";
 // well-known services do.
 std::string text_without_secrets(std::string_view text);
 
-// The member `name` of an object without secrets, and whatever lies in it. A count under a name
-// such as "output_token" stays.
-nlohmann::ordered_json member_without_secrets(std::string_view name,
-                                              const nlohmann::ordered_json& value);
+// The tree without secrets in its texts and under names of secrets. A count under a name such as
+// "output_token" stays. Doing it again changes nothing.
 nlohmann::ordered_json json_without_secrets(const nlohmann::ordered_json& value);
 
 }  // namespace hadal

@@ -62,9 +62,14 @@ class TreeBuilder : public YAML::EventHandler {
  public:
   explicit TreeBuilder(std::string where) : where_(std::move(where)) {}
 
-  ordered_json take() { return std::move(root_); }
+  ordered_json take() { return std::exchange(root_, nullptr); }
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  // The parser leaves a comma between values where it stands, and would read an empty document in
+  // front of it for ever.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == last_start_) refuse(mark, "has a comma outside of a list or map");
+    last_start_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { put(mark, nullptr); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
@@ -141,6 +146,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   std::string where_;
+  int last_start_ = -1;  // of a document, in characters from the text's begin
   ordered_json root_;
   std::vector<Level> levels_;
 };
@@ -160,8 +166,8 @@ std::vector<ordered_json> read_foreign_yaml(std::string_view text, const std::st
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
     std::vector<ordered_json> documents;
+    TreeBuilder builder(where);
     while (true) {
-      TreeBuilder builder(where);
       if (!parser.HandleNextDocument(builder)) return documents;
       documents.push_back(builder.take());
     }

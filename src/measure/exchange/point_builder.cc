@@ -31,11 +31,6 @@ ordered_json keepable(const ordered_json& value) {
   return result;
 }
 
-// A member of an object whose name may say that it must not be kept.
-ordered_json keepable_member(std::string_view name, const ordered_json& value) {
-  return member_without_secrets(name, keepable(value));
-}
-
 // Names out of files become ids and warnings: one word of plain characters.
 std::string plain_word(std::string_view text) {
   std::string word(text.substr(0, 150));
@@ -120,7 +115,7 @@ const ordered_json* TakenFields::value(std::string_view key) {
 ordered_json TakenFields::rest() const {
   ordered_json result = ordered_json::object();
   for (const auto& [key, value] : fields_.json().items()) {
-    if (!value.is_null() && !taken_.contains(key)) result[key] = keepable_member(key, value);
+    if (!value.is_null() && !taken_.contains(key)) result[key] = keepable(value);
   }
   return result;
 }
@@ -185,8 +180,10 @@ std::optional<double> PointBuilder::get(const MetricName& name, std::string_view
   MetricValue copy = *value;
   if (const std::optional<double>* slot = place(copy, statistic); slot != nullptr) return *slot;
   const auto kept = statistics_.find(plain_word(name.id));
-  if (kept == statistics_.end() || !kept->contains(statistic)) return std::nullopt;
-  return kept->at(std::string(statistic)).get<double>();
+  if (kept == statistics_.end()) return std::nullopt;
+  const auto figure = kept->find(std::string(statistic));  // restored figures may be anything
+  if (figure == kept->end() || !figure->is_number()) return std::nullopt;
+  return figure->get<double>();
 }
 
 void PointBuilder::derive_interactivity() {
@@ -204,11 +201,11 @@ void PointBuilder::warn(std::string_view name) {
 }
 
 void PointBuilder::keep(std::string_view key, ordered_json value) {
-  extra_[std::string(key)] = keepable_member(key, value);
+  extra_[std::string(key)] = keepable(value);
 }
 
 void PointBuilder::keep_fields(const ordered_json& fields) {
-  for (const auto& [key, value] : fields.items()) fields_[key] = keepable_member(key, value);
+  for (const auto& [key, value] : fields.items()) fields_[key] = keepable(value);
 }
 
 void PointBuilder::note_not_finite(const TakenFields& fields) {
@@ -237,7 +234,7 @@ PointRecord PointBuilder::finish() {
   if (!statistics_.empty()) extra_["statistics"] = std::move(statistics_);
   if (!derived_.empty()) extra_["derived"] = std::move(derived_);
   if (!fields_.empty()) extra_["fields"] = std::move(fields_);
-  if (!extra_.empty()) point.extra_json = dump_json(extra_);
+  if (!extra_.empty()) point.extra_json = dump_json(json_without_secrets(extra_));
   return std::move(point);
 }
 
