@@ -3,7 +3,8 @@
 # Usage: tools/fuzz.sh [SECONDS [TARGET...]], for example tools/fuzz.sh 300 tokenizer. New inputs
 # that reach new code are kept in build/fuzz-corpus, so a later run goes on where this one stopped.
 # What makes a target fail is kept in build/fuzz-findings; replay it with
-# build/asan/tests/fuzz/TARGET_fuzz FILE.
+# build/asan/tests/fuzz/TARGET_fuzz FILE. FUZZ_SEED: where the search begins, another place each
+# time unless it is given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +38,8 @@ for name in "${targets[@]}"; do
   mkdir -p "$corpus" "tests/fuzz/seeds/$name"
   log=$findings/$name.log
   options=(-max_total_time="$seconds" -max_len="${max_len[$name]:-4096}" -timeout=10
-    -rss_limit_mb=2048 -artifact_prefix="$findings/$name-" -print_final_stats=1)
+    -rss_limit_mb=2048 -artifact_prefix="$findings/$name-" -print_final_stats=1
+    -seed="${FUZZ_SEED:-0}")
   [[ -f tests/fuzz/$name.dict ]] && options+=(-dict="tests/fuzz/$name.dict")
   if "$build/tests/fuzz/${name}_fuzz" "${options[@]}" "$corpus" "tests/fuzz/seeds/$name" \
     >"$log" 2>&1; then
