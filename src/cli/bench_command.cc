@@ -12,6 +12,7 @@
 #include "chat/chat_encoding.h"
 #include "cli/commands.h"
 #include "cli/model_setup.h"
+#include "cli/number_list.h"
 #include "cli/terminal.h"
 
 namespace hadal {
@@ -156,7 +157,9 @@ int bench_engine_command(const ParsedLine& line) {
 
 int bench_speculation_command(const ParsedLine& line) {
   const ModelDirectory directory = model_directory(line);
+  constexpr int kMostBatch = 1024;
   SpeculationBenchOptions options;
+  options.name = directory.name();
   options.model = model_options(line, directory);
   options.threads = thread_count(line);
   const std::vector<std::string> acceptance = line.list(option::kSimulateAcceptance);
@@ -164,12 +167,24 @@ int bench_speculation_command(const ParsedLine& line) {
   for (const std::string& text : acceptance) {
     options.acceptance.push_back(parse_simulated_acceptance(text, "--simulate-acceptance"));
   }
+  if (const auto words = line.list(option::kBatches); !words.empty()) {
+    options.batches = numbers_of<int>(option::kBatches, words, 1, kMostBatch);
+  }
+  if (const auto words = line.list(option::kGuesses); !words.empty()) {
+    options.drafts = numbers_of<int>(option::kGuesses, words, 1, kMostDrafts);
+  }
+  options.answer_tokens = line.value(option::kTokens);
   StageLine stage;
   options.progress = [&](const std::string& what) { stage.show(what); };
-  SpeculationReport report = bench_speculation(directory.path(), options);
-  report.model = directory.name();
-  stage.show("");
-  write_report(line, speculation_report_json(report), speculation_report_text(report));
+  const bool as_json = line.has(option::kJson);
+  options.row_done = [&](const SpeculationReport& report) {
+    stage.show("");
+    if (as_json) return;
+    if (report.rows.size() == 1) write_out(speculation_head_text(report));
+    write_out(speculation_row_text(report.rows.back()));
+  };
+  const SpeculationReport report = bench_speculation(directory.path(), options);
+  write_out(as_json ? speculation_report_json(report) : "\n" + describe_thread_count(line) + "\n");
   return 0;
 }
 

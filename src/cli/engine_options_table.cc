@@ -3,6 +3,7 @@
 
 #include "bench/load/cache_simulation.h"
 #include "bench/load/engine_bench.h"
+#include "bench/load/speculation_bench.h"
 #include "bench/load/traffic.h"
 #include "bench/steps/model_bench.h"
 #include "checkpoint/v4/synth.h"
@@ -431,6 +432,23 @@ const std::vector<OptionSpec>& engine_options() {
        .help = "How often guesses are kept: the mean number of tokens a step, or with what "
                "probability the first, the first two, ... are. Can be repeated",
        .commands = Command::kBenchSpeculation},
+      {.key = option::kBatches,
+       .value_name = "N[,N...]",
+       .fallback_note = "1,4,8",
+       .help = "How many requests are computed together",
+       .commands = Command::kBenchSpeculation},
+      {.key = option::kGuesses,
+       .value_name = "K[,K...]",
+       .fallback_note = "1,2,3,4",
+       .help = "The fixed numbers of guesses a step that are tried, each up to 8",
+       .commands = Command::kBenchSpeculation},
+      {.key = option::kTokens,
+       .value_name = "N",
+       .fallback = number_text(SpeculationBenchOptions::kAnswerTokens),
+       .help = "How many tokens each request is answered with, in each of three rounds",
+       .commands = Command::kBenchSpeculation,
+       .minimum = 2,
+       .maximum = 1 << 20},
       {.key = option::kLayout,
        .value_name = "MODEL",
        .fallback_note = "flash, then pro",

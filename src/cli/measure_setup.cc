@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <fmt/format.h>
 #include <random>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "cli/number_list.h"
 #include "measure/exchange/foreign_secrets.h"
 #include "measure/run/provenance.h"
 #include "measure/workload/arrivals.h"
@@ -70,28 +70,11 @@ void check_headers(const std::string& path, const std::vector<std::string>& line
   }
 }
 
-template <typename Number>
-std::vector<Number> numbers(const OptionKey& key, const std::vector<std::string>& words,
-                            Number least, Number most) {
-  std::vector<Number> values;
-  for (const std::string& word : words) {
-    Number value = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc() || end != word.data() + word.size() || !(value >= least) ||
-        !(value <= most)) {
-      refuse("--" + std::string(key.name), "cannot be '" + printable(word) + "'",
-             fmt::format("give numbers from {} to {} with commas between them", least, most));
-    }
-    values.push_back(value);
-  }
-  return values;
-}
-
 std::optional<Vocabulary> vocabulary(const ParsedLine& line) {
   const std::vector<std::string> words = line.list(option::kVocabularyRange);
   if (words.empty()) return std::nullopt;
   constexpr int kMost = 1 << 30;
-  const std::vector<int> range = numbers<int>(option::kVocabularyRange, words, 0, kMost);
+  const std::vector<int> range = numbers_of<int>(option::kVocabularyRange, words, 0, kMost);
   if (range.size() != 2) refuse("--vocabulary", "needs two numbers", "give FIRST,END");
   return Vocabulary(range[0], range[1]);
 }
@@ -100,7 +83,7 @@ std::optional<int64_t> warm_up(const ParsedLine& line) {
   const std::string word = line.value(option::kWarmUp);
   if (word == "auto") return std::nullopt;
   constexpr int64_t kMost = 1'000'000;
-  return numbers<int64_t>(option::kWarmUp, {word}, 0, kMost).front();
+  return numbers_of<int64_t>(option::kWarmUp, {word}, 0, kMost).front();
 }
 
 void check_roles(const PointOptions& point) {
@@ -183,7 +166,7 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
   }
   constexpr int kMostConcurrency = 1 << 20;
   options.concurrency =
-      numbers<int>(option::kConcurrency, line.list(option::kConcurrency), 1, kMostConcurrency);
+      numbers_of<int>(option::kConcurrency, line.list(option::kConcurrency), 1, kMostConcurrency);
   options.requests = line.get(option::kRequests);
   options.longest = line.get(option::kDuration);
   options.request_timeout = line.value(option::kTimeout);
@@ -197,7 +180,7 @@ MeasureOptions measure_options(const ParsedLine& line, const Endpoint& endpoint)
     return options;
   }
   constexpr double kMostRate = 1e6;
-  options.rates = numbers<double>(option::kRate, line.list(option::kRate), 1e-4, kMostRate);
+  options.rates = numbers_of<double>(option::kRate, line.list(option::kRate), 1e-4, kMostRate);
   options.arrivals = line.value(option::kArrivals);
   if (!options.rates.empty()) {
     static_cast<void>(parse_arrivals(options.arrivals, options.rates.front(), 0));

@@ -1,12 +1,12 @@
 #include "cli/plan_setup.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <span>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "cli/number_list.h"
 #include "cli/this_machine.h"
 #include "plan/plan_workload.h"
 
@@ -33,35 +33,21 @@ std::vector<DeviceLimits> devices_of(const ParsedLine& line, const HardwareCatal
   return devices;
 }
 
-// As many numbers as one of `counts` says, each from `low` to `high`.
-std::vector<double> option_numbers(std::string_view option, std::span<const std::string> texts,
-                                   std::span<const size_t> counts, double low, double high) {
+// As many numbers as one of `counts` says, each from `least` to `most`.
+std::vector<double> option_numbers(const OptionKey& key, const std::vector<std::string>& words,
+                                   std::span<const size_t> counts, double least, double most) {
   std::string allowed;
   for (const size_t count : counts) {
-    allowed += (allowed.empty() ? "" : count == counts.back() ? " or " : ", ");
-    allowed += fmt::format("{}", count);
+    allowed += (allowed.empty() ? "" : "or ") + fmt::format("{} ", count);
   }
-  const auto refuse = [&](const std::string& what) {
+  if (std::find(counts.begin(), counts.end(), words.size()) == counts.end()) {
     throw Error({.code = ErrorCode::kInvalidArgument,
-                 .where = std::string(option),
-                 .what = what,
-                 .remedy = fmt::format("give {} numbers from {:g} to {:g} with commas between them",
-                                       allowed, low, high)});
-  };
-  if (std::find(counts.begin(), counts.end(), texts.size()) == counts.end()) {
-    refuse(fmt::format("has {} numbers", texts.size()));
+                 .where = "--" + std::string(key.name),
+                 .what = fmt::format("has {} numbers", words.size()),
+                 .remedy = fmt::format("give {}numbers from {} to {} with commas between them",
+                                       allowed, least, most)});
   }
-  std::vector<double> numbers;
-  for (const std::string& text : texts) {
-    double value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() ||
-        !(value >= low && value <= high)) {
-      refuse("cannot be '" + printable(text) + "'");
-    }
-    numbers.push_back(value);
-  }
-  return numbers;
+  return numbers_of<double>(key, words, least, most, allowed);
 }
 
 LoadYear year_of(const ParsedLine& line) {
@@ -69,10 +55,10 @@ LoadYear year_of(const ParsedLine& line) {
   constexpr size_t kOneOrDay[] = {1, 24};
   constexpr size_t kSeasons[] = {4, 12};
   LoadYear year;
-  const auto numbers = [&](const ListKey& key, std::span<const size_t> counts, double low,
-                           double high) -> std::vector<double> {
+  const auto numbers = [&](const ListKey& key, std::span<const size_t> counts, double least,
+                           double most) -> std::vector<double> {
     if (!line.has(key)) return {};
-    return option_numbers("--" + std::string(key.name), line.list(key), counts, low, high);
+    return option_numbers(key, line.list(key), counts, least, most);
   };
   year.load = numbers(option::kLoadCurve, kDay, 0, 1e12);
   if (!year.load.empty() && *std::max_element(year.load.begin(), year.load.end()) == 0) {

@@ -15,6 +15,8 @@ namespace hadal {
 namespace {
 
 constexpr int kPromptTokens = 32;
+// All steps of a profile are alike, and those of many rows take long.
+constexpr int kProfileTokens = 17;
 
 // Durations of plain steps by their rows, between those that were measured on a line.
 class StepProfile {
@@ -44,9 +46,16 @@ class SpeculationBench {
 
   SpeculationReport run() {
     profile();
-    SpeculationReport report{.drafter = std::string(speculation_name(kind_))};
+    SpeculationReport report{.model = options_.name,
+                             .drafter = std::string(speculation_name(kind_)),
+                             .isa = options_.model.isa,
+                             .activations = options_.model.activations,
+                             .threads = options_.threads};
     for (const SimulatedAcceptance& acceptance : options_.acceptance) {
-      for (const int batch : options_.batches) report.rows.push_back(row(acceptance, batch));
+      for (const int batch : options_.batches) {
+        report.rows.push_back(row(acceptance, batch));
+        if (options_.row_done) options_.row_done(report);
+      }
     }
     return report;
   }
@@ -57,22 +66,21 @@ class SpeculationBench {
   }
 
   std::unique_ptr<SpeculationRunner> runner(
-      int batch, const Speculation& speculation,
+      int batch, int answer_tokens, const Speculation& speculation,
       const std::optional<SimulatedAcceptance>& simulated) const {
-    const auto request = [this](int number) {
+    const auto request = [this, answer_tokens](int number) {
       return made_up_request(made_up_prompt(checkpoint_.config(), kPromptTokens, as_size(number)),
-                             options_.answer_tokens, as_size(number));
+                             answer_tokens, as_size(number));
     };
-    return std::make_unique<SpeculationRunner>(
-        SpeculationRunnerArgs{.checkpoint = checkpoint_,
-                              .model = options_.model,
-                              .threads = options_.threads,
-                              .batch = batch,
-                              .prompt_tokens = kPromptTokens,
-                              .answer_tokens = options_.answer_tokens,
-                              .request = request,
-                              .speculation = speculation,
-                              .simulated = simulated});
+    return std::make_unique<SpeculationRunner>(SpeculationRunnerArgs{.checkpoint = checkpoint_,
+                                                                     .model = options_.model,
+                                                                     .threads = options_.threads,
+                                                                     .batch = batch,
+                                                                     .prompt_tokens = kPromptTokens,
+                                                                     .answer_tokens = answer_tokens,
+                                                                     .request = request,
+                                                                     .speculation = speculation,
+                                                                     .simulated = simulated});
   }
 
   void profile() {
@@ -80,7 +88,8 @@ class SpeculationBench {
                      (1 + *std::ranges::max_element(options_.drafts));
     for (int rows = 1; rows < 2 * most; rows *= 2) {
       say("plain steps of " + std::to_string(rows) + " rows");
-      const auto plain = runner(rows, {.kind = SpeculationKind::kOff}, {});
+      const auto plain = runner(rows, std::min(options_.answer_tokens, kProfileTokens),
+                                {.kind = SpeculationKind::kOff}, {});
       std::vector<double> seconds;
       for (int i = 0; i < options_.rounds; ++i) seconds.push_back(plain->measure().step_seconds);
       profile_.add(rows, median(std::move(seconds)));
@@ -91,7 +100,7 @@ class SpeculationBench {
     SpeculationRow row{.acceptance = simulated_acceptance_text(acceptance), .batch = batch};
     std::vector<std::unique_ptr<SpeculationRunner>> runners;
     const auto start = [&](const Speculation& speculation) {
-      runners.push_back(runner(batch, speculation, acceptance));
+      runners.push_back(runner(batch, options_.answer_tokens, speculation, acceptance));
     };
     start({.kind = SpeculationKind::kOff});
     for (const int drafts : options_.drafts) start({.kind = kind_, .drafts = drafts});
@@ -144,11 +153,7 @@ double SpeculationRow::share_of_best() const {
 SpeculationReport bench_speculation(const std::filesystem::path& directory,
                                     const SpeculationBenchOptions& options) {
   const Checkpoint checkpoint = Checkpoint::open(directory);
-  SpeculationReport report = SpeculationBench(checkpoint, options).run();
-  report.isa = options.model.isa;
-  report.activations = options.model.activations;
-  report.threads = options.threads;
-  return report;
+  return SpeculationBench(checkpoint, options).run();
 }
 
 }  // namespace hadal

@@ -14,7 +14,10 @@
 
 namespace hadal {
 
+struct SpeculationReport;
+
 struct SpeculationBenchOptions {
+  std::string name = {};  // of the model, for the report
   ModelOptions model = {};
   int threads = 1;
   std::vector<int> batches = {1, 4, 8};
@@ -25,9 +28,11 @@ struct SpeculationBenchOptions {
   std::vector<SimulatedAcceptance> acceptance = {{.survival = {0.79, 0.48, 0.22, 0.05}},
                                                  {.survival = {0.84, 0.67, 0.5, 0.35}},
                                                  {.survival = {0}}};
-  int answer_tokens = 64;
+  static constexpr int kAnswerTokens = 64;
+  int answer_tokens = kAnswerTokens;
   int rounds = 3;  // of all ways in turn, of which the median counts
   std::function<void(const std::string&)> progress = {};
+  std::function<void(const SpeculationReport&)> row_done = {};  // its last row is new
 };
 
 // A number of guesses at a batch and an acceptance.
@@ -61,7 +66,9 @@ struct SpeculationReport {
 SpeculationReport bench_speculation(const std::filesystem::path& directory,
                                     const SpeculationBenchOptions& options);
 
-std::string speculation_report_text(const SpeculationReport& report);
+// The report is the head and then each row, as they come.
+std::string speculation_head_text(const SpeculationReport& report);
+std::string speculation_row_text(const SpeculationRow& row);
 std::string speculation_report_json(const SpeculationReport& report);
 
 }  // namespace hadal

@@ -10,13 +10,20 @@ namespace {
 
 // Guesses that are all kept make twice the tokens a step, and the report says what they are.
 TEST(SpeculationBench, KeepsWhatIsWishedAndSaysSo) {
-  SpeculationReport report = bench_speculation(
-      std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano", {.threads = 1,
-                                                                .batches = {2},
-                                                                .drafts = {1},
-                                                                .acceptance = {{.survival = {1}}},
-                                                                .answer_tokens = 17,
-                                                                .rounds = 1});
+  size_t rows_told = 0;
+  const SpeculationReport report =
+      bench_speculation(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano",
+                        {.name = "nano",
+                         .threads = 1,
+                         .batches = {2},
+                         .drafts = {1},
+                         .acceptance = {{.survival = {1}}},
+                         .answer_tokens = 17,
+                         .rounds = 1,
+                         .row_done = [&](const SpeculationReport& so_far) {
+                           EXPECT_EQ(so_far.rows.size(), ++rows_told);
+                         }});
+  EXPECT_EQ(rows_told, 1U);
   ASSERT_EQ(report.rows.size(), 1U);
   const SpeculationRow& row = report.rows[0];
   EXPECT_EQ(row.batch, 2);
@@ -25,8 +32,10 @@ TEST(SpeculationBench, KeepsWhatIsWishedAndSaysSo) {
   EXPECT_GT(row.cells[0].predicted, 0);
   EXPECT_GT(row.cells[0].measured, 0);
   EXPECT_GT(row.share_of_best(), 0);
-  report.model = "nano";
-  EXPECT_NE(speculation_report_text(report).find("SIMULATED ACCEPTANCE"), std::string::npos);
+  const std::string head = speculation_head_text(report);
+  EXPECT_NE(head.find("SIMULATED ACCEPTANCE"), std::string::npos);
+  EXPECT_NE(head.find("with nano"), std::string::npos);
+  EXPECT_NE(speculation_row_text(row).find("of the best"), std::string::npos);
   const nlohmann::json json = nlohmann::json::parse(speculation_report_json(report));
   EXPECT_EQ(json["simulated"], true);
   EXPECT_EQ(json["drafter"], "mtp");

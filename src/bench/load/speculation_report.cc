@@ -7,8 +7,8 @@
 
 namespace hadal {
 
-std::string speculation_report_text(const SpeculationReport& report) {
-  std::string text = fmt::format(
+std::string speculation_head_text(const SpeculationReport& report) {
+  return fmt::format(
       "speculation with {}; {} {}, {} kernels, activations {}\n"
       "SIMULATED ACCEPTANCE: guesses by {} are kept as often as is wished, whatever the model "
       "says\n\n"
@@ -16,21 +16,22 @@ std::string speculation_report_text(const SpeculationReport& report) {
       report.model, report.threads, report.threads == 1 ? "thread" : "threads",
       isa_name(report.isa), policy_name(report.activations), report.drafter, "acceptance", "batch",
       "guesses", "tokens/step", "predicted", "measured");
-  for (const SpeculationRow& row : report.rows) {
-    text += fmt::format("{:<20}{:>6}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}   {:.1f} tokens/s\n",
-                        row.acceptance, row.batch, 0, 1.0, 1.0, 1.0, row.plain_tokens_per_s);
-    const auto line = [&](const std::string& guesses, const SpeculationCell& cell) {
-      text += fmt::format("{:<26}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}", "", guesses,
-                          cell.tokens_per_step, cell.predicted, cell.measured);
-    };
-    for (const SpeculationCell& cell : row.cells) {
-      line(std::to_string(cell.drafts), cell);
-      text += '\n';
-    }
-    line("auto", row.automatic);
-    text += fmt::format("   {:.2f} of the best\n", row.share_of_best());
+}
+
+std::string speculation_row_text(const SpeculationRow& row) {
+  std::string text =
+      fmt::format("{:<20}{:>6}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}   {:.1f} tokens/s\n", row.acceptance,
+                  row.batch, 0, 1.0, 1.0, 1.0, row.plain_tokens_per_s);
+  const auto line = [&](const std::string& guesses, const SpeculationCell& cell) {
+    text += fmt::format("{:<26}{:>8}{:>14.2f}{:>12.2f}{:>10.2f}", "", guesses, cell.tokens_per_step,
+                        cell.predicted, cell.measured);
+  };
+  for (const SpeculationCell& cell : row.cells) {
+    line(std::to_string(cell.drafts), cell);
+    text += '\n';
   }
-  return text;
+  line("auto", row.automatic);
+  return text + fmt::format("   {:.2f} of the best\n", row.share_of_best());
 }
 
 std::string speculation_report_json(const SpeculationReport& report) {

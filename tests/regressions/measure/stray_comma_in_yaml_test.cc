@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "measure/exchange/foreign_document.h"
 
