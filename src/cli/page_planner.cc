@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// A search over so many devices takes some seconds at most, and nobody else is answered meanwhile.
+// A search over so many devices takes some seconds at most.
 constexpr int kMostDevices = 72;
 constexpr const char* kWorkloads[] = {"8k1k", "1k1k", "1k8k", "agentx"};
 

@@ -29,8 +29,8 @@ class DashboardApi {
   DashboardApi(std::string store, std::string version, const DashboardPlanner* planner = nullptr)
       : store_(std::move(store)), version_(std::move(version)), planner_(planner) {}
 
-  // Everything below /api/v1/ and the page's own files. Errors become answers. For one thread at a
-  // time.
+  // Everything below /api/v1/ and the page's own files. Errors become answers. For any number of
+  // threads: each call opens the store for itself.
   ApiAnswer answer(const ApiRequest& request) const;
 
   // {"schema": "hadal.dashboard/1", …, "page": the newest runs}. A store that is not there counts

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <semaphore>
 #include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@ namespace hadal {
 namespace {
 
 constexpr unsigned kMostConnections = 64;
+// Requests that are worked on at once; the others wait. A table of thousands of runs takes seconds
+// and some hundred megabytes.
+constexpr std::ptrdiff_t kMostAtWork = 4;
 constexpr unsigned kIdleSeconds = 30;
 constexpr size_t kMemoryOfConnection = size_t{32} << 10;  // request line and headers must fit
 
@@ -95,6 +99,19 @@ ApiAnswer refusal(int status, std::string_view message) {
           .body = R"({"error":{"code":"refused","message":")" + std::string(message) + "\"}}"};
 }
 
+// One of those at work.
+class Place {
+ public:
+  using Places = std::counting_semaphore<kMostAtWork>;
+  explicit Place(Places& places) : places_(places) { places_.acquire(); }
+  ~Place() { places_.release(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Places& places_;
+};
+
 }  // namespace
 
 bool stays_on_this_machine(const std::string& host) {
@@ -109,6 +126,7 @@ struct DashboardServer::State {
   DashboardServerOptions options;
   Handler handler;
   MHD_Daemon* daemon = nullptr;
+  mutable Place::Places places{kMostAtWork};
 
   bool is_known_host(std::string_view header) const {
     const std::string name = host_name(header);
@@ -134,6 +152,7 @@ struct DashboardServer::State {
                      "Bearer " + options.token)) {
       return refusal(MHD_HTTP_UNAUTHORIZED, "the token is missing or wrong");
     }
+    const Place place(places);
     return handler(request);
   }
 
@@ -205,7 +224,7 @@ DashboardServer::DashboardServer(DashboardServerOptions options, Handler handler
     ::close(listener);
     refuse_address(where, error);
   }
-  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD;
+  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION;
   if (address.family() == AF_INET6) flags |= MHD_USE_IPv6;
   state_->daemon = MHD_start_daemon(
       flags, 0, nullptr, nullptr, &State::handle, state_.get(), MHD_OPTION_LISTEN_SOCKET, listener,

@@ -1,4 +1,4 @@
-// A small HTTP server for one page and its data, on one thread of its own: GET and HEAD, names of
+// A small HTTP server for one page and its data, on threads of its own: GET and HEAD, names of
 // hosts checked against other sites that lead a browser here (DNS rebinding), headers that keep the
 // page to itself, an optional token. What is answered is the handler's business. libmicrohttpd's
 // header stays in the .cc.
@@ -27,7 +27,8 @@ class DashboardServer {
  public:
   using Handler = std::function<ApiAnswer(const ApiRequest&)>;
 
-  // Listens when it returns. `handler` is called on the server's thread, one request at a time.
+  // Listens when it returns. `handler` is called on the connections' threads, for a few requests at
+  // once.
   // Throws Error: kUnavailable (the port is taken), kInvalidArgument (no address of this machine),
   // kPermissionDenied.
   DashboardServer(DashboardServerOptions options, Handler handler);

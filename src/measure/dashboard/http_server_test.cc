@@ -1,5 +1,6 @@
 #include "measure/dashboard/http_server.h"
 
+#include <atomic>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -93,6 +94,22 @@ TEST(DashboardServer, WhatTheHandlerThrowsEndsTheConnectionAlone) {
   });
   EXPECT_EQ(ask(server, get("/bad")).status, 0);
   EXPECT_EQ(ask(server, get("/good")).status, 200);
+}
+
+TEST(DashboardServer, ALongRequestHoldsNobodyUp) {
+  std::atomic_flag second_came;
+  const DashboardServer server({}, [&](const ApiRequest& request) {
+    if (request.path == "/long") second_came.wait(false);
+    if (request.path == "/short") {
+      second_came.test_and_set();
+      second_came.notify_all();
+    }
+    return echo(request);
+  });
+  TestClient client(server.port());
+  client.send(get("/long") + "\r\n\r\n");
+  EXPECT_EQ(ask(server, get("/short")).status, 200);
+  EXPECT_EQ(client.read_response().body, "/long");
 }
 
 TEST(DashboardServer, SaysWhyItCannotListen) {

@@ -9,6 +9,7 @@
 #include "economics/bill.h"
 #include "economics/frontier.h"
 #include "economics/unit_costs.h"
+#include "measure/metrics/level_changes.h"
 #include "measure/store/run_comparison.h"
 
 namespace hadal {
@@ -125,6 +126,20 @@ TEST(SharedCases, IntervalOfARatio) {
         ratio_interval(c["a"], {c["a_ci"][0], c["a_ci"][1]}, c["b"], {c["b_ci"][0], c["b_ci"][1]});
     expect_figure(interval ? std::optional(interval->low) : std::nullopt, c["low"]);
     expect_figure(interval ? std::optional(interval->high) : std::nullopt, c["high"]);
+  }
+}
+
+TEST(SharedCases, LevelChanges) {
+  for (const json& c : cases()["level_changes"]) {
+    const LevelFindings found = find_level_changes(c["values"].get<std::vector<double>>());
+    expect_figure(found.noise_ratio, c["noise_ratio"]);
+    ASSERT_EQ(found.level.size(), c["level"].size());
+    for (size_t i = 0; i < found.level.size(); ++i) expect_figure(found.level[i], c["level"][i]);
+    ASSERT_EQ(found.changes.size(), c["changes"].size());
+    for (size_t i = 0; i < found.changes.size(); ++i) {
+      EXPECT_EQ(found.changes[i].at, c["changes"][i][0].get<size_t>());
+      expect_figure(found.changes[i].ratio, c["changes"][i][1]);
+    }
   }
 }
 

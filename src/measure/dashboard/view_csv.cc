@@ -12,6 +12,7 @@
 #include "measure/dashboard/view_axis.h"
 #include "measure/exchange/csv_table.h"
 #include "measure/exchange/point_columns.h"
+#include "measure/metrics/level_changes.h"
 #include "measure/store/run_comparison.h"
 
 namespace hadal {
@@ -248,6 +249,49 @@ std::string frontier_csv(const ViewQuery& query, const std::vector<ViewRun>& all
   return out;
 }
 
+// What one day of a series came to.
+struct HistoryDay {
+  std::string day = {};
+  std::vector<const ViewRun*> runs = {};  // of that day, the earliest first
+  std::optional<ViewFigure> figure = {};
+  std::string gap = {};  // why there is no figure
+};
+
+std::string gap_of(const HistoryDay& day, bool has_points, bool has_verified) {
+  for (const ViewRun* run : day.runs) {
+    if (!run->reason.empty()) return run->reason;
+  }
+  if (!has_points) return "no point was measured";
+  return has_verified ? "lies outside what was measured" : "no point is verified";
+}
+
+std::vector<HistoryDay> history_days(const Drawing& drawing, const ViewSeries& series, double at,
+                                     bool or_faster) {
+  std::map<std::string, std::vector<const ViewRun*>> by_day;
+  for (const ViewRun* run : series.runs) {
+    if (!run->day.empty()) by_day[run->day].insert(by_day[run->day].begin(), run);
+  }
+  std::vector<HistoryDay> days;
+  for (auto& [name, runs] : by_day) {
+    HistoryDay day{.day = name, .runs = std::move(runs)};
+    const std::vector<DrawnPoint> points = drawing.points(day.runs);
+    const ReadOff curve(drawing, points);
+    day.figure = or_faster ? curve.at_least(at) : curve.at(at);
+    if (!day.figure) day.gap = gap_of(day, !points.empty(), !curve.empty());
+    days.push_back(std::move(day));
+  }
+  return days;
+}
+
+// What the noise is, and what changed by more, of the days that have a figure.
+LevelFindings findings_of(const std::vector<HistoryDay>& days) {
+  std::vector<double> values;
+  for (const HistoryDay& day : days) {
+    if (day.figure && day.figure->value > 0) values.push_back(day.figure->value);
+  }
+  return find_level_changes(values);
+}
+
 std::string history_csv(const ViewQuery& query, const std::vector<ViewRun>& all) {
   const Drawing drawing(query);
   constexpr double kMost = 1e18;
@@ -256,41 +300,39 @@ std::string history_csv(const ViewQuery& query, const std::vector<ViewRun>& all)
     refuse_query("at", "is missing", "say at which " + drawing.x.id + " the days are read");
   }
   const double at = *asked;
-  const bool or_faster = query_text(query, "orfaster") == "1";
   std::string out;
   Cells header;
   add_series_columns(header);
-  header.insert(header.end(), {"day", drawing.x.id, drawing.y.id, drawing.y.id + " low",
-                               drawing.y.id + " high", "engine_version", "runs", "gap"});
+  header.insert(header.end(),
+                {"day", drawing.x.id, drawing.y.id, drawing.y.id + " low", drawing.y.id + " high",
+                 "level", "noise_ratio", "change_ratio", "engine_version", "runs", "gap"});
   append_csv_line(out, header);
   for (const ViewSeries& series : view_series(selected(query, all))) {
-    std::map<std::string, std::vector<const ViewRun*>> days;
-    for (const ViewRun* run : series.runs) {
-      if (!run->day.empty()) days[run->day].insert(days[run->day].begin(), run);
-    }
+    const std::vector<HistoryDay> days =
+        history_days(drawing, series, at, query_text(query, "orfaster") == "1");
     if (days.size() < 2) continue;
-    for (const auto& [day, runs] : days) {
-      const std::vector<DrawnPoint> points = drawing.points(runs);
-      const ReadOff curve(drawing, points);
-      const auto figure = or_faster ? curve.at_least(at) : curve.at(at);
-      std::string gap;
+    const LevelFindings findings = findings_of(days);
+    size_t counted = 0;  // of the days that the findings are of
+    for (const HistoryDay& day : days) {
+      const bool counts = day.figure && day.figure->value > 0;
+      std::optional<double> level;
+      std::optional<double> change;
+      if (counts && counted < findings.level.size()) level = findings.level[counted];
+      for (const LevelChange& of : findings.changes) {
+        if (counts && of.at == counted) change = of.ratio;
+      }
+      counted += counts ? 1 : 0;
       std::string ids;
-      for (const ViewRun* run : runs) {
-        if (!figure && gap.empty()) gap = run->reason;
-        ids += (ids.empty() ? "" : " ") + run->id;
-      }
-      if (!figure && gap.empty()) {
-        gap = points.empty()  ? "no point was measured"
-              : curve.empty() ? "no point is verified"
-                              : "lies outside what was measured";
-      }
+      for (const ViewRun* run : day.runs) ids += (ids.empty() ? "" : " ") + run->id;
       Cells cells;
-      add_series(cells, *runs.back());
-      cells.insert(cells.end(), {day, figure_cell(at), figure ? figure_cell(figure->value) : "",
-                                 figure_cell(figure ? figure->low : std::nullopt),
-                                 figure_cell(figure ? figure->high : std::nullopt),
-                                 text_cell(runs.back()->text("engine_version")), text_cell(ids),
-                                 text_cell(gap)});
+      add_series(cells, *day.runs.back());
+      cells.insert(
+          cells.end(),
+          {day.day, figure_cell(at), day.figure ? figure_cell(day.figure->value) : "",
+           figure_cell(day.figure ? day.figure->low : std::nullopt),
+           figure_cell(day.figure ? day.figure->high : std::nullopt), figure_cell(level),
+           figure_cell(findings.noise_ratio), figure_cell(change),
+           text_cell(day.runs.back()->text("engine_version")), text_cell(ids), text_cell(day.gap)});
       append_csv_line(out, cells);
     }
   }

@@ -93,6 +93,31 @@ TEST(ViewCsv, HistoryReadsEachDayAndTellsGaps) {
             "lies outside what was measured");
 }
 
+TEST(ViewCsv, HistoryMarksChangesBeyondItsNoise) {
+  std::vector<ViewRun> runs;  // the newest first
+  for (int day = 12; day >= 1; --day) {
+    runs.push_back(run("r" + std::to_string(day),
+                       (day < 10 ? "2026-08-0" : "2026-08-") + std::to_string(day),
+                       day >= 7 ? 2 : 1, day == 3 ? "not_run" : "passed"));
+  }
+  const auto table = lines("history", {{"at", "60"}}, runs);
+  ASSERT_EQ(table.size(), 13u);
+  for (size_t day = 1; day <= 12; ++day) {
+    const std::string change = cell(table, day, "change_ratio");
+    if (day == 7) {
+      EXPECT_NEAR(std::stod(change), 2, 1e-9);
+    } else {
+      EXPECT_EQ(change, "") << day;
+    }
+    EXPECT_GT(std::stod(cell(table, day, "noise_ratio")), 1);
+    if (day == 3) {
+      EXPECT_EQ(cell(table, day, "level"), "");
+    } else {
+      EXPECT_NEAR(std::stod(cell(table, day, "level")), day >= 7 ? 800 : 400, 1e-6) << day;
+    }
+  }
+}
+
 TEST(ViewCsv, CompareOnTheCommonRangeOnly) {
   ViewRun other = run("b", "2026-08-02", 2);
   other.points.erase(other.points.begin());  // 60 is its fastest

@@ -5,6 +5,7 @@ import {readFileSync} from "node:fs";
 import test from "node:test";
 import {allocate, hourlyCosts, joulesPerToken, makeBill, tokensPerMegawattSecond, tokensPerUsd, usdPerMillion, type Deployment} from "../src/costs.js";
 import {SteffenCurve, undominated, type XY} from "../src/frontier.js";
+import {findChanges} from "../src/history.js";
 import {ratioInterval} from "../src/statistics.js";
 
 declare const SOURCE_DIR: string;
@@ -75,5 +76,16 @@ test("the interval of a ratio", () => {
     const interval = ratioInterval(c.a, {low: aLow, high: aHigh}, c.b, {low: bLow, high: bHigh});
     close(interval?.low ?? null, c.low, "low");
     close(interval?.high ?? null, c.high, "high");
+  }
+});
+
+test("noise, levels and changes of days", () => {
+  for (const c of cases.level_changes) {
+    const found = findChanges(c.values.map((value: number, day: number) => ({time: day * 86400, value})));
+    close(found.noiseRatio, c.noise_ratio, "noise");
+    assert.equal(found.level.length, c.level.length);
+    found.level.forEach((level, day) => close(level, c.level[day], `level of day ${day}`));
+    assert.deepEqual(found.changes.map((change) => change.at), c.changes.map(([at]: [number]) => at));
+    found.changes.forEach((change, i) => close(change.ratio, c.changes[i][1], "change"));
   }
 });
