@@ -331,11 +331,42 @@ test('plan: curves, tables and the command say what hadal plan says', async () =
   const memory = await rowsOf(page.getByRole('region', { name: /Memory of a device/ }).locator('table'));
   assert.equal(Number(memory.find((row) => row.What === 'weights').GB), Number((best.memory_bytes.weights / 1e9).toPrecision(3)));
   assert.equal((await tableBehind(page, 'binds')).length, told.frontier.length);
+  const binds = await tableBehind(page, 'binds-all');
+  assert.deepEqual(binds.map((row) => row.Hardware), ['h200', 'b200']);
+  assert.equal(binds[0].Binds, best.binds);
   assert.equal((await tableBehind(page, 'sensitivity')).length, told.sensitivity.length);
   const bill = await rowsOf(page.getByRole('region', { name: /Dollars of an hour of work/ }).locator('table'));
   assert.equal(Number(bill.at(-1).Total), 2.5 * best.devices);
   assert.equal((await tableBehind(page, 'waiting')).length, 7);
   assert.ok((await tableBehind(page, 'break-even')).length > 3);
+  assert.deepEqual(page.faults, []);
+  await page.end();
+});
+
+test('plan: a day, a tariff and the seasons', async () => {
+  const page = await openPage(`${board.url}#/plan?v=1&plan.model=flash&plan.hardware=b200&plan.devices=4&plan.year=1`);
+  await planned(page);
+  assert.equal(await page.locator('#plan-year-table').count(), 0);
+  await page.locator('#plan-day').selectOption('office hours');
+  await planned(page);
+  await page.locator('#plan-tariff').fill('0.1');
+  await page.locator('#plan-tariff').press('Enter');
+  await planned(page);
+  await page.locator('#plan-pue').fill('1.1, 1.2, 1.3, 1.2');
+  await page.locator('#plan-pue').press('Enter');
+  await planned(page);
+  assert.match(page.url(), /plan\.load=1%7E1%7E.*plan\.pue=1\.1%7E1\.2%7E1\.3%7E1\.2&plan\.tariff=0\.1&/);
+  const words = (await page.locator('#plan-command').textContent()).split(' ');
+  const { year } = JSON.parse(run(...words.slice(1), '--json').out).money;
+  const rows = new Map((await rowsOf(page.locator('#plan-year-table table'))).map((row) => [row.What, row.Figure]));
+  assert.equal(rows.get('busy, of all hours'), `${Math.round(100 * year.use)} %`);
+  assert.equal(rows.get('electricity of a million tokens'), `$${Number(year.electricity_usd_per_million.toPrecision(3))}`);
+  // What is not a list of the right length is said, and not asked.
+  await page.locator('#plan-pue').fill('1.1, 1.2');
+  await page.locator('#plan-pue').press('Enter');
+  await planned(page);
+  assert.match(await page.locator('.wrong').textContent(), /give 4 or 12 numbers from 1 to 5/);
+  assert.doesNotMatch(await page.locator('#plan-command').textContent(), /season-pue/);
   assert.deepEqual(page.faults, []);
   await page.end();
 });

@@ -87,6 +87,19 @@ export function numberField(
     h("span", {class: "with-unit"}, input, options.unit ? h("small", {}, options.unit) : null));
 }
 
+/** `wrong`: what the text would have to be, where it is not. */
+export function textField(
+  id: string, label: string, value: string, change: (value: string) => void,
+  options: {placeholder?: string; wrong?: string | undefined} = {},
+): HTMLElement {
+  const input = h("input", {
+    id, type: "text", value, placeholder: options.placeholder, "aria-invalid": options.wrong === undefined ? undefined : "true",
+    onchange: () => change(input.value.trim()),
+  });
+  return h("label", {class: "field", for: id}, h("span", {}, label), input,
+    options.wrong === undefined ? null : h("small", {class: "wrong", role: "alert"}, options.wrong));
+}
+
 /** A slider whose figure follows while it is moved; the change is told when it is let go. */
 export function slider(
   id: string, label: string, value: number,

@@ -47,9 +47,22 @@ export interface Plan {
   frontier: PlanOption[];
   sensitivity: {assumption: string; low_factor: number; high_factor: number}[];
   error: {points: number; of: string; median: number; low_factor: number; high_factor: number};
-  money: {api_usd_per_million: number | null; rent_usd_per_million: number | null} | null;
+  money: {api_usd_per_million: number | null; rent_usd_per_million: number | null; year: PlanYear | null} | null;
   option_value: {own_today: number | null; after: {weeks: number; usd_per_million: number; chance_of_owning: number; option_value: number}[]};
   next_questions: string[];
+}
+
+/** A deployment under a daily load, a tariff by the hour and a PUE by season. */
+export interface PlanYear {
+  use: number;
+  mean_it_kw: number;
+  mean_pue: number;
+  worst_pue: number;
+  kwh: number;
+  electricity_usd_per_hour: number | null;
+  least_usd_per_hour: number | null;
+  dearest_usd_per_hour: number | null;
+  electricity_usd_per_million: number | null;
 }
 
 type Values = Readonly<Record<string, string>>;
@@ -66,6 +79,9 @@ export interface PlanQuestion {
   users: number | null;
   drafts: string;  // "none", "mtp3", …
   tokensPerStep: number | null;  // null: as published
+  load: number[];  // by hour of the day, in any unit; empty: the same at all hours
+  tariff: number[];  // $/kWh, one or by hour; empty: in the price
+  seasonPue: number[];  // of 4 seasons or 12 months; empty: that of the prices
   /** Factors on the planner's constants, by their names. */
   factors: Readonly<Record<string, number>>;
 }
@@ -76,6 +92,43 @@ const within = (text: string | undefined, least: number, most: number): number |
   const value = text === undefined || text === "" ? NaN : Number(text);
   return value >= least && value <= most ? value : null;
 };
+
+export interface ListRange {
+  counts: readonly number[];
+  least: number;
+  most: number;
+}
+export const LOAD: ListRange = {counts: [24], least: 0, most: 1e12};
+export const TARIFF: ListRange = {counts: [1, 24], least: 0, most: 100};
+export const SEASON_PUE: ListRange = {counts: [4, 12], least: 1, most: 5};
+
+/** Days that people know; hours are UTC. */
+export const DAYS: Readonly<Record<string, readonly number[]>> = {
+  "office hours": [1, 1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 9, 10, 10, 9, 7, 4, 3, 2, 2, 1, 1],
+  "evening peak": [4, 3, 2, 2, 1, 1, 2, 3, 4, 5, 5, 6, 6, 6, 6, 6, 7, 8, 9, 10, 10, 9, 8, 6],
+};
+
+/** Numbers with commas, blanks or tildes between them; null where they are not as they must be. */
+export function numbersOf(text: string | undefined, range: ListRange): number[] | null {
+  const words = (text ?? "").split(/[\s,~]+/).filter((word) => word !== "");
+  if (words.length === 0) return [];
+  const numbers = words.map(Number);
+  const fit = numbers.every((value) => value >= range.least && value <= range.most);
+  return fit && range.counts.includes(numbers.length) && numbers.some((value) => value > 0) ? numbers : null;
+}
+
+/** The share of the hours in which machines work that are enough for the greatest of them. */
+export const useOf = (load: readonly number[]): number =>
+  load.reduce((sum, value) => sum + value, 0) / (load.length * Math.max(...load));
+
+/** The page's prices under the question's day and seasons. */
+export function settingsOf(q: PlanQuestion, settings: CostSettings): CostSettings {
+  return {
+    ...settings,
+    ...(q.load.length === 0 ? {} : {utilisation: useOf(q.load)}),
+    ...(q.seasonPue.length === 0 ? {} : {pue: q.seasonPue.reduce((sum, value) => sum + value, 0) / q.seasonPue.length}),
+  };
+}
 
 /** What a link asks for, as far as this planner knows it. */
 export function readQuestion(values: Values, choices: PlannerChoices): PlanQuestion {
@@ -102,6 +155,9 @@ export function readQuestion(values: Values, choices: PlannerChoices): PlanQuest
     users: within(values["plan.users"], 0.01, 1e9),
     drafts: /^(mtp|dspark)[1-8]$/.test(drafts) ? drafts : "none",
     tokensPerStep: within(values["plan.tokens"], 1, 9),
+    load: numbersOf(values["plan.load"], LOAD) ?? [],
+    tariff: numbersOf(values["plan.tariff"], TARIFF) ?? [],
+    seasonPue: numbersOf(values["plan.pue"], SEASON_PUE) ?? [],
     factors,
   };
 }
@@ -132,7 +188,10 @@ export function optionsOf(
     options.push(["speculation", question.tokensPerStep === null ? question.drafts : `${question.drafts}:${question.tokensPerStep}`]);
   }
   options.push(["weeks", String(weeks)], ["most-devices", String(question.devices)], ["tier", settings.tier],
-    ["era", settings.era], ["pue", String(settings.pue)], ["utilisation", String(settings.utilisation)]);
+    ["era", settings.era]);
+  options.push(question.seasonPue.length > 0 ? ["season-pue", question.seasonPue.join(",")] : ["pue", String(settings.pue)]);
+  options.push(question.load.length > 0 ? ["load-curve", question.load.join(",")] : ["utilisation", String(settings.utilisation)]);
+  if (question.tariff.length > 0) options.push(["tariff", question.tariff.join(",")]);
   const family = choices.hardware.find((device) => device.key === pair.hardware)?.family ?? "other";
   for (const constant of choices.constants) {
     const factor = question.factors[constant.name] ?? 1;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import {commandOf, isModel, optionsOf, pairsOf, queryOf, readQuestion, timeOfPrefill, writeFactors, MOST_CURVES, type PlanOption, type PlannerChoices} from "../src/planner.js";
+import {DAYS, LOAD, TARIFF, commandOf, isModel, numbersOf, optionsOf, pairsOf, queryOf, readQuestion, settingsOf, timeOfPrefill, useOf, writeFactors, MOST_CURVES, type PlanOption, type PlannerChoices} from "../src/planner.js";
 import type {CostSettings} from "../src/prices.js";
 
 const CHOICES: PlannerChoices = {
@@ -33,6 +33,28 @@ test("constants go along as values of the family of each hardware", () => {
   assert.equal(parameters.get("assume"), "gemm_share.amd=0.25");
   assert.match(commandOf(amd ?? []), /^hadal plan ask --model pro --hardware mi355x .*--utilisation 0\.5 --assume gemm_share\.amd=0\.25$/);
   assert.match(commandOf([["workload", "a'; rm -rf ~"]]), /--workload 'a'\\''; rm -rf ~'$/);
+});
+
+test("a day's load takes the place of how busy the machine is, seasons that of the PUE", () => {
+  const day = "0~".repeat(12) + "1~".repeat(11) + "4";
+  const q = readQuestion({"plan.load": day, "plan.tariff": "0.1", "plan.pue": "1.1~1.2~1.3~1.2", "plan.hardware": "b200"}, CHOICES);
+  assert.equal(useOf(q.load), 15 / 96);
+  assert.deepEqual([settingsOf(q, SETTINGS).utilisation, settingsOf(q, SETTINGS).pue], [15 / 96, 1.2]);
+  const options = new Map(optionsOf(q, {hardware: "b200", engine: "sglang"}, SETTINGS, CHOICES));
+  assert.equal(options.get("load-curve"), day.replaceAll("~", ","));
+  assert.deepEqual([options.get("tariff"), options.get("season-pue")], ["0.1", "1.1,1.2,1.3,1.2"]);
+  assert.ok(!options.has("utilisation") && !options.has("pue"));
+  const plain = readQuestion({"plan.load": "1~2", "plan.tariff": "-1", "plan.pue": "0~0~0~0"}, CHOICES);
+  assert.deepEqual([plain.load, plain.tariff, plain.seasonPue], [[], [], []]);
+  assert.equal(settingsOf(plain, SETTINGS).utilisation, SETTINGS.utilisation);
+});
+
+test("lists are what they must be, or nothing", () => {
+  assert.deepEqual(numbersOf("", LOAD), []);
+  assert.equal(numbersOf("0 ".repeat(24), LOAD), null);
+  assert.equal(numbersOf("x", TARIFF), null);
+  assert.deepEqual(numbersOf("0.2", TARIFF), [0.2]);
+  for (const day of Object.values(DAYS)) assert.deepEqual(numbersOf(day.join(", "), LOAD), day);
 });
 
 test("no more curves than can be drawn, no factor where nothing was changed", () => {

@@ -4,12 +4,18 @@
 
 import {X_AXES, Y_AXES, axisOf} from "../axes.js";
 import {pricesOf, type Context} from "../context.js";
-import {button, check, h, numberField, select, slider} from "../dom.js";
+import {button, check, h, numberField, select, slider, textField} from "../dom.js";
 import {figureText} from "../format.js";
-import {MOST_CURVES, commandOf, optionsOf, pairsOf, queryOf, readQuestion, writeFactors, type Pair, type Plan, type PlanQuestion, type PlannerChoices} from "../planner.js";
+import {
+  DAYS, LOAD, MOST_CURVES, SEASON_PUE, TARIFF, commandOf, numbersOf, optionsOf, pairsOf, queryOf, readQuestion, settingsOf, writeFactors,
+  type ListRange, type Pair, type Plan, type PlanQuestion, type PlannerChoices,
+} from "../planner.js";
+import {Prices} from "../prices.js";
 import {joined} from "../state.js";
 import {inputs} from "./cost.js";
-import {answerTable, billSection, bindsChart, breakEvenChart, curveChart, memoryTable, sensitivityChart, waitingChart, type Answer, type PlanDrawing} from "./plan_charts.js";
+import {
+  answerTable, billSection, bindsChart, bindsOfAll, breakEvenChart, curveChart, memoryTable, sensitivityChart, waitingChart, yearTable, type Answer, type PlanDrawing,
+} from "./plan_charts.js";
 
 const PLAN_AXES = Y_AXES.filter((axis) => axis.metric === "rate.total_tokens_per_gpu/1" || axis.metric === "rate.output_tokens_per_gpu/1");
 const WAITING_WEEKS = [0, 2, 4, 8, 16, 26, 52];
@@ -112,11 +118,42 @@ function moneyFields(context: Context): HTMLElement {
   return box;
 }
 
+/** A field of numbers, which says what it wants where the link has something else. */
+function listField(context: Context, key: string, label: string, range: ListRange, placeholder: string): HTMLElement {
+  const text = context.state.values[key] ?? "";
+  const wrong = numbersOf(text, range) !== null ? undefined
+    : `Not used: give ${range.counts.join(" or ")} numbers from ${range.least} to ${range.most}, one above 0.`;
+  return textField(`plan-${key.slice(5)}`, label, text.replaceAll("~", ", "), (value) => context.set({[key]: value.split(/[\s,]+/).join("~") || undefined}), {placeholder, wrong});
+}
+
+/** How the day goes, what a kWh costs at which hour, and the cooling by season. */
+function yearFields(context: Context, q: PlanQuestion): HTMLElement {
+  const text = context.state.values["plan.load"] ?? "";
+  const day = Object.keys(DAYS).find((name) => DAYS[name]?.join() === q.load.join());
+  const chosen = text === "" ? "same" : day ?? "own";
+  const box = h("details", {class: "document"}, h("summary", {id: "plan-year"},
+    `Over a day and a year: ${q.load.length === 0 ? "the same at all hours" : day ?? "a load of one's own"}${q.tariff.length > 0 ? ", a tariff" : ""}${q.seasonPue.length > 0 ? ", PUE by season" : ""}`));
+  box.open = context.state.values["plan.year"] === "1";
+  box.addEventListener("toggle", () => {
+    if (box.open !== (context.state.values["plan.year"] === "1")) context.set({"plan.year": box.open ? "1" : undefined});
+  });
+  const days = [{value: "same", text: "the same at all hours"}, ...Object.keys(DAYS).map((value) => ({value, text: value})), {value: "own", text: "my own"}];
+  const fields = [select("plan-day", "What is asked for", days, chosen,
+    (value) => context.set({"plan.load": value === "same" ? undefined : (DAYS[value] ?? Array.from({length: 24}, () => 1)).join("~")}))];
+  if (chosen !== "same") fields.push(listField(context, "plan.load", "Load by hour (UTC), any unit", LOAD, "24 numbers"));
+  fields.push(
+    listField(context, "plan.tariff", "$/kWh, one or by hour (UTC)", TARIFF, "in the price"),
+    listField(context, "plan.pue", "PUE by season or month", SEASON_PUE, "that of the prices"));
+  box.append(h("p", {class: "soft"}, "Machines are enough for the greatest hour, and how busy they are follows; an API's peak hours count by it."),
+    h("div", {class: "controls inputs"}, ...fields));
+  return box;
+}
+
 // While answers are on their way the page keeps its height, or it would jump under the slider.
 let lastHeight = 600;
 
 function answers(context: Context, q: PlanQuestion, choices: PlannerChoices): HTMLElement {
-  const prices = pricesOf(context);
+  const prices = new Prices(settingsOf(q, pricesOf(context).settings), context.overview.hardware);
   const y = axisOf(PLAN_AXES, context.state.values["y"]) ?? PLAN_AXES[0];
   const x = X_AXES[0];
   if (x === undefined || y === undefined) throw new RangeError("axes have entries");
@@ -140,7 +177,7 @@ function answers(context: Context, q: PlanQuestion, choices: PlannerChoices): HT
     const controls = h("div", {class: "controls"}, select("c-y", "Show", PLAN_AXES.map((axis) => ({value: axis.id, text: axis.name, group: axis.group})), y.id, (value) => context.set({y: value})));
     const first = found.find((answer) => `${answer.pair.hardware}/${answer.pair.engine}` === context.state.values["plan.of"]) ?? found[0];
     if (first !== undefined) {
-      parts.push(controls, curveChart(context, q, d, found, first), answerTable(d, found));
+      parts.push(controls, curveChart(context, q, d, found, first), answerTable(d, found), found.length > 1 ? bindsOfAll(found) : null);
     }
     for (const result of results) {
       if ("why" in result) parts.push(h("p", {class: "notice", "data-pair": `${result.pair.hardware}/${result.pair.engine}`}, `${result.pair.hardware} with ${result.pair.engine}: ${result.why}`));
@@ -152,7 +189,7 @@ function answers(context: Context, q: PlanQuestion, choices: PlannerChoices): HT
         h("div", {class: "controls"}, select("plan-of", "Of", found.map((answer) => ({value: `${answer.pair.hardware}/${answer.pair.engine}`, text: `${answer.pair.hardware} · ${answer.pair.engine}`})),
           `${first.pair.hardware}/${first.pair.engine}`, (value) => context.set({"plan.of": value}))),
         bindsChart(first), sensitivityChart(first), memoryTable(first),
-        billSection(d, first), h("div", {class: "grid"}, breakEvenChart(d, first), waiting));
+        billSection(d, first), yearTable(first, q), h("div", {class: "grid"}, breakEvenChart(d, first), waiting));
       void Promise.all(WAITING_WEEKS.map((weeks) => plan(first.pair, weeks).then((at) => ({weeks, plan: at}), () => ({weeks, plan: null}))))
         .then((rows) => {
           if (place.isConnected) waiting.replaceChildren(waitingChart(d, first, rows));
@@ -204,6 +241,7 @@ export function planView(context: Context): HTMLElement {
       chips(context, "plan.engine", "Engine", choices.engines.map((engine) => ({value: engine})), q.engines),
       left > 0 ? h("p", {class: "notice"}, `The first ${MOST_CURVES} pairs are shown, and ${left} are not.`) : "",
       moneyFields(context),
+      yearFields(context, q),
       constantFields(context, q, choices),
       answers(context, q, choices));
     place.style.minHeight = "";

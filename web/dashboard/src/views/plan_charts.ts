@@ -176,16 +176,58 @@ function timeShares(option: PlanOption): Map<string, number> {
 
 const colourOfPart = (colours: Theme, i: number): string => colours.series[i] ?? colours.muted;
 
+const percent = (value: number): string => `${Math.round(100 * value)} %`;
+
+/** Names of the parts that can be seen in one of the bars, the greatest first. */
+function partsShown(shares: readonly ReadonlyMap<string, number>[]): string[] {
+  const names = [...new Set(shares.flatMap((row) => [...row.keys()]))];
+  const weight = (name: string): number => shares.reduce((sum, row) => sum + (row.get(name) ?? 0), 0);
+  names.sort((a, b) => weight(b) - weight(a));
+  return names.filter((name) => shares.some((row) => (row.get(name) ?? 0) > 0.004));
+}
+
+const timeSeries = (colours: Theme, shown: readonly string[], shares: readonly ReadonlyMap<string, number>[], gap: string): EOption[] =>
+  shown.map((name, i) => ({
+    type: "bar", stack: "time", silent: true, barCategoryGap: gap, data: shares.map((row) => row.get(name) ?? 0),
+    itemStyle: {color: colourOfPart(colours, i)},
+  }));
+
+function partsLegend(shown: readonly string[]): HTMLElement {
+  return h("ul", {class: "markers"}, ...shown.map((name, i) => {
+    const swatch = h("span", {class: "swatch", "aria-hidden": "true"});
+    swatch.style.backgroundColor = colourOfPart(theme(), i);
+    return h("li", {}, swatch, name);
+  }));
+}
+
+/** Where a device's time goes in the cheapest deployment of each pair. */
+export function bindsOfAll(answers: readonly Answer[]): HTMLElement {
+  const rows = [...answers].reverse();  // the first stands at the top
+  const shares = rows.map((answer) => timeShares(answer.plan.picks[0] as PlanOption));
+  const shown = partsShown(shares);
+  const cells = answers.map((answer, i) => ({answer, row: shares[answers.length - 1 - i]}));
+  const chart = new ChartBox({
+    id: "binds-all", title: "Where the time goes in the cheapest of each", height: 70 + 30 * rows.length,
+    summary: answers.map((answer) => `${answer.label}: ${answer.plan.picks[0]?.binds ?? ""}`).join("; "),
+    option: (colours) => ({
+      grid: {...GRID, top: 8, bottom: 20},
+      xAxis: {...baseAxis(colours, {}), min: 0, max: 1, axisLabel: {color: colours.soft, formatter: percent}},
+      yAxis: {type: "category", data: rows.map((answer) => answer.label), axisLabel: {color: colours.soft, width: isNarrow() ? 90 : 200, overflow: "break"}, axisTick: {show: false}, axisLine: {show: false}},
+      series: timeSeries(colours, shown, shares, "25%"),
+    }),
+    data: {columns: [{name: "Hardware"}, {name: "Binds"}, ...shown.map((name) => ({name, numeric: true}))],
+      rows: cells.map(({answer, row}) => [answer.label, answer.plan.picks[0]?.binds ?? "", ...shown.map((name) => percent(row?.get(name) ?? 0))]),
+      csv: cells.map(({answer, row}) => [answer.label, answer.plan.picks[0]?.binds ?? "", ...shown.map((name) => row?.get(name) ?? 0)])},
+  });
+  return h("section", {}, h("h3", {}, "What binds on each"), chart.element, partsLegend(shown));
+}
+
 /** Where a device's time goes at each point of a curve: from slow and full to fast and empty. */
 export function bindsChart(answer: Answer): HTMLElement {
   const options = [...answer.plan.frontier].sort((a, b) => a.interactivity_tok_s - b.interactivity_tok_s);
   const shares = options.map(timeShares);
-  const names = [...new Set(shares.flatMap((row) => [...row.keys()]))];
-  const weight = (name: string): number => shares.reduce((sum, row) => sum + (row.get(name) ?? 0), 0);
-  names.sort((a, b) => weight(b) - weight(a));
-  const shown = names.filter((name) => shares.some((row) => (row.get(name) ?? 0) > 0.004));
+  const shown = partsShown(shares);
   const speeds = options.map((option) => figureText(option.interactivity_tok_s));
-  const percent = (value: number): string => `${Math.round(100 * value)} %`;
   const rows = options.map((option, i) => [speeds[i] as string, option.binds, ...shown.map((name) => percent(shares[i]?.get(name) ?? 0))]);
   const chart = new ChartBox({
     id: "binds", title: `What binds along the curve of ${answer.label}`, height: 300,
@@ -194,19 +236,27 @@ export function bindsChart(answer: Answer): HTMLElement {
       grid: {...GRID, top: 16},
       xAxis: {type: "category", data: speeds, ...axisName(colours, "tok/s/user", false), axisLabel: {color: colours.soft, hideOverlap: true}, axisTick: {show: false}, axisLine: {lineStyle: {color: colours.line}}},
       yAxis: {...baseAxis(colours, {}), min: 0, max: 1, axisLabel: {color: colours.soft, formatter: percent}},
-      series: shown.map((name, i) => ({
-        type: "bar", stack: "time", silent: true, barCategoryGap: "8%", data: shares.map((row) => row.get(name) ?? 0),
-        itemStyle: {color: colourOfPart(colours, i)},
-      })),
+      series: timeSeries(colours, shown, shares, "8%"),
     }),
     data: {columns: [{name: "tok/s/user"}, {name: "Binds"}, ...shown.map((name) => ({name, numeric: true}))], rows, csv: options.map((option, i) => [option.interactivity_tok_s, option.binds, ...shown.map((name) => shares[i]?.get(name) ?? 0)])},
   });
-  const legend = h("ul", {class: "markers"}, ...shown.map((name, i) => {
-    const swatch = h("span", {class: "swatch", "aria-hidden": "true"});
-    swatch.style.backgroundColor = colourOfPart(theme(), i);
-    return h("li", {}, swatch, name);
-  }));
-  return h("section", {}, h("h3", {}, "What binds along the curve"), chart.element, legend);
+  return h("section", {}, h("h3", {}, "What binds along the curve"), chart.element, partsLegend(shown));
+}
+
+/** What a day's load, a tariff and the seasons come to; null where the question has none of them. */
+export function yearTable(answer: Answer, q: PlanQuestion): HTMLElement | null {
+  const year = answer.plan.money?.year ?? null;
+  if (year === null || q.load.length + q.tariff.length + q.seasonPue.length === 0) return null;
+  const dollars = (value: number | null): string => (value === null ? "–" : `$${figureText(value)}`);
+  return h("section", {id: "plan-year-table"}, h("h3", {}, "Over a year"), table(`A year of ${answer.label}`, [{name: "What"}, {name: "Figure", numeric: true}], [
+    ["busy, of all hours", percent(year.use)],
+    ["IT power in the mean", `${figureText(year.mean_it_kw)} kW`],
+    ["PUE in the mean, at worst", `${figureText(year.mean_pue)}, ${figureText(year.worst_pue)}`],
+    ["energy", `${figureText(year.kwh)} kWh`],
+    ["electricity of an hour in the mean", dollars(year.electricity_usd_per_hour)],
+    ["at the cheapest and the dearest hour", `${dollars(year.least_usd_per_hour)} to ${dollars(year.dearest_usd_per_hour)}`],
+    ["electricity of a million tokens", dollars(year.electricity_usd_per_million)],
+  ]));
 }
 
 export function sensitivityChart(answer: Answer): HTMLElement {
@@ -290,7 +340,6 @@ export function breakEvenChart(d: Drawing, answer: Answer): HTMLElement {
   const lines: {name: string; data: [number, number][]}[] = [{name: d.prices.settings.kind === "catalogue" ? `paid all hours (${d.prices.settings.tier})` : "paid all hours", data: USES.map((use) => [use, own(use)])}];
   if (rent !== null) lines.push({name: "rent of busy hours", data: [[0.02, rent], [1, rent]]});
   if (api !== null) lines.push({name: "the API's list price", data: [[0.02, api], [1, api]]});
-  const percent = (use: number): string => `${Math.round(100 * use)} %`;
   const from = (other: number | null): string => {
     if (other === null) return "not known";
     const use = USES.find((share) => own(share) <= other);
