@@ -1,5 +1,6 @@
 #include "plan/plan_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <vector>
@@ -74,15 +75,55 @@ std::string printed_pool(const Deployment& d, const MemoryFit& fit, double longe
                      fit.layout.kind == PoolKind::kVllm ? " with that as its longest request" : "");
 }
 
-Section pick_section(const PlanQuestion& question, const PlanAnswer::Pick& pick) {
-  const PlanOption& o = pick.option;
+std::string option_text(const PlanOption& o) {
+  const Deployment& d = o.candidate.deployment;
+  return fmt::format("{:.0f} x {} ({}){}", o.devices, d.device.key, deployment_text(d),
+                     o.replicas > 1 ? fmt::format(", {} replicas", o.replicas) : std::string());
+}
+
+// A deployment with everything that it is the best in.
+struct NamedPick {
+  std::string objectives = {};
+  const PlanOption* option = nullptr;
+};
+
+std::vector<NamedPick> named_picks(const PlanAnswer& answer) {
+  std::vector<NamedPick> named;
+  for (const PlanAnswer::Pick& pick : answer.picks) {
+    const auto same = std::ranges::find_if(named, [&](const NamedPick& other) {
+      return option_text(*other.option) == option_text(pick.option) &&
+             other.option->users == pick.option.users;
+    });
+    if (same == named.end()) {
+      named.push_back({.objectives = pick.objective, .option = &pick.option});
+    } else {
+      same->objectives += ", " + pick.objective;
+    }
+  }
+  return named;
+}
+
+Section short_section(const PlanAnswer& answer) {
+  Section section{.title = "In short"};
+  for (const PlanAnswer::Pick& pick : answer.picks) {
+    const PlanOption& o = pick.option;
+    std::string value = option_text(o) + ": ";
+    if (o.usd_per_hour) value += figure(*o.usd_per_hour) + " $/h, ";
+    if (o.usd_per_million_total) {
+      value += figure(*o.usd_per_million_total) + " $ per million tokens, ";
+    }
+    value += figure(o.candidate.prediction.interactivity()) + " tok/s for a user";
+    section.lines.push_back({pick.objective, std::move(value), "the figures of its own below"});
+  }
+  return section;
+}
+
+Section pick_section(const PlanQuestion& question, const NamedPick& pick) {
+  const PlanOption& o = *pick.option;
   const PlanCandidate& c = o.candidate;
   const Prediction& p = c.prediction;
   const Deployment& d = c.deployment;
-  Section section{.title = fmt::format(
-                      "{}: {:.0f} x {} ({}){}", pick.objective, o.devices, d.device.key,
-                      deployment_text(d),
-                      o.replicas > 1 ? fmt::format(", {} replicas", o.replicas) : std::string())};
+  Section section{.title = pick.objectives + ": " + option_text(o)};
   auto& lines = section.lines;
   lines.push_back(
       {"requests at a time", figure(o.users),
@@ -328,7 +369,8 @@ Section waiting_section(const PlanQuestion& question, const PlanAnswer& answer) 
 
 std::vector<Section> sections(const PlanQuestion& question, const PlanAnswer& answer) {
   std::vector<Section> all;
-  for (const PlanAnswer::Pick& pick : answer.picks) all.push_back(pick_section(question, pick));
+  all.push_back(short_section(answer));
+  for (const NamedPick& pick : named_picks(answer)) all.push_back(pick_section(question, pick));
   all.push_back(frontier_section(answer));
   all.push_back(work_section(question));
   all.push_back(trace_section(question, answer));

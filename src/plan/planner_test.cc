@@ -165,7 +165,10 @@ TEST(Planner, NamesThePoolAsTheEngineWould) {
   const auto text = [&](const char* engine) {
     PlanQuestion asked = question("flash", {"b200"});
     asked.engine = engine_traits(engine);
-    return explain_number(asked, answer(asked), 17);
+    const PlanAnswer given = answer(asked);
+    const std::string printed = plan_text(asked, given);
+    const size_t mark = printed.find('[', printed.find("memory of a device"));
+    return explain_number(asked, given, std::stoi(printed.substr(mark + 1)));
   };
   EXPECT_NE(text("vllm").find("would print about"), std::string::npos) << text("vllm");
   EXPECT_EQ(text("atom").find("would print about"), std::string::npos) << text("atom");
@@ -215,6 +218,23 @@ TEST(Planner, WaitingFollowsTheAssumption) {
   PlanQuestion asked = question("flash", {"b200"});
   asked.constants.set("youth_excess=3");
   EXPECT_NE(plan_text(asked, answer(asked)).find("4.00 times"), std::string::npos);
+}
+
+// Of one device alone the same deployment is the cheapest and has the fewest devices, …
+TEST(Planner, PrintsADeploymentOnce) {
+  const PlanQuestion asked = question("flash", {"b200"});
+  const PlanAnswer given = answer(asked);
+  ASSERT_GE(given.picks.size(), 4U);
+  const std::string text = plan_text(asked, given);
+  size_t details = 0;
+  for (size_t at = 0; (at = text.find("  first token after", at)) != std::string::npos; ++at) {
+    ++details;
+  }
+  EXPECT_LT(details, given.picks.size());
+  const std::string in_short = text.substr(text.find("In short"));
+  for (const PlanAnswer::Pick& pick : given.picks) {
+    EXPECT_LT(in_short.find("  " + pick.objective), in_short.find("\n\n")) << pick.objective;
+  }
 }
 
 TEST(Planner, EveryNumberIsExplained) {
