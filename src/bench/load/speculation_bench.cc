@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -15,23 +17,36 @@ namespace hadal {
 namespace {
 
 constexpr int kPromptTokens = 32;
-// All steps of a profile are alike, and those of many rows take long.
-constexpr int kProfileTokens = 17;
+// Plain steps of many rows are all alike and take long.
+constexpr int kPlainTokens = 17;
 
 // Durations of plain steps by their rows, between those that were measured on a line.
 class StepProfile {
  public:
-  void add(int rows, double seconds) { points_.emplace_back(rows, seconds); }
-  double at(int rows) const {
-    size_t next = 1;
-    while (next + 1 < points_.size() && points_[next].first < rows) ++next;
-    const auto& [low, low_seconds] = points_[next - 1];
-    const auto& [high, high_seconds] = points_[next];
-    return low_seconds + (high_seconds - low_seconds) * (rows - low) / (high - low);
+  void add(double rows, double seconds) { points_[rows] = seconds; }
+  double at(double rows) const {
+    const auto high = points_.lower_bound(rows);
+    if (high == points_.end()) return points_.rbegin()->second;
+    if (high == points_.begin()) return high->second;
+    const auto low = std::prev(high);
+    const double part = (rows - low->first) / (high->first - low->first);
+    return low->second + part * (high->second - low->second);
   }
 
  private:
-  std::vector<std::pair<int, double>> points_;  // by rows
+  std::map<double, double> points_;
+};
+
+// One way of guessing and what its rounds came to.
+struct Way {
+  Speculation speculation = {};
+  std::unique_ptr<SpeculationRunner> runner = {};
+  // As many requests without guesses as the way has rows, for what such steps take.
+  std::unique_ptr<SpeculationRunner> plain_rows = {};
+  std::vector<double> measured = {};
+  std::vector<double> predicted = {};
+  std::vector<double> tokens_per_step = {};
+  std::vector<double> drafts = {};
 };
 
 class SpeculationBench {
@@ -45,7 +60,6 @@ class SpeculationBench {
   }
 
   SpeculationReport run() {
-    profile();
     SpeculationReport report{.model = options_.name,
                              .drafter = std::string(speculation_name(kind_)),
                              .isa = options_.model.isa,
@@ -83,63 +97,60 @@ class SpeculationBench {
                                                                      .simulated = simulated});
   }
 
-  void profile() {
-    const int most = *std::ranges::max_element(options_.batches) *
-                     (1 + *std::ranges::max_element(options_.drafts));
-    for (int rows = 1; rows < 2 * most; rows *= 2) {
-      say("plain steps of " + std::to_string(rows) + " rows");
-      const auto plain = runner(rows, std::min(options_.answer_tokens, kProfileTokens),
-                                {.kind = SpeculationKind::kOff}, {});
-      std::vector<double> seconds;
-      for (int i = 0; i < options_.rounds; ++i) seconds.push_back(plain->measure().step_seconds);
-      profile_.add(rows, median(std::move(seconds)));
-    }
-  }
-
+  // Whatever is divided by one another is measured within one round, since machines change their
+  // minds: what plain steps of more rows take, too.
   SpeculationRow row(const SimulatedAcceptance& acceptance, int batch) {
     SpeculationRow row{.acceptance = simulated_acceptance_text(acceptance), .batch = batch};
-    std::vector<std::unique_ptr<SpeculationRunner>> runners;
-    const auto start = [&](const Speculation& speculation) {
-      runners.push_back(runner(batch, options_.answer_tokens, speculation, acceptance));
-    };
-    start({.kind = SpeculationKind::kOff});
-    for (const int drafts : options_.drafts) start({.kind = kind_, .drafts = drafts});
-    start({.kind = kind_});
-    // All ways in turn, so that a machine that changes its mind changes it for all.
-    std::vector<std::vector<SpeculationRun>> runs(runners.size());
+    const auto plain =
+        runner(batch, options_.answer_tokens, {.kind = SpeculationKind::kOff}, acceptance);
+    std::vector<Way> ways;
+    for (const int drafts : options_.drafts) {
+      ways.push_back({.speculation = {.kind = kind_, .drafts = drafts}});
+    }
+    ways.push_back({.speculation = {.kind = kind_}});
+    for (Way& way : ways) {
+      way.runner = runner(batch, options_.answer_tokens, way.speculation, acceptance);
+      if (way.speculation.drafts == 0) continue;
+      way.plain_rows = runner(batch * (1 + way.speculation.drafts),
+                              std::min(options_.answer_tokens, kPlainTokens),
+                              {.kind = SpeculationKind::kOff}, {});
+    }
+    std::vector<double> plain_rates;
     for (int round = 0; round < options_.rounds; ++round) {
       say("acceptance " + row.acceptance + ", batch " + std::to_string(batch) + ", round " +
-          std::to_string(round + 1));
-      for (size_t i = 0; i < runners.size(); ++i) runs[i].push_back(runners[i]->measure());
+          std::to_string(round + 1) + " of " + std::to_string(options_.rounds));
+      const SpeculationRun without = plain->measure();
+      plain_rates.push_back(without.tokens_per_s);
+      StepProfile steps;
+      steps.add(batch, without.step_seconds);
+      for (Way& way : ways) measure(way, batch, without, steps);
     }
-    const auto middle = [&](size_t way, double SpeculationRun::*figure) {
-      std::vector<double> values;
-      for (const SpeculationRun& run : runs[way]) values.push_back(run.*figure);
-      return median(std::move(values));
-    };
-    row.plain_tokens_per_s = middle(0, &SpeculationRun::tokens_per_s);
-    for (size_t way = 1; way < runs.size(); ++way) {
-      const bool is_auto = way + 1 == runs.size();
-      const double mean_drafts = middle(way, &SpeculationRun::drafts_per_step);
-      const int drafts =
-          is_auto ? static_cast<int>(std::lround(mean_drafts)) : options_.drafts[way - 1];
-      const double tokens = middle(way, &SpeculationRun::tokens_per_step);
-      const double step =
-          profile_.at(batch * (1 + drafts)) + middle(way, &SpeculationRun::draft_seconds);
-      const SpeculationCell cell{
-          .drafts = drafts,
-          .tokens_per_step = tokens,
-          .predicted = tokens * profile_.at(batch) / step,
-          .measured = middle(way, &SpeculationRun::tokens_per_s) / row.plain_tokens_per_s};
-      (is_auto ? row.automatic : row.cells.emplace_back()) = cell;
+    row.plain_tokens_per_s = median(std::move(plain_rates));
+    for (Way& way : ways) {
+      const SpeculationCell cell{.drafts = static_cast<int>(std::lround(median(way.drafts))),
+                                 .tokens_per_step = median(way.tokens_per_step),
+                                 .predicted = median(way.predicted),
+                                 .measured = median(way.measured)};
+      (way.plain_rows ? row.cells.emplace_back() : row.automatic) = cell;
     }
     return row;
+  }
+
+  static void measure(Way& way, int batch, const SpeculationRun& without, StepProfile& steps) {
+    if (way.plain_rows) {
+      steps.add(batch * (1 + way.speculation.drafts), way.plain_rows->measure().step_seconds);
+    }
+    const SpeculationRun run = way.runner->measure();
+    const double seconds = steps.at(batch * (1 + run.drafts_per_step)) + run.draft_seconds;
+    way.measured.push_back(run.tokens_per_s / without.tokens_per_s);
+    way.predicted.push_back(run.tokens_per_step * without.step_seconds / seconds);
+    way.tokens_per_step.push_back(run.tokens_per_step);
+    way.drafts.push_back(run.drafts_per_step);
   }
 
   const Checkpoint& checkpoint_;
   const SpeculationBenchOptions& options_;
   SpeculationKind kind_;
-  StepProfile profile_;
 };
 
 }  // namespace

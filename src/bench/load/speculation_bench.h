@@ -1,6 +1,6 @@
 // hadal bench speculation: what guessing so many tokens a step gains on this machine, for simulated
-// acceptance, beside what follows from the measured duration of plain steps; and how close the
-// engine's own decision comes to the best fixed number.
+// acceptance, beside what follows from the duration of plain steps of as many rows, measured in the
+// same rounds; and how close the engine's own decision comes to the best fixed number.
 #pragma once
 
 #include <filesystem>
