@@ -155,8 +155,9 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
   const CacheLayout layout =
       make_cache_layout(config, options.model.page_tokens, options.model.rope_storage);
   const CatalogueTotals totals = catalogue_totals(config);
-  const int64_t int8_bytes =
-      options.model.activations == ActivationPolicy::kInt8 ? int8_weight_bytes(totals) : int64_t{0};
+  const int64_t int8_bytes = options.model.activations == ActivationPolicy::kInt8
+                                 ? int8_weight_bytes(config, totals)
+                                 : int64_t{0};
   const bool int8_in_memory =
       int8_bytes < static_cast<int64_t>(options.model.int8_weights.least_file_bytes);
   const int64_t longest = blocks_for_sequence(layout, wanted_context(options, config));

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/unaligned.h"
+#include "numeric/bf16.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
 #include "numeric/elementary.h"
@@ -15,23 +17,33 @@ constexpr size_t kBlock = kInt8Block;
 constexpr size_t kFeatures = kInt8TileFeatures;
 constexpr int kOffset = 128;
 
-// 128 weights of one feature, in the order of Int8Rows: even inputs, then odd ones.
+// The input at place `i` of 128 in the order of Int8Rows: even ones, then odd ones.
+constexpr size_t column_at(size_t i) { return i < kBlock / 2 ? 2 * i : 2 * (i - kBlock / 2) + 1; }
+
+// 128 weights of one feature, in that order.
 void load_block(const WeightMatrix& weight, size_t feature, size_t block, float* values) {
   const auto columns = static_cast<size_t>(weight.in_features);
+  if (weight.format == WeightFormat::kBf16) {
+    const std::byte* row = weight.data + (feature * columns + block * kBlock) * sizeof(uint16_t);
+    for (size_t i = 0; i < kBlock; ++i) {
+      values[i] = bf16_decode(load_unaligned<uint16_t>(row + column_at(i) * sizeof(uint16_t)));
+    }
+    return;
+  }
   const size_t scale_row = (static_cast<size_t>(weight.scale_row) + feature) / kFp8Block;
   const float scale = e8m0_decode(
       std::to_integer<uint8_t>(weight.scale[scale_row * (columns / kFp8Block) + block]));
   const std::byte* codes = weight.data + feature * columns + block * kBlock;
   for (size_t i = 0; i < kBlock; ++i) {
-    const size_t column = i < kBlock / 2 ? 2 * i : 2 * (i - kBlock / 2) + 1;
-    values[i] = scale * e4m3_decode(std::to_integer<uint8_t>(codes[column]));
+    values[i] = scale * e4m3_decode(std::to_integer<uint8_t>(codes[column_at(i)]));
   }
 }
 
 }  // namespace
 
 bool can_become_int8(const WeightMatrix& weight) {
-  return weight.format == WeightFormat::kFp8 && weight.in_features % kInt8Block == 0;
+  const bool is_known = weight.format == WeightFormat::kFp8 || weight.format == WeightFormat::kBf16;
+  return is_known && weight.in_features % kInt8Block == 0;
 }
 
 Int8TileSizes int8_tile_sizes(const WeightMatrix& weight) {

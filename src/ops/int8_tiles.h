@@ -1,4 +1,4 @@
-// Requantising FP8 weights to the int8 tiles of linear.h: per feature and 128 inputs,
+// Requantising FP8 and BF16 weights to the int8 tiles of linear.h: per feature and 128 inputs,
 // scale = max|w| / 127 and code = nearest(w / scale), ties to even.
 #pragma once
 
@@ -12,7 +12,7 @@ struct Int8TileSizes {
   size_t tile_scales = 0;  // floats of one tile
 };
 
-// Whether an FP8 weight can be requantised: its inputs are a multiple of 128.
+// Whether a weight can be requantised: FP8 or BF16, and its inputs are a multiple of 128.
 bool can_become_int8(const WeightMatrix& weight);
 Int8TileSizes int8_tile_sizes(const WeightMatrix& weight);
 

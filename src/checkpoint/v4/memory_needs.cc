@@ -43,6 +43,17 @@ int64_t compressor_state_bytes(const ModelConfig& config) {
   return config.count(LayerKind::kCsa) * csa + config.count(LayerKind::kHca) * hca;
 }
 
+namespace {
+
+// Of the head in int8, which the drafter reads: codes of a byte and a scale for 128 of them.
+int64_t draft_head_bytes(const ModelConfig& config) {
+  if (config.usable_stages() == 0) return 0;
+  const int64_t values = int64_t{config.vocab_size} * config.hidden_size;
+  return values + values / kInt8Block * int64_t{sizeof(float)};
+}
+
+}  // namespace
+
 int64_t drafter_state_bytes(const ModelConfig& config) {
   constexpr int64_t kFloat = sizeof(float);
   const int64_t streams = config.drafter == DrafterKind::kMtp
@@ -62,7 +73,7 @@ int64_t drafter_read_bytes(const ModelConfig& config, const CatalogueTotals& tot
   const int64_t markov = int64_t{config.vocab_size} * config.dspark.markov_rank * kBf16;
   return totals.part(Part::kMtp) -
          stages * (config.routed_experts - experts) * totals.expert_bytes +
-         totals.part(Part::kHead) + (rows - 2) * markov;
+         draft_head_bytes(config) + (rows - 2) * markov;
 }
 
 int64_t sequence_bytes(const ModelConfig& config, int64_t tokens) {
@@ -103,9 +114,9 @@ int64_t working_memory_bytes(const ModelConfig& config, int64_t rows) {
          kSequences * compressor_state_bytes(config) + kSequences * kFloat * config.vocab_size;
 }
 
-int64_t int8_weight_bytes(const CatalogueTotals& totals) {
+int64_t int8_weight_bytes(const ModelConfig& config, const CatalogueTotals& totals) {
   return totals.part(Part::kAttention) + totals.part(Part::kSharedExperts) +
-         totals.drafter_fp8_bytes;
+         totals.drafter_fp8_bytes + draft_head_bytes(config);
 }
 
 }  // namespace hadal

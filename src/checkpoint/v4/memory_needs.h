@@ -32,7 +32,8 @@ int64_t kv_window_bytes(const ModelConfig& config);
 int64_t compressor_state_bytes(const ModelConfig& config);
 int64_t drafter_state_bytes(const ModelConfig& config);
 // Bytes of weights that the drafter reads for guesses after one token: for each guess of an MTP
-// block, for all of a block drafter's, whose rows are taken to share no expert. 0 without one.
+// block, for all of a block drafter's, whose rows are taken to share no expert. The head counts in
+// int8, as the default policy has it. 0 without one.
 int64_t drafter_read_bytes(const ModelConfig& config, const CatalogueTotals& totals);
 
 // kv_bytes() and the two above: what one sequence really takes.
@@ -47,7 +48,8 @@ int64_t program_memory_bytes(const ModelConfig& config, int64_t rows);
 // of 20,000 tokens took 39 MiB, and is granted 58.
 int64_t working_memory_bytes(const ModelConfig& config, int64_t rows);
 
-// At most what the int8 form of the FP8 weights takes beside them (model/v4/int8_weights.h).
-int64_t int8_weight_bytes(const CatalogueTotals& totals);
+// At most what the int8 form of the FP8 weights and of the drafter's head takes beside them
+// (model/v4/int8_weights.h).
+int64_t int8_weight_bytes(const ModelConfig& config, const CatalogueTotals& totals);
 
 }  // namespace hadal

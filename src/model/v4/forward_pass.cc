@@ -38,7 +38,7 @@ void ForwardPass::forward(const StepPlan& plan, const CachePoolView& pool, Step&
               model_.layout);
     if (feeds_drafter) tap(layer, plan, streams);
   }
-  run_head(plan, model_.weights.head, step);
+  run_head(plan, model_.weights.head, model_.weights.output, step);
 }
 
 void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_streams,
@@ -49,7 +49,7 @@ void ForwardPass::forward_mtp(const StepPlan& plan, std::span<const float> main_
   HADAL_CHECK(streams != main_streams.data());
   start_mtp_streams(plan, main_streams, streams);
   run_layer(config_.layers, model_.weights.mtp->layer, plan, pool, step, streams, layout);
-  run_head(plan, model_.weights.mtp->head, step);
+  run_head(plan, model_.weights.mtp->head, model_.weights.draft_output, step);
 }
 
 void ForwardPass::feed_mtp(const StepPlan& plan, const CachePoolView& pool, Step& step) {
@@ -123,12 +123,7 @@ void ForwardPass::forward_dspark(const StepPlan& plan, const CachePoolView& pool
   }
   float* const x = buffers_.block_input;
   join_head(dspark.head, streams, plan.rows, y, x);
-  ops::linear(ops_, {.x = x,
-                     .weight = model_.weights.output,
-                     .out = step.logits.data(),
-                     .rows = plan.rows,
-                     .x_stride = as_size(config_.hidden_size),
-                     .out_stride = as_size(config_.vocab_size)});
+  multiply_head(model_.weights.draft_output, x, plan.rows, step.logits.data());
 }
 
 void ForwardPass::run_dspark_stage(int stage, const StepPlan& plan, const CachePoolView& pool,
@@ -305,7 +300,8 @@ void ForwardPass::start_mtp_streams(const StepPlan& plan, std::span<const float>
                   .columns = config_.hidden_size});
 }
 
-void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& step) {
+void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head,
+                           const WeightMatrix& output, Step& step) {
   const int rows = static_cast<int>(plan.logit_rows.size());
   if (rows == 0) return;
   float* const streams = buffers_.head_streams;
@@ -316,12 +312,22 @@ void ForwardPass::run_head(const StepPlan& plan, const HeadWeights& head, Step& 
                           .columns = stream_floats()});
   float* const x = buffers_.block_input;
   join_head(head, streams, rows, x, x);
-  ops::linear(ops_, {.x = x,
-                     .weight = model_.weights.output,
-                     .out = step.logits.data(),
-                     .rows = rows,
-                     .x_stride = as_size(config_.hidden_size),
-                     .out_stride = as_size(config_.vocab_size)});
+  multiply_head(output, x, rows, step.logits.data());
+}
+
+void ForwardPass::multiply_head(const WeightMatrix& output, const float* x, int rows,
+                                float* logits) {
+  LinearArgs args{.x = x,
+                  .weight = output,
+                  .out = logits,
+                  .rows = rows,
+                  .x_stride = as_size(config_.hidden_size),
+                  .out_stride = as_size(config_.vocab_size)};
+  if (output.int8.codes != nullptr) {
+    args.x_int8 =
+        buffers_.input.prepare(ops_, ActivationPolicy::kInt8, x, rows, config_.hidden_size).int8;
+  }
+  ops::linear(ops_, args);
 }
 
 void ForwardPass::join_head(const HeadWeights& head, const float* streams, int rows, float* y,

@@ -89,7 +89,10 @@ class ForwardPass {
                  const CachePoolView& pool, Step& step, float* streams, const CacheLayout& layout);
   void multiply_streams(const WeightMatrix& fn, const float* streams, int rows, float* products);
   void start_mtp_streams(const StepPlan& plan, std::span<const float> main_streams, float* out);
-  void run_head(const StepPlan& plan, const HeadWeights& head, Step& step);
+  void run_head(const StepPlan& plan, const HeadWeights& head, const WeightMatrix& output,
+                Step& step);
+  // The logits of rows [rows, hidden] by the model's head or the drafter's.
+  void multiply_head(const WeightMatrix& output, const float* x, int rows, float* logits);
   // The streams of `rows` rows joined for the head: y [rows, hidden], and normalised.
   void join_head(const HeadWeights& head, const float* streams, int rows, float* y, float* out);
   void tap(int layer, const StepPlan& plan, const float* streams);

@@ -23,7 +23,7 @@ struct FileHeader {
   char magic[8];
   uint32_t version;
   uint32_t matrices;
-  Hash128 source;  // of shapes, scales and samples of the FP8 weights
+  Hash128 source;  // of shapes, scales and samples of the weights it is made of
   uint64_t payload_bytes;
   Hash128 payload;  // of the payload's chunks
 };
@@ -46,8 +46,8 @@ struct Payload {
 
 Payload collect(ModelWeights& weights) {
   Payload payload;
-  const auto add = [&](WeightMatrix& matrix) {
-    if (!can_become_int8(matrix)) return;
+  const auto add = [&](WeightMatrix& matrix, WeightFormat format = WeightFormat::kFp8) {
+    if (matrix.format != format || !can_become_int8(matrix)) return;
     Piece piece{.matrix = &matrix, .sizes = int8_tile_sizes(matrix)};
     piece.codes_offset = payload.bytes;
     payload.bytes += round_up(piece.sizes.tiles * piece.sizes.tile_codes, kCacheLine);
@@ -75,10 +75,13 @@ Payload collect(ModelWeights& weights) {
     add(weights.dspark->main_proj);
     for (LayerWeights& stage : weights.dspark->stages) add_layer(stage);
   }
+  if (weights.mtp != nullptr || weights.dspark != nullptr) {
+    add(weights.draft_output, WeightFormat::kBf16);
+  }
   return payload;
 }
 
-// Names the FP8 weights: shapes, all scales, and of every matrix 16 samples of 256 bytes.
+// Names the weights: shapes, all scales, and of every matrix 16 samples of 256 bytes.
 Hash128 source_of(const Payload& payload) {
   constexpr size_t kSamples = 16;
   constexpr size_t kSampleBytes = 256;
@@ -89,8 +92,8 @@ Hash128 source_of(const Payload& payload) {
     const auto columns = static_cast<size_t>(matrix.in_features);
     const uint64_t shape[] = {rows, columns};
     sum.update(std::as_bytes(std::span(shape)));
-    sum.update({matrix.scale, (rows + 127) / 128 * (columns / 128)});
-    const size_t bytes = rows * columns;
+    if (matrix.scale != nullptr) sum.update({matrix.scale, (rows + 127) / 128 * (columns / 128)});
+    const size_t bytes = rows * row_bytes(matrix.format, matrix.in_features);
     for (size_t i = 0; i < kSamples; ++i) {
       const size_t begin = bytes / kSamples * i;
       sum.update({matrix.data + begin, std::min(kSampleBytes, bytes - begin)});

@@ -1,6 +1,7 @@
-// The int8 form of a model's FP8 weights, made once: kept in a file that is mapped from then on
-// (large models), or in memory (small ones, or where no file can be written). The FP8 originals
-// are not touched again, so that their pages leave memory when it is needed.
+// The int8 form of a model's FP8 weights and of the head that its drafter guesses with, made once:
+// kept in a file that is mapped from then on (large models), or in memory (small ones, or where no
+// file can be written). The FP8 originals are not touched again, so that their pages leave memory
+// when it is needed.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,8 @@ struct Int8WeightsOptions {
 
 class Int8Weights {
  public:
-  // Finds or makes the int8 form of all FP8 matrices of `weights` and attaches it to them. Must
-  // live as long as they are used.
+  // Finds or makes the int8 form of all FP8 matrices of `weights`, and of draft_output where there
+  // is a drafter, and attaches it to them. Must live as long as they are used.
   static std::unique_ptr<Int8Weights> attach(ModelWeights& weights, ThreadPool& threads,
                                              const Int8WeightsOptions& options);
 

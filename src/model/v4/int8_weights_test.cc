@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <set>
 
+#include "base/unaligned.h"
+#include "numeric/bf16.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
 #include "support/temporary_directory.h"
@@ -41,7 +43,18 @@ class Int8WeightsTest : public testing::Test {
   std::vector<std::string> notices_;
 };
 
-// Every code of a matrix, decoded, against the FP8 weight it stands for.
+float weight_at(const WeightMatrix& matrix, size_t feature, size_t column) {
+  const auto columns = static_cast<size_t>(matrix.in_features);
+  const size_t place = feature * columns + column;
+  if (matrix.format == WeightFormat::kBf16) {
+    return bf16_decode(load_unaligned<uint16_t>(matrix.data + place * sizeof(uint16_t)));
+  }
+  const float scale = e8m0_decode(
+      std::to_integer<uint8_t>(matrix.scale[feature / 128 * (columns / 128) + column / 128]));
+  return scale * e4m3_decode(std::to_integer<uint8_t>(matrix.data[place]));
+}
+
+// Every code of a matrix, decoded, against the weight it stands for.
 void expect_close(const WeightMatrix& matrix) {
   ASSERT_NE(matrix.int8.codes, nullptr);
   const auto columns = static_cast<size_t>(matrix.in_features);
@@ -49,16 +62,12 @@ void expect_close(const WeightMatrix& matrix) {
     for (size_t block = 0; block < columns / 128; ++block) {
       const float scale =
           matrix.int8.scales[(feature / 16 * (columns / 128) + block) * 16 + feature % 16];
-      const float weight_scale = e8m0_decode(
-          std::to_integer<uint8_t>(matrix.scale[feature / 128 * (columns / 128) + block]));
       for (size_t i = 0; i < 128; ++i) {
         const size_t column = i < 64 ? 2 * i : 2 * (i - 64) + 1;
         const size_t tile = feature / 16 * columns * 16;
         const int code =
             matrix.int8.codes[tile + ((block * 128 + i) / 4 * 16 + feature % 16) * 4 + i % 4] - 128;
-        const float value =
-            weight_scale * e4m3_decode(std::to_integer<uint8_t>(
-                               matrix.data[feature * columns + block * 128 + column]));
+        const float value = weight_at(matrix, feature, block * 128 + column);
         EXPECT_NEAR(static_cast<float>(code) * scale, value, 0.501F * scale);
       }
     }
@@ -75,6 +84,19 @@ TEST_F(Int8WeightsTest, HoldsEveryFp8MatrixToHalfAStep) {
     expect_close(layer.moe.shared.w2);
   }
   expect_close(weights.mtp->h_proj);
+}
+
+// Guesses are checked; what is sampled comes from the head as the checkpoint has it.
+TEST_F(Int8WeightsTest, OnlyTheDraftersHeadBecomesInt8) {
+  ModelWeights weights = bind_weights(checkpoint_);
+  ASSERT_EQ(weights.output.format, WeightFormat::kBf16);
+  const auto int8 = Int8Weights::attach(weights, threads_, {});
+  EXPECT_EQ(weights.output.int8.codes, nullptr);
+  expect_close(weights.draft_output);
+  ModelWeights without = bind_weights(checkpoint_);
+  without.mtp.reset();
+  const auto fewer = Int8Weights::attach(without, threads_, {});
+  EXPECT_EQ(without.draft_output.int8.codes, nullptr);
 }
 
 TEST_F(Int8WeightsTest, IsMadeOnceAndMappedFromThenOn) {

@@ -189,6 +189,7 @@ ModelWeights bind_weights(const Checkpoint& checkpoint) {
   const Binder root(checkpoint, "");
   ModelWeights weights{.embedding = root.linear("embed"),
                        .output = root.linear("head"),
+                       .draft_output = root.linear("head"),
                        .layers = {},
                        .head = bind_head(root),
                        .mtp = nullptr,
