@@ -31,6 +31,7 @@ std::string ceiling_json(const ClientCeiling& ceiling) {
       {"achieved_events_per_second", ceiling.achieved_events_per_second},
       {"client_core_share", ceiling.paced_core_share},
       {"server_core_share", ceiling.server_core_share},
+      {"cores_apart", ceiling.apart},
       {"added_seconds",
        {{"p50", ceiling.added_p50}, {"p99", ceiling.added_p99}, {"max", ceiling.added_max}}},
       {"own_lag_p99_seconds", ceiling.own_lag_p99}};
@@ -45,11 +46,13 @@ std::string ceiling_text(const ClientCeiling& ceiling, int streams) {
       "latency added by the client {:>9.0f} us  median\n"
       "                            {:>9.0f} us  99th percentile\n"
       "                            {:>9.0f} us  longest of {}\n"
-      "The server of the test took {:.0f} % of another core.\n",
+      "The server of the test took {:.0f} % of {}.\n",
       ceiling.flood_events_per_core_second, ceiling.paced_events_per_core_second, streams,
       ceiling.achieved_events_per_second, 100 * ceiling.paced_core_share, 1e6 * ceiling.added_p50,
       1e6 * ceiling.added_p99, 1e6 * ceiling.added_max, ceiling.paced_events,
-      100 * ceiling.server_core_share);
+      100 * ceiling.server_core_share,
+      ceiling.apart ? "another core, and neither could use the other's"
+                    : "a core, for which both may have waited");
 }
 
 // Until Ctrl-C. "/20/0.1/0.05" is twenty tokens, the first after 0.1 s, the others 0.05 s apart;

@@ -2,18 +2,54 @@
 
 #include <algorithm>
 #include <memory>
+#include <sched.h>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/machine.h"
 #include "base/statistics.h"
+#include "base/topology.h"
 #include "measure/client/answer_stream.h"
 #include "measure/client/http_loop.h"
 #include "measure/selftest/scripted_server.h"
 
 namespace hadal {
 namespace {
+
+// The calling thread on one physical core, and threads that it starts meanwhile, where asked, on
+// another: the two ends of a test must not wait for each other. Does nothing where there is only
+// one. Restores what was.
+class CoresApart {
+ public:
+  CoresApart() {
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0) return;
+    for (const NumaNode& node : system_topology().nodes) {
+      for (const std::vector<int>& core : node.cores) {
+        if (!core.empty() && CPU_ISSET(core.front(), &before_)) cores_.push_back(core.front());
+      }
+    }
+  }
+  ~CoresApart() {
+    if (are_apart()) sched_setaffinity(0, sizeof before_, &before_);
+  }
+  CoresApart(const CoresApart&) = delete;
+  CoresApart& operator=(const CoresApart&) = delete;
+
+  bool are_apart() const { return cores_.size() > 1; }
+  // What is started from here on belongs to the core with this number.
+  void move_to(size_t core) const {
+    if (!are_apart()) return;
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(cores_[core], &only);
+    sched_setaffinity(0, sizeof only, &only);
+  }
+
+ private:
+  cpu_set_t before_ = {};
+  std::vector<int> cores_;
+};
 
 struct Trial {
   std::vector<FinishedAnswer> answers;
@@ -75,11 +111,14 @@ void pace(const CeilingOptions& options, ClientCeiling& ceiling) {
   // All connections stand before the first event is due, and streams begin spread over one gap.
   const double first = 0.2 + 2e-4 * options.streams;
   std::vector<int64_t> order(static_cast<size_t>(options.streams));
+  const CoresApart cores;
+  cores.move_to(1);
   const ScriptedServer server([&](const ScriptedRequest& request) {
     const int number = std::stoi(request.path.substr(1));
     order[static_cast<size_t>(number)] = request.index;
     return paced_answer(each, first + gap * number / options.streams, gap);
   });
+  cores.move_to(0);
   const Trial trial = ask(server, options.streams);
   const std::vector<ServedRequest> served = server.served();
   std::vector<double> added;
@@ -94,6 +133,7 @@ void pace(const CeilingOptions& options, ClientCeiling& ceiling) {
       end = std::max(end, events[k].seconds);
     }
   }
+  ceiling.apart = cores.are_apart();
   ceiling.paced_events = static_cast<int64_t>(added.size());
   ceiling.achieved_events_per_second = static_cast<double>(added.size()) / (end - begin);
   ceiling.paced_events_per_core_second = static_cast<double>(added.size()) / trial.lag.cpu_seconds;

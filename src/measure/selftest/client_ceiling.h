@@ -23,6 +23,7 @@ struct ClientCeiling {
   double paced_events_per_core_second = 0;
   double paced_core_share = 0;   // of a core that the client was busy
   double server_core_share = 0;  // of a core that the server was busy
+  bool apart = false;            // paced, client and server had a physical core each
   int64_t paced_events = 0;
   double achieved_events_per_second = 0;
   // From the server's write to the client's stamp, in seconds.
