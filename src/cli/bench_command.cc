@@ -174,6 +174,7 @@ int bench_speculation_command(const ParsedLine& line) {
     options.drafts = numbers_of<int>(option::kGuesses, words, 1, kMostDrafts);
   }
   options.answer_tokens = line.value(option::kTokens);
+  options.rounds = line.value(option::kRounds);
   StageLine stage;
   options.progress = [&](const std::string& what) { stage.show(what); };
   const bool as_json = line.has(option::kJson);

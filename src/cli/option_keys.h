@@ -97,6 +97,7 @@ inline constexpr FlagKey kAllIsas{"all-isas"};
 inline constexpr IntegerKey kReadTimeout{"read-timeout"};
 inline constexpr PathKey kRepackCache{"repack-cache"};
 inline constexpr IntegerKey kRequests{"requests"};
+inline constexpr IntegerKey kRounds{"rounds"};
 inline constexpr SeedKey kSeed{"seed"};
 inline constexpr IntegerKey kShutdownTimeout{"shutdown-timeout"};
 inline constexpr NumberKey kSoak{"soak"};

@@ -215,6 +215,19 @@ TEST(Speculator, OneSlowPassOfTheDrafterDecidesNothing) {
   EXPECT_EQ(wanted(), 0);
 }
 
+// The first pass of all reads its weights from disk.
+TEST(Speculator, AColdFirstPassIsForgottenAfterOneMore) {
+  const Repetition text(10);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cost = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 4, .pass_for_each = true});
+  const auto wanted = [&] { return speculator.plan({{text.target(any)}}, cost)[0]; };
+  speculator.measured(4, 40);
+  EXPECT_EQ(wanted(), 0);
+  speculator.measured(2, 2e-4);
+  EXPECT_GT(wanted(), 0);
+}
+
 // A block comes whole; what of it is checked follows from what the drafter tells.
 TEST(Speculator, ChecksWhatTheDrafterIsSureOf) {
   const Repetition text(10);

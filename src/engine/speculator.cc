@@ -278,7 +278,9 @@ void Speculator::measured(int asked, double seconds) {
       model_.pass_for_each ? seconds / asked : seconds;
   auto times = drafter_times_;
   const size_t count = std::min(times.size(), drafter_measured_);
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(count / 2);
+  // Of an even number the lower one: the first pass of all reads its weights from disk, and after
+  // one more that must not be what passes take.
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>((count - 1) / 2);
   std::nth_element(times.begin(), middle, times.begin() + static_cast<std::ptrdiff_t>(count));
   drafter_seconds_ = *middle;
 }

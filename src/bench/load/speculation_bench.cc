@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <utility>
 
 #include "base/as_size.h"
@@ -16,7 +17,7 @@
 namespace hadal {
 namespace {
 
-constexpr int kPromptTokens = 32;
+constexpr int kPromptTokens = 8;
 // Plain steps of many rows are all alike and take long.
 constexpr int kPlainTokens = 17;
 
@@ -43,6 +44,7 @@ struct Way {
   std::unique_ptr<SpeculationRunner> runner = {};
   // As many requests without guesses as the way has rows, for what such steps take.
   std::unique_ptr<SpeculationRunner> plain_rows = {};
+  SpeculationRun run = {};  // of the round
   std::vector<double> measured = {};
   std::vector<double> predicted = {};
   std::vector<double> tokens_per_step = {};
@@ -123,7 +125,20 @@ class SpeculationBench {
       plain_rates.push_back(without.tokens_per_s);
       StepProfile steps;
       steps.add(batch, without.step_seconds);
-      for (Way& way : ways) measure(way, batch, without, steps);
+      // There and back: what the machine does within a round is then nobody's gain.
+      const auto measure_in = [&](auto&& in_turn) {
+        for (Way& way : in_turn) {
+          way.run = way.runner->measure();
+          if (!way.plain_rows) continue;
+          steps.add(batch * (1 + way.speculation.drafts), way.plain_rows->measure().step_seconds);
+        }
+      };
+      if (round % 2 == 0) {
+        measure_in(ways);
+      } else {
+        measure_in(std::views::reverse(ways));
+      }
+      for (Way& way : ways) note(way, batch, without, steps);
     }
     row.plain_tokens_per_s = median(std::move(plain_rates));
     for (Way& way : ways) {
@@ -136,11 +151,8 @@ class SpeculationBench {
     return row;
   }
 
-  static void measure(Way& way, int batch, const SpeculationRun& without, StepProfile& steps) {
-    if (way.plain_rows) {
-      steps.add(batch * (1 + way.speculation.drafts), way.plain_rows->measure().step_seconds);
-    }
-    const SpeculationRun run = way.runner->measure();
+  static void note(Way& way, int batch, const SpeculationRun& without, const StepProfile& steps) {
+    const SpeculationRun& run = way.run;
     const double seconds = steps.at(batch * (1 + run.drafts_per_step)) + run.draft_seconds;
     way.measured.push_back(run.tokens_per_s / without.tokens_per_s);
     way.predicted.push_back(run.tokens_per_step * without.step_seconds / seconds);

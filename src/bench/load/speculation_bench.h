@@ -30,7 +30,8 @@ struct SpeculationBenchOptions {
                                                  {.survival = {0}}};
   static constexpr int kAnswerTokens = 64;
   int answer_tokens = kAnswerTokens;
-  int rounds = 3;  // of all ways in turn, of which the median counts
+  static constexpr int kRounds = 3;
+  int rounds = kRounds;  // of all ways in turn, of which the median counts
   std::function<void(const std::string&)> progress = {};
   std::function<void(const SpeculationReport&)> row_done = {};  // its last row is new
 };
