@@ -173,6 +173,7 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
     }
     const StepResult& result = executor_.run(message);
     const StepShape shape = Scheduler::shape_of(scheduled);
+    expect_parts(scheduled);
     for (size_t i = 0; i < scheduled.size(); ++i) {
       const ScheduledRows& rows = scheduled[i];
       Sequence& sequence = *rows.sequence;
@@ -207,6 +208,18 @@ class SchedulerProperty : public testing::TestWithParam<Course> {
     // Durations of a machine that changes its mind: other numbers of rows in every step.
     scheduler_.measured(shape, 0.001 * (1 + below(60)));
     ++steps_;
+  }
+
+  // Of a step's time every sequence has a part, whatever durations have made of the estimates.
+  void expect_parts(const std::vector<ScheduledRows>& scheduled) const {
+    std::vector<double> parts;
+    scheduler_.divide(scheduled, parts);
+    double sum = 0;
+    for (const double part : parts) {
+      EXPECT_GT(part, 0);
+      sum += part;
+    }
+    EXPECT_NEAR(sum, 1, 1e-9);
   }
 
   void event() {

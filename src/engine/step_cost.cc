@@ -12,6 +12,9 @@ constexpr std::array<double, 5> kScale = {1, 1, 64, 64 * 4096, 1};
 constexpr double kMemory = 0.97;
 constexpr double kPriorWeight = 1e-3;  // of the first guess, in measured steps
 constexpr double kLeastSeconds = 1e-6;
+// Of a step this part is divided by rows alone: estimates may say for a while that rows of one kind
+// cost nothing, and no request is computed for nothing.
+constexpr double kDividedAlike = 1.0 / 64;
 constexpr double kOutlier = 4;  // a step that took more times the prediction counts as so many
 
 }  // namespace
@@ -50,7 +53,9 @@ double StepCost::own_seconds(const StepShape& shape) const {
 }
 
 double StepCost::predict_part(const StepShape& part, const StepShape& whole) const {
-  return own_seconds(part) + shared_seconds(whole.rows()) * part.rows() / whole.rows();
+  const double of_rows = static_cast<double>(part.rows()) / whole.rows();
+  const double caused = own_seconds(part) + shared_seconds(whole.rows()) * of_rows;
+  return (1 - kDividedAlike) * caused + kDividedAlike * predict(whole) * of_rows;
 }
 
 int StepCost::rows_within(double seconds, int context, int limit) const {

@@ -41,8 +41,8 @@ class StepCost {
 
   double predict(const StepShape& shape) const;
   // Of predict(whole) what `part` of its rows causes: what these rows cost, and of what any step
-  // and the experts cost, rows counting alike. Parts that make up the whole add up to its
-  // prediction.
+  // and the experts cost, rows counting alike; never nothing. Parts that make up the whole add up
+  // to its prediction.
   double predict_part(const StepShape& part, const StepShape& whole) const;
   // How many different experts of a layer `rows` rows touch, where each is as likely as any other,
   // in units of what one row touches: the weights of an expert are read once for all its rows.

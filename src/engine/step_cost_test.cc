@@ -49,6 +49,21 @@ TEST(StepCost, PartsAddUpToTheWhole) {
   EXPECT_NEAR(cost.predict_part(decode, whole), 0.020 / 143 + 0.004, 0.0015);
 }
 
+// A few steps, of which by chance those with a decoding row were the shorter.
+TEST(StepCost, NoPartIsNothing) {
+  StepCost cost(0.01);
+  for (int i = 0; i < 3; ++i) {
+    cost.observe(prefill(64, 0), 0.05);
+    cost.observe(prefill(64, 0, 1), 0.03);
+  }
+  StepShape decode;
+  decode.add_decode(1, 1000);
+  const StepShape whole = prefill(64, 0, 1);
+  const double part = cost.predict_part(decode, whole);
+  EXPECT_GT(part, cost.predict(whole) / 100 / whole.rows());
+  EXPECT_NEAR(part + cost.predict_part(prefill(64, 0), whole), cost.predict(whole), 1e-12);
+}
+
 TEST(StepCost, RowsWithinABudgetCostWhatItAllows) {
   StepCost cost(0.01);
   for (int i = 0; i < 200; ++i) {
