@@ -396,7 +396,7 @@ void note_repeated(PointBuilder& builder, const std::vector<RepeatedName>& repea
     const std::string path = each.path.empty() ? each.name : each.path + "." + each.name;
     kept.push_back({{"path", path}, {"not_taken", parse_json(each.value_json, path)}});
   }
-  builder.keep("repeated", std::move(kept));
+  builder.keep("repeated", kept);
 }
 
 Imported import_text(std::string_view text, const std::string& name, const ImportOptions& options) {

@@ -249,7 +249,7 @@ class AiPerfRecords : public LineImport {
     builder_.point.load.arrivals = "unknown";
     builder_.point.window = {.rule = "from the first request sent to the last ended",
                              .end = samples_.duration};
-    if (!notes_.empty()) builder_.keep("records", std::move(notes_));
+    if (!notes_.empty()) builder_.keep("records", notes_);
     imported.samples.push_back({.samples = std::move(samples_)});
     add_point(imported.runs, std::move(run), builder_.finish());
   }

@@ -200,7 +200,7 @@ void PointBuilder::warn(std::string_view name) {
   if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(std::move(word));
 }
 
-void PointBuilder::keep(std::string_view key, ordered_json value) {
+void PointBuilder::keep(std::string_view key, const ordered_json& value) {
   extra_[std::string(key)] = keepable(value);
 }
 

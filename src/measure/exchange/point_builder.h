@@ -81,8 +81,8 @@ class PointBuilder {
 
   // Once each, in the order they came.
   void warn(std::string_view name);
-  void keep(std::string_view key, nlohmann::ordered_json value);  // in extra_json
-  void keep_fields(const nlohmann::ordered_json& fields);         // in extra_json's "fields"
+  void keep(std::string_view key, const nlohmann::ordered_json& value);  // in extra_json
+  void keep_fields(const nlohmann::ordered_json& fields);                // in extra_json's "fields"
   void note_not_finite(const TakenFields& fields);
   // Takes over what finish() wrote into extra_json before: statistics and fields are added to those
   // that are there, all else replaces it.
