@@ -118,3 +118,7 @@ export async function download(page, click) {
   for await (const chunk of await file.createReadStream()) chunks.push(chunk);
   return { name: file.suggestedFilename(), bytes: Buffer.concat(chunks) };
 }
+
+// After the answers of the planner, those of other ages included.
+export const planned = (page) => page.waitForFunction(() => document.querySelector('.answers[data-ready]') !== null &&
+  document.querySelector('.answers [role=status]') === null && document.querySelector('[id^=plan-of], .answers .notice') !== null);
