@@ -113,7 +113,10 @@ Section short_section(const PlanAnswer& answer) {
       value += figure(*o.usd_per_million_total) + " $ per million tokens, ";
     }
     value += figure(o.candidate.prediction.interactivity()) + " tok/s for a user";
-    section.lines.push_back({pick.objective, std::move(value), "the figures of its own below"});
+    section.lines.push_back(
+        {pick.objective, std::move(value),
+         "$/h: devices x price of one; $ per million tokens: that / millions of "
+         "tokens of an hour; tok/s: 1 / seconds between tokens of a user"});
   }
   return section;
 }
