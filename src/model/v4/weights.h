@@ -92,7 +92,7 @@ struct ModelWeights {
   WeightMatrix embedding;
   WeightMatrix output;  // the LM head
   // The same as the drafter uses it, which may have an int8 form: guesses are checked, so that they
-  // need no exact logits, and reading half of the head is a large part of what a guess takes.
+  // need no exact logits, and reading the head is most of what a guess takes.
   WeightMatrix draft_output;
   std::vector<LayerWeights> layers;
   HeadWeights head;
