@@ -2,7 +2,8 @@
 """Fits the planner's constants to the calibration half of data/published.json, as docs/planning.md
 tells: coordinate descent from the values of data/plan-constants.json, one family after another, with
 a pull back to them. The other half is never read. Prints what moved; --write stores it in the table.
-usage: calibrate-plan.py HADAL [--families nvidia,amd] [--passes N] [--write]"""
+With --local FILE... the processor's constants are fitted to these measurements of hadal bench instead.
+usage: calibrate-plan.py HADAL [--families nvidia,amd] [--passes N] [--write] [--local FILE...]"""
 
 import argparse
 import collections
@@ -75,8 +76,10 @@ class Fit:
                     error = abs(math.log(predicted / measured))
                     total += weight * (min(error, 1) + max(0, min(error, 1.5) - 0.5))
                     weights += weight
-        pull = sum(abs(math.log(v / self.start[k])) for k, v in values.items())
-        return total / weights + PULL * pull
+        return total / weights + self.pull(values)
+
+    def pull(self, values):
+        return PULL * sum(abs(math.log(v / self.start[k])) for k, v in values.items())
 
     def descend(self, passes):
         values = dict(self.start)
@@ -103,6 +106,25 @@ class Fit:
         return first, best, values
 
 
+class LocalFit(Fit):
+    def __init__(self, hadal, files, start):
+        self.hadal, self.files, self.start = hadal, files, start
+        self.evaluations = 0
+
+    def loss(self, values):
+        """Mean |log(predicted / measured)| of steps, and the pull."""
+        self.evaluations += 1
+        command = [self.hadal, "plan", "validate", "--json"]
+        for file in self.files:
+            command += ["--local", file]
+        for name, value in values.items():
+            command += ["--assume", f"{name}={value:.6g}"]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        points = json.loads(out)["points"]
+        errors = [abs(math.log(p["predicted_ms"] / p["measured_ms"])) for p in points]
+        return sum(errors) / len(errors) + self.pull(values)
+
+
 def most(name):
     """Shares are parts of a peak; nothing reaches all of it."""
     if "share" in name:
@@ -116,19 +138,24 @@ def main():
     parser.add_argument("--families", default="blackwell,hopper,amd,workstation,other")
     parser.add_argument("--passes", type=int, default=8)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--local", nargs="+", default=[])
     options = parser.parse_args()
+    families = ["cpu"] if options.local else options.families.split(",")
     with open(TABLE) as file:
         table = json.load(file)
     start = {
         f"{row['name']}.{family}": row["values"][family]
         for row in table["constants"]
-        for family in options.families.split(",")
+        for family in families
         if row["name"] not in FIXED and row["values"][family] > 0
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(calibration_points(), file)
-        file.flush()
-        first, best, values = Fit(options.hadal, file.name, start).descend(options.passes)
+    if options.local:
+        first, best, values = LocalFit(options.hadal, options.local, start).descend(options.passes)
+    else:
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(calibration_points(), file)
+            file.flush()
+            first, best, values = Fit(options.hadal, file.name, start).descend(options.passes)
     print(f"{len(start)} constants: {first:.5f} -> {best:.5f}")
     for name in sorted(start):
         if values[name] != start[name]:

@@ -17,7 +17,8 @@ int plan_validate_command(const ParsedLine& line) {
     for (const std::string& file : line.list(option::kLocal)) {
       points.push_back(read_local_point(read_text_file(file, kMostBytes), file, constants));
     }
-    write_out(local_validation_text(points));
+    write_out(line.has(option::kJson) ? local_validation_json(points)
+                                      : local_validation_text(points));
     return 0;
   }
   const HardwareCatalogue catalogue = plan_catalogue(line);

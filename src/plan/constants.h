@@ -53,8 +53,10 @@ enum class Constant {
   kSteadyShare,
   kYouthExcess,
   kYouthDays,
+  kReadOverlap,
+  kHalfRows,
 };
-inline constexpr size_t kConstants = 25;
+inline constexpr size_t kConstants = 27;
 
 struct ConstantSpec {
   std::string name = {};

@@ -24,7 +24,7 @@ TEST(Constants, EachIsNamedAndSourced) {
     EXPECT_TRUE(fitted || spec.source.find("estimate") != std::string::npos) << spec.name;
   }
   EXPECT_EQ(constant_table()[static_cast<size_t>(Constant::kLayerFloor)].name, "layer_floor");
-  EXPECT_EQ(constant_table()[static_cast<size_t>(Constant::kYouthDays)].name, "youth_days");
+  EXPECT_EQ(constant_table()[static_cast<size_t>(Constant::kHalfRows)].name, "half_rows");
 }
 
 TEST(Constants, CanBeAssumedOtherwise) {

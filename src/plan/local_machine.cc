@@ -16,14 +16,24 @@ namespace {
 constexpr double kGiga = 1e9;
 constexpr double kMicro = 1e-6;
 
-// Multiply-adds of bytes, or of floats; 0 where none was measured.
-double best_peak(const MachineRates& rates, bool bytes) {
+// Of multiply-adds of bytes with sums of 16 bits, which do for FP4 only, with sums of 32 bits, and
+// of floats that hadal's kernels use under integer activations.
+enum class PeakKind { kNarrowSums, kBytes, kFloats };
+
+PeakKind kind_of(std::string_view instruction) {
+  if (instruction.ends_with("16-bit sums")) return PeakKind::kNarrowSums;
+  const bool bytes = instruction.starts_with("vpdpb") || instruction.starts_with("vpmaddubsw") ||
+                     instruction.starts_with("tdpb");
+  return bytes ? PeakKind::kBytes : PeakKind::kFloats;
+}
+
+// The best; 0 where none was measured.
+double best_peak(const MachineRates& rates, PeakKind kind) {
   double best = 0;
   for (const DotPeak& peak : rates.peaks) {
-    const bool of_bytes = peak.instruction.starts_with("vpdpb") ||
-                          peak.instruction.starts_with("vpmaddubsw") ||
-                          peak.instruction.starts_with("tdpb");
-    if (of_bytes == bytes) best = std::max(best, peak.gmac_per_s);
+    // Products of BF16 pairs serve other activations.
+    if (peak.instruction == "vdpbf16ps") continue;
+    if (kind_of(peak.instruction) == kind) best = std::max(best, peak.gmac_per_s);
   }
   return best;
 }
@@ -31,15 +41,16 @@ double best_peak(const MachineRates& rates, bool bytes) {
 }  // namespace
 
 DeviceLimits local_limits(const MachineRates& rates, std::string name, double memory_bytes) {
-  const double floats = 2 * kGiga * best_peak(rates, false);
-  const double bytes = 2 * kGiga * best_peak(rates, true);
+  const double floats = 2 * kGiga * best_peak(rates, PeakKind::kFloats);
+  const double measured_bytes = 2 * kGiga * best_peak(rates, PeakKind::kBytes);
+  const double bytes = measured_bytes > 0 ? measured_bytes : floats;
   return {.key = "this",
           .name = std::move(name),
           .family = DeviceFamily::kCpu,
           .memory_bytes = memory_bytes,
           .bytes_per_s = rates.read_gb_per_s * kGiga,
-          .fp4_flops = bytes > 0 ? bytes : floats,
-          .fp8_flops = bytes > 0 ? bytes : floats,
+          .fp4_flops = std::max(bytes, 2 * kGiga * best_peak(rates, PeakKind::kNarrowSums)),
+          .fp8_flops = bytes,
           .bf16_flops = floats,
           .scale_up_bytes = rates.read_gb_per_s * kGiga,
           .scale_out_bytes = rates.read_gb_per_s * kGiga,
@@ -60,7 +71,7 @@ MachineRates read_machine_row(const Fields& row) {
       if (const auto peak = fields.number(name)) rates.peaks.push_back({name, *peak});
     }
   }
-  if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, false) > 0)) {
+  if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, PeakKind::kFloats) > 0)) {
     row.refuse("read_gb_per_s", "and gmac_per_s must be there, above 0");
   }
   return rates;

@@ -1,6 +1,6 @@
 // Predictions for this machine held against what `hadal bench decode` and `hadal bench prefill`
-// measured on it: the step's work as the bench counts it (step_costs.h), the machine's rates that
-// the same run measured, the planner's shares for processors.
+// measured on it: the planner's step (step_model.h) of the checkpoint's config, on the rates of the
+// machine that the same run measured.
 #pragma once
 
 #include <string>
@@ -8,21 +8,19 @@
 #include <vector>
 
 #include "plan/constants.h"
-#include "plan/machine_rates.h"
-#include "plan/step_costs.h"
+#include "plan/step_model.h"
 
 namespace hadal {
 
-// Seconds of a step of so many rows with that work on a processor with those rates.
-double local_step_seconds(const StepCosts& costs, double rows, int layers,
-                          const MachineRates& rates, const Constants& constants);
-
 struct LocalPoint {
   std::string name = {};
-  double predicted_ms = 0;
+  StepTime predicted = {};
   double measured_ms = 0;  // the median step
   double low_ms = 0;       // its 5th and 95th percentile
   double high_ms = 0;
+
+  double predicted_ms() const;
+  double error() const { return predicted_ms() / measured_ms - 1; }
 };
 
 // From the JSON of one run. Throws Error kInvalidFile that names the field.
@@ -31,5 +29,8 @@ LocalPoint read_local_point(std::string_view text, const std::string& where,
 
 // A line for each, then median and worst error.
 std::string local_validation_text(const std::vector<LocalPoint>& points);
+// {"points": [{"name", "predicted_ms", "measured_ms", "low_ms", "high_ms", "parts_ms"}],
+// "summary"}.
+std::string local_validation_json(const std::vector<LocalPoint>& points);
 
 }  // namespace hadal

@@ -38,16 +38,16 @@ MemoryFit memory_fit(const PlanModel& model, const ParameterBytes& weights,
                                 options.drafter ? static_cast<double>(model.drafter_layers) : 0}};
   const double drafter = options.drafter ? bytes.drafter / ranks : 0;
   // The head and the embedding are split by tensor parallelism only.
-  fit.weights = bytes.experts / ranks / spread.pp + bytes.dense / spread.tp / spread.pp +
+  fit.weights = bytes.experts / ranks / spread.pp + bytes.dense / spread.head_ranks() / spread.pp +
                 bytes.ends / spread.tp / spread.pp + drafter;
   const bool apart = device.family == DeviceFamily::kCpu;
   fit.context = apart ? kGibi : kContext;
   fit.links = spread.devices() > 1 ? kLinks : 0;
   // The residual streams in and out, the queries, the experts' rows, scores of a tile.
-  const double row =
-      2.0 * (2.0 * model.streams * model.hidden + 2.0 * model.heads * model.head_dim / spread.tp +
-             model.topk_experts * (model.hidden + model.expert_width));
-  fit.workspace = engine.chunk * row * engine.step_buffers;
+  const double row = 2.0 * (2.0 * model.streams * model.hidden +
+                            2.0 * model.heads * model.head_dim / spread.head_ranks() +
+                            model.topk_experts * (model.hidden + model.expert_width));
+  fit.workspace = engine.chunk / spread.cp * row * engine.step_buffers;
   if (engine.works_in_rest) {
     fit.cache = engine.memory_share * (device.memory_bytes - fit.context) - fit.weights;
   } else {

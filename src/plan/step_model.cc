@@ -53,7 +53,7 @@ class StepClock {
       add_experts(group.layers * share);
       add_attention(group, share);
       add_vector(group.layers * share);
-      add_collectives(group.layers * share);
+      add_collectives(group, group.layers * share);
       time_[TimePart::kFloor] +=
           group.layers * share * s_.floor_factor *
           (share_of(Constant::kLayerFloor) * kMicro + kLoopsOfALayer * s_.device.join_s);
@@ -77,11 +77,18 @@ class StepClock {
  private:
   double share_of(Constant id) const { return s_.constants.get(id, family_); }
   double tp() const { return s_.spread.tp; }
-  // Context parallel prefill deals rows, and each rank holds all heads for its rows.
-  double head_split(bool prefill) const {
-    return prefill && s_.spread.cp > 1 ? tp() / s_.spread.cp : tp();
-  }
+  double head_ranks() const { return s_.spread.head_ranks(); }
   double memory_rate() const { return s_.device.bytes_per_s * share_of(Constant::kMemoryShare); }
+
+  // Of two things that a processor does at once.
+  double hidden(double reading, double computing) const {
+    return std::min(1.0, share_of(Constant::kReadOverlap)) * std::min(reading, computing);
+  }
+
+  // Tiles of few rows are part empty.
+  double fullness(double rows) const {
+    return std::max(rows, 1e-9) / (std::max(rows, 1e-9) + share_of(Constant::kHalfRows));
+  }
 
   // FP4 experts compute at the rate of FP8, or partly at that of FP4 where there is one.
   double expert_rate() const {
@@ -99,19 +106,20 @@ class StepClock {
   void add_dense(const AttentionGroup& group, double share) {
     const LayerColumns columns = layer_columns(s_.model, group);
     const double layers = group.layers * share;
-    const double split = tp();
-    const double bytes = (columns.fp8_whole + columns.fp8_split / split) * s_.weights.dense +
-                         2 * (columns.wide_whole + columns.wide_split / split);
-    time_[TimePart::kWeights] += layers * bytes / memory_rate();
-    const auto flops = [&](double whole, double part, double prefill_split) {
-      return 2 * (whole * rows_ + part * (decode_rows_ / split + prefill_rows_ / prefill_split));
+    const double bytes = (columns.fp8_whole + columns.fp8_split / head_ranks()) * s_.weights.dense +
+                         2 * (columns.wide_whole + columns.wide_split / head_ranks());
+    const auto flops = [&](double whole, double part) {
+      return 2 * (whole * rows_ + part * (decode_rows_ / tp() + prefill_rows_ / head_ranks()));
     };
-    time_[TimePart::kGemm] += layers *
-                              flops(columns.fp8_whole, columns.fp8_split, head_split(true)) /
-                              (s_.device.fp8_flops * share_of(Constant::kGemmShare));
-    time_[TimePart::kWide] += layers *
-                              flops(columns.wide_whole, columns.wide_split, head_split(true)) /
-                              (s_.device.bf16_flops * share_of(Constant::kWideGemmShare));
+    const double reading = bytes / memory_rate();
+    const double gemm = flops(columns.fp8_whole, columns.fp8_split) /
+                        (s_.device.fp8_flops * share_of(Constant::kGemmShare) * fullness(rows_));
+    const double wide =
+        flops(columns.wide_whole, columns.wide_split) /
+        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * fullness(rows_));
+    time_[TimePart::kWeights] += layers * (reading - hidden(reading, gemm + wide));
+    time_[TimePart::kGemm] += layers * gemm;
+    time_[TimePart::kWide] += layers * wide;
   }
 
   // Time of `layers` layers' routed experts: of the drafter's or of the model's.
@@ -134,9 +142,10 @@ class StepClock {
       most = std::min({experts / ranks, used, used / ranks + 0.5 * std::sqrt(used / ranks)});
     }
     const double reading = most * parameters * s_.weights.experts / memory_rate();
+    const double full = fullness(pairs / std::max(1.0, used));
     const double computing = imbalance * 2 * parameters * pairs / ranks /
-                             (expert_rate() * share_of(Constant::kExpertGemmShare));
-    return layers * (reading + computing);
+                             (expert_rate() * share_of(Constant::kExpertGemmShare) * full);
+    return layers * (reading + computing - hidden(reading, computing));
   }
 
   void add_experts(double layers) {
@@ -152,7 +161,7 @@ class StepClock {
     const double decode_flops = 2 * values * seen * decode_rows_ / tp();
     const double decode_bytes = group.entry_bytes * seen * decode_rows_;
     const double prefill_flops =
-        2 * values * entries_seen(group, load_.prefill_context) * prefill_rows_ / head_split(true);
+        2 * values * entries_seen(group, load_.prefill_context) * prefill_rows_ / head_ranks();
     time_[TimePart::kAttention] +=
         layers *
         (decode_flops / (s_.device.bf16_flops * share_of(Constant::kDecodeAttentionShare)) +
@@ -163,7 +172,7 @@ class StepClock {
     const auto keys = [&](double depth) { return (depth + 1) / group.ratio; };
     const double flops = 2 * heads *
                          (keys(load_.context) * decode_rows_ / tp() +
-                          keys(load_.prefill_context) * prefill_rows_ / head_split(true));
+                          keys(load_.prefill_context) * prefill_rows_ / head_ranks());
     const double bytes = group.key_bytes * keys(load_.context) * load_.sequences;
     time_[TimePart::kIndexer] +=
         layers * group.scored *
@@ -178,7 +187,7 @@ class StepClock {
     };
     time_[TimePart::kVector] +=
         layers * (seconds(decode_rows_, tp(), Constant::kDecodeVectorShare) +
-                  seconds(prefill_rows_, head_split(true), Constant::kPrefillVectorShare));
+                  seconds(prefill_rows_, head_ranks(), Constant::kPrefillVectorShare));
   }
 
   // Bytes that a rank sends at the link's rate: inside a scale-up domain, or partly beyond it.
@@ -198,32 +207,52 @@ class StepClock {
     return micro * kMicro * std::min(1.0, s_.floor_factor);
   }
 
-  void add_collectives(double layers) {
+  void add_collectives(const AttentionGroup& group, double layers) {
     const int ranks = s_.spread.ranks();
     if (ranks == 1) return;
     constexpr double kBf16 = 2;
+    const int cp = s_.spread.cp;
     const double shown = 1 - std::min(1.0, share_of(Constant::kCollectiveOverlap));
+    // Rows of several ranks exchanged in full: reduced (once there, once back), or gathered.
+    const auto exchange = [&](int among, double bytes) {
+      return latency(among) + shown * link_seconds(bytes * (among - 1) / among, among);
+    };
+    // Experts that lie whole on ranks take each row where it is; in slices, all rows go to all.
+    const bool dispatched = s_.spread.dp > 1 || (cp > 1 && s_.spread.expert_parallel);
     double seconds = 0;
-    if (tp() > 1) {
-      // After attention, and after the experts where these are split like it: an all-reduce, as
-      // reduce-scatter and all-gather.
-      const double reduces = s_.spread.dp > 1 ? 1 : 2;
-      const double bytes = 2 * (tp() - 1) / tp() * rows_ * s_.model.hidden * kBf16;
-      seconds += reduces * (latency(s_.spread.tp) + shown * link_seconds(bytes, s_.spread.tp));
+    if (head_ranks() > 1) {
+      seconds += exchange(s_.spread.head_ranks(), 2 * rows_ * s_.model.hidden * kBf16);
     }
-    if (s_.spread.dp > 1) {
+    if (cp > 1) {
+      seconds += exchange(cp, s_.spread.cp * prefill_rows_ * row_key_bytes(group));
+    }
+    if (dispatched) {
       // Dispatch in FP8 and combine in BF16 of each row to the ranks of its experts.
       const double targets = std::min<double>(s_.model.topk_experts, ranks - 1);
-      const double bytes = 3 * targets * rows_ / tp() * s_.model.hidden;
+      const double bytes = 3 * targets * rows_ / head_ranks() * s_.model.hidden;
       seconds += 2 * latency(ranks) + shown * link_seconds(bytes, ranks);
+    } else if (tp() > 1) {
+      const double all_rows = decode_rows_ + cp * prefill_rows_;
+      seconds += exchange(s_.spread.tp, 2 * all_rows * s_.model.hidden * kBf16);
     }
     time_[TimePart::kCollectives] += layers * seconds;
   }
 
+  // What the ranks of context parallel prefill tell each other of a row: its key, and its part of a
+  // compressed entry.
+  static double row_key_bytes(const AttentionGroup& group) {
+    const double own = group.window > 0 ? group.entry_bytes : 0;
+    if (group.ratio <= 0) return own;
+    return own + (group.owned * group.entry_bytes + group.scored * group.key_bytes) / group.ratio;
+  }
+
   double head_seconds(double rows) const {
     const double parameters = static_cast<double>(s_.model.vocab) * s_.model.hidden / tp();
-    return 2 * parameters / memory_rate() +
-           2 * parameters * rows / (s_.device.bf16_flops * share_of(Constant::kWideGemmShare));
+    const double reading = 2 * parameters / memory_rate();
+    const double computing =
+        2 * parameters * rows /
+        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * fullness(rows));
+    return reading + computing - hidden(reading, computing);
   }
 
   void add_head(double rows) { time_[TimePart::kWide] += head_seconds(std::max(rows, 1.0)); }

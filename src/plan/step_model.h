@@ -18,10 +18,14 @@ struct Spread {
   int tp = 1;
   int dp = 1;
   int pp = 1;  // stages of layers
-  int cp = 1;  // ranks among which the rows of one prompt are dealt (part of tp)
+  // Context parallel: ranks among which the rows of one prompt are dealt in turn (part of tp). Each
+  // has the attention's weights and all keys for itself.
+  int cp = 1;
   bool expert_parallel = false;
 
   int ranks() const { return tp * dp; }
+  // That split the heads of a prompt's rows, and with them the attention's weights.
+  int head_ranks() const { return tp / cp; }
   int devices() const { return tp * dp * pp; }
 };
 

@@ -106,5 +106,22 @@ TEST_F(StepModel, DraftsCostTimeAndAYoungEngineIsSlow) {
   EXPECT_NEAR(young.total(), 2 * time({.tp = 8}, plain).total(), 1e-9);
 }
 
+// A rank of eight that deal a prompt has an eighth of its rows with all heads: the work of
+// splitting the heads, more weights to read, and keys instead of rows to exchange.
+TEST_F(StepModel, DealingAPromptSharesItsWork) {
+  const StepLoad prompt{.prefill_rows = 65536, .prefill_context = 32768};
+  const StepTime split = time({.tp = 8}, prompt);
+  const StepTime dealt = time({.tp = 8, .cp = 8, .expert_parallel = true}, prompt);
+  EXPECT_NEAR(dealt[TimePart::kAttention], split[TimePart::kAttention],
+              1e-9 * split[TimePart::kAttention]);
+  EXPECT_GT(dealt[TimePart::kWeights], 3 * split[TimePart::kWeights]);
+  // Ranks that split heads repeat for each row what has none: norms, streams, the low ranks.
+  EXPECT_LT(dealt[TimePart::kVector], split[TimePart::kVector]);
+  EXPECT_LT(dealt[TimePart::kGemm], split[TimePart::kGemm]);
+  // Experts in slices need the rows of all ranks.
+  const StepTime sliced = time({.tp = 8, .cp = 8}, prompt);
+  EXPECT_NE(sliced[TimePart::kCollectives], dealt[TimePart::kCollectives]);
+}
+
 }  // namespace
 }  // namespace hadal

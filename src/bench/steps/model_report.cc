@@ -146,6 +146,7 @@ std::string model_report_json(const ModelReport& report) {
   json["model"] = figures.model;
   json["layers"] = figures.config.layers;
   json["routed_experts"] = figures.config.routed_experts;
+  json["config"] = nlohmann::ordered_json::parse(config_to_json(figures.config));
   json["context"] = figures.context;
   json["batch"] = figures.batch;
   json["rows"] = figures.rows;
