@@ -202,6 +202,7 @@ inline constexpr IntegerKey kExplain{"explain"};
 inline constexpr ListKey kHardwareList{"hardware"};
 inline constexpr NumberKey kHorizon{"horizon"};
 inline constexpr ListKey kLoadCurve{"load-curve"};
+inline constexpr NumberKey kLongestGap{"longest-gap"};
 inline constexpr NumberKey kMegawatts{"power"};
 inline constexpr NumberKey kMemoryShare{"memory-share"};
 inline constexpr IntegerKey kMostDevices{"most-devices"};

@@ -26,12 +26,12 @@ constexpr const char* kWorkloads[] = {"8k1k", "1k1k", "1k8k", "agentx"};
 
 const std::vector<OptionKey>& asked_options() {
   static const std::vector<OptionKey> keys = {
-      option::kPlanModel,   option::kHardwareList, option::kWorkload,     option::kInteractivity,
-      option::kTtft,        option::kUsers,        option::kTokensPerDay, option::kBudget,
-      option::kMegawatts,   option::kSpeculation,  option::kEngine,       option::kWeeks,
-      option::kMostDevices, option::kTier,         option::kEra,          option::kPue,
-      option::kUtilisation, option::kHorizon,      option::kLoadCurve,    option::kTariff,
-      option::kSeasonPue,   option::kAssume};
+      option::kPlanModel, option::kHardwareList, option::kWorkload,    option::kInteractivity,
+      option::kTtft,      option::kLongestGap,   option::kUsers,       option::kTokensPerDay,
+      option::kBudget,    option::kMegawatts,    option::kSpeculation, option::kEngine,
+      option::kWeeks,     option::kMostDevices,  option::kTier,        option::kEra,
+      option::kPue,       option::kUtilisation,  option::kHorizon,     option::kLoadCurve,
+      option::kTariff,    option::kSeasonPue,    option::kAssume};
   return keys;
 }
 

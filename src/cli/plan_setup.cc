@@ -97,6 +97,7 @@ PlanQuestion plan_question(const ParsedLine& line, const HardwareCatalogue& cata
                         .constants = plan_constants(line),
                         .interactivity = line.get(option::kInteractivity),
                         .ttft_s = line.get(option::kTtft),
+                        .longest_gap_s = line.get(option::kLongestGap),
                         .era = line.get(option::kEra).value_or(""),
                         .tier = price_tier_of(line.value(option::kTier)).value(),
                         .most_devices = line.value(option::kMostDevices)};

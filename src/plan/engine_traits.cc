@@ -28,10 +28,11 @@ const std::vector<EngineTraits>& engines() {
       // recipe of H200 sets it. It leaves the rest to steps, graphs and links.
       {.name = "sglang",
        .gathers_prefills = true,
+       .deals_prompts = true,
        .works_in_rest = true,
        .pool = {.kind = PoolKind::kSglang, .index_key_bytes = 132}},
       // Its recipes wait 4 to 8 s before prefills, 2026.
-      {.name = "atom", .gathers_prefills = true},
+      {.name = "atom", .gathers_prefills = true, .deals_prompts = true},
       // Of these two nothing is known that tells them apart: prefills between decode steps.
       {.name = "trt"},
       {.name = "tensorrt"},
@@ -40,7 +41,7 @@ const std::vector<EngineTraits>& engines() {
       {.name = "ds4", .stages = true},
       {.name = "ktransformers", .experts_on_host = true},
       {.name = "hadal"},
-      {.name = "ideal", .floor = 0},
+      {.name = "ideal", .floor = 0, .deals_prompts = true},
   };
   return table;
 }

@@ -17,6 +17,7 @@ struct EngineTraits {
   bool gathers_prefills = false;  // data-parallel ranks wait to prefill together
   bool mixes = false;             // prompts share their steps with decoding sequences
   double chunk = 8192;            // rows of a prefill step and attention copy
+  bool deals_prompts = false;     // context parallel prefill
   // Several devices hold a range of layers each, and one sequence runs at a time, as in all
   // published runs of such engines.
   bool stages = false;

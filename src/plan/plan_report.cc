@@ -43,6 +43,7 @@ struct Section {
 std::string spread_text(const Role& role) {
   const Spread& s = role.spread;
   std::string text = s.dp > 1 ? fmt::format("DEP{}", s.dp * s.tp) : fmt::format("TP{}", s.tp);
+  if (s.cp > 1) text += fmt::format(" CP{}", s.cp);
   if (s.pp > 1) text += fmt::format(" in {} stages", s.pp);
   return role.workers > 1 ? fmt::format("{} x {}", role.workers, text) : text;
 }
@@ -139,6 +140,12 @@ Section pick_section(const PlanQuestion& question, const NamedPick& pick) {
   lines.push_back({"first token after", figure(p.ttft_s) + " s",
                    fmt::format("waiting + {:.0f} ms of prefill: {}",
                                kMilli * p.prefill_parts.total(), time_formula(p.prefill_parts))});
+  lines.push_back({"longest gap between steps", figure(p.longest_gap_s) + " s",
+                   d.prefill
+                       ? std::string("a decode step: prompts are computed elsewhere")
+                       : fmt::format("a decode step + one chunk of a prompt, {:.0f} rows at most{}",
+                                     d.engine.chunk,
+                                     d.engine.gathers_prefills ? ", of all copies at once" : "")});
   lines.push_back(
       {"tokens", figure(o.total_rate) + " tok/s",
        fmt::format("{:.4g} requests/s x ({:.0f} in + {:.0f} out)", p.requests_per_s * o.replicas,
@@ -417,7 +424,12 @@ std::string break_even_chart(const PlanAnswer& answer) {
 }  // namespace
 
 std::string deployment_text(const Deployment& d) {
-  if (!d.prefill) return spread_text(d.serve);
+  if (!d.prefill) {
+    const std::optional<EngineTraits> usual = find_engine(d.engine.name);
+    const bool own = !usual || usual->chunk == d.engine.chunk;
+    return spread_text(d.serve) +
+           (own ? std::string() : fmt::format(", chunks of {:.0f}", d.engine.chunk));
+  }
   return fmt::format("prefill {}, decode {}", spread_text(*d.prefill), spread_text(d.serve));
 }
 

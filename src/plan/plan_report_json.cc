@@ -16,11 +16,8 @@ ordered_json number(const std::optional<double>& value) {
 }
 
 ordered_json role_json(const Role& role) {
-  return {{"tp", role.spread.tp},
-          {"dp", role.spread.dp},
-          {"pp", role.spread.pp},
-          {"workers", role.workers},
-          {"devices", role.devices()}};
+  return {{"tp", role.spread.tp}, {"dp", role.spread.dp},    {"cp", role.spread.cp},
+          {"pp", role.spread.pp}, {"workers", role.workers}, {"devices", role.devices()}};
 }
 
 ordered_json option_json(const PlanOption& o) {
@@ -40,6 +37,8 @@ ordered_json option_json(const PlanOption& o) {
           {"requests_at_a_time", o.users},
           {"interactivity_tok_s", p.interactivity()},
           {"ttft_s", p.ttft_s},
+          {"longest_gap_s", p.longest_gap_s},
+          {"chunk_rows", c.deployment.engine.chunk},
           {"total_tok_s", o.total_rate},
           {"output_tok_s", o.output_rate},
           {"total_tok_s_per_device", o.total_rate / o.devices},

@@ -85,7 +85,7 @@ class Pricer {
 };
 
 SearchLimits search_limits(const PlanQuestion& question) {
-  SearchLimits limits{.most_devices = question.most_devices};
+  SearchLimits limits{.most_devices = question.most_devices, .other_chunks = true};
   if (question.users) limits.most_places = std::max(1.0, *question.users);
   return limits;
 }
@@ -105,6 +105,7 @@ bool meets(const PlanQuestion& question, const PlanCandidate& candidate) {
   const Prediction& p = candidate.prediction;
   if (!(p.total_rate > 0)) return false;
   if (question.interactivity && p.interactivity() < *question.interactivity) return false;
+  if (question.longest_gap_s && p.longest_gap_s > *question.longest_gap_s) return false;
   return !question.ttft_s || p.ttft_s <= *question.ttft_s;
 }
 
@@ -163,14 +164,18 @@ std::string why_not(const PlanQuestion& question, const DeviceLimits& device,
         enough < 1024 ? fmt::format("{} would do (--most-devices {})", enough, enough)
                       : std::string("no number of them helps"));
   }
-  const PlanCandidate* fastest = &candidates.front();
+  double speed = 0;
+  double ttft_s = candidates.front().prediction.ttft_s;
+  double gap_s = candidates.front().prediction.longest_gap_s;
   for (const PlanCandidate& c : candidates) {
-    if (c.prediction.interactivity() > fastest->prediction.interactivity()) fastest = &c;
+    speed = std::max(speed, c.prediction.interactivity());
+    ttft_s = std::min(ttft_s, c.prediction.ttft_s);
+    gap_s = std::min(gap_s, c.prediction.longest_gap_s);
   }
   return fmt::format(
-      "no deployment of up to {} meets the limits; the fastest gives {:.3g} tok/s "
-      "to a user, the first token after {:.2g} s",
-      question.most_devices, fastest->prediction.interactivity(), fastest->prediction.ttft_s);
+      "no deployment of up to {} meets the limits; the fastest gives {:.3g} tok/s to a user, the "
+      "soonest first token comes after {:.2g} s, the shortest longest gap is {:.2g} s",
+      question.most_devices, speed, ttft_s, gap_s);
 }
 
 // `cheapest_beyond`: what meets all but the budget, where anything does.
@@ -448,9 +453,10 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   PlanQuestion free = question;
   free.interactivity.reset();
   free.ttft_s.reset();
-  for (PlanCandidate& candidate :
-       all_candidates(base_deployment(question, first.candidate.deployment.device), constants,
-                      question.shape, {.most_devices = question.most_devices})) {
+  free.longest_gap_s.reset();
+  for (PlanCandidate& candidate : all_candidates(
+           base_deployment(question, first.candidate.deployment.device), constants, question.shape,
+           {.most_devices = question.most_devices, .other_chunks = true})) {
     if (!meets(free, candidate)) continue;
     curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
     own.push_back(pricer.option(std::move(candidate), 1));

@@ -32,6 +32,7 @@ struct PlanQuestion {
   // What must hold. Where none of the demands is given, one deployment is looked for.
   std::optional<double> interactivity = {};  // tokens per second of a user, at least
   std::optional<double> ttft_s = {};         // at most
+  std::optional<double> longest_gap_s = {};  // between two steps, at most
   std::optional<double> users = {};          // requests at a time
   std::optional<double> tokens_per_day = {};
   std::optional<double> budget_usd_per_hour = {};

@@ -148,7 +148,7 @@ TEST(Planner, AMachineWithoutAPriceHasThatOfItsFile) {
                                  .read_kernel = "",
                                  .cache_gb_per_s = 4000,
                                  .fork_join_us = 5,
-                                 .peaks = {{"vdpbf16ps", 5000}, {"vpdpbusd", 10000}}},
+                                 .peaks = {{"fma f32 (512)", 2500}, {"vpdpbusd", 10000}}},
                                 "server", 1e12)};
   asked.engine = engine_traits("hadal");
   asked.interactivity = 1;
@@ -212,6 +212,39 @@ TEST(Planner, EnginesOfStagesHaveOneSequence) {
     EXPECT_EQ(option.candidate.places, 1);
     EXPECT_EQ(option.candidate.deployment.serve.spread.ranks(), 1);
   }
+}
+
+TEST(Planner, SmallerChunksKeepGapsShort) {
+  PlanQuestion asked = question("flash", {"b200"});
+  asked.engine = engine_traits("vllm");
+  asked.most_devices = 1;
+  const PlanOption free = answer(asked).picks.front().option;
+  asked.longest_gap_s = 0.5 * free.candidate.prediction.longest_gap_s;
+  const PlanAnswer given = answer(asked);
+  const PlanOption& gapped = given.picks.front().option;
+  EXPECT_LE(gapped.candidate.prediction.longest_gap_s, *asked.longest_gap_s);
+  EXPECT_LT(gapped.candidate.deployment.engine.chunk, free.candidate.deployment.engine.chunk);
+  EXPECT_NE(plan_text(asked, given).find(", chunks of "), std::string::npos);
+  asked.longest_gap_s = 1e-4;
+  EXPECT_THROW(answer(asked), Error);
+}
+
+TEST(Planner, LongPromptsAreDealtAmongRanks) {
+  PlanQuestion asked = question("pro", {"b200"});
+  asked.shape = parse_plan_workload("500000:200");
+  asked.most_devices = 32;
+  asked.interactivity = 20;
+  const auto dealt = [](const PlanAnswer& given) {
+    return std::ranges::any_of(given.frontier, [](const PlanOption& option) {
+      const std::optional<Role>& front = option.candidate.deployment.prefill;
+      return front && front->spread.cp > 1;
+    });
+  };
+  const PlanAnswer with = answer(asked);
+  EXPECT_TRUE(dealt(with));
+  EXPECT_NE(plan_text(asked, with).find(" CP"), std::string::npos);
+  asked.engine = engine_traits("vllm");
+  EXPECT_FALSE(dealt(answer(asked)));
 }
 
 TEST(Planner, WaitingFollowsTheAssumption) {

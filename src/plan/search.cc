@@ -24,6 +24,9 @@ constexpr int kHost = 8;
 // Prefill instances per decode instance that are tried.
 constexpr int kFronts[] = {1, 2, 3, 4, 6, 8, 12};
 
+// Of the engine's own chunk.
+constexpr double kOtherChunks[] = {0.125, 0.25, 0.5, 2};
+
 }  // namespace
 
 std::vector<Spread> possible_spreads(const Deployment& base, int most) {
@@ -40,6 +43,17 @@ std::vector<Spread> possible_spreads(const Deployment& base, int most) {
       add({.tp = devices});
     }
     if (devices > 1) add({.dp = devices, .expert_parallel = true});
+  }
+  return spreads;
+}
+
+std::vector<Spread> dealing_spreads(const Deployment& base, int most) {
+  std::vector<Spread> spreads;
+  if (!base.engine.deals_prompts || !base.device.joined) return spreads;
+  for (int devices = 2; devices <= std::min(most, std::max(kHost, base.device.domain));
+       devices *= 2) {
+    const Spread spread{.tp = devices, .cp = devices, .expert_parallel = true};
+    if (fits(base, spread)) spreads.push_back(spread);
   }
   return spreads;
 }
@@ -66,13 +80,26 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
       places = std::min(2 * places, most_places);
     }
   };
+  std::vector<Spread> fronts = spreads;
+  const std::vector<Spread> dealing = dealing_spreads(base, limits.most_devices);
+  fronts.insert(fronts.end(), dealing.begin(), dealing.end());
+  const double fresh = std::max(1.0, shape.input * (1 - shape.hit));
   for (const Spread& spread : spreads) {
     Deployment deployment = base;
     deployment.prefill.reset();
     deployment.serve = {.spread = spread};
     if (limits.aggregate) add(deployment);
+    for (const double part : kOtherChunks) {
+      // Where both chunks hold the whole prompt they are the same to it.
+      if (!limits.aggregate || !limits.other_chunks ||
+          std::min(1.0, part) * base.engine.chunk >= fresh)
+        continue;
+      Deployment chunked = deployment;
+      chunked.engine.chunk = part * base.engine.chunk;
+      if (fits(chunked, spread)) add(chunked);
+    }
     if (!apart) continue;
-    for (const Spread& front : spreads) {
+    for (const Spread& front : fronts) {
       if (front.ranks() > spread.ranks()) continue;
       for (const int workers : kFronts) {
         deployment.prefill = Role{.spread = front, .workers = workers};

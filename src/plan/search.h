@@ -1,7 +1,7 @@
 // Looks for the deployments that serve a load best: how the model is spread, how many requests at
-// a time, whether prefill has devices of its own. Not tried are numbers of devices that are no
-// power of two, attention that is split and copied at once, context-parallel prefill, and other
-// chunks than the engine's own; stages of layers only for engines that work so.
+// a time, in what chunks prompts are computed beside decoding, whether prefill has devices of its
+// own and deals a prompt among them. Not tried are numbers of devices that are no power of two and
+// attention that is split and copied at once; stages of layers only for engines that work so.
 #pragma once
 
 #include <optional>
@@ -24,11 +24,14 @@ struct SearchLimits {
   bool disaggregate = true;
   bool aggregate = true;
   double most_places = 16384;
+  bool other_chunks = false;  // than the engine's own
 };
 
 // Spreads of one instance on up to `most` devices that divide the model's heads and groups, and
 // whose weights fit: attention split among all devices, or copied on each.
 std::vector<Spread> possible_spreads(const Deployment& base, int most);
+// Those of context parallel prefill, where the engine has it: devices of one scale-up domain.
+std::vector<Spread> dealing_spreads(const Deployment& base, int most);
 
 // All candidates of `base` (whose roles are ignored) over doubling numbers of requests.
 std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constants& constants,

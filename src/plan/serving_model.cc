@@ -121,6 +121,7 @@ class Server {
       p.prefill_s = each;
       p.prefill_share = arrivals * each / step;
       p.step_s = p.decode.total();
+      p.longest_gap_s = p.step_s + extra / chunks;
       if (settled) break;
     }
     p.requests_per_s = share_of(Constant::kSteadyShare) * role.workers *
@@ -170,6 +171,7 @@ class Server {
     p.most_running = held;
     p.decode = decode_step(role, p.running / (copies * role.workers), context);
     p.step_s = p.decode.total();
+    p.longest_gap_s = p.step_s;
     p.tpot_s = p.step_s / yield;
     const double rate = p.running / (shape.output * p.tpot_s);
     p.ttft_s = std::max(alone, places * shape.busy / rate - shape.output * p.tpot_s);

@@ -53,6 +53,7 @@ struct Prediction {
   double running = 0;        // sequences that decode at a time, all instances
   double most_running = 0;   // that memory holds
   double step_s = 0;         // of decoding
+  double longest_gap_s = 0;  // between two steps of a request while a chunk of a prompt is computed
   double prefill_s = 0;      // of one prompt, the deployment's time it costs
   double prefill_share = 0;  // of the time of the devices that prefill
   StepTime decode = {};      // of one step

@@ -74,6 +74,7 @@ export interface PlanQuestion {
   engines: string[];
   interactivity: number;
   ttft: number | null;  // null: as long as it takes
+  gap: number | null;  // between steps; null: however long
   weeks: number;
   devices: number;
   users: number | null;
@@ -150,6 +151,7 @@ export function readQuestion(values: Values, choices: PlannerChoices): PlanQuest
     engines: chosen("plan.engine", choices.engines, ["sglang"]),
     interactivity: within(values["plan.speed"], 0.01, 1e6) ?? 20,
     ttft: within(values["plan.ttft"], 0.0001, 1e6),
+    gap: within(values["plan.gap"], 0.0001, 1e6),
     weeks: within(values["plan.weeks"], 0, 1000) ?? 26,
     devices: Math.round(within(values["plan.devices"], 1, choices.most_devices) ?? 16),
     users: within(values["plan.users"], 0.01, 1e9),
@@ -183,6 +185,7 @@ export function optionsOf(
     ["interactivity", String(question.interactivity)],
   ];
   if (question.ttft !== null) options.push(["ttft", String(question.ttft)]);
+  if (question.gap !== null) options.push(["longest-gap", String(question.gap)]);
   if (question.users !== null) options.push(["users", String(question.users)]);
   if (question.drafts !== "none") {
     options.push(["speculation", question.tokensPerStep === null ? question.drafts : `${question.drafts}:${question.tokensPerStep}`]);

@@ -15,10 +15,10 @@ const SETTINGS: CostSettings = {
 test("a link's question is read as far as the planner knows it", () => {
   const q = readQuestion({
     "plan.model": "flash", "plan.hardware": "mi355x~nothing~mi355x", "plan.weeks": "-3", "plan.speed": "1e9", "plan.devices": "12.4",
-    "plan.drafts": "mtp9", "plan.factors": "gemm_share*0.8~nothing*2~gemm_share", "plan.ttft": "2",
+    "plan.drafts": "mtp9", "plan.factors": "gemm_share*0.8~nothing*2~gemm_share", "plan.ttft": "2", "plan.gap": "0.3",
   }, CHOICES);
   assert.deepEqual(q.hardware, ["mi355x"]);
-  assert.deepEqual([q.model, q.weeks, q.interactivity, q.devices, q.drafts, q.ttft, q.users], ["flash", 26, 20, 12, "none", 2, null]);
+  assert.deepEqual([q.model, q.weeks, q.interactivity, q.devices, q.drafts, q.ttft, q.gap, q.users], ["flash", 26, 20, 12, "none", 2, 0.3, null]);
   assert.deepEqual(q.factors, {gemm_share: 0.8});
   assert.deepEqual(readQuestion({"plan.model": "<b>"}, CHOICES).model, "pro");
 });

@@ -70,6 +70,8 @@ function questionFields(context: Context, q: PlanQuestion, choices: PlannerChoic
     check("plan-waits", "Limit the first token", q.ttft !== null, (on) => context.set({"plan.ttft": on ? "5" : undefined})),
   ];
   if (q.ttft !== null) fields.push(logSlider("plan-ttft", "First token within", q.ttft, {min: 0.1, max: 100, text: (value) => `${figureText(value)} s`}, number("plan.ttft")));
+  fields.push(check("plan-gapped", "Limit gaps between tokens", q.gap !== null, (on) => context.set({"plan.gap": on ? "0.2" : undefined})));
+  if (q.gap !== null) fields.push(logSlider("plan-gap", "Longest gap", q.gap, {min: 0.01, max: 10, text: (value) => `${figureText(value)} s`}, number("plan.gap")));
   fields.push(
     slider("plan-devices", "Devices at most", q.devices, {min: 1, max: choices.most_devices, step: 1, text: String}, number("plan.devices")),
     slider("plan-weeks", "Engine's age", q.weeks, {min: 0, max: 104, step: 1, text: (value) => `${value} weeks`}, number("plan.weeks")),
