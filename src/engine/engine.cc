@@ -293,7 +293,7 @@ void Engine::Impl::run_step(const std::vector<ScheduledRows>& scheduled) {
   note_starts(scheduled);
   try {
     if (options.before_step) options.before_step(info);
-    cycle.compute(scheduled);
+    cycle.compute(scheduled, speculator == nullptr || speculator->feeds_model());
   } catch (...) {
     const Error error = current_error();
     for (const ScheduledRows& rows : scheduled) {

@@ -133,8 +133,9 @@ void LocalExecutor::compute_part(const StepMessage& message, Part& part) {
                           .logit_rows = rows.logit_rows,
                           .droppable_rows = rows.droppable_rows});
   }
-  part.planner.plan(part.batch,
-                    {.geometry = model_->geometry(), .ratios = model_->compression_ratios()});
+  part.planner.plan(part.batch, {.geometry = model_->geometry(),
+                                 .ratios = model_->compression_ratios(),
+                                 .feeds_drafter = message.feeds_drafter});
   part.pass->forward(part.planner.plan(), pool_);
 }
 

@@ -302,5 +302,32 @@ TEST_F(ModelDrafts, KnowEverythingAgainAfterAWindow) {
   expect_chain(chain(*local_, truth, 100 + window), truth, 100 + window);
 }
 
+// Steps that do not feed it leave the model's own answers alone, and the drafter where it was not.
+TEST_F(ModelDrafts, AStepNeedNotFeedTheDrafter) {
+  const Truth& truth = truths()[0];
+  WireExecutor executor(*local_);
+  SequenceCache cache = fresh();
+  SequenceCache fed = fresh();
+  step(executor, truth, cache, 60);
+  step(executor, truth, fed, 60);
+  for (int i = 0; i < 20; ++i) {
+    StepMessage message{.sequences = {rows_of(truth, cache, 1, 0)}, .feeds_drafter = false};
+    const StepResult& result = executor.run(message);
+    const std::vector<float> logits(result.row(0, 0).begin(), result.row(0, 0).end());
+    const CommitMessage commit{.sequence = 0, .rows = 1};
+    executor.commit({&commit, 1});
+    cache.length += 1;
+    cache.drafter_rows = 0;
+    message = {.sequences = {rows_of(truth, fed, 1, 0)}};
+    EXPECT_TRUE(same_bits(logits, executor.run(message).row(0, 0))) << i;
+    executor.commit({&commit, 1});
+    advance(fed, 1);
+  }
+  step(executor, truth, cache, layout_.window);
+  EXPECT_EQ(cache.drafter_rows, layout_.window);
+  const int length = 80 + layout_.window;
+  expect_chain(chain(executor, truth, length), truth, length);
+}
+
 }  // namespace
 }  // namespace hadal

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "engine/engine_setup.h"
 #include "engine/speculator.h"
+#include "support/engine_requests.h"
 
 namespace hadal {
 namespace {
@@ -269,6 +271,94 @@ TEST(Speculator, ForgetsADrafterThatIsSureOfNothing) {
   }
   EXPECT_GT(blocks, 0);  // now and then, in case it has become sure
   EXPECT_LT(blocks, 20);
+}
+
+// A course of steps with one sequence and a model's drafter that is right in all or in nothing.
+struct RestingCourse {
+  bool step(const StepCost& cost, bool right) {
+    if (speculator.feeds_model()) {
+      ++known;
+      ++fed;
+    } else {
+      known = 0;
+    }
+    SpeculationTarget target = text.target({.kind = SpeculationKind::kAuto});
+    target.known_to_model = known >= 128;
+    const int wanted = speculator.plan({{target}}, cost)[0];
+    if (wanted == 0) return false;
+    EXPECT_TRUE(target.known_to_model);
+    speculator.measured(wanted, 1e-5 * wanted);
+    speculator.give(0, 7, text.tokens.size(), std::vector<int32_t>(static_cast<size_t>(wanted)),
+                    {});
+    const DraftRequest request{.sequence = 7, .tokens = text.tokens, .most = 8};
+    const int proposed = static_cast<int>(speculator.propose(request).size());
+    speculator.observe({.sequence = 7, .proposed = proposed, .kept = right ? proposed : 0});
+    return true;
+  }
+
+  const Repetition text{10};
+  Speculator speculator{{.kind = SpeculationKind::kAuto},
+                        {.most_drafts = 4, .pass_for_each = true}};
+  int known = 0;
+  int fed = 0;
+};
+
+TEST(Speculator, ADrafterThatNeverPaysRests) {
+  RestingCourse course;
+  const StepCost cheap = cheap_rows();
+  constexpr int kSteps = 20000;
+  for (int i = 0; i < kSteps; ++i) course.step(cheap, false);
+  EXPECT_LT(course.fed, kSteps / 4);
+  EXPECT_EQ(course.speculator.statistics().rests, kSteps - course.fed);
+  // It is tried all the same, and heard where it has become right.
+  EXPECT_GT(course.speculator.statistics().probes, 20);
+  int guessed = 0;
+  for (int i = 0; i < kSteps; ++i) guessed += course.step(cheap, true) ? 1 : 0;
+  EXPECT_GT(guessed, kSteps / 2);
+}
+
+// Guesses are right, but there are too many rows: when there are fewer, it does not sleep on.
+TEST(Speculator, AnotherLoadEndsARest) {
+  RestingCourse course;
+  const StepCost dear = dear_rows();
+  while (course.speculator.feeds_model() && course.fed < 5000) course.step(dear, true);
+  ASSERT_FALSE(course.speculator.feeds_model());
+  for (int i = 0; i < 100; ++i) course.step(dear, true);
+  EXPECT_FALSE(course.speculator.feeds_model());
+  const StepCost cheap = cheap_rows();
+  for (int i = 0; i < 16; ++i) course.step(cheap, true);
+  EXPECT_TRUE(course.speculator.feeds_model());
+}
+
+// Who asked for a number of guesses gets them.
+TEST(Speculator, ADrafterThatIsAskedForDoesNotRest) {
+  const Repetition text(10);
+  const Speculation two{.kind = SpeculationKind::kMtp, .drafts = 2};
+  Speculator speculator(two, {.most_drafts = 4, .pass_for_each = true});
+  const StepCost dear = dear_rows();
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_EQ(speculator.plan({{text.target(two)}}, dear)[0], 2);
+    speculator.observe({.sequence = 7, .proposed = 2, .kept = 0});
+  }
+  EXPECT_TRUE(speculator.feeds_model());
+}
+
+TEST(Speculation, AnAnswerIsTheSameThoughTheDrafterRests) {
+  GenerateRequest request = test::greedy(test::make_prompt(40), 600);
+  request.sampling = {.temperature = 1.5F, .seed = 5};
+  const auto answer = [&](const Speculation& speculation) {
+    Engine engine(test::nano(), {.threads = 2,
+                                 .speculation = speculation,
+                                 .simulated = SimulatedAcceptance{.survival = {0}}});
+    const std::vector<int32_t> tokens = test::run(engine, request).tokens;
+    return std::pair(tokens, engine.statistics().speculation.decisions.rests);
+  };
+  const auto [plain, none] = answer({.kind = SpeculationKind::kOff});
+  const auto [guessed, rests] = answer({.kind = SpeculationKind::kAuto});
+  EXPECT_EQ(plain.size(), 600U);
+  EXPECT_EQ(guessed, plain);
+  EXPECT_EQ(none, 0);
+  EXPECT_GT(rests, 100);
 }
 
 }  // namespace

@@ -24,6 +24,13 @@ constexpr int kLongMatch = 12;
 constexpr int kFirstPatience = 4;
 constexpr int kMostPatience = 256;
 constexpr int kTrialDrafts = 2;
+
+// The model's drafter rests for so many steps after trials in vain have reached the most patience.
+// Its state takes one more layer in each step, a fortieth of V4's; waking up takes a window of
+// steps, six trials some 260 more: beside a rest of that length a sixth of all steps.
+constexpr int kRest = 2048;
+// Steps between looks at whether a change of the load should end a rest.
+constexpr int kLook = 8;
 // Estimates of what steps take are hardly more exact.
 constexpr double kLeastGain = 0.02;
 
@@ -168,6 +175,36 @@ int Speculator::probe(DraftSource source, int planned, int offered, int targets)
   return std::min(kTrialDrafts, offered);
 }
 
+// Whether any target would be given guesses of the model, by what is known of them.
+bool Speculator::model_would_pay(std::span<const SpeculationTarget> targets, const StepCost& cost) {
+  for (size_t i = 0; i < targets.size(); ++i) {
+    SpeculationTarget target = targets[i];
+    target.known_to_model = true;
+    const Choice choice = choose(target, records_[target.sequence], offers_[i]);
+    if (choice.source != DraftSource::kModel) offers_[i] = {};
+  }
+  const StepSeconds seconds{.cost = cost, .context = context_};
+  const std::vector<int> drafts = plan_drafts(plan_args(seconds)).drafts;
+  return std::ranges::any_of(drafts, [](int count) { return count > 0; });
+}
+
+// Before a plan for the targets.
+void Speculator::rest_or_wake(std::span<const SpeculationTarget> targets, const StepCost& cost) {
+  if (model_.most_drafts == 0 || speculation_.drafts > 0 || targets.empty()) return;
+  int& patience = patience_[place(DraftSource::kModel)];
+  if (!rests_) {
+    rests_ = patience == kMostPatience;
+    rested_ = 0;
+    return;
+  }
+  ++statistics_.rests;
+  ++rested_;
+  if (rested_ < kRest && (rested_ % kLook != 0 || !model_would_pay(targets, cost))) return;
+  rests_ = false;
+  patience = kFirstPatience;
+  declined_[place(DraftSource::kModel)] = 0;
+}
+
 DraftPlanArgs Speculator::plan_args(FunctionRef<double(int)> step_seconds) const {
   return {.offers = offers_,
           .step_seconds = step_seconds,
@@ -183,12 +220,15 @@ const std::vector<int>& Speculator::plan(std::span<const SpeculationTarget> targ
   wanted_.assign(targets.size(), 0);
   given_.assign(targets.size(), -1);
   context_ = 0;
+  for (const SpeculationTarget& target : targets) {
+    context_ += static_cast<double>(target.tokens.size()) / static_cast<double>(targets.size());
+  }
+  rest_or_wake(targets, cost);
   for (size_t i = 0; i < targets.size(); ++i) {
     Record& record = records_[targets[i].sequence];
     choices_[i] = choose(targets[i], record, offers_[i]);
     record.drafts.clear();
     record.confidence.clear();
-    context_ += static_cast<double>(targets[i].tokens.size()) / static_cast<double>(targets.size());
   }
   const StepSeconds seconds{.cost = cost, .context = context_};
   DraftPlan plan = plan_drafts(plan_args(seconds));

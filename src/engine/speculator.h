@@ -1,7 +1,8 @@
 // The drafter of an engine that speculates: decides after each step who guesses for which sequence
 // and how many tokens, keeps the guesses until the next step takes them, and learns from what is
 // kept. Guesses from the sequence itself it makes (ngram_index.h); those of the model's drafter it
-// asks for and is given. Knows no model and computes no step. Belongs to the engine thread.
+// asks for and is given. Where those do not pay for long it lets that drafter rest: steps then
+// spend nothing on its state. Knows no model and computes no step. Belongs to the engine thread.
 #pragma once
 
 #include <array>
@@ -38,6 +39,7 @@ struct SpeculatorStatistics {
   int64_t probes = 0;    // that were given some against the plan, to see whether it still holds
   int64_t declined = 0;  // that could have had some and were given none
   int64_t plans = 0;     // steps for which anyone could have had some
+  int64_t rests = 0;     // steps in which the model's drafter rested
   double gain = 0;       // expected of what was decided over no guesses, the sum of plans
 };
 
@@ -62,6 +64,9 @@ class Speculator final : public Drafter {
             std::vector<float> confidence);
   // After all are given: which of them are checked, where the drafter tells how likely they are.
   void settle(const StepCost& cost);
+  // Whether the next step feeds the model's drafter. After a rest it knows nothing of sequences
+  // until a window of them has gone by.
+  bool feeds_model() const { return !rests_; }
   // What the model's drafter took, asked so many times.
   void measured(int asked, double seconds);
 
@@ -88,6 +93,8 @@ class Speculator final : public Drafter {
   Choice choose(const SpeculationTarget& target, Record& record, DraftOffer& offer) const;
   void fill(const Record& record, DraftSource source, int count, DraftOffer& offer) const;
   int probe(DraftSource source, int planned, int offered, int targets);
+  void rest_or_wake(std::span<const SpeculationTarget> targets, const StepCost& cost);
+  bool model_would_pay(std::span<const SpeculationTarget> targets, const StepCost& cost);
 
   const Speculation speculation_;
   const ModelDrafter model_;
@@ -98,6 +105,8 @@ class Speculator final : public Drafter {
   // of nothing else it is overruled.
   std::array<int, kDraftSources> declined_ = {};
   std::array<int, kDraftSources> patience_;
+  bool rests_ = false;
+  int rested_ = 0;  // steps of this rest
   // Of a pass for each guess, or of one for all: the latest, and their median. One delay among few
   // passes would make a mean refuse guesses, and then only rare trials could mend it.
   std::array<double, 7> drafter_times_ = {};

@@ -12,10 +12,11 @@ StepCycle::StepCycle(Executor& executor, SequenceMemory& memory,
       memory_(memory),
       simulated_(simulated),
       samplers_(as_size(executor.host_threads())),
-      feeds_drafter_(executor.drafter().most_drafts > 0) {}
+      has_drafter_(executor.drafter().most_drafts > 0) {}
 
-void StepCycle::compute(std::span<const ScheduledRows> scheduled) {
+void StepCycle::compute(std::span<const ScheduledRows> scheduled, bool feeds_drafter) {
   write_message(scheduled);
+  message_.feeds_drafter = has_drafter_ && feeds_drafter;
   const StepResult& result = executor_.run(message_);
   const int sequences = static_cast<int>(scheduled.size());
   choices_.assign(scheduled.size(), {});
@@ -34,10 +35,10 @@ void StepCycle::compute(std::span<const ScheduledRows> scheduled) {
   }
 }
 
-// The model's drafter, where there is one, has seen every row that is committed.
+// A drafter that is fed has seen every row that is committed.
 void StepCycle::advance(SequenceCache& cache, int rows) const {
   cache.length += rows;
-  cache.drafter_rows = feeds_drafter_ ? cache.drafter_rows + rows : 0;
+  cache.drafter_rows = message_.feeds_drafter ? cache.drafter_rows + rows : 0;
 }
 
 void StepCycle::write_message(std::span<const ScheduledRows> scheduled) {

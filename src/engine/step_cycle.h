@@ -36,8 +36,9 @@ class StepCycle {
 
   // Computes all rows, chooses the next tokens of the sequences that sample, and commits what
   // touches no memory of others. The sampling state of each has advanced over all its new tokens
-  // but the last. What it throws concerns all sequences of the step.
-  void compute(std::span<const ScheduledRows> scheduled);
+  // but the last. What it throws concerns all sequences of the step. `feeds_drafter`: where the
+  // executor has one; otherwise it knows nothing of these sequences afterwards.
+  void compute(std::span<const ScheduledRows> scheduled, bool feeds_drafter = true);
 
   // Of sequence `index` of the step that was computed last.
   Choice& choice(int index) { return choices_[static_cast<size_t>(index)]; }
@@ -57,7 +58,7 @@ class StepCycle {
   SequenceMemory& memory_;
   const SimulatedAcceptance* const simulated_;
   std::vector<Sampler> samplers_;  // [host threads]
-  const bool feeds_drafter_;
+  const bool has_drafter_;
   StepMessage message_;          // used again from step to step
   std::vector<Choice> choices_;  // [sequences of the step]
   std::vector<CommitMessage> commits_;

@@ -103,6 +103,7 @@ std::vector<std::span<const float>> get_lists(Reader& in, std::vector<float>& me
 
 std::vector<std::byte> to_bytes(const StepMessage& message) {
   Writer out;
+  out.put(message.feeds_drafter ? 1 : 0);
   out.put(static_cast<int>(message.sequences.size()));
   for (const SequenceRows& rows : message.sequences) {
     out.put(rows.cache.length);
@@ -118,7 +119,7 @@ std::vector<std::byte> to_bytes(const StepMessage& message) {
 
 StepMessage read_step_message(std::span<const std::byte> bytes) {
   Reader in(bytes);
-  StepMessage message;
+  StepMessage message{.feeds_drafter = in.get() != 0};
   message.sequences.resize(static_cast<size_t>(in.get_count()));
   for (SequenceRows& rows : message.sequences) {
     rows.cache.length = in.get();

@@ -23,6 +23,9 @@ struct SequenceRows {
 
 struct StepMessage {
   std::vector<SequenceRows> sequences = {};
+  // Where there is a drafter. Otherwise its state of these sequences is lost, and nobody asks it
+  // for guesses after the step.
+  bool feeds_drafter = true;
 
   bool operator==(const StepMessage&) const = default;
 };

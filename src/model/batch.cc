@@ -110,6 +110,7 @@ const StepPlan& StepPlanner::plan(std::span<const BatchEntry> batch, const StepP
   const PlanArrays arrays = cut_arrays(cutter, sizes, args.ratios.size());
 
   StepPlan plan;
+  plan.feeds_drafter = args.feeds_drafter;
   size_t page = 0;
   size_t state_unit = 0;
   size_t logit_row = 0;

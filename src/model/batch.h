@@ -25,6 +25,7 @@ struct BatchEntry {
 struct StepPlanArgs {
   const CacheGeometry& geometry;
   std::span<const int> ratios;  // tokens per compressed entry, of every compressor of the model
+  bool feeds_drafter = true;    // as StepPlan's
 };
 
 // The memory of one plan, used again from step to step: a step no larger than an earlier one

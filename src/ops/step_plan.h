@@ -62,6 +62,8 @@ struct StepPlan {
   // All rows of a sequence see each other and the window before the first of them; otherwise each
   // sees the window that ends with itself.
   bool is_block = false;
+  // Where the pass has a drafter: whether its state of the sequences goes on with the step.
+  bool feeds_drafter = true;
   std::span<const CompressionPlan> compressions = {};  // one for each ratio of the model
 
   const CompressionPlan& compression(int ratio) const {

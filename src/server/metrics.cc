@@ -77,6 +77,8 @@ void write_speculation(MetricsText& text, const SpeculationCounts& s) {
   text.sample(s.decisions.planned, {{"decision", "pays"}});
   text.sample(s.decisions.declined - s.decisions.probes, {{"decision", "does_not_pay"}});
   text.sample(s.decisions.probes, {{"decision", "probe"}});
+  text.counter("hadal_spec_decode_rested_steps_total", s.decisions.rests,
+               "Steps that spent nothing on the model's drafter, whose guesses had long not paid.");
 }
 
 void write_pool(MetricsText& text, const PoolStatistics& pool) {

@@ -73,6 +73,7 @@ SpeculationRun summary(const std::vector<SpeculationRun>& rounds) {
     all.decisions.probes += round.decisions.probes;
     all.decisions.declined += round.decisions.declined;
     all.decisions.plans += round.decisions.plans;
+    all.decisions.rests += round.decisions.rests;
     all.decisions.gain += round.decisions.gain;
   }
   return all;

@@ -65,8 +65,11 @@ std::string decode_speculation_text(const DecodeSpeculationReport& report) {
   for (const double kept : kept_at(run)) text += fmt::format(" {:.2f}", kept);
   if (run.drafts == 0) text += " no guesses were checked";
   text += fmt::format(
-      "\ndecisions, by request and step: guesses pay {}, do not pay {}, tried all the same {}\n",
-      run.decisions.planned, run.decisions.declined - run.decisions.probes, run.decisions.probes);
+      "\ndecisions, by request and step: guesses pay {}, do not pay {}, tried all the same {}; "
+      "steps "
+      "in which the model's drafter rested: {}\n",
+      run.decisions.planned, run.decisions.declined - run.decisions.probes, run.decisions.probes,
+      run.decisions.rests);
   return text;
 }
 
@@ -96,7 +99,8 @@ std::string decode_speculation_json(const DecodeSpeculationReport& report) {
               {"kept_at", kept_at(run)},
               {"pays", run.decisions.planned},
               {"does_not_pay", run.decisions.declined - run.decisions.probes},
-              {"probes", run.decisions.probes}}
+              {"probes", run.decisions.probes},
+              {"rested_steps", run.decisions.rests}}
              .dump(2) +
          "\n";
 }

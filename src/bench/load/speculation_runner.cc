@@ -82,6 +82,7 @@ SpeculationRun SpeculationRunner::measure() {
                    .probes = now.decisions.probes - old.decisions.probes,
                    .declined = now.decisions.declined - old.decisions.declined,
                    .plans = now.decisions.plans - old.decisions.plans,
+                   .rests = now.decisions.rests - old.decisions.rests,
                    .gain = now.decisions.gain - old.decisions.gain};
   return run;
 }

@@ -66,8 +66,9 @@ class V4Pass final : public ModelPass {
   }
 
   void forward(const StepPlan& plan, const CachePoolView& pool) override {
-    pass_.forward(plan, pool, step_, drafting_ != nullptr);
-    if (drafting_ != nullptr) drafting_->feed(plan, pool, step_);
+    const bool feeds = feeds_drafter(plan);
+    pass_.forward(plan, pool, step_, feeds);
+    if (feeds) drafting_->feed(plan, pool, step_);
   }
   std::span<const float> logits() const override { return step_.logits; }
 
@@ -82,11 +83,12 @@ class V4Pass final : public ModelPass {
                           .first_row = first_row,
                           .rows = rows};
     commit_layers(commit_ops_, args, {.end = parts_.config.layers});
-    if (drafting_ != nullptr) drafting_->commit(commit_ops_, args);
+    if (feeds_drafter(plan)) drafting_->commit(commit_ops_, args);
   }
 
   void begin_drafts(const StepPlan& plan, const CachePoolView& pool,
                     std::span<const DraftStart> starts) override {
+    HADAL_CHECK(feeds_drafter(plan));
     drafting_->begin(plan, pool, step_, starts);
   }
   void continue_drafts(std::span<const DraftStep> steps) override { drafting_->go_on(steps); }
@@ -94,6 +96,10 @@ class V4Pass final : public ModelPass {
   std::span<const float> draft_confidence() const override { return drafting_->confidence(); }
 
  private:
+  bool feeds_drafter(const StepPlan& plan) const {
+    return drafting_ != nullptr && plan.feeds_drafter;
+  }
+
   const ModelParts& parts_;
   OpContext ops_;
   ThreadPool caller_{1};
