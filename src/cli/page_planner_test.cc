@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "plan/constants.h"
 
 namespace hadal {
 namespace {
@@ -67,7 +68,7 @@ TEST(PagePlanner, ChoicesNameEverythingThatCanBeChosen) {
     EXPECT_NO_THROW(answer({{"model", model}, {"hardware", "gb300"}, {"most-devices", "8"}}))
         << model;
   }
-  EXPECT_EQ(choices["constants"].size(), 25u);
+  EXPECT_EQ(choices["constants"].size(), kConstants);
   const auto memory = choices["constants"][0];
   EXPECT_EQ(memory["name"], "memory_share");
   EXPECT_LT(memory["low_factor"], 1);
