@@ -57,6 +57,11 @@ if ((${#units[@]} > most)); then
 fi
 echo "lint: clang-tidy over ${#units[@]} files"
 cmake --preset release >/dev/null
+# Without the precompiled headers of tests: those of g++ mean nothing to clang, and a test that
+# forgets an include is found here.
+mkdir -p build/tidy
+sed -E 's# -Winvalid-pch##g; s# -include [^ "]*cmake_pch\.hxx##g' build/release/compile_commands.json \
+  >build/tidy/compile_commands.json
 plain=()
 tests=()
 for file in "${units[@]}"; do
@@ -64,7 +69,7 @@ for file in "${units[@]}"; do
   if [[ $file == tests/* || $file == *_test.cc ]]; then tests+=("$pattern"); else plain+=("$pattern"); fi
 done
 status=0
-((${#plain[@]} == 0)) || run-clang-tidy-16 -quiet -p build/release "${plain[@]}" 2>/dev/null || status=1
+((${#plain[@]} == 0)) || run-clang-tidy-16 -quiet -p build/tidy "${plain[@]}" 2>/dev/null || status=1
 # The analyzer takes most of the time of a test, for what GoogleTest's macros expand to.
-((${#tests[@]} == 0)) || run-clang-tidy-16 -quiet -p build/release -checks='-clang-analyzer-*' "${tests[@]}" 2>/dev/null || status=1
+((${#tests[@]} == 0)) || run-clang-tidy-16 -quiet -p build/tidy -checks='-clang-analyzer-*' "${tests[@]}" 2>/dev/null || status=1
 exit "$status"
