@@ -9,6 +9,7 @@ measurements; what is there already is not measured again."""
 
 import argparse
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ def main():
     parser.add_argument("--isa", default="avx2", help="with commas between several")
     parser.add_argument("--shapes", default=",".join(SHAPES))
     asked = parser.parse_args()
+    if shutil.which(asked.hadal) is None:
+        sys.exit(f"validate-local: {asked.hadal} is no program; run make build, or name one with --hadal")
     directory = pathlib.Path(asked.dir)
     directory.mkdir(parents=True, exist_ok=True)
     isas, shapes = asked.isa.split(","), asked.shapes.split(",")
@@ -57,9 +60,10 @@ def main():
             continue
         print(f"{count} of {len(measurements)}: {name}", file=sys.stderr, flush=True)
         command = [asked.hadal, *arguments, "--model", str(directory / shape)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
-            sys.exit(f"validate-local: this failed: {' '.join(command)}")
+            told = done.stderr.decode(errors="replace").strip().splitlines()
+            sys.exit(f"validate-local: {' '.join(command)}\n{told[-1] if told else 'failed'}")
         part = file.with_suffix(".part")
         part.write_bytes(done.stdout)
         part.rename(file)
