@@ -92,8 +92,9 @@ std::vector<PlanCandidate> all_candidates(const Deployment& base, const Constant
     for (const double part : kOtherChunks) {
       // Where both chunks hold the whole prompt they are the same to it.
       if (!limits.aggregate || !limits.other_chunks ||
-          std::min(1.0, part) * base.engine.chunk >= fresh)
+          std::min(1.0, part) * base.engine.chunk >= fresh) {
         continue;
+      }
       Deployment chunked = deployment;
       chunked.engine.chunk = part * base.engine.chunk;
       if (fits(chunked, spread)) add(chunked);
