@@ -4,8 +4,8 @@ Writes checkpoints of three shapes with random weights, measures decode steps an
 (three batches, two contexts, every instruction set asked for), and ends with what
 `hadal plan validate --local` says of all of them. Nothing else should run meanwhile.
 usage: validate-local.py [--hadal FILE] [--dir DIR] [--isa LIST] [--shapes LIST]
-DIR (default: local-validation in the temporary directory, 15 GB) keeps the checkpoints and the
-measurements; what is there already is not measured again."""
+DIR (default: local-validation in the temporary directory, 24 GB) keeps the checkpoints and the
+measurements; what is there already is not measured again. Without --isa: all that this processor has."""
 
 import argparse
 import pathlib
@@ -19,8 +19,16 @@ SHAPES = {
     "thin": ["flash", "--layers", "8", "--experts", "16"],
     "pro": ["pro", "--layers", "2", "--experts", "24"],
 }
+ISAS = ["avx2", "avx-vnni", "avx-vnni-int8", "avx512", "avx512-bf16"]
 DECODE = [(batch, context) for batch in (1, 4, 16) for context in (1024, 16384)]
 PREFILL = [(batch, context) for batch in (1, 2, 4) for context in (0, 4096)]
+
+
+def available(hadal):
+    """The instruction sets that hadal does not refuse here."""
+    command = [hadal, "bench", "decode", "--tokens", "1", "--json", "--isa"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return [isa for isa in ISAS if subprocess.run([*command, isa], check=False, **quiet).returncode == 0]
 
 
 def runs(isas, shapes):
@@ -39,20 +47,26 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hadal", default="build/release/bin/hadal")
     parser.add_argument("--dir", default=pathlib.Path(tempfile.gettempdir()) / "local-validation")
-    parser.add_argument("--isa", default="avx2", help="with commas between several")
+    parser.add_argument("--isa", help="with commas between several")
     parser.add_argument("--shapes", default=",".join(SHAPES))
     asked = parser.parse_args()
     if shutil.which(asked.hadal) is None:
         sys.exit(f"validate-local: {asked.hadal} is no program; run make build, or name one with --hadal")
     directory = pathlib.Path(asked.dir)
     directory.mkdir(parents=True, exist_ok=True)
-    isas, shapes = asked.isa.split(","), asked.shapes.split(",")
+    shapes = asked.shapes.split(",")
     for shape in shapes:
         if shape not in SHAPES:
             sys.exit(f"validate-local: {shape} is no shape; use some of {', '.join(SHAPES)}")
         if not (directory / shape).exists():
-            command = [asked.hadal, "synth", SHAPES[shape][0], str(directory / shape)]
-            subprocess.run(command + SHAPES[shape][1:], check=True)
+            # Whole or not at all, whenever this is interrupted.
+            unfinished = directory / (shape + ".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            command = [asked.hadal, "synth", SHAPES[shape][0], str(unfinished)]
+            if subprocess.run(command + SHAPES[shape][1:], check=False).returncode != 0:
+                sys.exit("validate-local: no checkpoint could be written; free space or give --dir")
+            unfinished.rename(directory / shape)
+    isas = asked.isa.split(",") if asked.isa else available(asked.hadal)
     measurements = list(runs(isas, shapes))
     for count, (shape, name, arguments) in enumerate(measurements, 1):
         file = directory / name

@@ -66,9 +66,8 @@ class ModelPass {
   virtual std::span<const float> logits() const = 0;
 
   // Guesses by the model's drafter, if `reserve` said that there are some and the step fed it. They
-  // begin where
-  // sequences of the step computed last stand after its commit, and go on for those that are given,
-  // each with its token chosen: once for every token guessed. No cache is written.
+  // begin where sequences of the step computed last stand after its commit, and go on for those
+  // that are given, each with its token chosen: once for every token guessed. No cache is written.
   virtual void begin_drafts(const StepPlan& plan, const CachePoolView& pool,
                             std::span<const DraftStart> starts) = 0;
   virtual void continue_drafts(std::span<const DraftStep> steps) = 0;

@@ -393,7 +393,8 @@ class CaseReader {
     } else {
       spread.tp = stage;
     }
-    if (const auto cp = role.count("cp")) spread.cp = std::min(*cp, spread.tp);
+    const int cp = std::min(role.count("cp").value_or(1), spread.tp);
+    if (spread.tp % cp == 0) spread.cp = cp;
     result.workers = role.count("workers").value_or(
         gpus ? std::max(1, *gpus / std::max(1, spread.devices())) : 1);
     if (gpus && result.devices() != *gpus) {

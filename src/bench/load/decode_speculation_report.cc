@@ -66,8 +66,7 @@ std::string decode_speculation_text(const DecodeSpeculationReport& report) {
   if (run.drafts == 0) text += " no guesses were checked";
   text += fmt::format(
       "\ndecisions, by request and step: guesses pay {}, do not pay {}, tried all the same {}; "
-      "steps "
-      "in which the model's drafter rested: {}\n",
+      "steps in which the model's drafter rested: {}\n",
       run.decisions.planned, run.decisions.declined - run.decisions.probes, run.decisions.probes,
       run.decisions.rests);
   return text;
