@@ -20,8 +20,6 @@ function(hadal_module name)
   if(HADAL_TESTS AND ARG_TESTS AND (NOT HADAL_THREADED_TESTS_ONLY OR name IN_LIST threaded))
     add_executable(${name}_test ${ARG_TESTS})
     target_link_libraries(${name}_test PRIVATE hadal_${name} ${ARG_PRIVATE_DEPS} GTest::gtest_main)
-    target_include_directories(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/tests")
-    target_compile_definitions(${name}_test PRIVATE HADAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     hadal_add_test(${name}_test LABELS unit SHARDS ${ARG_TEST_SHARDS} COST ${ARG_TEST_COST}
                    TIMEOUT 1800 ENVIRONMENT ${ARG_TEST_ENVIRONMENT})
   endif()

@@ -6,6 +6,11 @@ if(HADAL_SANITIZE)
   find_program(HADAL_SYMBOLIZER NAMES llvm-symbolizer-16 llvm-symbolizer)
 endif()
 
+# What tests, their helpers and benchmarks include from tests/, and where the sources lie.
+add_library(hadal_test_places STATIC EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/tests/support/source_dir.cc")
+target_include_directories(hadal_test_places PUBLIC "${PROJECT_SOURCE_DIR}/tests")
+target_compile_definitions(hadal_test_places PRIVATE HADAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+
 # hadal_add_test(NAME [COMMAND ...] [SHARDS n] [COST n] [TIMEOUT s] [LABELS ...] [ENVIRONMENT ...])
 # Registers the GoogleTest executable NAME, or COMMAND, with ctest. A long one is cut into SHARDS
 # tests of about as many cases each, so that all cores have work until the end; COST (seconds,
@@ -14,6 +19,7 @@ function(hadal_add_test name)
   cmake_parse_arguments(ARG "" "SHARDS;COST;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT ARG_COMMAND)
     set(ARG_COMMAND ${name})
+    target_link_libraries(${name} PRIVATE hadal_test_places)
     target_compile_options(${name} PRIVATE ${HADAL_TEST_OPTIMIZATION})
     # Of precompiled headers g++ 12 forgets that they are the system's, and warns falsely of
     # std::string. The presets with clang warn of the same sources.

@@ -10,14 +10,14 @@
 #include "json/python_json.h"
 #include "plan/memory_plan.h"
 #include "plan/step_costs.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
 namespace {
 
 TEST(MeasuringLibraries, CountTokensReadJsonSumUpAndPlan) {
-  const Tokenizer tokenizer =
-      Tokenizer::load(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano/tokenizer.json");
+  const Tokenizer tokenizer = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   EXPECT_GT(tokenizer.encode("How many tokens are these?").size(), 2U);
   EXPECT_EQ(parse_json("{\"ttft\": 0.25}", "a result")["ttft"], 0.25);
   EXPECT_EQ(median({3, 1, 2}), 2);

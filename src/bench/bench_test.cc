@@ -2,6 +2,7 @@
 // What they amount to depends on the machine and is not tested.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <sstream>
 
@@ -17,11 +18,12 @@
 #include "checkpoint/v4/config_presets.h"
 #include "ops/int8_buffer.h"
 #include "ops/kv_entry.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
-const char* const kPico = HADAL_SOURCE_DIR "/tests/golden/data/model/pico/model";
+const std::filesystem::path kPico = test::source_path("tests/golden/data/model/pico/model");
 constexpr TimingOptions kBrief{.repetitions = 1, .least_seconds = 0};
 
 TEST(Timing, CallsOnceMoreThanItCounts) {
@@ -297,7 +299,7 @@ TEST(BenchModel, MemoryIsReadBetweenStepsThatReadMore) {
   options.arena_bytes = size_t{64} << 20;  // would push a small model out of the caches
   EXPECT_EQ(bench_model(kPico, {}, options).read_samples, 0);
   options.arena_bytes = size_t{1} << 20;
-  const std::filesystem::path nano = std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano";
+  const std::filesystem::path nano = test::source_path("models/nano");
   options.model.activations = ActivationPolicy::kInt8;
   const ModelReport report = bench_model(nano, {}, options);
   EXPECT_EQ(report.read_samples, options.tokens);
@@ -318,7 +320,7 @@ TEST(BenchModel, PrefillUnderEveryPolicy) {
   }
 }
 
-std::string error_of(const ModelBenchOptions& options, const char* difference) {
+std::string error_of(const ModelBenchOptions& options, const std::filesystem::path& difference) {
   try {
     bench_model(kPico, difference, options);
   } catch (const Error& error) {

@@ -11,7 +11,7 @@
 namespace hadal {
 namespace {
 
-CacheGeometry tiny_geometry() {
+CacheGeometry small_block_geometry() {
   CacheGeometry geometry;
   geometry.page_tokens = 128;
   geometry.block_bytes = 4096;
@@ -98,7 +98,7 @@ TEST(BlockPool, RefusesWhatTheSystemCannotGive) {
 }
 
 TEST(ReserveSequence, GrowsByWholePagesAndKeepsItsStateSlot) {
-  const CacheGeometry geometry = tiny_geometry();
+  const CacheGeometry geometry = small_block_geometry();
   BlockPool pool(geometry.block_bytes, 6);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, geometry, 1, cache));
@@ -114,7 +114,7 @@ TEST(ReserveSequence, GrowsByWholePagesAndKeepsItsStateSlot) {
 }
 
 TEST(ReserveSequence, TakesNothingWhenThePoolIsShort) {
-  const CacheGeometry geometry = tiny_geometry();
+  const CacheGeometry geometry = small_block_geometry();
   BlockPool pool(geometry.block_bytes, 4);
   SequenceCache cache;
   EXPECT_FALSE(reserve_sequence(pool, geometry, 3 * 128, cache));

@@ -8,7 +8,7 @@
 namespace hadal {
 namespace {
 
-constexpr SipKey kSecret = {.low = 1, .high = 2};
+constexpr SipKey kEvictionSecret = {.low = 1, .high = 2};
 
 class Conversations : public ::testing::Test {
  protected:
@@ -20,7 +20,7 @@ class Conversations : public ::testing::Test {
     for (size_t i = static_cast<size_t>(shared); i < tokens.size(); ++i) {
       tokens[i] += 1000 * (1 + conversation);
     }
-    PrefixChain chain(kSecret, "", geometry_.page_tokens);
+    PrefixChain chain(kEvictionSecret, "", geometry_.page_tokens);
     chain.cover(tokens);
     SequenceCache cache;
     const auto started = index_.start(

@@ -13,7 +13,7 @@ namespace hadal {
 namespace {
 
 constexpr int kPage = 4;
-constexpr SipKey kSecret = {.low = 7, .high = 8};
+constexpr SipKey kPropertySecret = {.low = 7, .high = 8};
 using Tokens = std::vector<int32_t>;
 
 CacheGeometry tiny_geometry() {
@@ -320,9 +320,9 @@ class Simulation {
   void begin() {
     Sequence s{.salt = random_salt(),
                .tokens = random_sequence(),
-               .chain = PrefixChain(kSecret, "", kPage),
+               .chain = PrefixChain(kPropertySecret, "", kPage),
                .cache = {}};
-    s.chain = PrefixChain(kSecret, s.salt, kPage);
+    s.chain = PrefixChain(kPropertySecret, s.salt, kPage);
     s.chain.cover(s.tokens);
     const auto size = static_cast<int>(s.tokens.size());
     const int limit = size - 1;
@@ -429,7 +429,7 @@ class Simulation {
   void query() {
     const std::string salt = random_salt();
     const Tokens tokens = random_sequence();
-    PrefixChain chain(kSecret, salt, kPage);
+    PrefixChain chain(kPropertySecret, salt, kPage);
     chain.cover(tokens);
     const int limit = pick(static_cast<int>(tokens.size()) + 1);
     const PrefixMatch match = index_.find(chain, tokens, limit);

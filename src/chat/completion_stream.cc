@@ -9,15 +9,15 @@
 namespace hadal {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kPlainParameterEnd = "</parameter>";
 // Text that is pushed in one piece is taken in parts, as dropping the front of a long one is slow.
 constexpr size_t kPart = 4096;
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(kSpace) == text.npos; }
+bool is_blank_text(std::string_view text) { return text.find_first_not_of(kBlanks) == text.npos; }
 
 size_t trailing_space(std::string_view text) {
-  const size_t last = text.find_last_not_of(kSpace);
+  const size_t last = text.find_last_not_of(kBlanks);
   return last == std::string_view::npos ? text.size() : text.size() - last - 1;
 }
 
@@ -100,7 +100,7 @@ bool CompletionStream::step() {
 bool CompletionStream::step_start() {
   const std::string_view text = pending_;
   const size_t space =
-      text_kind_ == Kind::kContent ? std::min(text.find_first_not_of(kSpace), text.size()) : 0;
+      text_kind_ == Kind::kContent ? std::min(text.find_first_not_of(kBlanks), text.size()) : 0;
   const std::string_view rest = text.substr(space);
   if (!is_final_ && rest.size() < markup::kThinkBegin.size() &&
       markup::kThinkBegin.starts_with(rest)) {
@@ -297,7 +297,8 @@ bool CompletionStream::step_value() {
     } else if (is_parameter && mark.tag.name) {
       if (implied_end_) {
         end_value(*implied_end_, true);
-      } else if (is_blank(pending_.substr(0, mark.at)) && !parameter_is_string_.value_or(false)) {
+      } else if (is_blank_text(pending_.substr(0, mark.at)) &&
+                 !parameter_is_string_.value_or(false)) {
         call_.open_object(parameter_);
         drop(mark.at);
         go(State::kCall);
@@ -322,7 +323,7 @@ bool CompletionStream::closes_value(const Mark& mark, bool& is_certain) const {
   if (mark.tag.has_bracket) return true;
   if (!mark.tag.is_spelled_right) return false;
   const std::string_view behind = std::string_view(pending_).substr(mark.at + mark.size);
-  const size_t next = behind.find_first_not_of(kSpace);
+  const size_t next = behind.find_first_not_of(kBlanks);
   if (next == std::string_view::npos) return true;  // only where no more text will come
   DsmlTag tag;
   const TagMatch match = match_dsml_tag(behind.substr(next), is_final_, tag);
@@ -360,7 +361,7 @@ void CompletionStream::end_call() {
 // text: the model only spoke of calls.
 void CompletionStream::leave_call() {
   const std::string body = call_.body();
-  const size_t begin = body.find_first_not_of(kSpace);
+  const size_t begin = body.find_first_not_of(kBlanks);
   const bool is_json = begin != std::string::npos && (body[begin] == '{' || body[begin] == '[');
   if (!call_.has_parameters() && !is_json) give(body);
   go(State::kText);

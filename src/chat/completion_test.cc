@@ -8,6 +8,7 @@
 #include "chat/completion_parser.h"
 #include "chat/completion_stream.h"
 #include "chat/text_lines.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -260,14 +261,14 @@ TEST(CompletionStreamTest, LongHeldTextIsNotQuadratic) {
 }
 
 TEST(TextLinesTest, TokenizeAndDetokenize) {
-  const Tokenizer nano = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+  const Tokenizer nano = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   const std::string ids = tokenize_line(nano, R"({"text": "The owl is <think>日本"})", 1);
   EXPECT_EQ(detokenize_line(nano, ids, 1), R"({"text": "The owl is <think>日本"})");
   EXPECT_EQ(tokenize_line(nano, R"({"text": ""})", 1), R"({"ids": []})");
 }
 
 TEST(TextLinesTest, ErrorsBeginWithTheLine) {
-  const Tokenizer nano = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+  const Tokenizer nano = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   const auto error = [](auto call) {
     try {
       call();

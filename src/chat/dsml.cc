@@ -5,14 +5,14 @@
 namespace hadal {
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_c_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 }  // namespace
 
 std::optional<std::string_view> parse_invoke_name(std::string_view text) {
   constexpr std::string_view kBefore = "name=\"";
   constexpr std::string_view kAfter = "\">\n";
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_c_space(text.front())) text.remove_prefix(1);
   if (text.ends_with("\n\n")) text.remove_suffix(1);
   if (!text.starts_with(kBefore)) return std::nullopt;
   text.remove_prefix(kBefore.size());

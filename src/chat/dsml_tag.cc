@@ -19,8 +19,8 @@ constexpr size_t kMaxWord = 64;
 // it again with every token small.
 constexpr size_t kMaxTag = size_t{16} << 10;
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
-bool is_space(char c) { return is_blank(c) || c == '\n'; }
+bool is_tag_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_tag_space(char c) { return is_tag_blank(c) || c == '\n'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-'; }
 
@@ -100,7 +100,7 @@ size_t take_bars(Cursor& cursor) {
 TagMatch match_opening(Cursor& cursor, bool& is_closing) {
   const bool has_bracket = cursor.take('<');
   // The released parser itself allows one line break here.
-  if (has_bracket && is_space(cursor.current())) cursor.skip();
+  if (has_bracket && is_tag_space(cursor.current())) cursor.skip();
   is_closing = cursor.take('/');
   const size_t bars = take_bars(cursor);
   if (cursor.is_open()) return TagMatch::kPartial;
@@ -159,14 +159,14 @@ std::string_view take_value(Cursor& cursor) {
         line_end == rest.size() || (line_end == next_tag.at && !next_tag.is_certain);
     cursor.skip(is_open && !cursor.is_final() ? 1 + rest.size() : 1);
   }
-  return cursor.take_while([](char c) { return !is_space(c) && c != '>' && c != '<'; });
+  return cursor.take_while([](char c) { return !is_tag_space(c) && c != '>' && c != '<'; });
 }
 
 // Attributes and the end of an opening tag.
 TagMatch match_attributes(Cursor& cursor, DsmlTag& tag) {
   size_t end = cursor.at();  // of what was understood
   for (;;) {
-    const std::string_view space = cursor.take_while(is_space);
+    const std::string_view space = cursor.take_while(is_tag_space);
     if (cursor.is_open()) return TagMatch::kPartial;
     if (cursor.take('>')) {
       tag.has_bracket = true;
@@ -182,10 +182,10 @@ TagMatch match_attributes(Cursor& cursor, DsmlTag& tag) {
         cursor.current() == '<' ? match_opening(cursor.rest(), cursor.is_final()) : TagMatch::kNone;
     if (next_tag == TagMatch::kPartial) return TagMatch::kPartial;
     const std::string_view word = cursor.take_while(is_word);
-    cursor.take_while(is_blank);
+    cursor.take_while(is_tag_blank);
     if (cursor.is_open()) return TagMatch::kPartial;
     const bool is_attribute = !word.empty() && cursor.take('=');
-    if (is_attribute) cursor.take_while(is_blank);
+    if (is_attribute) cursor.take_while(is_tag_blank);
     if (cursor.is_open()) return TagMatch::kPartial;
     const bool on_new_line = space.find('\n') != std::string_view::npos;
     if (cursor.at_end() || next_tag == TagMatch::kTag || (on_new_line && !is_attribute)) {
@@ -238,7 +238,7 @@ TagMatch match_block(Cursor& cursor, DsmlTag& tag) {
   }
   cursor.skip(end);
   tag.size = cursor.at();
-  if (cursor.current() == '\n') cursor.take_while(is_space);
+  if (cursor.current() == '\n') cursor.take_while(is_tag_space);
   if (cursor.is_open()) return TagMatch::kPartial;
   if (cursor.take('>')) {
     tag.has_bracket = true;
@@ -250,7 +250,7 @@ TagMatch match_block(Cursor& cursor, DsmlTag& tag) {
 // A closing tag ends with '>' or right behind its word; attributes do not belong there but come.
 TagMatch match_closing(Cursor& cursor, DsmlTag& tag) {
   tag.size = cursor.at();
-  cursor.take_while(is_space);
+  cursor.take_while(is_tag_space);
   if (cursor.is_open()) return TagMatch::kPartial;
   const std::string_view rest = cursor.rest();
   for (const std::string_view attribute : {"name=", "string="}) {
@@ -274,7 +274,7 @@ TagMatch match_dsml_tag(std::string_view text, bool is_final, DsmlTag& tag) {
   tag = {};
   const TagMatch opening = match_opening(cursor, tag.is_closing);
   if (opening != TagMatch::kTag) return opening;
-  cursor.take_while(is_blank);
+  cursor.take_while(is_tag_blank);
   const std::string_view word = cursor.take_while(is_word, kMaxWord);
   if (cursor.is_open()) return TagMatch::kPartial;
   tag.kind = kind_of(lower(word));

@@ -55,7 +55,7 @@ std::string list_names(const auto& names) {
   return list;
 }
 
-bool is_blank(const ordered_json& value) {
+bool is_blank_string(const ordered_json& value) {
   return value.is_string() &&
          value.get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos;
 }
@@ -236,7 +236,7 @@ class MessageReader {
   // one with none.
   std::vector<ChatArgument> read_arguments(const Fields& fields) const {
     const ordered_json* value = fields.find("arguments");
-    if (is_from_agent() && (value == nullptr || is_blank(*value))) return {};
+    if (is_from_agent() && (value == nullptr || is_blank_string(*value))) return {};
     if (value == nullptr) fields.refuse("arguments", "is missing", FieldFault::kMissing);
     if (value->is_object()) return chat_arguments(*value);
     if (!value->is_string()) {

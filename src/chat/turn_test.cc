@@ -14,6 +14,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "json/python_json.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -23,9 +24,7 @@ constexpr char kNotes[] =
     "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
     "Rosa is on Friday.";
 
-std::filesystem::path nano_directory() {
-  return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
-}
+std::filesystem::path nano_directory() { return test::source_path("models") / "nano"; }
 
 const Tokenizer& tokenizer() {
   static const Tokenizer instance = Tokenizer::load(nano_directory() / "tokenizer.json");

@@ -20,8 +20,8 @@ constexpr char kNameADirectory[] =
     "name the directory of a model (with config.json and *.safetensors)";
 constexpr std::string_view kHubPrefix = "models--";
 
-[[noreturn]] void refuse(ErrorCode code, const fs::path& path, const std::string& what,
-                         const std::string& remedy) {
+[[noreturn]] void refuse_directory(ErrorCode code, const fs::path& path, const std::string& what,
+                                   const std::string& remedy) {
   throw Error({.code = code, .where = path.string(), .what = what, .remedy = remedy});
 }
 
@@ -59,15 +59,17 @@ std::string list(const std::vector<std::string>& names) {
                               std::min<size_t>(bytes.size(), 4096));
   const std::string extension = path.extension().string();
   if (extension == ".safetensors" || extension == ".json") {
-    refuse(ErrorCode::kInvalidFile, path, "is a file of a model, and its directory is asked for",
-           "name the directory that it lies in");
+    refuse_directory(ErrorCode::kInvalidFile, path,
+                     "is a file of a model, and its directory is asked for",
+                     "name the directory that it lies in");
   }
   if (const auto found = foreign_contents(head, bytes.size()); found && !bytes.empty()) {
-    refuse(ErrorCode::kInvalidFile, path, found->what + ", not the directory of a model",
-           "use the checkpoint as it is released: a directory with config.json, tokenizer.json and "
-           "*.safetensors");
+    refuse_directory(
+        ErrorCode::kInvalidFile, path, found->what + ", not the directory of a model",
+        "use the checkpoint as it is released: a directory with config.json, tokenizer.json and "
+        "*.safetensors");
   }
-  refuse(ErrorCode::kInvalidFile, path, "is not a directory", kNameADirectory);
+  refuse_directory(ErrorCode::kInvalidFile, path, "is not a directory", kNameADirectory);
 }
 
 // The snapshot of a folder models--ORG--NAME of the cache.
@@ -83,25 +85,28 @@ fs::path snapshot_of(const fs::path& path, const fs::path& snapshots) {
     const bool is_name = !revision.empty() && revision.find('/') == std::string::npos &&
                          revision != "." && revision != "..";
     if (!is_name) {
-      refuse(ErrorCode::kInvalidFile, main, "does not name a snapshot: " + printable(revision, 80),
-             "fetch the model again (hf download), or name a directory in snapshots/");
+      refuse_directory(ErrorCode::kInvalidFile, main,
+                       "does not name a snapshot: " + printable(revision, 80),
+                       "fetch the model again (hf download), or name a directory in snapshots/");
     }
     std::error_code ignored;
     if (fs::is_directory(snapshots / revision, ignored)) return snapshots / revision;
-    refuse(ErrorCode::kNotFound, path,
-           "is a cache of downloads whose snapshot " + printable(revision, 80) + " is not there",
-           "fetch the model again (hf download)");
+    refuse_directory(
+        ErrorCode::kNotFound, path,
+        "is a cache of downloads whose snapshot " + printable(revision, 80) + " is not there",
+        "fetch the model again (hf download)");
   }
   const std::vector<std::string> names = subdirectories(snapshots, "");
   if (names.size() == 1) return snapshots / names.front();
   if (names.empty()) {
-    refuse(ErrorCode::kNotFound, path, "is a cache of downloads without a snapshot of the model",
-           "fetch the model again (hf download)");
+    refuse_directory(ErrorCode::kNotFound, path,
+                     "is a cache of downloads without a snapshot of the model",
+                     "fetch the model again (hf download)");
   }
-  refuse(ErrorCode::kInvalidFile, path,
-         "is a cache of downloads with " + std::to_string(names.size()) +
-             " snapshots and no refs/main: " + list(names),
-         "name one of the directories in snapshots/");
+  refuse_directory(ErrorCode::kInvalidFile, path,
+                   "is a cache of downloads with " + std::to_string(names.size()) +
+                       " snapshots and no refs/main: " + list(names),
+                   "name one of the directories in snapshots/");
 }
 
 }  // namespace
@@ -110,16 +115,16 @@ fs::path resolve_model_directory(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     if (has_entry(path)) refuse_file(path);
-    refuse(ErrorCode::kNotFound, path, "does not exist", kNameADirectory);
+    refuse_directory(ErrorCode::kNotFound, path, "does not exist", kNameADirectory);
   }
   if (has_entry(path / "config.json")) return path;
   const fs::path snapshots = path / "snapshots";
   if (fs::is_directory(snapshots, error)) return snapshot_of(path, snapshots);
   if (const auto models = subdirectories(path, kHubPrefix); !models.empty()) {
-    refuse(ErrorCode::kInvalidFile, path,
-           "is a cache of downloads with " + std::to_string(models.size()) +
-               (models.size() == 1 ? " model: " : " models: ") + list(models),
-           "name the directory of the model in it");
+    refuse_directory(ErrorCode::kInvalidFile, path,
+                     "is a cache of downloads with " + std::to_string(models.size()) +
+                         (models.size() == 1 ? " model: " : " models: ") + list(models),
+                     "name the directory of the model in it");
   }
   return path;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/v4/config.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -13,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kConfig = fs::path(HADAL_SOURCE_DIR) / "models/nano/config.json";
+const fs::path kConfig = test::source_path("models/nano/config.json");
 
 // A folder of the Hugging Face cache as hf download makes it: snapshots of links to blobs.
 class HubCache : public testing::Test {

@@ -16,15 +16,15 @@
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using HeaderJson = nlohmann::json;
 
 constexpr uint64_t kLengthBytes = 8;
 // The limit of the reference implementation. The largest header of a released V4 shard is below
 // 1 MB.
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
-constexpr size_t kMaxRank = 8;
+constexpr size_t kMaxDimensions = 8;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what) {
+[[noreturn]] void refuse_header(const std::string& where, const std::string& what) {
   throw Error({.code = ErrorCode::kInvalidFile,
                .where = where,
                .what = what,
@@ -43,7 +43,7 @@ std::optional<DType> dtype_of(const std::string& name) {
 
 // Takes the header as a stream of events, so that its depth costs no stack and nothing but the
 // tensors is ever held. The offsets of the entries still count from the end of the header.
-class HeaderReader final : public nlohmann::json_sax<Json> {
+class HeaderReader final : public nlohmann::json_sax<HeaderJson> {
  public:
   explicit HeaderReader(const std::string& where) : where_(where) {}
 
@@ -115,7 +115,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
     if (state_ != State::kNumbers) refuse_value();
     SafetensorsEntry& entry = entries_.back();
     if (field_ == Field::kShape) {
-      if (entry.shape.size() == kMaxRank) refuse_tensor("has more than 8 dimensions");
+      if (entry.shape.size() == kMaxDimensions) refuse_tensor("has more than 8 dimensions");
       if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
         refuse_tensor("has a dimension of " + std::to_string(value));
       }
@@ -151,8 +151,9 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   bool number_float(number_float_t, const string_t&) override { refuse_value(); }
   bool binary(binary_t&) override { refuse_value(); }
 
-  bool parse_error(size_t position, const std::string&, const Json::exception&) override {
-    refuse(where_, "its header is not valid JSON (near byte " + std::to_string(position) + ")");
+  bool parse_error(size_t position, const std::string&, const HeaderJson::exception&) override {
+    refuse_header(where_,
+                  "its header is not valid JSON (near byte " + std::to_string(position) + ")");
   }
 
  private:
@@ -178,13 +179,13 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   }
 
   [[noreturn]] void refuse_tensor(const std::string& what) const {
-    refuse(where_, tensor_text(entries_.back().name) + " " + what);
+    refuse_header(where_, tensor_text(entries_.back().name) + " " + what);
   }
 
   [[noreturn]] void refuse_value() const {
-    if (state_ == State::kStart) refuse(where_, "its header is not a JSON object");
+    if (state_ == State::kStart) refuse_header(where_, "its header is not a JSON object");
     if (entries_.empty() || in_metadata_ || state_ == State::kMetadata) {
-      refuse(where_, "its header's __metadata__ holds something else than strings");
+      refuse_header(where_, "its header's __metadata__ holds something else than strings");
     }
     refuse_tensor(
         "is described by something else than a dtype, a shape of non-negative integers "
@@ -212,20 +213,22 @@ std::optional<uint64_t> bytes_of(const SafetensorsEntry& entry) {
 
 void check_entry(const SafetensorsEntry& entry, uint64_t data_bytes, const std::string& where) {
   if (entry.begin > entry.end) {
-    refuse(where, tensor_text(entry.name) + " ends at byte " + std::to_string(entry.end) +
-                      " of the data, before its beginning at " + std::to_string(entry.begin));
+    refuse_header(where, tensor_text(entry.name) + " ends at byte " + std::to_string(entry.end) +
+                             " of the data, before its beginning at " +
+                             std::to_string(entry.begin));
   }
   if (entry.end > data_bytes) {
-    refuse(where, tensor_text(entry.name) + " ends at byte " + std::to_string(entry.end) +
-                      " of the data, but the file has only " + std::to_string(data_bytes) +
-                      " bytes of data: it is cut off");
+    refuse_header(where, tensor_text(entry.name) + " ends at byte " + std::to_string(entry.end) +
+                             " of the data, but the file has only " + std::to_string(data_bytes) +
+                             " bytes of data: it is cut off");
   }
   const std::optional<uint64_t> bytes = bytes_of(entry);
   if (!bytes || *bytes != entry.end - entry.begin) {
-    refuse(where, tensor_text(entry.name) + " takes " + std::to_string(entry.end - entry.begin) +
-                      " bytes, but " + std::string(dtype_name(entry.dtype)) + " " +
-                      shape_text(entry.shape) + " needs " +
-                      (bytes ? std::to_string(*bytes) : std::string("more than 2^64")));
+    refuse_header(where, tensor_text(entry.name) + " takes " +
+                             std::to_string(entry.end - entry.begin) + " bytes, but " +
+                             std::string(dtype_name(entry.dtype)) + " " + shape_text(entry.shape) +
+                             " needs " +
+                             (bytes ? std::to_string(*bytes) : std::string("more than 2^64")));
   }
 }
 
@@ -236,7 +239,7 @@ void check_names(const std::vector<SafetensorsEntry>& entries, const std::string
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end()) {
-    refuse(where, tensor_text(std::string(*twice)) + " is described twice");
+    refuse_header(where, tensor_text(std::string(*twice)) + " is described twice");
   }
 }
 
@@ -247,18 +250,18 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, uint64_t data_
   const SafetensorsEntry* before = nullptr;
   for (const SafetensorsEntry& entry : entries) {
     if (entry.begin < covered) {
-      refuse(where, tensor_text(entry.name) + " overlaps " + tensor_text(before->name));
+      refuse_header(where, tensor_text(entry.name) + " overlaps " + tensor_text(before->name));
     }
     if (entry.begin > covered) {
-      refuse(where, "the " + std::to_string(entry.begin - covered) + " bytes before " +
-                        tensor_text(entry.name) + " belong to no tensor");
+      refuse_header(where, "the " + std::to_string(entry.begin - covered) + " bytes before " +
+                               tensor_text(entry.name) + " belong to no tensor");
     }
     covered = entry.end;
     before = &entry;
   }
   if (covered != data_bytes) {
-    refuse(where,
-           "its last " + std::to_string(data_bytes - covered) + " bytes belong to no tensor");
+    refuse_header(
+        where, "its last " + std::to_string(data_bytes - covered) + " bytes belong to no tensor");
   }
 }
 
@@ -270,7 +273,8 @@ std::vector<SafetensorsEntry> parse_safetensors_header(std::span<const std::byte
   const std::string_view head(reinterpret_cast<const char*>(file.data()), file.size());
   if (file_size < kLengthBytes || file.size() < kLengthBytes) {
     refuse_foreign_contents(where, head, file_size);
-    refuse(where, "has " + std::to_string(file_size) + " bytes, too few for a safetensors file");
+    refuse_header(where,
+                  "has " + std::to_string(file_size) + " bytes, too few for a safetensors file");
   }
   const auto header_bytes = load_unaligned<uint64_t>(file.data());
   // A header follows its length at once; anything else may be told by what it is.
@@ -279,18 +283,19 @@ std::vector<SafetensorsEntry> parse_safetensors_header(std::span<const std::byte
   }
   if (header_bytes > kMaxHeaderBytes) {
     refuse_foreign_contents(where, head, file_size);
-    refuse(where, "claims a header of " + std::to_string(header_bytes) +
-                      " bytes; it is no safetensors file");
+    refuse_header(where, "claims a header of " + std::to_string(header_bytes) +
+                             " bytes; it is no safetensors file");
   }
   if (header_bytes > file_size - kLengthBytes || header_bytes > file.size() - kLengthBytes) {
-    refuse(where, "claims a header of " + std::to_string(header_bytes) + " bytes, but has only " +
-                      std::to_string(file_size) + " bytes: it is cut off");
+    refuse_header(where, "claims a header of " + std::to_string(header_bytes) +
+                             " bytes, but has only " + std::to_string(file_size) +
+                             " bytes: it is cut off");
   }
   const std::string_view header = head.substr(kLengthBytes, header_bytes);
-  if (!header.starts_with('{')) refuse(where, "its header is not a JSON object");
+  if (!header.starts_with('{')) refuse_header(where, "its header is not a JSON object");
 
   HeaderReader reader(where);
-  Json::sax_parse(header, &reader);
+  HeaderJson::sax_parse(header, &reader);
   std::vector<SafetensorsEntry> entries = reader.take_entries();
 
   const uint64_t data_begin = kLengthBytes + header_bytes;

@@ -26,8 +26,8 @@ constexpr std::string_view kSuffix = ".safetensors";
 constexpr size_t kMaxIndexBytes = 256 << 20;  // Pro's is about 12 MB
 constexpr size_t kMaxShards = 100'000;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what,
-                         const std::string& remedy = "fetch the file again") {
+[[noreturn]] void refuse_index(const std::string& where, const std::string& what,
+                               const std::string& remedy = "fetch the file again") {
   throw Error({.code = ErrorCode::kInvalidFile, .where = where, .what = what, .remedy = remedy});
 }
 
@@ -110,10 +110,11 @@ std::vector<std::string> numbered_shards(const fs::path& directory,
   for (const std::string& file : files) {
     const ShardName name = *parse_shard_name(file);
     if (name.base != first.base || name.count != first.count || name.digits != first.digits) {
-      refuse(directory.string(),
-             "has no " + std::string(kIndexName) + ", and its shards are of more than one model: " +
-                 printable(files.front()) + " and " + printable(file),
-             "fetch the index, or leave the shards of one model there");
+      refuse_index(directory.string(),
+                   "has no " + std::string(kIndexName) +
+                       ", and its shards are of more than one model: " + printable(files.front()) +
+                       " and " + printable(file),
+                   "fetch the index, or leave the shards of one model there");
     }
     numbers.insert(name.number);
   }
@@ -189,10 +190,10 @@ ShardIndex index_of_files(const fs::path& directory, const std::vector<std::stri
   } else if (files.empty()) {
     refuse_without_weights(directory, names);
   } else {
-    refuse(directory.string(),
-           fmt::format("has no {}, which says what the {} safetensors files hold ({})", kIndexName,
-                       files.size(), first_of(files)),
-           "fetch the index");
+    refuse_index(directory.string(),
+                 fmt::format("has no {}, which says what the {} safetensors files hold ({})",
+                             kIndexName, files.size(), first_of(files)),
+                 "fetch the index");
   }
   return index;
 }
@@ -202,18 +203,19 @@ ShardIndex read_index(const fs::path& path) {
       parse_json_file_text(read_json_file(path, kMaxIndexBytes), path.string());
   const auto map = json.is_object() ? json.find("weight_map") : json.end();
   if (!json.is_object() || map == json.end() || !map->is_object() || map->empty()) {
-    refuse(path.string(), "has no weight_map");
+    refuse_index(path.string(), "has no weight_map");
   }
   ShardIndex index{.shards = {}, .has_weight_map = true, .shard_of = {}, .other_files = {}};
   std::map<std::string, size_t> position;
   for (const auto& [tensor, shard] : map->items()) {
     if (!shard.is_string()) {
-      refuse(path.string(), "gives no file for tensor '" + printable(tensor) + "'");
+      refuse_index(path.string(), "gives no file for tensor '" + printable(tensor) + "'");
     }
     const auto& name = shard.get_ref<const std::string&>();
     if (!is_plain_file_name(name)) {
-      refuse(path.string(), "puts tensor '" + printable(tensor) + "' into '" + printable(name) +
-                                "', which is not the name of a file in this directory");
+      refuse_index(path.string(), "puts tensor '" + printable(tensor) + "' into '" +
+                                      printable(name) +
+                                      "', which is not the name of a file in this directory");
     }
     const auto [known, is_new] = position.emplace(name, index.shards.size());
     if (is_new) index.shards.push_back(name);

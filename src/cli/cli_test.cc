@@ -14,6 +14,7 @@
 #include "cli/model_setup.h"
 #include "cli/serve_options.h"
 #include "support/command_lines.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -350,7 +351,7 @@ TEST(HelpTextTest, NamesEveryOptionAndFitsTheTerminal) {
 }
 
 TEST(HelpTextTest, TheReferenceInDocsIsCurrent) {
-  const std::string page = read_text_file(HADAL_SOURCE_DIR "/docs/cli.md", 1 << 20);
+  const std::string page = read_text_file(test::source_path("docs/cli.md"), 1 << 20);
   EXPECT_TRUE(page == markdown_reference()) << "docs/cli.md is out of date; run make docs";
 }
 

@@ -17,7 +17,7 @@
 namespace hadal {
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPagePatience{5};
 
 std::string token_of(const ParsedLine& line) {
   const auto file = line.get(option::kKeyFile);
@@ -85,7 +85,7 @@ int dashboard_command(const ParsedLine& line) {
         stopped.test_and_set();
         stopped.notify_all();
       },
-      kPatience);
+      kPagePatience);
   write_out(fmt::format("http://{}:{}/\n", host, server.port()));
   if (wants_token) write_err("add #token=... with the token from --key-file to the address\n");
   stopped.wait(false);

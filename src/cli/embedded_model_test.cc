@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/files.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -41,7 +42,7 @@ std::string contents(const fs::path& path) { return read_text_file(path, 64 << 2
 void expect_complete(const fs::path& directory) {
   for (const EmbeddedFile& file : embedded_model_files()) {
     EXPECT_TRUE(contents(directory / file.name) ==
-                contents(fs::path(HADAL_SOURCE_DIR) / "models/nano" / file.name))
+                contents(test::source_path("models/nano") / file.name))
         << file.name;
   }
 }

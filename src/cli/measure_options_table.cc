@@ -5,7 +5,7 @@ namespace {
 
 constexpr double kMaxInt32 = 2147483647;
 constexpr double kMaxSeed = 9007199254740992;  // 2^53: what a JSON number carries exactly
-constexpr double kLongest = 30 * 86400;        // seconds
+constexpr double kLongestRun = 30 * 86400;     // seconds
 
 constexpr CommandSet kLoads =
     Command::kMeasureQuick | Command::kMeasureRun | Command::kMeasureCompare;
@@ -76,7 +76,7 @@ const std::vector<OptionSpec>& measure_options() {
        .help = "How long one request may take",
        .commands = kServers,
        .minimum = 0.01,
-       .maximum = kLongest},
+       .maximum = kLongestRun},
 
       {.key = option::kWorkload,
        .letter = 'w',
@@ -148,7 +148,7 @@ const std::vector<OptionSpec>& measure_options() {
        .help = "The longest a point may take; what runs then is cut off and not counted",
        .commands = kPlanned,
        .minimum = 0.1,
-       .maximum = kLongest},
+       .maximum = kLongestRun},
       {.key = option::kDuration,
        .value_name = "SECONDS",
        .fallback = "60",

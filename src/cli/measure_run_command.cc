@@ -29,13 +29,13 @@
 namespace hadal {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kRunPatience = std::chrono::seconds(30);
 
 // Ctrl-C ends the load and keeps what was measured. Only while there is a load: before it, it ends
 // the program.
 class StopFlag {
  public:
-  StopFlag() : reaction_([this] { stop_ = true; }, kPatience) {}
+  StopFlag() : reaction_([this] { stop_ = true; }, kRunPatience) {}
   const std::atomic<bool>& flag() const { return stop_; }
 
  private:

@@ -18,7 +18,7 @@
 namespace hadal {
 namespace {
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kChildPatience{60};
 constexpr double kPollSeconds = 0.5;
 
 // "2026-08-01", UTC.
@@ -68,7 +68,7 @@ std::optional<int> measure_apart(const std::vector<std::string>& words,
       return stop ? std::nullopt : status;
     }
     // A signal to us alone is for it as well; it keeps what it has.
-    if (stop) child.stop(static_cast<double>(kPatience.count()));
+    if (stop) child.stop(static_cast<double>(kChildPatience.count()));
   }
 }
 
@@ -85,7 +85,7 @@ int measure_sweep_command(const ParsedLine& line) {
   check_options(plan, file.string(), options.store);
   options.logs = log_folder(options.store);
   std::atomic<bool> stop = false;
-  const StopReaction reaction([&stop] { stop = true; }, kPatience);
+  const StopReaction reaction([&stop] { stop = true; }, kChildPatience);
   const SweepResult result = run_sweep(
       plan, file, options,
       {.measure = [&](const std::vector<std::string>& words) { return measure_apart(words, stop); },

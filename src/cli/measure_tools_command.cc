@@ -60,7 +60,7 @@ std::string ceiling_text(const ClientCeiling& ceiling, int streams) {
 int serve_known_answers() {
   const ScriptedServer server([](const ScriptedRequest& request) {
     constexpr long long kMostTokens = 10'000'000;
-    constexpr double kLongest = 3600;
+    constexpr double kLongestGap = 3600;
     long long tokens = 64;
     double first = 0;
     double gap = 0;
@@ -68,8 +68,8 @@ int serve_known_answers() {
     double given_first = 0;
     double given_gap = 0;
     if (std::sscanf(request.path.c_str(), "/%lld/%lf/%lf", &given, &given_first, &given_gap) == 3 &&
-        given > 0 && given <= kMostTokens && given_first >= 0 && given_first <= kLongest &&
-        given_gap >= 0 && given_gap <= kLongest) {
+        given > 0 && given <= kMostTokens && given_first >= 0 && given_first <= kLongestGap &&
+        given_gap >= 0 && given_gap <= kLongestGap) {
       tokens = given;
       first = given_first;
       gap = given_gap;

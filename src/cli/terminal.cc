@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/units.h"
 #include "cli/background_errors.h"
 #include "cli/stop_signals.h"
 
@@ -145,7 +146,6 @@ void Progress::show(uint64_t done, uint64_t total) {
   last_tenth_ = tenth;
   shown_ = true;
 
-  constexpr double kMega = 1e6;
   const std::string amount =
       unit_ == "B" ? fmt::format("{:.1f} of {:.1f} MB", static_cast<double>(done) / kMega,
                                  static_cast<double>(total) / kMega)

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostCostsBytes = size_t{1} << 20;
 
 struct Limits {
   double least = 0;
@@ -188,7 +188,7 @@ DeploymentCosts read_deployment_costs(std::string_view text, const std::string& 
 }
 
 DeploymentCosts load_deployment_costs(const std::filesystem::path& path) {
-  return read_deployment_costs(read_text_file(path, kMostBytes), path.string());
+  return read_deployment_costs(read_text_file(path, kMostCostsBytes), path.string());
 }
 
 std::string_view power_basis_name(PowerBasis basis) {

@@ -17,8 +17,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kMostBytes = size_t{16} << 20;
-constexpr std::string_view kSchema = "hadal.hardware/1";
+constexpr size_t kMostCatalogueBytes = size_t{16} << 20;
+constexpr std::string_view kHardwareSchema = "hadal.hardware/1";
 
 // The place of `key` in `entries`, made where there is none.
 template <typename Entry>
@@ -76,7 +76,7 @@ PowerFigure read_power(const Fields& entry) {
           .kw = read_figure(entry, "kw")};
 }
 
-PriceFigure read_price(const Fields& entry) {
+PriceFigure read_price_figure(const Fields& entry) {
   constexpr std::string_view kKnown[] = {"era", "tier", "usd_per_gpu_hour"};
   refuse_unknown_keys(entry, with_figure_keys(kKnown));
   const auto tier = price_tier_of(entry.required_string("tier"));
@@ -143,7 +143,7 @@ void read_accelerator(const Fields& entry, Accelerator& out) {
     out.power.push_back(std::move(power));
   });
   entry.each("prices", [&](const ordered_json& value, const std::string& path) {
-    PriceFigure price = read_price(Fields(value, path, entry.source()));
+    PriceFigure price = read_price_figure(Fields(value, path, entry.source()));
     std::erase_if(out.prices, [&](const PriceFigure& old) {
       return old.tier == price.tier && (price.era.empty() || old.era == price.era);
     });
@@ -247,7 +247,7 @@ void HardwareCatalogue::read(std::string_view text, const std::string& where) {
   constexpr std::string_view kKnown[] = {"schema",  "about",        "eras",      "pue",
                                          "sources", "accelerators", "processors"};
   refuse_unknown_keys(document, kKnown);
-  check_schema(document, kSchema);
+  check_schema(document, kHardwareSchema);
   // Read into a copy, so that a file is taken whole or not at all.
   HardwareCatalogue next = *this;
   const auto each_entry = [&](std::string_view key, auto& entries, auto read_entry) {
@@ -278,7 +278,7 @@ void HardwareCatalogue::read(std::string_view text, const std::string& where) {
 }
 
 void HardwareCatalogue::read_file(const std::filesystem::path& path) {
-  read(read_text_file(path, kMostBytes), path.string());
+  read(read_text_file(path, kMostCatalogueBytes), path.string());
 }
 
 double HardwareCatalogue::default_pue() const {

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "hadal.prices/1";
+constexpr std::string_view kPricesSchema = "hadal.prices/1";
 
 std::optional<int64_t> time_at(const Fields& entry, std::string_view key) {
   const auto text = entry.string(key);
@@ -42,7 +42,7 @@ PricePeriod period_at(const Fields& entry) {
   return PricePeriod::kOffPeak;
 }
 
-ApiPrice read_price(const Fields& entry) {
+ApiPrice read_api_price(const Fields& entry) {
   constexpr std::string_view kKnown[] = {"provider", "model",  "currency",    "period",
                                          "input",    "output", "from",        "to",
                                          "source",   "note",   "cached_input"};
@@ -102,13 +102,13 @@ void PriceCatalogue::read(std::string_view text, const std::string& where) {
   const Fields document(json, "", source);
   constexpr std::string_view kKnown[] = {"schema", "about", "sources", "peak_hours", "prices"};
   refuse_unknown_keys(document, kKnown);
-  check_schema(document, kSchema);
+  check_schema(document, kPricesSchema);
   PriceCatalogue next = *this;
   document.each("peak_hours", [&](const ordered_json& value, const std::string& path) {
     next.peak_hours_.push_back(read_peak_hours(Fields(value, path, source)));
   });
   document.each("prices", [&](const ordered_json& value, const std::string& path) {
-    next.prices_.push_back(read_price(Fields(value, path, source)));
+    next.prices_.push_back(read_api_price(Fields(value, path, source)));
   });
   *this = std::move(next);
 }

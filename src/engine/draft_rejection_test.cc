@@ -12,6 +12,7 @@
 #include "engine/local_executor.h"
 #include "engine/speculation.h"
 #include "model/v4/v4_model.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -29,8 +30,8 @@ class DraftRejection : public testing::TestWithParam<Case> {
   using Bytes = std::vector<std::byte>;
 
   DraftRejection()
-      : checkpoint_(Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                     "tests/golden/data/model" / GetParam().model / "model")),
+      : checkpoint_(Checkpoint::open(test::source_path("tests/golden/data/model") /
+                                     GetParam().model / "model")),
         threads_(1),
         layout_(make_cache_layout(checkpoint_.config(), kPageTokens)),
         blocks_(blocks_for_sequence(layout_, kLongest)),

@@ -8,6 +8,7 @@
 #include "cache/prefix_cache.h"
 #include "engine/evaluate.h"
 #include "engine/local_executor.h"
+#include "support/source_dir.h"
 #include "support/wire_executor.h"
 
 namespace hadal {
@@ -16,8 +17,8 @@ namespace {
 constexpr int kLength = 150;
 
 const Checkpoint& checkpoint() {
-  static const Checkpoint opened = Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                                    "tests/golden/data/model/pico-dspark/model");
+  static const Checkpoint opened =
+      Checkpoint::open(test::source_path("tests/golden/data/model/pico-dspark/model"));
   return opened;
 }
 

@@ -16,7 +16,7 @@ namespace {
 // not measured.
 constexpr double kMostImbalance = 1.25;
 
-int rows_of(const SequenceRows& rows) { return static_cast<int>(rows.tokens.size()); }
+int rows_of_sequence(const SequenceRows& rows) { return static_cast<int>(rows.tokens.size()); }
 
 }  // namespace
 
@@ -103,7 +103,7 @@ const StepResult& LocalExecutor::run(const StepMessage& message) {
   part_of_.assign(message.sequences.size(), nullptr);
   committed_.assign(message.sequences.size(), 0);
   rows_.resize(message.sequences.size());
-  std::ranges::transform(message.sequences, rows_.begin(), rows_of);
+  std::ranges::transform(message.sequences, rows_.begin(), rows_of_sequence);
   deal();
   if (ranges_.empty()) {
     compute_together(message);

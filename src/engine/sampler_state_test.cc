@@ -9,11 +9,12 @@
 
 #include "base/error.h"
 #include "engine/sampler.h"
+#include "support/floats.h"
 
 namespace hadal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 // Allows tokens that come after the last one in the order of their ids, and remembers what it was
 // told.

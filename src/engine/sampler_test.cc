@@ -11,11 +11,12 @@
 
 #include "base/error.h"
 #include "engine/logit_weights.h"
+#include "support/floats.h"
 
 namespace hadal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+using test::kInfinity;
 
 std::map<int32_t, int> draw(const std::vector<float>& logits, const SamplingOptions& options,
                             int draws) {

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "support/engine_requests.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -95,8 +96,8 @@ const Subject& with_mtp() {
 }
 
 const Subject& with_dspark() {
-  static const Checkpoint checkpoint = Checkpoint::open(
-      std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data/model/pico-dspark/model");
+  static const Checkpoint checkpoint =
+      Checkpoint::open(test::source_path("tests/golden/data/model/pico-dspark/model"));
   static const Subject subject{.checkpoint = checkpoint, .drafter = SpeculationKind::kDspark};
   return subject;
 }

@@ -13,6 +13,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/local_executor.h"
 #include "model/v4/v4_model.h"
+#include "support/source_dir.h"
 
 namespace {
 
@@ -54,8 +55,7 @@ TEST_P(StepAllocations, ThereAreNoneAfterTheFirstSteps) {
   constexpr int kSequences = 3;
   constexpr int kChunk = 37;
   constexpr int kDrafts = 2;
-  const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / GetParam().model);
+  const Checkpoint checkpoint = Checkpoint::open(test::source_dir() / GetParam().model);
   auto threads = std::make_unique<ThreadPool>(2);
   auto model = std::make_unique<V4Model>(
       checkpoint, *threads,

@@ -13,12 +13,13 @@
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "support/floats.h"
 
 namespace hadal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+using test::kInfinity;
+using test::kNan;
 
 // The exponent of a group's scale by the definition, in long double: the smallest k with
 // 2^k >= a / limit, but by the float32 product that the definition names.
@@ -36,8 +37,8 @@ int scale_exponent(const std::vector<float>& x, float floor, float limit) {
   return k;
 }
 
-// x rounded to the nearest of +-magnitudes, ties to the even code, by search.
-long double nearest(const std::vector<float>& magnitudes, long double x) {
+// x rounded to the nearest_magnitude of +-magnitudes, ties to the even code, by search.
+long double nearest_magnitude(const std::vector<float>& magnitudes, long double x) {
   size_t best = 0;
   for (size_t i = 1; i < magnitudes.size(); ++i) {
     const long double distance = std::fabs(magnitudes[i] - std::fabs(x));
@@ -64,7 +65,7 @@ std::vector<float> reference(const std::vector<float>& x, const std::vector<floa
   std::vector<float> out;
   for (const float value : x) {
     const long double scaled = std::ldexp(static_cast<long double>(value), -exponent);
-    out.push_back(static_cast<float>(std::ldexp(nearest(magnitudes, scaled), exponent)));
+    out.push_back(static_cast<float>(std::ldexp(nearest_magnitude(magnitudes, scaled), exponent)));
   }
   return out;
 }

@@ -13,19 +13,21 @@
 #include <span>
 #include <vector>
 
+#include "support/floats.h"
+
 namespace hadal {
 namespace {
 
 static_assert(std::numeric_limits<long double>::digits >= 64,
               "the reference needs more than double");
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+using test::bits;
+using test::kInfinity;
+using test::kNan;
 constexpr float kMax = std::numeric_limits<float>::max();
 constexpr float kSubnormal = std::numeric_limits<float>::denorm_min();
 constexpr double kWideInfinity = std::numeric_limits<double>::infinity();
 
-uint32_t bits(float x) { return std::bit_cast<uint32_t>(x); }
 float from_bits(uint32_t code) { return std::bit_cast<float>(code); }
 
 // |actual - expected| in units in the last place of a format of `digits` bits whose smallest

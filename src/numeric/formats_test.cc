@@ -9,14 +9,14 @@
 #include "numeric/e2m1.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "support/floats.h"
 
 namespace hadal {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-uint32_t bits(float x) { return std::bit_cast<uint32_t>(x); }
+using test::bits;
+using test::kInfinity;
+using test::kNan;
 
 // Magnitudes of a small format from its definition, in ascending order of the code.
 std::vector<double> magnitudes(int exponent_bits, int mantissa_bits, int bias, int codes) {

@@ -5,13 +5,12 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "base/units.h"
 
 namespace hadal {
 namespace {
 
-constexpr double kGiga = 1e9;
 constexpr double kTera = 1e12;
-constexpr double kGibi = 1073741824.0;
 constexpr double kBitsPerByte = 8;
 
 // The value, or the middle of a range.

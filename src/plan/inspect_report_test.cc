@@ -6,11 +6,12 @@
 
 #include "base/error.h"
 #include "checkpoint/v4/config_presets.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
-const std::filesystem::path kSource = HADAL_SOURCE_DIR;
+const std::filesystem::path kSource = test::source_dir();
 constexpr int64_t kGiB = int64_t{1} << 30;
 
 void expect_lines(const std::string& text, const std::vector<std::string>& parts) {

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.h"
+
 namespace hadal {
 namespace {
 
-constexpr double kGibi = 1073741824.0;
 constexpr PoolLayout kVllm{.kind = PoolKind::kVllm, .index_key_bytes = 132};
 constexpr PoolLayout kVllmFp4{.kind = PoolKind::kVllm, .index_key_bytes = 68};
 constexpr PoolLayout kVllmUntil22{.kind = PoolKind::kVllm, .index_key_bytes = 132, .packed = false};

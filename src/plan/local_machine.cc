@@ -6,15 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "economics/catalogue_fields.h"
 #include "json/fields.h"
 #include "json/python_json.h"
 
 namespace hadal {
 namespace {
-
-constexpr double kGiga = 1e9;
-constexpr double kMicro = 1e-6;
 
 // Of multiply-adds of bytes with sums of 16 bits, which do for FP4 only, with sums of 32 bits, and
 // of floats that hadal's kernels use under integer activations.

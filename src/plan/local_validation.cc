@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/statistics.h"
+#include "base/units.h"
 #include "economics/catalogue_fields.h"
 #include "json/fields.h"
 #include "json/python_json.h"
@@ -14,8 +15,6 @@
 
 namespace hadal {
 namespace {
-
-constexpr double kMilli = 1e-3;
 
 struct Errors {
   double median = 0;

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "base/units.h"
+
 namespace hadal {
 namespace {
 
-constexpr double kGibi = 1073741824.0;
 // CUDA or HIP context, libraries, captured graphs. llm-d-planner's measurements of vLLM 0.19 on
 // H100: NCCL about 2.1 GiB where ranks are two or more. The context is an estimate.
 constexpr double kContext = 1.5 * kGibi;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <span>
 
+#include "base/units.h"
 #include "economics/published_points.h"
 #include "plan/planner.h"
 
@@ -13,7 +14,6 @@ namespace hadal {
 namespace {
 
 constexpr double kHour = 3600;
-constexpr double kMega = 1e6;
 
 // DeepSeek's own prices of the model in the first week of the newest entry of the catalogue; none
 // for another model. `name` is what they are.

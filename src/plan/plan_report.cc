@@ -6,18 +6,17 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace hadal {
 namespace {
 
-constexpr double kMilli = 1000;
-constexpr double kMega = 1e6;
-constexpr double kGiga = 1e9;
+constexpr double kThousand = 1000;  // thousandths of a unit in it
 
 // Three or four digits, thousands with commas.
 std::string figure(double value) {
   if (!std::isfinite(value)) return "–";
-  if (std::abs(value) >= kMilli) {
+  if (std::abs(value) >= kThousand) {
     std::string digits = fmt::format("{:.0f}", value);
     const size_t sign = value < 0 ? 1 : 0;
     for (size_t at = digits.size(); at > sign + 3;) {
@@ -51,7 +50,7 @@ std::string spread_text(const Role& role) {
 std::string time_formula(const StepTime& time) {
   std::string text;
   for (size_t i = 0; i < kTimeParts; ++i) {
-    const double ms = kMilli * time.seconds[i];
+    const double ms = kThousand * time.seconds[i];
     if (ms < 0.005) continue;
     text += fmt::format("{}{} {:.2f} ms", text.empty() ? "" : " + ",
                         time_part_name(static_cast<TimePart>(i)), ms);
@@ -136,10 +135,11 @@ Section pick_section(const PlanQuestion& question, const NamedPick& pick) {
       {"speed for a user", figure(p.interactivity()) + " tok/s",
        fmt::format("tokens of a step / (decode step + prompts between steps) = 1 / {:.2f} ms; a "
                    "decode step takes {:.2f} ms: {}",
-                   kMilli * p.tpot_s, kMilli * p.step_s, time_formula(p.decode))});
-  lines.push_back({"first token after", figure(p.ttft_s) + " s",
-                   fmt::format("waiting + {:.0f} ms of prefill: {}",
-                               kMilli * p.prefill_parts.total(), time_formula(p.prefill_parts))});
+                   kThousand * p.tpot_s, kThousand * p.step_s, time_formula(p.decode))});
+  lines.push_back(
+      {"first token after", figure(p.ttft_s) + " s",
+       fmt::format("waiting + {:.0f} ms of prefill: {}", kThousand * p.prefill_parts.total(),
+                   time_formula(p.prefill_parts))});
   lines.push_back({"longest gap between steps", figure(p.longest_gap_s) + " s",
                    d.prefill
                        ? std::string("a decode step: prompts are computed elsewhere")
@@ -275,7 +275,7 @@ Section year_section(const PlanQuestion& question, const PlanAnswer& answer) {
   lines.push_back({"PUE, mean and worst season",
                    fmt::format("{:.2f}, {:.2f}", year.mean_pue, year.worst_pue),
                    "--season-pue, or --pue at all times; provisioning takes the worst"});
-  lines.push_back({"energy of a year", figure(year.kwh_per_year / kMilli) + " MWh",
+  lines.push_back({"energy of a year", figure(year.kwh_per_year / kThousand) + " MWh",
                    "mean IT power x mean PUE x 8760 h / 1000"});
   if (question.year.usd_per_kwh.empty()) return section;
   lines.push_back({"electricity", figure(year.usd_per_hour) + " $/h",

@@ -2,14 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.h"
 #include "checkpoint/v4/catalogue.h"
 #include "checkpoint/v4/config_presets.h"
 #include "checkpoint/v4/memory_needs.h"
 
 namespace hadal {
 namespace {
-
-constexpr double kGiga = 1e9;
 
 // Floating-point operations, two per multiply-add, as the model's publications count them.
 double gflop(double macs) { return 2 * macs / kGiga; }

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/units.h"
+
 namespace hadal {
 namespace {
-
-constexpr double kMicro = 1e-6;
-constexpr double kMilli = 1e-3;
 
 // Cached entries that a row at `depth` reads.
 double entries_seen(const AttentionGroup& group, double depth) {

@@ -3,10 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.h"
+
 namespace hadal {
 namespace {
-
-constexpr double kGiga = 1e9;
 
 struct Known {
   const char* model;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/statistics.h"
+#include "base/units.h"
 #include "json/python_json.h"
 #include "plan/search.h"
 
@@ -79,9 +80,8 @@ void predict_point(ValidatedPoint& result, const Constants& constants) {
     }
   }
   if (point.kind == CaseKind::kServing) {
-    constexpr double kMilli = 1000;
     result.steps = fmt::format("a step {:.1f} ms, a prompt {:.0f} ms of the machine",
-                               kMilli * p.step_s, kMilli * p.prefill_s);
+                               p.step_s / kMilli, p.prefill_s / kMilli);
   } else {
     result.steps = fmt::format("a step {:.1f} ms", 1000 * p.step_s);
   }

@@ -15,6 +15,7 @@
 #include "chat/chat_encoding.h"
 #include "chat/chat_messages.h"
 #include "checkpoint/v4/checkpoint.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -107,7 +108,7 @@ class KeptExchange final : public Exchange {
 class AnswerDeliveryTest : public testing::Test {
  protected:
   AnswerDeliveryTest()
-      : directory_(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano"),
+      : directory_(test::source_path("models") / "nano"),
         tokenizer_(Tokenizer::load(directory_ / "tokenizer.json")),
         checkpoint_(Checkpoint::open(directory_)),
         engine_(checkpoint_, {.threads = 1}) {}

@@ -14,8 +14,8 @@ namespace hadal {
 namespace {
 
 constexpr size_t kMaxPatternBytes = 64 * 1024;
-constexpr size_t kMaxDepth = 200;   // of classes within classes
-constexpr size_t kMaxNamed = 1000;  // sets, each of up to 700 ranges
+constexpr size_t kMaxClassDepth = 200;  // of classes within classes
+constexpr size_t kMaxNamed = 1000;      // sets, each of up to 700 ranges
 
 bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
 bool is_ascii_letter(char32_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
@@ -169,7 +169,7 @@ std::optional<CodePointSet> RegexReader::read_posix_class() {
 }
 
 RegexReader::Class RegexReader::read_class(size_t depth) {
-  if (depth == kMaxDepth) refuse("its classes are nested too deeply");
+  if (depth == kMaxClassDepth) refuse("its classes are nested too deeply");
   const bool negated = take_if(U"^");
   std::optional<CodePointSet> intersection;  // of what stands before &&
   std::vector<CodePointRange> ranges;

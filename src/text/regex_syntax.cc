@@ -13,11 +13,11 @@
 namespace hadal {
 namespace {
 
-constexpr size_t kMaxDepth = 200;    // of groups
-constexpr size_t kMaxSets = 1000;    // bounds the time to tell them apart
-constexpr int kMaxRepeats = 65'535;  // PCRE2's bound
+constexpr size_t kMaxGroupDepth = 200;  // of groups
+constexpr size_t kMaxSets = 1000;       // bounds the time to tell them apart
+constexpr int kMaxRepeats = 65'535;     // PCRE2's bound
 
-bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
+bool is_ascii_digit(char32_t c) { return c >= '0' && c <= '9'; }
 
 CodePointSet one(char32_t c) { return CodePointSet({{c, c}}); }
 
@@ -163,7 +163,7 @@ void Parser::add_class_of(const CodePointSet& content, bool negated) {
 }
 
 void Parser::push_group(const std::string& syntax, bool repeats) {
-  if (groups_.size() == kMaxDepth) in_.refuse("its groups are nested too deeply");
+  if (groups_.size() == kMaxGroupDepth) in_.refuse("its groups are nested too deeply");
   groups_.push_back({.outer = options_, .slot = result_.elements.size(), .repeats = repeats});
   add_syntax("");
   add_syntax(syntax);
@@ -176,7 +176,7 @@ void Parser::open_named_group() {
   for (; !in_.at_end() && in_.peek() != end; in_.take()) {
     const char32_t c = in_.peek();
     const bool is_name_character =
-        is_digit(c) || c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        is_ascii_digit(c) || c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
     if (!is_name_character) in_.refuse("a group's name is not of ASCII letters and digits");
     ++length;
   }
@@ -254,7 +254,7 @@ bool Parser::try_interval() {
   size_t length = 0;
   const auto number = [&]() -> std::optional<int> {
     std::optional<int> value;
-    for (; is_digit(in_.peek(length)); ++length) {
+    for (; is_ascii_digit(in_.peek(length)); ++length) {
       value = value.value_or(0) * 10 + static_cast<int>(in_.peek(length) - '0');
       if (*value > kMaxRepeats) in_.refuse("it repeats something more than 65535 times");
     }

@@ -137,8 +137,8 @@ std::vector<Component> FileParser::parse_children(size_t depth) {
 }
 
 std::optional<Component> FileParser::parse_component(size_t depth) {
-  constexpr size_t kMaxDepth = 16;
-  if (depth > kMaxDepth) refuse("its components are nested too deeply");
+  constexpr size_t kMaxComponentDepth = 16;
+  if (depth > kMaxComponentDepth) refuse("its components are nested too deeply");
   if (reader_.peek() == Kind::kNull) {
     reader_.read_null();
     return std::nullopt;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "support/source_dir.h"
 #include "text/byte_level.h"
 #include "text/detokenizer.h"
 #include "text/pre_tokenizer.h"
@@ -20,7 +21,7 @@ using nlohmann::json;
 
 const Tokenizer& nano() {
   static const Tokenizer kTokenizer =
-      Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+      Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   return kTokenizer;
 }
 

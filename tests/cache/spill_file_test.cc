@@ -13,7 +13,7 @@ namespace {
 
 using namespace testing_cache;
 
-const Oracle& oracle() {
+const Oracle& spilled_oracle() {
   static const Oracle instance(random_tokens(280, 3));
   return instance;
 }
@@ -37,7 +37,7 @@ class SpillFileTest : public testing::Test {
   SequenceCache computed(int length) {
     SequenceCache cache;
     EXPECT_TRUE(reserve_sequence(pool_, layout_, length, cache));
-    EXPECT_TRUE(advance_matches(oracle(), length, 64, pool_, cache));
+    EXPECT_TRUE(advance_matches(spilled_oracle(), length, 64, pool_, cache));
     return cache;
   }
   SpilledSequence spilled(SpillFile& file, int length) {
@@ -56,7 +56,8 @@ class SpillFileTest : public testing::Test {
     file.take(spilled, cache);
     EXPECT_EQ(cache.length, length);
     ASSERT_TRUE(reserve_sequence(pool_, layout_, 280, cache));
-    EXPECT_TRUE(advance_matches(oracle(), 280, 50, pool_, cache)) << "spilled at " << length;
+    EXPECT_TRUE(advance_matches(spilled_oracle(), 280, 50, pool_, cache))
+        << "spilled at " << length;
     release_sequence(pool_, cache);
   }
 

@@ -8,13 +8,13 @@ namespace {
 
 using namespace testing_cache;
 
-const Oracle& oracle() {
+const Oracle& imaged_oracle() {
   static const Oracle instance(random_tokens(300, 1));
   return instance;
 }
 
 std::vector<int32_t> first_tokens(int count) {
-  return {oracle().tokens.begin(), oracle().tokens.begin() + count};
+  return {imaged_oracle().tokens.begin(), imaged_oracle().tokens.begin() + count};
 }
 
 // The rows of one step committed in stages, an image after each: as if they were steps.
@@ -25,10 +25,11 @@ TEST(StagedCommit, LeavesTheSameStateAsSteps) {
   poison_free_blocks(pool);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 100, 100, pool, cache));
+  ASSERT_TRUE(advance_matches(imaged_oracle(), 100, 100, pool, cache));
   Step step;
-  const BatchEntry entry{
-      .cache = &cache, .tokens = std::span(oracle().tokens).subspan(100, 40), .droppable_rows = 20};
+  const BatchEntry entry{.cache = &cache,
+                         .tokens = std::span(imaged_oracle().tokens).subspan(100, 40),
+                         .droppable_rows = 20};
   const StepPlanner plan_memory = make_step_plan({&entry, 1}, layout);
   const StepPlan& plan = plan_memory.plan();
   pico.model().forward(plan, pool.view(), step);
@@ -36,9 +37,9 @@ TEST(StagedCommit, LeavesTheSameStateAsSteps) {
   for (const int rows : {20, 27, 28, 29, 38, 40}) {  // 28: the end of a group of 128
     pico.model().commit(plan, 0, rows, pool.view(), step, cache);
     EXPECT_EQ(cache.length, 100 + rows);
-    images.push_back(create_image(pool, layout, cache, oracle().tokens).value());
+    images.push_back(create_image(pool, layout, cache, imaged_oracle().tokens).value());
   }
-  EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, cache));
+  EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 64, pool, cache));
   for (StateImage& image : images) {
     SequenceCache fresh;
     for (int i = 0; i < image.length / layout.page_tokens; ++i) {
@@ -47,7 +48,8 @@ TEST(StagedCommit, LeavesTheSameStateAsSteps) {
     }
     ASSERT_TRUE(reserve_sequence(pool, layout, 300, fresh));
     restore_image(pool, layout, image, fresh);
-    EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, fresh)) << "image at " << image.length;
+    EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 64, pool, fresh))
+        << "image at " << image.length;
     release_sequence(pool, fresh);
     release_image(pool, image);
   }
@@ -60,11 +62,11 @@ TEST(MoveToImage, GoesOnWithTheSameBitsAndTakesNoRoom) {
     BlockPool pool(layout.block_bytes, 2 * blocks_for_sequence(layout, 300));
     SequenceCache cache;
     ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
-    ASSERT_TRUE(advance_matches(oracle(), length, 100, pool, cache));
+    ASSERT_TRUE(advance_matches(imaged_oracle(), length, 100, pool, cache));
     std::vector<int32_t> full(cache.pages.begin(), cache.pages.begin() + length / kPageTokens);
     for (const int32_t page : full) pool.retain(page);
     const int free = pool.free_blocks();
-    StateImage image = move_to_image(pool, layout, cache, oracle().tokens);
+    StateImage image = move_to_image(pool, layout, cache, imaged_oracle().tokens);
     EXPECT_TRUE(cache.pages.empty() && cache.state_units.empty());
     EXPECT_EQ(image.blocks(), blocks_for_image(layout, length));
     EXPECT_EQ(pool.free_blocks(), free + layout.pages_for(300) - layout.pages_for(length));
@@ -75,7 +77,7 @@ TEST(MoveToImage, GoesOnWithTheSameBitsAndTakesNoRoom) {
     cache.pages = full;
     ASSERT_TRUE(reserve_sequence(pool, layout, 300, cache));
     restore_image(pool, layout, image, cache);
-    EXPECT_TRUE(advance_matches(oracle(), 300, 64, pool, cache)) << "image at " << length;
+    EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 64, pool, cache)) << "image at " << length;
     release_image(pool, image);
     release_sequence(pool, cache);
     EXPECT_EQ(pool.free_blocks(), pool.capacity());
@@ -93,15 +95,15 @@ TEST_P(ImageAt, RestoredSequencesGoOnWithTheSameBits) {
   poison_free_blocks(pool);
   SequenceCache original;
   ASSERT_TRUE(reserve_sequence(pool, layout, 300, original));
-  ASSERT_TRUE(advance_matches(oracle(), length, 100, pool, original));
+  ASSERT_TRUE(advance_matches(imaged_oracle(), length, 100, pool, original));
   const int used = pool.capacity() - pool.free_blocks();
-  std::optional<StateImage> image = create_image(pool, layout, original, oracle().tokens);
+  std::optional<StateImage> image = create_image(pool, layout, original, imaged_oracle().tokens);
   ASSERT_TRUE(image);
   EXPECT_EQ(image->blocks(), blocks_for_image(layout, length));
   EXPECT_EQ(pool.capacity() - pool.free_blocks(), used + image->blocks());
 
   // The original goes on and overwrites its ring and its unfinished page.
-  EXPECT_TRUE(advance_matches(oracle(), 300, 37, pool, original));
+  EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 37, pool, original));
 
   SequenceCache fresh;
   const int shared_pages = length / layout.page_tokens;
@@ -114,14 +116,14 @@ TEST_P(ImageAt, RestoredSequencesGoOnWithTheSameBits) {
   EXPECT_EQ(fresh.length, length);
   release_sequence(pool, original);
   poison_free_blocks(pool);
-  EXPECT_TRUE(advance_matches(oracle(), 300, 53, pool, fresh));
+  EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 53, pool, fresh));
   release_sequence(pool, fresh);
 
   // The image serves more than once.
   ASSERT_TRUE(shared_pages > 0 || reserve_sequence(pool, layout, 300, fresh));
   if (shared_pages == 0) {
     restore_image(pool, layout, *image, fresh);
-    EXPECT_TRUE(advance_matches(oracle(), 300, 41, pool, fresh));
+    EXPECT_TRUE(advance_matches(imaged_oracle(), 300, 41, pool, fresh));
     release_sequence(pool, fresh);
   }
   release_image(pool, *image);
@@ -136,9 +138,9 @@ TEST(StateImage, KeepsTheTailAndWhatTheDrafterKnows) {
   BlockPool pool(layout.block_bytes, 64);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, layout, 140, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 133, 133, pool, cache));
+  ASSERT_TRUE(advance_matches(imaged_oracle(), 133, 133, pool, cache));
   cache.drafter_rows = 132;
-  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens);
+  std::optional<StateImage> image = create_image(pool, layout, cache, imaged_oracle().tokens);
   ASSERT_TRUE(image);
   const std::vector<int32_t> tokens = first_tokens(133);
   EXPECT_EQ(image->tail, std::vector<int32_t>(tokens.begin() + 128, tokens.end()));
@@ -150,8 +152,8 @@ TEST(StateImage, TakesNothingWhenThePoolIsShort) {
   BlockPool pool(layout.block_bytes, blocks_for_sequence(layout, 10) + layout.state_units);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, layout, 10, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 10, 10, pool, cache));
-  EXPECT_FALSE(create_image(pool, layout, cache, oracle().tokens));
+  ASSERT_TRUE(advance_matches(imaged_oracle(), 10, 10, pool, cache));
+  EXPECT_FALSE(create_image(pool, layout, cache, imaged_oracle().tokens));
   EXPECT_EQ(pool.free_blocks(), layout.state_units);
 }
 
@@ -160,8 +162,8 @@ TEST(StateImage, NeverWritesAPageThatOthersHold) {
   BlockPool pool(layout.block_bytes, 32);
   SequenceCache cache;
   ASSERT_TRUE(reserve_sequence(pool, layout, 10, cache));
-  ASSERT_TRUE(advance_matches(oracle(), 10, 10, pool, cache));
-  std::optional<StateImage> image = create_image(pool, layout, cache, oracle().tokens);
+  ASSERT_TRUE(advance_matches(imaged_oracle(), 10, 10, pool, cache));
+  std::optional<StateImage> image = create_image(pool, layout, cache, imaged_oracle().tokens);
   ASSERT_TRUE(image);
   pool.retain(cache.pages[0]);
   EXPECT_THROW(restore_image(pool, layout, *image, cache), InvariantError);

@@ -12,12 +12,11 @@
 #include "base/unaligned.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/v4/checkpoint.h"
+#include "support/source_dir.h"
 
 namespace hadal::golden {
 
-inline std::filesystem::path data_directory() {
-  return std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data";
-}
+inline std::filesystem::path data_directory() { return test::source_path("tests/golden/data"); }
 
 class GoldenCase {
  public:

@@ -12,6 +12,7 @@
 #include "engine/evaluate.h"
 #include "golden_case.h"
 #include "model/v4/v4_model.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -36,7 +37,7 @@ struct Answer {
 class Nano : public testing::TestWithParam<ActivationPolicy> {
  protected:
   Nano()
-      : directory_(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano"),
+      : directory_(test::source_path("models/nano")),
         checkpoint_(Checkpoint::open(directory_)),
         tokenizer_(Tokenizer::load(directory_ / "tokenizer.json")),
         model_(checkpoint_, threads_, {.activations = GetParam()}) {}

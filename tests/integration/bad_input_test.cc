@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -395,9 +396,9 @@ TEST(BadScoreTest, IdsOutOfRange) {
 
 TEST(BadScoreTest, LayersFileWithoutLayers) {
   const Scratch scratch;
-  const std::string weights = HADAL_SOURCE_DIR "/models/nano/model-00001-of-00001.safetensors";
-  const std::string golden = HADAL_SOURCE_DIR "/tests/golden/data/model/pico/golden.safetensors";
-  const std::string model = HADAL_SOURCE_DIR "/tests/golden/data/model/pico/model";
+  const std::string weights = test::source_path("models/nano/model-00001-of-00001.safetensors");
+  const std::string golden = test::source_path("tests/golden/data/model/pico/golden.safetensors");
+  const std::string model = test::source_path("tests/golden/data/model/pico/model");
   const std::string out = scratch.path("out").string();
   expect_refusal(run_hadal({.words = {"score", "--layers", weights, "--output", out}}),
                  {weights, "ids"});

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const std::string kNano = HADAL_SOURCE_DIR "/models/nano";
+const std::string kNano = test::source_path("models/nano");
 const std::string kPet = "Victor has a white owl. What pet does Victor have?";
 const std::string kOwl = "Victor has a white owl.\n";
 const std::string kHelpOfServe = "Usage: hadal serve [options]";

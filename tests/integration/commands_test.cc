@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-const std::string kGolden = HADAL_SOURCE_DIR "/tests/golden/data/model/pico";
+const std::string kGolden = test::source_path("tests/golden/data/model/pico");
 
 json header_of(const fs::path& path) {
   const std::string bytes = read_bytes(path);
@@ -74,7 +75,7 @@ TEST(SynthTest, DependsOnTheSeedAlone) {
 TEST(InspectTest, ConfigAloneIsEnough) {
   const Scratch scratch;
   fs::create_directories(scratch.path("bare"));
-  fs::copy(HADAL_SOURCE_DIR "/models/nano/config.json", scratch.path("bare") / "config.json");
+  fs::copy(test::source_path("models/nano/config.json"), scratch.path("bare") / "config.json");
   const Outcome outcome = expect_success({.words = {"inspect", scratch.path("bare").string()}});
   EXPECT_NE(outcome.out.find("7,136,959"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("1,137,733"), std::string::npos) << outcome.out;
@@ -139,7 +140,7 @@ TEST(TextTest, TokenisesThereAndBack) {
 
 // The golden files themselves are judged in src/text; here their way through the program.
 TEST(TextTest, EncodesAndParsesLineByLine) {
-  const std::string golden = HADAL_SOURCE_DIR "/tests/golden/data/chat/";
+  const std::string golden = test::source_path("tests/golden/data/chat/");
   std::istringstream cases(read_bytes(golden + "encode.jsonl"));
   std::string input;
   std::vector<std::string> prompts;

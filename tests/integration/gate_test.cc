@@ -14,6 +14,7 @@
 #include "measure/gate/reference_server.h"
 #include "measure/gate/verify.h"
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -27,7 +28,7 @@ constexpr int kLongestScore = 1200;
 // A served model, asked over HTTP.
 struct Served {
   Served(const fs::path& model, const Words& arguments)
-      : server({.program = HADAL_BINARY, .model = model, .arguments = arguments}),
+      : server({.program = hadal_binary(), .model = model, .arguments = arguments}),
         endpoint(server.url()) {}
   ReferenceServer server;
   HttpGateEndpoint endpoint;
@@ -56,11 +57,11 @@ Subject make_subject(const fs::path& path, int window) {
       .path = path,
       .window = window,
       .reference = record_own_reference(
-          {.program = HADAL_BINARY, .model = path, .record = {.longest_score = kLongestScore}})};
+          {.program = hadal_binary(), .model = path, .record = {.longest_score = kLongestScore}})};
 }
 
 const Subject& nano() {
-  static const Subject subject = make_subject(fs::path(HADAL_SOURCE_DIR) / "models/nano", 64);
+  static const Subject subject = make_subject(test::source_path("models/nano"), 64);
   return subject;
 }
 
@@ -255,7 +256,7 @@ TEST(OwnReference, NamesTheCheckpointAndIsPublished) {
 TEST(ReferenceServer, EndsWithItsOwner) {
   pid_t pid = -1;
   {
-    const ReferenceServer server({.program = HADAL_BINARY});
+    const ReferenceServer server({.program = hadal_binary()});
     pid = server.pid();
     EXPECT_EQ(HttpGateEndpoint(server.url()).ask("/health", "").status, 200);
   }
@@ -264,7 +265,7 @@ TEST(ReferenceServer, EndsWithItsOwner) {
 
 TEST(ReferenceServer, TellsWhyItDidNotStart) {
   try {
-    const ReferenceServer server({.program = HADAL_BINARY, .model = "/no/such/model"});
+    const ReferenceServer server({.program = hadal_binary(), .model = "/no/such/model"});
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("/no/such/model"), std::string::npos) << error.what();

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -18,7 +19,7 @@ class HubCacheTest : public testing::Test {
     fs::create_directories(snapshot_);
     write_bytes(cache_ / "refs/main", snapshot_.filename());
     int blob = 0;
-    for (const auto& entry : fs::directory_iterator(HADAL_SOURCE_DIR "/models/nano")) {
+    for (const auto& entry : fs::directory_iterator(test::source_path("models/nano"))) {
       const std::string name = "b10b" + std::to_string(blob++);
       fs::copy(entry.path(), cache_ / "blobs" / name);
       fs::create_symlink("../../blobs/" + name, snapshot_ / entry.path().filename());

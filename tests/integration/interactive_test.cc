@@ -23,7 +23,7 @@ class Terminal {
  public:
   explicit Terminal(std::vector<std::string> words = {"run", "--temperature", "0"},
                     const std::map<std::string, std::string>& environment = {}) {
-    words.insert(words.begin(), HADAL_BINARY);
+    words.insert(words.begin(), hadal_binary());
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);

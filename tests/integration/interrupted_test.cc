@@ -185,7 +185,7 @@ TEST(InterruptedTest, ATerminalGetsItsModeBack) {
     if (pid == 0) {
       ::login_tty(::dup(slave));
       ::setenv("TERM", "xterm", 1);
-      ::execl(HADAL_BINARY, HADAL_BINARY, "run", "--threads", "1", nullptr);
+      ::execl(hadal_binary(), hadal_binary(), "run", "--threads", "1", nullptr);
       ::_exit(127);
     }
     std::string seen;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "program.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
@@ -20,8 +21,8 @@ std::vector<std::string> after(const std::string& setup, const std::string& argu
   return {"/bin/sh", "-c", "set -e; " + setup + "; shift; exec \"$@\"", "sh", argument};
 }
 
-const std::vector<std::string> kInspect = {
-    "inspect", std::string(HADAL_SOURCE_DIR) + "/models/nano", "--json"};
+const std::vector<std::string> kInspect = {"inspect", test::source_path("models/nano").string(),
+                                           "--json"};
 // Plans, says so, and ends, since the address is no machine's own. The model has use for gigabytes
 // of cache. One thread, so that the stacks of others need no memory.
 std::vector<std::string> serve(const std::string& threads = "1") {

@@ -15,6 +15,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/source_dir.h"
+
 namespace hadal::integration {
 namespace {
 
@@ -28,6 +30,8 @@ int open_or_throw(const fs::path& path, int flags) {
 }
 
 }  // namespace
+
+const char* hadal_binary() { return HADAL_BINARY; }
 
 int wait_for_end(pid_t pid) {
   constexpr auto kLimit = std::chrono::minutes(5);
@@ -50,7 +54,7 @@ pid_t start_hadal(const std::vector<std::string>& words, int in_fd, int out_fd, 
                   const std::map<std::string, std::string>& environment,
                   const std::vector<std::string>& emulator) {
   std::vector<std::string> all = emulator;
-  all.emplace_back(HADAL_BINARY);
+  all.emplace_back(hadal_binary());
   all.insert(all.end(), words.begin(), words.end());
   std::vector<char*> arguments;
   for (std::string& word : all) arguments.push_back(word.data());
@@ -98,7 +102,7 @@ Scratch::~Scratch() {
 }
 
 fs::path Scratch::nano_copy(const std::string& name) const {
-  fs::copy(fs::path(HADAL_SOURCE_DIR) / "models/nano", path(name));
+  fs::copy(test::source_path("models/nano"), path(name));
   return path(name);
 }
 

@@ -26,6 +26,9 @@ struct Invocation {
   std::vector<std::string> emulator = {};               // the program that runs hadal, with words
 };
 
+// The program that the build made.
+const char* hadal_binary();
+
 // Waits for the end, at most five minutes.
 Outcome run_hadal(const Invocation& invocation);
 

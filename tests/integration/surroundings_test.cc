@@ -16,11 +16,12 @@
 #include <vector>
 
 #include "server_process.h"
+#include "support/source_dir.h"
 
 namespace hadal::integration {
 namespace {
 
-const std::string kModel = std::string(HADAL_SOURCE_DIR) + "/models/nano";
+const std::string kModel = test::source_path("models/nano").string();
 
 // Both ends of a pipe that holds no more than a page.
 struct Pipe {
@@ -195,7 +196,7 @@ TEST(SurroundingsTest, TheTerminalGoesAway) {
   if (pid == 0) {
     ::login_tty(slave);
     ::setenv("TERM", "xterm", 1);
-    ::execl(HADAL_BINARY, HADAL_BINARY, "serve", "--port", "0", "--threads", "1", nullptr);
+    ::execl(hadal_binary(), hadal_binary(), "serve", "--port", "0", "--threads", "1", nullptr);
     ::_exit(127);
   }
   ::close(slave);

@@ -5,12 +5,13 @@
 
 #include "base/files.h"
 #include "checkpoint/v4/config.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
 TEST(RopeParametersTest, AreNotIgnored) {
-  std::string text = read_text_file(HADAL_SOURCE_DIR "/models/nano/config.json", 1 << 20);
+  std::string text = read_text_file(test::source_path("models/nano/config.json"), 1 << 20);
   const ModelConfig released = parse_config(text, "config.json");
   const std::string old_name = "\"rope_scaling\"";
   const size_t at = text.find(old_name);

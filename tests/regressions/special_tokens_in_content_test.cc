@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "chat/turn.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
 namespace {
 
 TEST(SpecialTokensInContentTest, AreLeftOut) {
-  const Tokenizer tokenizer = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+  const Tokenizer tokenizer = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   AnswerReader reader(tokenizer, {});
   ChatAnswer answer;
   for (const int32_t token :

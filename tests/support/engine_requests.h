@@ -11,12 +11,12 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/engine.h"
 #include "engine/event_queue.h"
+#include "support/source_dir.h"
 
 namespace hadal::test {
 
 inline const Checkpoint& nano() {
-  static const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
+  static const Checkpoint checkpoint = Checkpoint::open(test::source_path("models") / "nano");
   return checkpoint;
 }
 

@@ -11,11 +11,12 @@
 
 #include "base/error.h"
 #include "measure/exchange/import.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 
 inline std::filesystem::path exchange_testdata(const std::string& name) {
-  return std::filesystem::path(HADAL_SOURCE_DIR) / "src/measure/exchange/testdata" / name;
+  return test::source_path("src/measure/exchange/testdata") / name;
 }
 
 inline nlohmann::json extra_of(const PointRecord& point) {

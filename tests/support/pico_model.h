@@ -16,6 +16,7 @@
 #include "checkpoint/v4/checkpoint.h"
 #include "engine/evaluate.h"
 #include "model/v4/v4_model.h"
+#include "support/source_dir.h"
 
 namespace hadal::testing_cache {
 
@@ -37,8 +38,7 @@ class Pico {
 
  private:
   Pico()
-      : checkpoint_(Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                     "tests/golden/data/model/pico/model")),
+      : checkpoint_(Checkpoint::open(test::source_path("tests/golden/data/model/pico/model"))),
         threads_(1),
         model_(checkpoint_, threads_, {.page_tokens = kPageTokens}) {}
 

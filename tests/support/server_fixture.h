@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "server/server.h"
 #include "support/http_client.h"
+#include "support/source_dir.h"
 #include "support/step_gate.h"
 #include "text/tokenizer.h"
 
@@ -29,9 +30,7 @@ inline constexpr char kNotes[] =
     "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
     "Rosa is on Friday.";
 
-inline std::filesystem::path nano_directory() {
-  return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
-}
+inline std::filesystem::path nano_directory() { return test::source_path("models") / "nano"; }
 
 class ServerTest : public testing::Test {
  protected:

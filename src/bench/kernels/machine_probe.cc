@@ -9,13 +9,12 @@
 #include "base/as_size.h"
 #include "base/check.h"
 #include "base/statistics.h"
+#include "base/units.h"
 #include "bench/kernels/probe_kernels.h"
 #include "bench/random_bits.h"
 
 namespace hadal {
 namespace {
-
-constexpr double kGiga = 1e9;
 
 // What kernels return goes here, so that none of them is optimised away.
 std::atomic<uint64_t> sink{0};
@@ -41,7 +40,7 @@ bool has_feature(std::string_view feature) {
   return feature == "avx512bf16" && isa_supported(Isa::kAvx512Bf16);
 }
 
-constexpr size_t kPiece = size_t{1} << 20;
+constexpr size_t kProbePiece = size_t{1} << 20;
 
 // Whole pieces with all threads.
 void read_memory(ThreadPool& threads, const probe::ReadKernel& kernel, const std::byte* data,
@@ -49,17 +48,18 @@ void read_memory(ThreadPool& threads, const probe::ReadKernel& kernel, const std
   // Long runs for each thread, short enough that none waits for the last.
   const int grain = std::max(1, static_cast<int>(pieces) / (threads.threads() * 16));
   threads.parallel_for(static_cast<int>(pieces), grain, [&](int begin, int end, int) {
-    const uint64_t sum = kernel.read(data + as_size(begin) * kPiece, as_size(end - begin) * kPiece);
+    const uint64_t sum =
+        kernel.read(data + as_size(begin) * kProbePiece, as_size(end - begin) * kProbePiece);
     sink.fetch_add(sum, std::memory_order_relaxed);
   });
 }
 
 double memory_read_rate(ThreadPool& threads, const probe::ReadKernel& kernel,
                         const WeightArena& arena, const TimingOptions& timing) {
-  const size_t pieces = arena.size() / kPiece;
+  const size_t pieces = arena.size() / kProbePiece;
   const double seconds =
       median_call_seconds(timing, [&] { read_memory(threads, kernel, arena.data(), pieces); });
-  return static_cast<double>(pieces * kPiece) / seconds / kGiga;
+  return static_cast<double>(pieces * kProbePiece) / seconds / kGiga;
 }
 
 const probe::ReadKernel& named_read_kernel(Isa isa, std::string_view name) {
@@ -167,19 +167,19 @@ double measure_read_rate(ThreadPool& threads, Isa isa, const MachineRates& rates
 ReadRateSampler::ReadRateSampler(ThreadPool& threads, Isa isa, const MachineRates& rates,
                                  const WeightArena& arena)
     : threads_(threads), kernel_(named_read_kernel(isa, rates.read_kernel)), arena_(arena) {
-  HADAL_CHECK(arena.size() >= kPiece);
+  HADAL_CHECK(arena.size() >= kProbePiece);
 }
 
 size_t ReadRateSampler::sample_bytes() const {
   constexpr size_t kSampleBytes = size_t{128} << 20;
-  return std::min(kSampleBytes, arena_.size()) / kPiece * kPiece;
+  return std::min(kSampleBytes, arena_.size()) / kProbePiece * kProbePiece;
 }
 
 void ReadRateSampler::sample() {
   const size_t bytes = sample_bytes();
   if (next_ + bytes > arena_.size()) next_ = 0;
-  const double seconds =
-      seconds_of([&] { read_memory(threads_, kernel_, arena_.data() + next_, bytes / kPiece); });
+  const double seconds = seconds_of(
+      [&] { read_memory(threads_, kernel_, arena_.data() + next_, bytes / kProbePiece); });
   next_ += bytes;
   rates_.push_back(static_cast<double>(bytes) / seconds / kGiga);
 }

@@ -6,11 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
-const std::filesystem::path kNano = std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano";
+const std::filesystem::path kNano = test::source_path("models/nano");
 
 TEST(DecodeSpeculation, AQuotationIsGuessedFromItself) {
   DecodeSpeculationReport report = bench_decode_speculation(

@@ -9,11 +9,12 @@
 #include "bench/load/engine_client.h"
 #include "checkpoint/v4/checkpoint.h"
 #include "model/v4/cache_layout.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
-std::filesystem::path nano() { return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano"; }
+std::filesystem::path nano() { return test::source_path("models") / "nano"; }
 
 ModelOptions model() { return {.activations = ActivationPolicy::kNone}; }
 

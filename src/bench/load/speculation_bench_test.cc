@@ -5,24 +5,25 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/source_dir.h"
+
 namespace hadal {
 namespace {
 
 // Guesses that are all kept make twice the tokens a step, and the report says what they are.
 TEST(SpeculationBench, KeepsWhatIsWishedAndSaysSo) {
   size_t rows_told = 0;
-  const SpeculationReport report =
-      bench_speculation(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano",
-                        {.name = "nano",
-                         .threads = 1,
-                         .batches = {2},
-                         .drafts = {1},
-                         .acceptance = {{.survival = {1}}},
-                         .answer_tokens = 17,
-                         .rounds = 1,
-                         .row_done = [&](const SpeculationReport& so_far) {
-                           EXPECT_EQ(so_far.rows.size(), ++rows_told);
-                         }});
+  const SpeculationReport report = bench_speculation(
+      test::source_path("models/nano"), {.name = "nano",
+                                         .threads = 1,
+                                         .batches = {2},
+                                         .drafts = {1},
+                                         .acceptance = {{.survival = {1}}},
+                                         .answer_tokens = 17,
+                                         .rounds = 1,
+                                         .row_done = [&](const SpeculationReport& so_far) {
+                                           EXPECT_EQ(so_far.rows.size(), ++rows_told);
+                                         }});
   EXPECT_EQ(rows_told, 1U);
   ASSERT_EQ(report.rows.size(), 1U);
   const SpeculationRow& row = report.rows[0];

@@ -2,14 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/units.h"
 #include "bench/kernels/bench_json.h"
 #include "bench/steps/model_bench.h"
 
 namespace hadal {
 namespace {
-
-constexpr double kMega = 1e6;
-constexpr double kGiga = 1e9;
 
 std::string_view kind_name(BenchKind kind) {
   return kind == BenchKind::kDecode ? "decode" : "prefill";

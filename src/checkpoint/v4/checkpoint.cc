@@ -54,7 +54,7 @@ class Problems {
   std::string remedy_;
 };
 
-std::string tensor_text(std::string_view name) { return "tensor '" + printable(name) + "'"; }
+std::string tensor_called(std::string_view name) { return "tensor '" + printable(name) + "'"; }
 
 std::string type_text(DType dtype, const std::vector<int64_t>& shape) {
   return std::string(dtype_name(dtype)) + " " + shape_text(shape);
@@ -149,13 +149,13 @@ LoadedTensors load_shards(const std::filesystem::path& directory, const ShardInd
       if (index.has_weight_map) {
         const auto expected = index.shard_of.find(entry.name);
         if (expected == index.shard_of.end() || expected->second != i) {
-          problems.add(tensor_text(entry.name) + " lies in " + printable(index.shards[i]) +
+          problems.add(tensor_called(entry.name) + " lies in " + printable(index.shards[i]) +
                        ", but the index does not put it there");
           continue;
         }
       }
       if (!loaded.tensors.emplace(entry.name, shard->view(entry)).second) {
-        problems.add(tensor_text(entry.name) + " lies in " + printable(index.shards[i]) +
+        problems.add(tensor_called(entry.name) + " lies in " + printable(index.shards[i]) +
                      " and in another shard");
       }
     }
@@ -165,7 +165,7 @@ LoadedTensors load_shards(const std::filesystem::path& directory, const ShardInd
     if (loaded.tensors.contains(name)) continue;
     loaded.reported.insert(name);
     if (present[number]) {
-      problems.add(tensor_text(name) + " is not in " + printable(index.shards[number]) +
+      problems.add(tensor_called(name) + " is not in " + printable(index.shards[number]) +
                    ", where the index puts it");
     }
   }
@@ -236,13 +236,13 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
             "num_nextn_predict_layers to 0 in config.json");
       }
       if (!loaded.reported.contains(spec.name)) {
-        problems.add(tensor_text(spec.name) + " is missing");
+        problems.add(tensor_called(spec.name) + " is missing");
       }
       continue;
     }
     const TensorView& tensor = found->second;
     if (tensor.dtype != spec.dtype || tensor.shape != spec.shape) {
-      problems.add(tensor_text(spec.name) + " is " + type_text(tensor.dtype, tensor.shape) +
+      problems.add(tensor_called(spec.name) + " is " + type_text(tensor.dtype, tensor.shape) +
                    ", but must be " + type_text(spec.dtype, spec.shape));
     }
   }
@@ -252,7 +252,7 @@ std::vector<std::string> check_catalogue(const LoadedTensors& loaded, const Mode
     if (config.usable_stages() == 0 && drafter_stage(name) >= 0) {
       unused.push_back(name);
     } else {
-      problems.add(tensor_text(name) + " is surplus: no such tensor belongs to this model");
+      problems.add(tensor_called(name) + " is surplus: no such tensor belongs to this model");
     }
   }
   return unused;
@@ -368,8 +368,8 @@ Checkpoint Checkpoint::open(const std::filesystem::path& path) {
     for (const auto& [name, tensor] : checkpoint.tensors_) {
       if (tensor.dtype != DType::kF8E8m0) continue;
       if (const auto element = find_nan(tensor)) {
-        problems.add(tensor_text(name) + " holds a NaN scale (element " + std::to_string(*element) +
-                     ")");
+        problems.add(tensor_called(name) + " holds a NaN scale (element " +
+                     std::to_string(*element) + ")");
       }
     }
     problems.throw_if_any(model_dir);
@@ -400,7 +400,7 @@ void Checkpoint::verify(const Progress& progress) const {
   for (const auto& [name, tensor] : tensors_) {
     if (!may_hold_nan(tensor.dtype)) continue;
     if (const auto element = find_nan(tensor)) {
-      problems.add(tensor_text(name) + " holds a NaN (element " + std::to_string(*element) + ")");
+      problems.add(tensor_called(name) + " holds a NaN (element " + std::to_string(*element) + ")");
     }
     done += tensor_bytes(tensor);
     if (progress) progress(done, total);

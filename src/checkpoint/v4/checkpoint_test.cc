@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "checkpoint/nan_scan.h"
 #include "checkpoint/v4/catalogue.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -19,7 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::filesystem::path kSource = HADAL_SOURCE_DIR;
+const std::filesystem::path kSource = test::source_dir();
 const std::filesystem::path kPico = kSource / "tests/golden/data/model/pico/model";
 constexpr char kIndexName[] = "model.safetensors.index.json";
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/v4/config.h"
+#include "support/released_configs.h"
 
 namespace hadal {
 namespace {
@@ -15,14 +16,11 @@ namespace {
 using Json = nlohmann::json;
 using Names = std::vector<std::string>;
 
-const std::filesystem::path kData = std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data";
-
-Json flash_json() {
-  return Json::parse(read_text_file(kData / "config/flash/config.json", 1 << 20));
-}
+using test::flash_config;
+using test::golden_data;
 
 Names unknown_with(const std::string& field, const Json& value) {
-  Json json = flash_json();
+  Json json = flash_config();
   json[Json::json_pointer(field)] = value;
   return parse_config(json.dump(), "config.json").unknown_fields;
 }
@@ -39,7 +37,7 @@ std::string refusal_with(const std::string& field, const Json& value) {
 TEST(ConfigKnown, TheReleasedModelsHoldNothingUnknown) {
   for (const char* model : {"config/flash", "config/pro", "model/pico/model",
                             "model/pico-flash/model", "../../../models/nano"}) {
-    EXPECT_EQ(load_config(kData / model).unknown_fields, Names{}) << model;
+    EXPECT_EQ(load_config(golden_data() / model).unknown_fields, Names{}) << model;
   }
 }
 
@@ -140,14 +138,14 @@ TEST(ConfigKnown, ArithmeticThatIsTurnedOffPasses) {
     EXPECT_EQ(refusal_with(field, value), "");
     EXPECT_EQ(unknown_with(field, value), Names{}) << field;
   }
-  Json json = flash_json();
+  Json json = flash_config();
   json["n_group"] = 8;
   json["topk_group"] = 8;
   EXPECT_NO_THROW(parse_config(json.dump(), "c"));
 }
 
 TEST(ConfigKnown, AFieldGivenTwiceIsRefused) {
-  std::string text = flash_json().dump();
+  std::string text = flash_config().dump();
   text.insert(1, "\"rope_theta\":20000,");
   try {
     parse_config(text, "config.json");

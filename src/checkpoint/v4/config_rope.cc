@@ -84,8 +84,8 @@ std::string rope_type(const ConfigFields& object) {
 // Fields of a RoPE object by which other programs compute something else than the released model
 // does, and the values at which they do not.
 void check_other_fields(const ConfigFields& object, double rope_share) {
-  constexpr std::array kRead = {"type",      "rope_type", "factor",    "beta_fast",
-                                "beta_slow", kPositions,  "rope_theta"};
+  constexpr std::array kReadOfRope = {"type",      "rope_type", "factor",    "beta_fast",
+                                      "beta_slow", kPositions,  "rope_theta"};
   struct Neutral {
     const char* name;
     Json value;
@@ -95,7 +95,7 @@ void check_other_fields(const ConfigFields& object, double rope_share) {
                                Neutral{"mscale_all_dim", 0},       Neutral{"truncate", true}};
   for (const auto& [name, value] : object.json().items()) {
     if (value.is_null()) continue;
-    if (std::find(kRead.begin(), kRead.end(), name) != kRead.end()) continue;
+    if (std::find(kReadOfRope.begin(), kReadOfRope.end(), name) != kReadOfRope.end()) continue;
     if (name == "partial_rotary_factor") {
       constexpr double kRounding = 1e-6;
       if (!value.is_number() || std::abs(value.get<double>() - rope_share) > kRounding) {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 const std::filesystem::path kFlash =
-    std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data/config/flash/config.json";
+    test::source_path("tests/golden/data/config/flash/config.json");
 
 class RopeTest : public testing::Test {
  protected:

@@ -8,19 +8,18 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "checkpoint/v4/config_presets.h"
+#include "support/released_configs.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
 using Json = nlohmann::json;
 
-const std::filesystem::path kData = std::filesystem::path(HADAL_SOURCE_DIR) / "tests/golden/data";
+using test::flash_config;
+using test::golden_data;
 
-Json flash_json() {
-  return Json::parse(read_text_file(kData / "config/flash/config.json", 1 << 20));
-}
-
-std::string refusal(const std::string& text) {
+std::string config_refusal(const std::string& text) {
   try {
     parse_config(text, "config.json");
   } catch (const Error& error) {
@@ -33,10 +32,10 @@ std::string refusal(const std::string& text) {
 
 TEST(Config, ReadsTheReleasedModels) {
   for (const char* name : {"flash", "pro"}) {
-    const ModelConfig config = load_config(kData / "config" / name);
+    const ModelConfig config = load_config(golden_data() / "config" / name);
     EXPECT_EQ(config_to_json(config), config_to_json(preset_config(name))) << name;
   }
-  const ModelConfig pro = load_config(kData / "config/pro");
+  const ModelConfig pro = load_config(golden_data() / "config/pro");
   EXPECT_EQ(pro.hidden_size, 7168);
   EXPECT_EQ(pro.count(LayerKind::kWindow), 0);
   EXPECT_EQ(pro.count(LayerKind::kCsa), 30);
@@ -45,7 +44,7 @@ TEST(Config, ReadsTheReleasedModels) {
   EXPECT_EQ(pro.drafter, DrafterKind::kMtp);
   EXPECT_EQ(pro.yarn.original_positions, 65536);
   EXPECT_FLOAT_EQ(pro.hc_eps, 1e-6F);
-  const ModelConfig flash = load_config(kData / "config/flash");
+  const ModelConfig flash = load_config(golden_data() / "config/flash");
   EXPECT_EQ(flash.count(LayerKind::kWindow), 2);
   EXPECT_EQ(flash.count(LayerKind::kCsa), 21);
   EXPECT_EQ(flash.count(LayerKind::kHca), 20);
@@ -54,9 +53,9 @@ TEST(Config, ReadsTheReleasedModels) {
 }
 
 TEST(Config, ReadsSmallerModels) {
-  EXPECT_EQ(load_config(kData / "model/pico/model").layers, 5);
-  EXPECT_EQ(load_config(kData / "model/pico-flash/model").swiglu_limit, 1);
-  EXPECT_EQ(load_config(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano").window, 64);
+  EXPECT_EQ(load_config(golden_data() / "model/pico/model").layers, 5);
+  EXPECT_EQ(load_config(golden_data() / "model/pico-flash/model").swiglu_limit, 1);
+  EXPECT_EQ(load_config(test::source_path("models/nano")).window, 64);
 }
 
 TEST(Config, SurvivesBeingWrittenAndRead) {
@@ -68,7 +67,7 @@ TEST(Config, SurvivesBeingWrittenAndRead) {
 }
 
 TEST(Config, TakesIntegersWrittenAsFloats) {
-  Json json = flash_json();
+  Json json = flash_config();
   json["hidden_size"] = 4096.0;
   json["rope_theta"] = 1e4;
   EXPECT_EQ(parse_config(json.dump(), "config.json").hidden_size, 4096);
@@ -153,9 +152,9 @@ TEST(Config, NamesEveryFieldThatContradicts) {
       {"/model_type", "deepseek_v3", "another kind of model: \"deepseek_v3\""},
   };
   for (const Contradiction& c : cases) {
-    Json json = flash_json();
+    Json json = flash_config();
     json[Json::json_pointer(c.field)] = c.value;
-    const std::string line = refusal(json.dump());
+    const std::string line = config_refusal(json.dump());
     EXPECT_NE(line.find(c.message), std::string::npos)
         << c.field << " = " << c.value << " gave: " << line;
   }
@@ -191,18 +190,20 @@ TEST(Config, NamesTheFieldThatIsAbsent) {
                             "rope_theta",
                             "compress_rope_theta",
                             "compress_ratios"}) {
-    Json json = flash_json();
+    Json json = flash_config();
     json.erase(field);
-    EXPECT_NE(refusal(json.dump()).find(std::string(field) + " is missing"), std::string::npos)
+    EXPECT_NE(config_refusal(json.dump()).find(std::string(field) + " is missing"),
+              std::string::npos)
         << field;
     json[field] = nullptr;
-    EXPECT_NE(refusal(json.dump()).find(std::string(field) + " is missing"), std::string::npos)
+    EXPECT_NE(config_refusal(json.dump()).find(std::string(field) + " is missing"),
+              std::string::npos)
         << field;
   }
 }
 
 TEST(Config, RecognisesTheDrafter) {
-  Json json = flash_json();
+  Json json = flash_config();
   json.erase("num_nextn_predict_layers");
   EXPECT_EQ(parse_config(json.dump(), "c").drafter, DrafterKind::kMtp);
   json["num_nextn_predict_layers"] = 0;
@@ -219,7 +220,7 @@ TEST(Config, RecognisesTheDrafter) {
 }
 
 TEST(Config, ReadsABlockDrafter) {
-  Json json = flash_json();
+  Json json = flash_config();
   json["dspark_block_size"] = 5;
   json["dspark_noise_token_id"] = 128799;
   json["dspark_target_layer_ids"] = {42, 40, 41};
@@ -241,7 +242,7 @@ TEST(Config, ReadsABlockDrafter) {
   const auto line_with = [&](const char* field, const Json& value) {
     Json changed = json;
     changed[field] = value;
-    return refusal(changed.dump());
+    return config_refusal(changed.dump());
   };
   EXPECT_NE(line_with("dspark_block_size", 0).find("dspark_block_size"), std::string::npos);
   EXPECT_NE(line_with("dspark_block_size", 129).find("sliding_window"), std::string::npos);
@@ -254,27 +255,27 @@ TEST(Config, ReadsABlockDrafter) {
   EXPECT_NE(line_with("dspark_markov_rank", 0).find("dspark_markov_rank"), std::string::npos);
   Json half = json;
   half.erase("dspark_markov_rank");
-  EXPECT_NE(refusal(half.dump()).find("dspark_markov_rank is missing"), std::string::npos);
+  EXPECT_NE(config_refusal(half.dump()).find("dspark_markov_rank is missing"), std::string::npos);
 }
 
 TEST(Config, RefusesTheArchitectureOfV41) {
-  Json json = flash_json();
+  Json json = flash_config();
   json["kv_source_layer_ids"] = {2, 8, 14, 20};
-  const std::string line = refusal(json.dump());
+  const std::string line = config_refusal(json.dump());
   EXPECT_NE(line.find("V4.1"), std::string::npos) << line;
   EXPECT_NE(line.find("use a DeepSeek-V4-Pro or DeepSeek-V4-Flash checkpoint"), std::string::npos);
 }
 
 TEST(Config, RefusesWhatIsNotAConfig) {
-  EXPECT_NE(refusal("").find("is not valid JSON"), std::string::npos);
-  EXPECT_NE(refusal("[]").find("is not a JSON object"), std::string::npos);
-  EXPECT_NE(refusal("{}").find("model_type is absent"), std::string::npos);
-  EXPECT_NE(refusal(std::string(1'000'000, '[')).find("nested"), std::string::npos);
-  EXPECT_NE(refusal("{\"a\":1e999}"), "");
-  EXPECT_NE(refusal("{\"model_type\":\"\xff\"}"), "");
-  const std::string whole = flash_json().dump();
+  EXPECT_NE(config_refusal("").find("is not valid JSON"), std::string::npos);
+  EXPECT_NE(config_refusal("[]").find("is not a JSON object"), std::string::npos);
+  EXPECT_NE(config_refusal("{}").find("model_type is absent"), std::string::npos);
+  EXPECT_NE(config_refusal(std::string(1'000'000, '[')).find("nested"), std::string::npos);
+  EXPECT_NE(config_refusal("{\"a\":1e999}"), "");
+  EXPECT_NE(config_refusal("{\"model_type\":\"\xff\"}"), "");
+  const std::string whole = flash_config().dump();
   for (size_t size = 0; size < whole.size(); size += 7) {
-    EXPECT_NE(refusal(whole.substr(0, size)), "") << size;
+    EXPECT_NE(config_refusal(whole.substr(0, size)), "") << size;
   }
 }
 
@@ -287,10 +288,12 @@ TEST(Config, SaysWhenADirectoryIsNoModel) {
     }
     return std::string();
   };
-  EXPECT_NE(message(kData / "absent").find("does not exist"), std::string::npos);
-  EXPECT_NE(message(kData).find("holds no model: it has no config.json"), std::string::npos);
-  EXPECT_NE(message(kData / "config/pro/config.json").find("name the directory that it lies in"),
+  EXPECT_NE(message(golden_data() / "absent").find("does not exist"), std::string::npos);
+  EXPECT_NE(message(golden_data()).find("holds no model: it has no config.json"),
             std::string::npos);
+  EXPECT_NE(
+      message(golden_data() / "config/pro/config.json").find("name the directory that it lies in"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace hadal {
 namespace {
 
-using Json = nlohmann::json;
+using TokenizerJson = nlohmann::json;
 
 constexpr const char* kBos = "<｜begin▁of▁sentence｜>";
 constexpr const char* kEos = "<｜end▁of▁sentence｜>";
@@ -106,14 +106,14 @@ std::vector<Merge> make_merges(size_t count) {
   return merges;
 }
 
-Json split_rule(const char* pattern) {
+TokenizerJson split_rule(const char* pattern) {
   return {{"type", "Split"},
           {"pattern", {{"Regex", pattern}}},
           {"behavior", "Isolated"},
           {"invert", false}};
 }
 
-Json byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
+TokenizerJson byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
   return {{"type", "ByteLevel"},
           {"add_prefix_space", add_prefix_space},
           {"trim_offsets", trim_offsets},
@@ -122,7 +122,7 @@ Json byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
 
 // The split rules of the released tokenizer: numbers by three digits, CJK runs, words and
 // punctuation.
-Json pre_tokenizer() {
+TokenizerJson pre_tokenizer() {
   return {
       {"type", "Sequence"},
       {"pretokenizers",
@@ -132,7 +132,7 @@ Json pre_tokenizer() {
         byte_level(false, true, false)}}};
 }
 
-Json added_token(const char* text, bool special) {
+TokenizerJson added_token(const char* text, bool special) {
   return {{"content", text}, {"single_word", false}, {"lstrip", false},
           {"rstrip", false}, {"normalized", false},  {"special", special}};
 }
@@ -141,11 +141,11 @@ Json added_token(const char* text, bool special) {
 
 std::string synthetic_tokenizer_json(int vocab_size) {
   HADAL_CHECK(vocab_size >= kSynthTokenizerMinVocab);
-  Json added = Json::array();
-  Json vocab = Json::object();
+  TokenizerJson added = TokenizerJson::array();
+  TokenizerJson vocab = TokenizerJson::object();
   int id = 0;
   for (const AddedToken& token : kAddedTokens) {
-    Json entry = {{"id", id}};
+    TokenizerJson entry = {{"id", id}};
     entry.update(added_token(token.text, token.special));
     added.push_back(entry);
     vocab[token.text] = id++;
@@ -153,37 +153,39 @@ std::string synthetic_tokenizer_json(int vocab_size) {
   for (int byte = 0; byte < 256; ++byte) {
     vocab[byte_symbol(byte)] = id++;
   }
-  Json merges = Json::array();
+  TokenizerJson merges = TokenizerJson::array();
   for (const auto& [left, right] :
        make_merges(static_cast<size_t>(vocab_size - kSynthTokenizerMinVocab))) {
     merges.push_back(left + " " + right);
     vocab[left + right] = id++;
   }
-  const Json tokenizer = {{"version", "1.0"},
-                          {"truncation", nullptr},
-                          {"padding", nullptr},
-                          {"added_tokens", std::move(added)},
-                          {"normalizer", {{"type", "Sequence"}, {"normalizers", Json::array()}}},
-                          {"pre_tokenizer", pre_tokenizer()},
-                          {"post_processor", byte_level(true, false, true)},
-                          {"decoder", byte_level(true, true, true)},
-                          {"model",
-                           {{"type", "BPE"},
-                            {"dropout", nullptr},
-                            {"unk_token", nullptr},
-                            {"continuing_subword_prefix", nullptr},
-                            {"end_of_word_suffix", nullptr},
-                            {"fuse_unk", false},
-                            {"byte_fallback", false},
-                            {"vocab", std::move(vocab)},
-                            {"merges", std::move(merges)}}}};
+  const TokenizerJson tokenizer = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", std::move(added)},
+      {"normalizer", {{"type", "Sequence"}, {"normalizers", TokenizerJson::array()}}},
+      {"pre_tokenizer", pre_tokenizer()},
+      {"post_processor", byte_level(true, false, true)},
+      {"decoder", byte_level(true, true, true)},
+      {"model",
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", nullptr},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", false},
+        {"byte_fallback", false},
+        {"vocab", std::move(vocab)},
+        {"merges", std::move(merges)}}}};
   return tokenizer.dump(1) + "\n";
 }
 
 std::string synthetic_tokenizer_config_json() {
-  const Json config = {{"add_bos_token", false}, {"add_eos_token", false},
-                       {"bos_token", kBos},      {"eos_token", kEos},
-                       {"pad_token", kPad},      {"tokenizer_class", "PreTrainedTokenizerFast"}};
+  const TokenizerJson config = {
+      {"add_bos_token", false}, {"add_eos_token", false},
+      {"bos_token", kBos},      {"eos_token", kEos},
+      {"pad_token", kPad},      {"tokenizer_class", "PreTrainedTokenizerFast"}};
   return config.dump(1) + "\n";
 }
 
@@ -194,7 +196,7 @@ TokenizerIds tokenizer_ids(const std::string& json_text, const std::string& wher
                   .what = what,
                   .remedy = "name a tokenizer.json of the Hugging Face form"});
   };
-  const Json json = Json::parse(json_text, nullptr, false);
+  const TokenizerJson json = TokenizerJson::parse(json_text, nullptr, false);
   if (!json.is_object()) throw refuse("is not a JSON object");
   const auto model = json.find("model");
   if (model == json.end() || !model->is_object() || !model->contains("vocab") ||
@@ -202,7 +204,7 @@ TokenizerIds tokenizer_ids(const std::string& json_text, const std::string& wher
     throw refuse("has no model.vocab");
   }
   TokenizerIds ids;
-  const auto take = [&](const std::string& text, const Json& id) {
+  const auto take = [&](const std::string& text, const TokenizerJson& id) {
     constexpr int64_t kMaxIds = int64_t{1} << 24;
     if (!id.is_number_integer() || id < 0 || id >= kMaxIds) {
       throw refuse("gives token \"" + printable(text, 40) + "\" an id that is not in [0, " +
@@ -217,7 +219,7 @@ TokenizerIds tokenizer_ids(const std::string& json_text, const std::string& wher
   }
   if (const auto added = json.find("added_tokens"); added != json.end() && !added->is_null()) {
     if (!added->is_array()) throw refuse("has added_tokens that are no list");
-    for (const Json& token : *added) {
+    for (const TokenizerJson& token : *added) {
       if (!token.is_object() || !token.contains("content") || !token["content"].is_string() ||
           !token.contains("id")) {
         throw refuse("has an added token without content or id");

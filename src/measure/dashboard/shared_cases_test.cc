@@ -11,6 +11,7 @@
 #include "economics/unit_costs.h"
 #include "measure/metrics/level_changes.h"
 #include "measure/store/run_comparison.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -19,7 +20,7 @@ using nlohmann::json;
 
 const json& cases() {
   static const json read = json::parse(
-      read_text_file(HADAL_SOURCE_DIR "/web/dashboard/test/shared_cases.json", 1 << 20));
+      read_text_file(test::source_path("web/dashboard/test/shared_cases.json"), 1 << 20));
   return read;
 }
 

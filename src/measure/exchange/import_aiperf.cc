@@ -18,37 +18,37 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Known {
+struct KnownFigure {
   std::string_view key;
   MetricName name;
 };
 
 constexpr std::array kKnown = {
-    Known{"request_latency", metric::kE2e},
-    Known{"time_to_first_token", metric::kTtft},
-    Known{"inter_token_latency", metric::kItlPerRequest},
-    Known{"request_throughput", metric::kRequestRate},
-    Known{"output_token_throughput", metric::kOutputRate},
-    Known{"total_token_throughput", metric::kTotalRate},
-    Known{"input_sequence_length", metric::kInputTokens},
-    Known{"output_sequence_length", metric::kOutputTokens},
+    KnownFigure{"request_latency", metric::kE2e},
+    KnownFigure{"time_to_first_token", metric::kTtft},
+    KnownFigure{"inter_token_latency", metric::kItlPerRequest},
+    KnownFigure{"request_throughput", metric::kRequestRate},
+    KnownFigure{"output_token_throughput", metric::kOutputRate},
+    KnownFigure{"total_token_throughput", metric::kTotalRate},
+    KnownFigure{"input_sequence_length", metric::kInputTokens},
+    KnownFigure{"output_sequence_length", metric::kOutputTokens},
 };
 
-struct Unit {
+struct AiperfUnit {
   std::string_view written;
   std::string_view unit;
   double scale;
 };
-constexpr std::array kUnits = {
-    Unit{"ms", "s", 1e-3},
-    Unit{"us", "s", 1e-6},
-    Unit{"ns", "s", 1e-9},
-    Unit{"s", "s", 1},
-    Unit{"sec", "s", 1},
-    Unit{"seconds", "s", 1},
-    Unit{"requests/sec", "requests/s", 1},
-    Unit{"tokens/sec", "tokens/s", 1},
-    Unit{"tokens/sec/user", "tokens/s", 1},
+constexpr std::array kAiperfUnits = {
+    AiperfUnit{"ms", "s", 1e-3},
+    AiperfUnit{"us", "s", 1e-6},
+    AiperfUnit{"ns", "s", 1e-9},
+    AiperfUnit{"s", "s", 1},
+    AiperfUnit{"sec", "s", 1},
+    AiperfUnit{"seconds", "s", 1},
+    AiperfUnit{"requests/sec", "requests/s", 1},
+    AiperfUnit{"tokens/sec", "tokens/s", 1},
+    AiperfUnit{"tokens/sec/user", "tokens/s", 1},
 };
 
 class AiPerfReader {
@@ -105,8 +105,8 @@ class AiPerfReader {
   void figures(const std::string& key, const ordered_json& value) {
     TakenFields fields(value, key, context_.source);
     const std::string written = fields.string("unit").value_or("");
-    Unit unit{written, written, 1};
-    for (const Unit& known : kUnits) {
+    AiperfUnit unit{written, written, 1};
+    for (const AiperfUnit& known : kAiperfUnits) {
       if (known.written == written) unit = known;
     }
     document_.take(key);
@@ -119,7 +119,7 @@ class AiPerfReader {
     }
     const std::string id = "aiperf." + key + "/1";
     MetricName name{id, unit.unit};
-    for (const Known& known : kKnown) {
+    for (const KnownFigure& known : kKnown) {
       if (known.key != key) continue;
       if (known.name.unit != unit.unit && known.name.unit != "tokens") {
         fields.fields().refuse(

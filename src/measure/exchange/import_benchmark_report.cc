@@ -23,19 +23,19 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Unit {
+struct ReportUnit {
   std::string_view written;
   std::string_view unit;
   double scale;
 };
-constexpr std::array kUnits = {
-    Unit{"s", "s", 1},
-    Unit{"ms", "s", 1e-3},
-    Unit{"s/token", "s", 1},
-    Unit{"ms/token", "s", 1e-3},
-    Unit{"tokens/s", "tokens/s", 1},
-    Unit{"queries/s", "requests/s", 1},
-    Unit{"count", "tokens", 1},
+constexpr std::array kReportUnits = {
+    ReportUnit{"s", "s", 1},
+    ReportUnit{"ms", "s", 1e-3},
+    ReportUnit{"s/token", "s", 1},
+    ReportUnit{"ms/token", "s", 1e-3},
+    ReportUnit{"tokens/s", "tokens/s", 1},
+    ReportUnit{"queries/s", "requests/s", 1},
+    ReportUnit{"count", "tokens", 1},
 };
 
 // Seconds of "PT1H2M49.97S"; days too. Nothing for other texts.
@@ -296,9 +296,10 @@ class ReportReader {
   void statistics(const ordered_json& value, const std::string& path, const MetricName& name) {
     TakenFields fields(value, path, source());
     const std::string written = fields.string("units").value_or("");
-    const auto unit = std::find_if(kUnits.begin(), kUnits.end(),
-                                   [&](const Unit& known) { return known.written == written; });
-    if (unit == kUnits.end() || unit->unit != name.unit) {
+    const auto unit =
+        std::find_if(kReportUnits.begin(), kReportUnits.end(),
+                     [&](const ReportUnit& known) { return known.written == written; });
+    if (unit == kReportUnits.end() || unit->unit != name.unit) {
       fields.fields().refuse("units",
                              fmt::format("is {}, which this figure cannot have",
                                          written.empty() ? "missing" : printable(written, 40)));

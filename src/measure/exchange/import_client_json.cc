@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/units.h"
 #include "json/python_json.h"
 #include "measure/exchange/import_formats.h"
 #include "measure/exchange/point_builder.h"
@@ -20,8 +21,6 @@ namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr double kMilli = 1e-3;
 
 struct Family {
   std::string_view stem;

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Known {
+struct KnownMetric {
   std::string_view key;
   MetricName name;
 };
@@ -27,11 +27,11 @@ struct Known {
 // its inter-token latency is one mean per request weighted by tokens, and its rates are
 // distributions over tokens.
 constexpr std::array kKnown = {
-    Known{"request_latency", metric::kE2e},
-    Known{"time_to_first_token_ms", metric::kTtft},
-    Known{"time_to_first_output_token_ms", metric::kTtftAnswer},
-    Known{"prompt_token_count", metric::kInputTokens},
-    Known{"output_token_count", metric::kOutputTokens},
+    KnownMetric{"request_latency", metric::kE2e},
+    KnownMetric{"time_to_first_token_ms", metric::kTtft},
+    KnownMetric{"time_to_first_output_token_ms", metric::kTtftAnswer},
+    KnownMetric{"prompt_token_count", metric::kInputTokens},
+    KnownMetric{"output_token_count", metric::kOutputTokens},
 };
 
 std::string unit_of(std::string_view key) {
@@ -183,7 +183,7 @@ class GuideLlmReader {
     const std::string id = "guidellm." + (is_milli ? key.substr(0, key.size() - 3) : key) + "/2";
     const std::string unit = unit_of(key);
     MetricName name{id, unit};
-    for (const Known& known : kKnown) {
+    for (const KnownMetric& known : kKnown) {
       if (known.key == key) name = known.name;
     }
     const auto add = [&](std::string_view statistic, std::optional<double> figure) {

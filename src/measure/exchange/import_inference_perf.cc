@@ -16,24 +16,24 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Known {
+struct KnownKind {
   std::string_view key;
   MetricName name;
 };
 
 // Its time between tokens is spread over the tokens that a chunk turns out to hold.
-constexpr std::array kLatency = {
-    Known{"request_latency", metric::kE2e},
-    Known{"time_to_first_token", metric::kTtft},
-    Known{"time_per_output_token", metric::kTpot},
-    Known{"normalized_time_per_output_token", metric::kE2ePerToken},
-    Known{"inter_token_latency", {"inference_perf.inter_token_latency/1", "s"}},
+constexpr std::array kLatencyFigures = {
+    KnownKind{"request_latency", metric::kE2e},
+    KnownKind{"time_to_first_token", metric::kTtft},
+    KnownKind{"time_per_output_token", metric::kTpot},
+    KnownKind{"normalized_time_per_output_token", metric::kE2ePerToken},
+    KnownKind{"inter_token_latency", {"inference_perf.inter_token_latency/1", "s"}},
 };
 constexpr std::array kRates = {
-    Known{"input_tokens_per_sec", metric::kInputRate},
-    Known{"output_tokens_per_sec", metric::kOutputRate},
-    Known{"total_tokens_per_sec", metric::kTotalRate},
-    Known{"requests_per_sec", metric::kRequestRate},
+    KnownKind{"input_tokens_per_sec", metric::kInputRate},
+    KnownKind{"output_tokens_per_sec", metric::kOutputRate},
+    KnownKind{"total_tokens_per_sec", metric::kTotalRate},
+    KnownKind{"requests_per_sec", metric::kRequestRate},
 };
 
 class StageReader {
@@ -87,17 +87,17 @@ class StageReader {
     counts.attempted = counts.ok + counts.failed;
     if (const ordered_json* latency = fields.value("latency"); latency != nullptr) {
       TakenFields kinds(*latency, "successes.latency", context_.source);
-      known(kinds, kLatency, "successes.latency");
+      known(kinds, kLatencyFigures, "successes.latency");
       builder_.keep_fields(prefixed("successes.latency.", kinds.rest()));
     }
     if (const ordered_json* throughput = fields.value("throughput"); throughput != nullptr) {
       TakenFields rates(*throughput, "successes.throughput", context_.source);
-      for (const Known& rate : kRates) builder_.add(rate.name, "mean", rates.amount(rate.key));
+      for (const KnownKind& rate : kRates) builder_.add(rate.name, "mean", rates.amount(rate.key));
       builder_.keep_fields(prefixed("successes.throughput.", rates.rest()));
     }
     known(fields,
-          std::array{Known{"prompt_len", metric::kInputTokens},
-                     Known{"output_len", metric::kOutputTokens}},
+          std::array{KnownKind{"prompt_len", metric::kInputTokens},
+                     KnownKind{"output_len", metric::kOutputTokens}},
           "successes");
     load_summary();
     builder_.keep_fields(prefixed("successes.", fields.rest()));
@@ -111,7 +111,7 @@ class StageReader {
 
   template <typename Names>
   void known(TakenFields& fields, const Names& names, const std::string& path) {
-    for (const Known& name : names) {
+    for (const KnownKind& name : names) {
       const ordered_json* value = fields.value(name.key);
       if (value == nullptr) continue;
       statistics(*value, path + "." + std::string(name.key), name.name);

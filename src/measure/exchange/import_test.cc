@@ -13,6 +13,7 @@
 #include "measure/metrics/metric_catalogue.h"
 #include "measure/store/run_json.h"
 #include "support/imported_runs.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -85,8 +86,7 @@ std::string with_secrets(const std::string& text) {
 }
 
 TEST(Import, NoFormatKeepsSecrets) {
-  const std::filesystem::path seeds =
-      std::filesystem::path(HADAL_SOURCE_DIR) / "tests/fuzz/seeds/import";
+  const std::filesystem::path seeds = test::source_path("tests/fuzz/seeds/import");
   std::set<ImportFormat> formats;
   for (const auto& entry : std::filesystem::directory_iterator(seeds)) {
     const std::string name = entry.path().filename().string();
@@ -157,8 +157,7 @@ TEST(Import, FilesOfLinesAreReadLineByLine) {
 // A file of each format; whoever adds an importer adds one, for the fuzzer too.
 std::vector<Imported> one_of_each_format() {
   std::vector<Imported> all;
-  const std::filesystem::path seeds =
-      std::filesystem::path(HADAL_SOURCE_DIR) / "tests/fuzz/seeds/import";
+  const std::filesystem::path seeds = test::source_path("tests/fuzz/seeds/import");
   for (const auto& entry : std::filesystem::directory_iterator(seeds)) {
     // The first byte is the fuzzer's.
     const std::string text = read_text_file(entry.path(), 1 << 20).substr(1);

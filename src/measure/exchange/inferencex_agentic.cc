@@ -42,7 +42,7 @@ constexpr std::array kStatistics = {
     Renamed{"request_metrics.tokens.output_actual", "output_tokens_actual"},
     Renamed{"request_metrics.tokens.output_expected", "output_tokens_expected"},
 };
-constexpr std::string_view kLatency = "request_metrics.latency.";
+constexpr std::string_view kLatencyPrefix = "request_metrics.latency.";
 
 std::string flat_name(const std::string& path) {
   for (const Renamed& figure : kFigures) {
@@ -57,8 +57,9 @@ std::string flat_name(const std::string& path) {
   for (const Renamed& kind : kStatistics) {
     if (parent == kind.path) return word + "_" + std::string(kind.flat);
   }
-  if (parent.starts_with(kLatency) && parent.find('.', kLatency.size()) == std::string::npos) {
-    return word + "_" + parent.substr(kLatency.size());
+  if (parent.starts_with(kLatencyPrefix) &&
+      parent.find('.', kLatencyPrefix.size()) == std::string::npos) {
+    return word + "_" + parent.substr(kLatencyPrefix.size());
   }
   return path;
 }

@@ -20,10 +20,10 @@ namespace {
 
 // A run as plain JSON, whose members compare whatever their order.
 nlohmann::json comparable(const RunRecord& run) {
-  nlohmann::json json = nlohmann::json::parse(run_object(run).dump());
-  json.erase("source");  // names the file
+  nlohmann::json whole = nlohmann::json::parse(run_object(run).dump());
+  whole.erase("source");  // names the file
   for (const char* key : {"plan_json", "provenance_json"}) {
-    if (json.contains(key)) json[key] = nlohmann::json::parse(json[key].get<std::string>());
+    if (whole.contains(key)) whole[key] = nlohmann::json::parse(whole[key].get<std::string>());
   }
   for (const PointRecord& point : run.points) {
     nlohmann::json each = {
@@ -45,9 +45,9 @@ nlohmann::json comparable(const RunRecord& run) {
       auto& derived = each["extra"]["derived"];
       std::sort(derived.begin(), derived.end());
     }
-    json["points"].push_back(std::move(each));
+    whole["points"].push_back(std::move(each));
   }
-  return json;
+  return whole;
 }
 
 void expect_same(const std::vector<RunRecord>& a, const std::vector<RunRecord>& b) {

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kOk = 200;
+constexpr int kHttpOk = 200;
 
 const FieldsSource& endpoint_source() {
   static const FieldsSource source{.code = ErrorCode::kInvalidFile,
@@ -25,7 +25,7 @@ const FieldsSource& endpoint_source() {
 
 // The JSON object of a reply; nothing where it is another thing or an error.
 std::optional<Json> object_of(const GateReply& reply) {
-  if (reply.status != kOk) return std::nullopt;
+  if (reply.status != kHttpOk) return std::nullopt;
   try {
     Json document = parse_json(reply.body, "the answer");
     if (document.is_object()) return document;

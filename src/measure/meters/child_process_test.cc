@@ -8,23 +8,15 @@
 
 #include "base/error.h"
 #include "measure/meters/command_words.h"
+#include "support/error_code.h"
 
 namespace hadal {
 namespace {
 
+using test::code_of;
+
 constexpr double kLong = 60;  // seconds; no test waits for it
 constexpr double kShort = 0.1;
-
-ErrorCode code_of(const std::function<void()>& action, std::string* text = nullptr) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (text != nullptr) *text = error.what();
-    return error.code();
-  }
-  ADD_FAILURE() << "no Error";
-  return ErrorCode::kInternal;
-}
 
 // Tells when all processes that inherited it are gone: it is a pipe that they hold open.
 class Lifeline {

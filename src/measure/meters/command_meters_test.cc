@@ -7,30 +7,22 @@
 #include "base/error.h"
 #include "measure/meters/command_meter.h"
 #include "measure/meters/tool_meters.h"
+#include "support/error_code.h"
 #include "support/scripts.h"
 
 namespace hadal {
 namespace {
 
+using test::code_of;
 using test::TemporaryDirectory;
 using test::write_file;
 using test::write_script;
 
-constexpr double kLong = 60;  // seconds; no test waits for it
-constexpr double kShort = 0.15;
+constexpr double kLongCommand = 60;  // seconds; no test waits for it
+constexpr double kShortCommand = 0.15;
 
-ErrorCode code_of(const std::function<void()>& action, std::string* text = nullptr) {
-  try {
-    action();
-  } catch (const Error& error) {
-    if (text != nullptr) *text = error.what();
-    return error.code();
-  }
-  ADD_FAILURE() << "no Error";
-  return ErrorCode::kInternal;
-}
-
-std::unique_ptr<PowerMeter> open_command(const std::string& command, double seconds = kLong) {
+std::unique_ptr<PowerMeter> open_command(const std::string& command,
+                                         double seconds = kLongCommand) {
   return open_command_meter({.command = command, .covers = "wall", .seconds = seconds});
 }
 
@@ -75,7 +67,7 @@ TEST(CommandMeter, TakesAPipelineToAShell) {
 
 TEST(CommandMeter, TellsOfOneThatHangsAndGoesOnWhenItWorksAgain) {
   std::string text;
-  EXPECT_EQ(code_of([] { open_command("sleep 1000", kShort); }, &text),
+  EXPECT_EQ(code_of([] { open_command("sleep 1000", kShortCommand); }, &text),
             ErrorCode::kDeadlineExceeded);
   EXPECT_NE(text.find("has said nothing for 0.15 s and was stopped"), std::string::npos) << text;
   const TemporaryDirectory folder;
@@ -116,14 +108,16 @@ TEST(AmdSmiMeter, RunsTheToolForEachReading) {
       "test \"$*\" = 'metric -p -E --json' || exit 9\n"
       "echo '[{\"gpu\": 0, \"power\": {\"socket_power\": {\"value\": 800, \"unit\": \"W\"}}},"
       " {\"gpu\": 1, \"power\": {\"socket_power\": {\"value\": 900, \"unit\": \"W\"}}}]'\n");
-  const auto meter = open_amd_smi_meter({.command = tool, .seconds = kLong});
+  const auto meter = open_amd_smi_meter({.command = tool, .seconds = kLongCommand});
   EXPECT_EQ(meter->description().devices.size(), 2U);
   EXPECT_DOUBLE_EQ(meter->read().at(1).watts.value_or(-1), 900);
-  const auto second = open_amd_smi_meter({.command = tool, .seconds = kLong, .devices = {1}});
+  const auto second =
+      open_amd_smi_meter({.command = tool, .seconds = kLongCommand, .devices = {1}});
   EXPECT_EQ(second->read().size(), 1U);
-  EXPECT_EQ(
-      code_of([&] { open_amd_smi_meter({.command = tool, .seconds = kLong, .devices = {2}}); }),
-      ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] {
+              open_amd_smi_meter({.command = tool, .seconds = kLongCommand, .devices = {2}});
+            }),
+            ErrorCode::kNotFound);
 }
 
 TEST(NpuSmiMeter, AsksEachCard) {
@@ -134,13 +128,14 @@ TEST(NpuSmiMeter, AsksEachCard) {
                                         "'info -t power -i 0') echo 'Power Dissipation(W) : 90';;\n"
                                         "'info -t power -i 3') echo 'Power Dissipation(W) : 93';;\n"
                                         "*) exit 1;;\nesac\n");
-  const auto readings = open_npu_smi_meter({.command = tool, .seconds = kLong})->read();
+  const auto readings = open_npu_smi_meter({.command = tool, .seconds = kLongCommand})->read();
   ASSERT_EQ(readings.size(), 2U);
   EXPECT_EQ(readings[1].device, "npu3");
   EXPECT_DOUBLE_EQ(readings[1].watts.value_or(-1), 93);
-  EXPECT_EQ(
-      code_of([&] { open_npu_smi_meter({.command = tool, .seconds = kLong, .devices = {1}}); }),
-      ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] {
+              open_npu_smi_meter({.command = tool, .seconds = kLongCommand, .devices = {1}});
+            }),
+            ErrorCode::kNotFound);
 }
 
 TEST(IpmiMeter, ReadsTheWholeMachine) {
@@ -148,7 +143,7 @@ TEST(IpmiMeter, ReadsTheWholeMachine) {
   const std::string tool = write_script(folder / "ipmitool",
                                         "echo 'Instantaneous power reading: 1500 Watts'\n"
                                         "echo 'Power reading state is: activated'\n");
-  const auto readings = open_ipmi_meter({.command = tool, .seconds = kLong})->read();
+  const auto readings = open_ipmi_meter({.command = tool, .seconds = kLongCommand})->read();
   EXPECT_EQ(readings.at(0).device, "node");
   EXPECT_DOUBLE_EQ(readings.at(0).watts.value_or(-1), 1500);
 }
@@ -158,12 +153,12 @@ TEST(IpmiMeter, TellsWhatItTakesAndOfControllersThatDoNotMeasure) {
   std::string text;
   const std::string refused =
       write_script(folder / "refused", "echo 'Could not open device at /dev/ipmi0' >&2\nexit 1\n");
-  EXPECT_EQ(code_of([&] { open_ipmi_meter({.command = refused, .seconds = kLong}); }, &text),
+  EXPECT_EQ(code_of([&] { open_ipmi_meter({.command = refused, .seconds = kLongCommand}); }, &text),
             ErrorCode::kUnavailable);
   EXPECT_NE(text.find("modprobe ipmi_devintf"), std::string::npos) << text;
   const std::string zero =
       write_script(folder / "zero", "echo 'Instantaneous power reading: 0 Watts'\n");
-  code_of([&] { open_ipmi_meter({.command = zero, .seconds = kLong}); }, &text);
+  code_of([&] { open_ipmi_meter({.command = zero, .seconds = kLongCommand}); }, &text);
   EXPECT_NE(text.find("shows 0 W"), std::string::npos) << text;
 }
 

@@ -10,7 +10,7 @@
 namespace hadal {
 namespace {
 
-constexpr int64_t kMostDevices = 1024;
+constexpr int64_t kMostConstantDevices = 1024;
 constexpr double kMostWatts = 1e9;  // a power station
 
 class ConstantMeter : public PowerMeter {
@@ -37,7 +37,7 @@ std::unique_ptr<PowerMeter> open_constant_meter(std::string_view text, std::stri
   const bool is_several = times != std::string_view::npos;
   const auto count = is_several ? parse_number(text.substr(0, times)) : std::optional<int64_t>(1);
   const auto watts = parse_decimal(is_several ? text.substr(times + 1) : text);
-  if (!count || *count < 1 || *count > kMostDevices || !watts || *watts < 0 ||
+  if (!count || *count < 1 || *count > kMostConstantDevices || !watts || *watts < 0 ||
       *watts > kMostWatts) {
     throw Error({.code = ErrorCode::kInvalidArgument,
                  .where = "constant:" + printable(text),

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "measure/meters/engine_recorder.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -68,7 +69,7 @@ TEST(EngineMetrics, UnknownEnginesAndNonsenseSayNothing) {
 
 TEST(EngineMetrics, TheDocumentationHasTheTable) {
   const std::string page =
-      read_text_file(HADAL_SOURCE_DIR "/docs/measuring/engine_metrics.md", 100'000);
+      read_text_file(test::source_path("docs/measuring/engine_metrics.md"), 100'000);
   EXPECT_NE(page.find(engine_metrics_markdown()), std::string::npos) << engine_metrics_markdown();
 }
 

@@ -48,11 +48,11 @@ class OneAnswer {
   std::thread thread_;
 };
 
-constexpr double kLong = 60;  // seconds; no test waits for it
+constexpr double kLongGet = 60;  // seconds; no test waits for it
 
 std::string error_of(const std::string& url) {
   try {
-    http_get(kLong)(url);
+    http_get(kLongGet)(url);
   } catch (const Error& error) {
     return error.what();
   }
@@ -62,7 +62,7 @@ std::string error_of(const std::string& url) {
 
 TEST(HttpGet, GivesThePage) {
   const OneAnswer server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nwatts 700");
-  EXPECT_EQ(http_get(kLong)(server.url()), "watts 700");
+  EXPECT_EQ(http_get(kLongGet)(server.url()), "watts 700");
 }
 
 TEST(HttpGet, TellsOfAnswersThatAreNoPage) {
@@ -85,8 +85,8 @@ TEST(HttpGet, RefusesPagesThatAreTooLong) {
 }
 
 TEST(HttpGet, TellsThatNobodyAnswersAndReadsNoFiles) {
-  EXPECT_THROW(http_get(kLong)("http://127.0.0.1:1/metrics"), Error);
-  EXPECT_THROW(http_get(kLong)("file:///etc/hostname"), Error);
+  EXPECT_THROW(http_get(kLongGet)("http://127.0.0.1:1/metrics"), Error);
+  EXPECT_THROW(http_get(kLongGet)("file:///etc/hostname"), Error);
 }
 
 // As an exporter beside the meter is asked where everything else goes through a proxy.
@@ -95,7 +95,7 @@ TEST(HttpGet, AsksThisMachineWithoutAProxy) {
   const char* before = std::getenv("http_proxy");
   const std::string kept = before == nullptr ? "" : before;
   ::setenv("http_proxy", "http://127.0.0.1:1", 1);
-  EXPECT_EQ(http_get(kLong)(server.url()), "watts 700");
+  EXPECT_EQ(http_get(kLongGet)(server.url()), "watts 700");
   before == nullptr ? ::unsetenv("http_proxy") : ::setenv("http_proxy", kept.c_str(), 1);
 }
 

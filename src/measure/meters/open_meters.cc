@@ -49,12 +49,12 @@ struct Kind {
 std::vector<int> board_numbers(const Spec& spec) {
   std::vector<int> numbers;
   std::string_view rest = spec.rest;
-  constexpr int64_t kMostNumber = 4095;
+  constexpr int64_t kMostGpuNumber = 4095;
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());
     const auto number = parse_number(rest.substr(0, comma));
     const bool last_is_empty = comma + 1 == rest.size();
-    if (!number || *number > kMostNumber || last_is_empty ||
+    if (!number || *number > kMostGpuNumber || last_is_empty ||
         std::ranges::find(numbers, static_cast<int>(*number)) != numbers.end()) {
       refuse(spec.text, "that is no list of boards", fmt::format("write {}:0,1,2,3", spec.name));
     }

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "measure/metrics/metric_ids.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -66,7 +67,7 @@ TEST(MetricCatalogue, TableHasARowForEachAndNothingThatBreaksIt) {
 
 // The table of docs is this one; whoever changes a definition changes it there.
 TEST(MetricCatalogue, DocumentationIsUpToDate) {
-  std::ifstream file(HADAL_SOURCE_DIR "/docs/measuring/metrics.md");
+  std::ifstream file(test::source_path("docs/measuring/metrics.md"));
   std::stringstream text;
   text << file.rdbuf();
   EXPECT_NE(text.str().find(metric_table_markdown()), std::string::npos)

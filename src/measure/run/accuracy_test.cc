@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t kTokens = 10;
 
-struct Kept : MeasureObserver {
+struct KeptSamples : MeasureObserver {
   void point_ends(const PointRecord& /*point*/, const PointSamples& samples) override {
     kept = samples;
   }
@@ -73,7 +73,7 @@ TEST_P(Accuracy, WithinTwoPercentOrFlagged) {
       .takes_token_ids = true,
       .has_usage = true,
       .style = {.form = PromptForm::kTokens, .vocabulary = Vocabulary(100, 1000)}};
-  Kept kept;
+  KeptSamples kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome = measure(endpoint,
                                          {.workload = {.name = "16:10"},

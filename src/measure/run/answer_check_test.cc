@@ -7,7 +7,7 @@
 namespace hadal {
 namespace {
 
-Endpoint endpoint_of(const ScriptedServer& server) {
+Endpoint chat_endpoint_of(const ScriptedServer& server) {
   return {.base = server.url(), .model = "scripted", .is_chat = true, .has_usage = true};
 }
 
@@ -25,7 +25,7 @@ TEST(AnswerCheck, RightAndWrongAnswersAreCounted) {
     if (request.body.find("capital") != std::string::npos) return say("PARIS");
     return say("I do not know");
   });
-  const AnswerCheck check = check_answers(endpoint_of(server), 30, kGoOn);
+  const AnswerCheck check = check_answers(chat_endpoint_of(server), 30, kGoOn);
   EXPECT_EQ(check.asked, 5);
   EXPECT_EQ(check.answered, 5);
   EXPECT_EQ(check.right, 2);
@@ -38,14 +38,14 @@ TEST(AnswerCheck, TheSameQuestionAnsweredOtherwiseIsSaid) {
   const ScriptedServer server([](const ScriptedRequest& request) {
     return say(request.index % 2 == 0 ? "42 surely" : "42 perhaps");
   });
-  const AnswerCheck check = check_answers(endpoint_of(server), 30, kGoOn);
+  const AnswerCheck check = check_answers(chat_endpoint_of(server), 30, kGoOn);
   EXPECT_FALSE(check.alike);
   EXPECT_NE(answer_check_text(check).find("differently"), std::string::npos);
 }
 
 TEST(AnswerCheck, AServerThatAnswersNothing) {
   const ScriptedServer server([](const ScriptedRequest&) { return ScriptedAnswer{.status = 500}; });
-  const AnswerCheck check = check_answers(endpoint_of(server), 30, kGoOn);
+  const AnswerCheck check = check_answers(chat_endpoint_of(server), 30, kGoOn);
   EXPECT_EQ(check.answered, 0);
   EXPECT_EQ(answer_check_text(check), "none of the simple questions had an answer");
 }

@@ -11,7 +11,7 @@
 namespace hadal {
 namespace {
 
-Endpoint endpoint_of(const ScriptedServer& server) {
+Endpoint compared_endpoint_of(const ScriptedServer& server) {
   return {.base = server.url(),
           .model = "scripted",
           .takes_token_ids = true,
@@ -37,7 +37,7 @@ TEST(Comparison, BlocksAlternateAndBothGetTheSamePrompts) {
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   const ComparisonOutcome outcome = compare_endpoints(
-      endpoint_of(a), endpoint_of(b),
+      compared_endpoint_of(a), compared_endpoint_of(b),
       {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 12, .warm_up = 0}, 4,
       [&](bool) -> MeasureObserver& { return observer; }, stop);
   EXPECT_EQ(outcome.a.state, RunState::kComplete);
@@ -65,7 +65,7 @@ TEST(Comparison, AFailureOfOneIsNotTheOthers) {
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   const ComparisonOutcome outcome = compare_endpoints(
-      endpoint_of(b), endpoint_of(a),
+      compared_endpoint_of(b), compared_endpoint_of(a),
       {.workload = {.name = "16:8"}, .concurrency = {2}, .requests = 4, .warm_up = 0}, 2,
       [&](bool) -> MeasureObserver& { return observer; }, stop);
   EXPECT_EQ(outcome.b.state, RunState::kFailed);

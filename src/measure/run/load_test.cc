@@ -15,7 +15,7 @@
 namespace hadal {
 namespace {
 
-Endpoint endpoint_of(const ScriptedServer& server) {
+Endpoint loaded_endpoint_of(const ScriptedServer& server) {
   return {.base = server.url(),
           .model = "scripted",
           .takes_token_ids = true,
@@ -28,7 +28,7 @@ Endpoint endpoint_of(const ScriptedServer& server) {
 FixedLengths small_prompts() { return FixedLengths({.shape = parse_length_shape("16:4")}); }
 
 PointSamples closed_loop(const ScriptedServer& server, int64_t sessions, int concurrency) {
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 1);
   return generator
@@ -44,7 +44,7 @@ TEST(Load, AClosedLoopKeepsSoManyInFlightAndSendsEachOnce) {
     bodies.insert(request.body);
     return paced_answer(4, 0.005, 0.002, 16);
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   for (const int threads : {1, 3, 16}) {
     bodies.clear();
@@ -74,7 +74,7 @@ TEST(Load, AClosedLoopKeepsSoManyInFlightAndSendsEachOnce) {
 TEST(Load, AnOpenLoopSendsAtThePlannedInstantsWhateverTheServerDoes) {
   // A server that answers nothing until all have been sent.
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(1, 0.3, 0); });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 2);
   std::vector<double> arrivals;
@@ -98,7 +98,7 @@ TEST(Load, ACutKeepsWhatIsDoneAndMarksTheRest) {
     if (request.index >= 10) answer.events[1].after = 1000;
     return answer;
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 1);
   const auto outcome = generator.run(
@@ -122,7 +122,7 @@ TEST(Load, AServerThatIsGoneEndsTheLoad) {
     url = server.url();
   }
   const ScriptedServer other([](const ScriptedRequest&) { return paced_answer(1, 0, 0); });
-  Endpoint endpoint = endpoint_of(other);
+  Endpoint endpoint = loaded_endpoint_of(other);
   endpoint.base = url;
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 1);
@@ -188,7 +188,7 @@ TEST(Load, AnAnswerWithoutEndIsCutOff) {
 
 TEST(Load, BatchesAndProgressTellEverything) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(3, 0.01, 0.01); });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 1);
   size_t batched = 0;
@@ -204,7 +204,7 @@ TEST(Load, BatchesAndProgressTellEverything) {
 
 TEST(Load, MoreConnectionsThanFilesAreRefused) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(1, 0, 0); });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = loaded_endpoint_of(server);
   const FixedLengths workload = small_prompts();
   LoadGenerator generator(endpoint, 1);
   EXPECT_THROW(

@@ -16,7 +16,7 @@
 namespace hadal {
 namespace {
 
-Endpoint endpoint_of(const ScriptedServer& server) {
+Endpoint measured_endpoint_of(const ScriptedServer& server) {
   return {.base = server.url(),
           .model = "scripted",
           .takes_token_ids = true,
@@ -25,7 +25,7 @@ Endpoint endpoint_of(const ScriptedServer& server) {
           .style = {.form = PromptForm::kTokens, .vocabulary = Vocabulary(100, 1000)}};
 }
 
-struct Kept : MeasureObserver {
+struct KeptPoints : MeasureObserver {
   void batch(const LoadBatch& batch) override { batched += batch.requests.size(); }
   void point_ends(const PointRecord& /*point*/, const PointSamples& samples) override {
     kept.push_back(samples);
@@ -47,13 +47,13 @@ TEST(Measurement, PointsAreWarmedUpMeasuredAndSummedUp) {
     bodies.insert(request.body);
     return paced_answer(5, 0.004, 0.002, 16);
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = measured_endpoint_of(server);
   const MeasureOptions options = {.workload = {.name = "16:5"},
                                   .concurrency = {1, 4},
                                   .requests = 24,
                                   .warm_up = 3,
                                   .repeats = 2};
-  Kept kept;
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome = measure(endpoint, options, {}, kept, stop);
   EXPECT_EQ(outcome.state, RunState::kComplete) << outcome.reason;
@@ -79,10 +79,10 @@ TEST(Measurement, PointsAreWarmedUpMeasuredAndSummedUp) {
 
 TEST(Measurement, PromptsThatBeginAlikeAreNotSent) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(2, 0, 0); });
-  Endpoint endpoint = endpoint_of(server);
+  Endpoint endpoint = measured_endpoint_of(server);
   // Two ids cannot make forty prompts of three tokens that are unlike.
   endpoint.style.vocabulary = Vocabulary(100, 102);
-  Kept kept;
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   EXPECT_THROW(
       measure(endpoint,
@@ -94,8 +94,8 @@ TEST(Measurement, PromptsThatBeginAlikeAreNotSent) {
 
 TEST(Measurement, AnAutomaticWarmUpEnds) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(5, 0.001, 0.001); });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome = measure(
       endpoint, {.workload = {.name = "16:5"}, .concurrency = {2}, .requests = 10}, {}, kept, stop);
@@ -110,8 +110,8 @@ TEST(Measurement, FailuresBeyondTheShareMakeARunInvalid) {
     if (request.index % 4 == 0) answer.status = 500;
     return answer;
   });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   MeasureOptions options = {
       .workload = {.name = "16:2"}, .concurrency = {2}, .requests = 40, .warm_up = 0};
@@ -124,8 +124,8 @@ TEST(Measurement, FailuresBeyondTheShareMakeARunInvalid) {
 
 TEST(Measurement, AServerThatFailsAlwaysFailsTheRun) {
   const ScriptedServer server([](const ScriptedRequest&) { return ScriptedAnswer{.status = 503}; });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome =
       measure(endpoint,
@@ -137,8 +137,8 @@ TEST(Measurement, AServerThatFailsAlwaysFailsTheRun) {
 
 TEST(Measurement, NoAnswerInTimeIsNoFailureOfRequests) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(2, 60, 0); });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome = measure(endpoint,
                                          {.workload = {.name = "16:2"},
@@ -154,8 +154,8 @@ TEST(Measurement, NoAnswerInTimeIsNoFailureOfRequests) {
 
 TEST(Measurement, AWarmUpThatNobodyAnswersIsTheEnd) {
   const ScriptedServer server([](const ScriptedRequest&) { return ScriptedAnswer{.status = 503}; });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome =
       measure(endpoint, {.workload = {.name = "16:2"}, .concurrency = {4, 8}, .requests = 10'000},
@@ -171,8 +171,8 @@ TEST(Measurement, StoppingKeepsWhatWasMeasured) {
     if (request.index == 10) stop = true;
     return paced_answer(2, 0.01, 0);
   });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const MeasureOutcome outcome = measure(
       endpoint,
       {.workload = {.name = "16:2"}, .concurrency = {1, 2}, .requests = 100'000, .warm_up = 0}, {},
@@ -184,8 +184,8 @@ TEST(Measurement, StoppingKeepsWhatWasMeasured) {
 
 TEST(Measurement, OpenLoopCountsFromThePlan) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(3, 0.01, 0.001); });
-  const Endpoint endpoint = endpoint_of(server);
-  Kept kept;
+  const Endpoint endpoint = measured_endpoint_of(server);
+  KeptPoints kept;
   const std::atomic<bool> stop = false;
   const MeasureOutcome outcome = measure(endpoint,
                                          {.workload = {.name = "16:3"},
@@ -204,7 +204,7 @@ TEST(Measurement, OpenLoopCountsFromThePlan) {
 
 TEST(Measurement, ThePlanSaysWhatWillBeSent) {
   const ScriptedServer server([](const ScriptedRequest&) { return paced_answer(1, 0, 0); });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = measured_endpoint_of(server);
   const auto plan = nlohmann::json::parse(describe_plan(
       endpoint, {.workload = {.name = "8k1k"}, .rates = {2.5}, .arrivals = "gamma:0.5"}));
   EXPECT_EQ(plan["points"][0]["rate"], 2.5);

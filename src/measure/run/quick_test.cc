@@ -12,7 +12,7 @@
 namespace hadal {
 namespace {
 
-Endpoint endpoint_of(const ScriptedServer& server) {
+Endpoint quick_endpoint_of(const ScriptedServer& server) {
   return {.base = server.url(),
           .model = "scripted",
           .takes_token_ids = true,
@@ -34,7 +34,7 @@ TEST(Quick, ClimbsUntilThroughputStopsGrowing) {
     slot = begin + 0.02;
     return paced_answer(16, begin - now + 0.005, 0.001, 256);
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = quick_endpoint_of(server);
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   // Steps last two seconds at least; this takes about as long as steps are needed.
@@ -55,7 +55,7 @@ TEST(Quick, AServerThatFailsIsSaidToFail) {
                           .events = {{.bytes = std::make_shared<const std::string>(
                                           R"({"error":{"message":"out of memory"}})")}}};
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = quick_endpoint_of(server);
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   try {
@@ -73,7 +73,7 @@ TEST(Quick, AServerThatDiesLeavesAPartialRun) {
     if (request.index > 40) answer.status = 503;
     return answer;
   });
-  const Endpoint endpoint = endpoint_of(server);
+  const Endpoint endpoint = quick_endpoint_of(server);
   MeasureObserver observer;
   const std::atomic<bool> stop = false;
   const QuickOutcome outcome = measure_quick(endpoint, {.seconds = 6}, {}, observer, stop);

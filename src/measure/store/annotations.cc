@@ -39,7 +39,7 @@ std::string* text_field(RunRecord& run, const std::string& field) {
   return nullptr;
 }
 
-[[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse_annotation(const std::string& what, const std::string& remedy) {
   throw Error(
       {.code = ErrorCode::kInvalidArgument, .where = "annotation", .what = what, .remedy = remedy});
 }
@@ -50,28 +50,28 @@ void check_annotation(const RunAnnotation& annotation) {
   const std::string& field = annotation.field;
   if (field.empty()) {
     if (annotation.value.empty() && annotation.reason.empty()) {
-      refuse("says nothing", "give a note, or a field and its value");
+      refuse_annotation("says nothing", "give a note, or a field and its value");
     }
     return;
   }
   if (field == kState) {
     if (annotation.value == run_state_word(RunState::kInvalid)) return;
-    refuse("cannot make a run " + printable(annotation.value, 40),
-           "a run that should not count becomes invalid");
+    refuse_annotation("cannot make a run " + printable(annotation.value, 40),
+                      "a run that should not count becomes invalid");
   }
   std::vector<std::string> fields = correctable_fields();
   if (std::find(fields.begin(), fields.end(), field) == fields.end()) {
     fields.emplace_back(kState);
     const std::string near = nearest(field, fields);
-    refuse("corrects a field \"" + printable(field, 40) + "\", which runs do not have",
-           near.empty() ? "fields are label, model, engine, hardware and others"
-                        : "did you mean \"" + near + "\"?");
+    refuse_annotation("corrects a field \"" + printable(field, 40) + "\", which runs do not have",
+                      near.empty() ? "fields are label, model, engine, hardware and others"
+                                   : "did you mean \"" + near + "\"?");
   }
   if (!is_number_field(field)) return;
   const std::optional<int64_t> number = parse_number(annotation.value);
   if (!number || *number > kMostGpus) {
-    refuse(field + " must be a number, not \"" + printable(annotation.value, 40) + "\"",
-           "give a whole number");
+    refuse_annotation(field + " must be a number, not \"" + printable(annotation.value, 40) + "\"",
+                      "give a whole number");
   }
 }
 

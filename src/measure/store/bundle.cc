@@ -22,8 +22,9 @@ namespace {
 
 constexpr size_t kRowsAtOnce = 1024;
 
-[[noreturn]] void refuse(const std::string& where, const std::string& what,
-                         const std::string& remedy = "fetch it again from where it was made") {
+[[noreturn]] void refuse_bundle(
+    const std::string& where, const std::string& what,
+    const std::string& remedy = "fetch it again from where it was made") {
   throw Error({.code = ErrorCode::kInvalidFile, .where = where, .what = what, .remedy = remedy});
 }
 
@@ -121,9 +122,10 @@ void require_our_schema(SqlConnection& bundle) {
   if (theirs.find(versions) != std::string::npos &&
       sql_integer(bundle, "SELECT COALESCE(MAX(version), 0) FROM schema_versions") >
           kSchemaVersion) {
-    refuse(bundle.name(), "was written by a newer hadal", "import it with that one");
+    refuse_bundle(bundle.name(), "was written by a newer hadal", "import it with that one");
   }
-  refuse(bundle.name(), "is not a bundle of a run", "name a file that was made by: runs bundle");
+  refuse_bundle(bundle.name(), "is not a bundle of a run",
+                "name a file that was made by: runs bundle");
 }
 
 // Everything but the samples' blobs, which are decoded when somebody asks for them, reads as the
@@ -134,8 +136,8 @@ void require_readable(RunStore& bundle, const std::string& run_id) {
     try {
       check_annotation(annotation);
     } catch (const Error& error) {
-      refuse(bundle.name(),
-             std::string("has an annotation that nobody can make (") + error.parts().what + ")");
+      refuse_bundle(bundle.name(), std::string("has an annotation that nobody can make (") +
+                                       error.parts().what + ")");
     }
   }
   const SqlValue id = run_id;
@@ -159,12 +161,12 @@ OpenBundle open_checked(const std::filesystem::path& path) {
   std::vector<SqlRow> found = sql_rows(file, "PRAGMA integrity_check(1)");
   const std::string state =
       found.size() == 1 ? SqlRowReader(found.front(), file.name()).text() : "nothing";
-  if (state != "ok") refuse(file.name(), "is damaged (" + printable(state, 80) + ")");
+  if (state != "ok") refuse_bundle(file.name(), "is damaged (" + printable(state, 80) + ")");
   std::vector<SqlRow> runs = sql_rows(file, "SELECT id FROM runs LIMIT 2");
   if (runs.size() != 1) {
-    refuse(file.name(),
-           runs.empty() ? "holds no run" : "holds several runs, and a bundle holds one",
-           "a whole store is opened with --store");
+    refuse_bundle(file.name(),
+                  runs.empty() ? "holds no run" : "holds several runs, and a bundle holds one",
+                  "a whole store is opened with --store");
   }
   OpenBundle bundle{.store = RunStore(std::move(connection)),
                     .run_id = SqlRowReader(runs.front(), path.string()).text()};
@@ -231,9 +233,10 @@ BundleImport import_bundle(RunStore& store, const std::filesystem::path& path) {
   if (result.added) {
     copy_run(from, to, bundle.run_id);
   } else if (digest_of_run(from, bundle.run_id) != digest_of_run(to, bundle.run_id)) {
-    refuse(from.name(),
-           "holds run " + bundle.run_id + ", which " + to.name() + " has with another content",
-           "find out which of the two was altered; neither was changed now");
+    refuse_bundle(
+        from.name(),
+        "holds run " + bundle.run_id + ", which " + to.name() + " has with another content",
+        "find out which of the two was altered; neither was changed now");
   } else {
     for (const TableShape& table : run_tables()) {
       if (table.until != RowsUntil::kForever) continue;

@@ -13,11 +13,11 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json number(const std::optional<double>& value) {
+ordered_json number_or_null(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? ordered_json(*value) : ordered_json();
 }
 
-[[noreturn]] void refuse(const std::string& where) {
+[[noreturn]] void refuse_blob(const std::string& where) {
   throw Error({.code = ErrorCode::kInvalidFile,
                .where = where,
                .what = "has figures of an engine that cannot be read"});
@@ -31,7 +31,7 @@ std::string encode_engine_samples(std::span<const EngineSample> samples) {
   ordered_json rows = ordered_json::array();
   for (const EngineSample& sample : samples) {
     ordered_json row = ordered_json::array({sample.seconds});
-    for (const std::optional<double>& value : sample.values) row.push_back(number(value));
+    for (const std::optional<double>& value : sample.values) row.push_back(number_or_null(value));
     rows.push_back(std::move(row));
   }
   return dump_json({{"names", std::move(names)}, {"samples", std::move(rows)}});
@@ -41,7 +41,7 @@ std::vector<EngineSample> decode_engine_samples(std::string_view bytes, const st
   const ordered_json json = parse_json_file_text(bytes, where);
   if (!json.is_object() || !json.contains("names") || !json.contains("samples") ||
       !json["names"].is_array() || !json["samples"].is_array()) {
-    refuse(where);
+    refuse_blob(where);
   }
   std::vector<size_t> places;  // of a name among ours; past the end: not one of them
   for (const ordered_json& name : json["names"]) {
@@ -53,7 +53,8 @@ std::vector<EngineSample> decode_engine_samples(std::string_view bytes, const st
   }
   std::vector<EngineSample> samples;
   for (const ordered_json& row : json["samples"]) {
-    if (!row.is_array() || row.size() != places.size() + 1 || !row[0].is_number()) refuse(where);
+    if (!row.is_array() || row.size() != places.size() + 1 || !row[0].is_number())
+      refuse_blob(where);
     EngineSample& sample = samples.emplace_back();
     sample.seconds = row[0].get<double>();
     sample.values.resize(std::size(kEngineFigures));

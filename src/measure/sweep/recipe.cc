@@ -12,7 +12,7 @@
 namespace hadal {
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostRecipeBytes = size_t{1} << 20;
 
 std::string filled(const std::string& text, const std::map<std::string, std::string>& values) {
   std::string out;
@@ -66,7 +66,7 @@ EngineRecipe read_recipe(std::string_view text, const std::string& where) {
 }
 
 EngineRecipe load_recipe(const std::filesystem::path& path) {
-  return read_recipe(read_text_file(path, kMostBytes), path.string());
+  return read_recipe(read_text_file(path, kMostRecipeBytes), path.string());
 }
 
 EngineRecipe filled_recipe(EngineRecipe recipe, const std::map<std::string, std::string>& given) {

@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
-constexpr const char* kText = R"(
+constexpr const char* kRecipe = R"(
 engine = "vllm"
 command = ["vllm", "serve", "{model}", "--port", "{port}", "--json", "{\"a\": 1}"]
 [variables]
@@ -33,7 +34,7 @@ std::string refusal(const std::string& text) {
 
 TEST(Recipe, VariablesAreFilledIn) {
   const EngineRecipe recipe =
-      filled_recipe(read_recipe(kText, "r.toml"), {{"model", "/models/pro {port}"}});
+      filled_recipe(read_recipe(kRecipe, "r.toml"), {{"model", "/models/pro {port}"}});
   EXPECT_EQ(recipe.command, (std::vector<std::string>{"vllm", "serve", "/models/pro {port}",
                                                       "--port", "8000", "--json", "{\"a\": 1}"}));
   EXPECT_EQ(recipe.url, "http://127.0.0.1:8000");
@@ -43,7 +44,7 @@ TEST(Recipe, VariablesAreFilledIn) {
 }
 
 TEST(Recipe, WhatIsMissingOrUnknownIsNamed) {
-  const EngineRecipe recipe = read_recipe(kText, "r.toml");
+  const EngineRecipe recipe = read_recipe(kRecipe, "r.toml");
   EXPECT_THROW(filled_recipe(recipe, {}), Error);  // without a model
   EXPECT_THROW(filled_recipe(recipe, {{"model", "m"}, {"prot", "1"}}), Error);
   EXPECT_NE(refusal("engine = \"x\"\ncomand = []\n").find("comand"), std::string::npos);
@@ -59,7 +60,7 @@ TEST(Recipe, WhatIsMissingOrUnknownIsNamed) {
 
 TEST(Recipe, ThoseOfTheProjectCanBeRead) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(HADAL_SOURCE_DIR "/recipes")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_path("recipes"))) {
     const EngineRecipe recipe = load_recipe(entry.path());
     EXPECT_FALSE(recipe.about.empty()) << entry.path();
     EXPECT_FALSE(recipe.version_command.empty()) << entry.path();

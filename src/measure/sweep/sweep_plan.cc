@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostPlanBytes = size_t{1} << 20;
 constexpr size_t kMarkDigits = 24;
 
 // Options of `hadal measure run` that describe an endpoint, and those that describe a workload.
@@ -139,7 +139,7 @@ SweepPlan read_sweep_plan(std::string_view text, const std::string& where,
 }
 
 SweepPlan load_sweep_plan(const std::filesystem::path& path) {
-  return read_sweep_plan(read_text_file(path, kMostBytes), path.string(), path.parent_path());
+  return read_sweep_plan(read_text_file(path, kMostPlanBytes), path.string(), path.parent_path());
 }
 
 std::vector<SweepJob> sweep_jobs(const SweepPlan& plan, size_t endpoint, const std::string& version,

@@ -9,7 +9,7 @@
 namespace hadal {
 namespace {
 
-constexpr const char* kText = R"(
+constexpr const char* kPlan = R"(
 name = "nightly"
 [[endpoint]]
 name = "a"
@@ -29,7 +29,7 @@ name = "short"
 workload = "128:32"
 )";
 
-SweepPlan plan(const std::string& text = kText) { return read_sweep_plan(text, "p.toml", "."); }
+SweepPlan plan(const std::string& text = kPlan) { return read_sweep_plan(text, "p.toml", "."); }
 
 bool has_pair(const std::vector<std::string>& words, const std::string& a, const std::string& b) {
   const auto found = std::find(words.begin(), words.end(), a);
@@ -67,11 +67,11 @@ TEST(SweepPlan, MarksTellMeasurementsApart) {
   add(plan(), 1, "1", "");
   add(plan(), 0, "2", "");
   add(plan(), 0, "1", "2026-08-01");
-  std::string changed = kText;
+  std::string changed = kPlan;
   changed.replace(changed.find("gpus = 8"), 8, "gpus = 4");
   add(plan(changed), 0, "1", "");
   EXPECT_EQ(marks.size(), 10u);
-  changed = kText;
+  changed = kPlan;
   changed.replace(changed.find("[1, 4, 16]"), 10, "[1, 4, 32]");
   add(plan(changed), 0, "1", "");  // one of the two workloads
   EXPECT_EQ(marks.size(), 11u);
@@ -88,15 +88,15 @@ TEST(SweepPlan, NamesWhatIsWrong) {
   };
   EXPECT_NE(refusal("name = \"x\"\n").find("endpoint"), std::string::npos);
   EXPECT_NE(refusal("schema = \"hadal.recipe/1\"\n").find("hadal.sweep/1"), std::string::npos);
-  EXPECT_NE(refusal(std::string(kText) + "[[workload]]\nname = \"short\"\nworkload = \"1k1k\"\n")
+  EXPECT_NE(refusal(std::string(kPlan) + "[[workload]]\nname = \"short\"\nworkload = \"1k1k\"\n")
                 .find("two entries"),
             std::string::npos);
-  EXPECT_NE(refusal(std::string(kText) + "[[workload]]\nname = \"x\"\n").find("workload[2]"),
+  EXPECT_NE(refusal(std::string(kPlan) + "[[workload]]\nname = \"x\"\n").find("workload[2]"),
             std::string::npos);
-  EXPECT_NE(refusal(std::string(kText) + "[[workload]]\nworkload = \"1k1k\"\nconcurency = 1\n")
+  EXPECT_NE(refusal(std::string(kPlan) + "[[workload]]\nworkload = \"1k1k\"\nconcurency = 1\n")
                 .find("concurency"),
             std::string::npos);
-  EXPECT_NE(refusal(std::string(kText) + "concurrency = {}\n").find("concurrency"),
+  EXPECT_NE(refusal(std::string(kPlan) + "concurrency = {}\n").find("concurrency"),
             std::string::npos);
 }
 

@@ -12,7 +12,7 @@ namespace hadal {
 namespace {
 
 // Endpoints that nobody answers at: the sweep asks them for a version, and goes on without.
-constexpr const char* kText = R"(
+constexpr const char* kSweep = R"(
 name = "n"
 [[endpoint]]
 name = "a"
@@ -31,7 +31,7 @@ class SweepTest : public testing::Test {
  protected:
   SweepTest() {
     AtomicFile file(plan_file());
-    file.write(kText);
+    file.write(kSweep);
     file.commit();
   }
   std::filesystem::path plan_file() const { return directory_.path() / "p.toml"; }

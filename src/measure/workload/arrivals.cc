@@ -34,7 +34,7 @@ constexpr std::array<NamedKind, 8> kKinds = {{{"closed", ArrivalKind::kClosed},
                                               {"day", ArrivalKind::kDay},
                                               {"trace", ArrivalKind::kTrace}}};
 
-[[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse_arrivals(const std::string& what, const std::string& remedy) {
   throw Error(
       {.code = ErrorCode::kInvalidArgument, .where = "arrivals", .what = what, .remedy = remedy});
 }
@@ -46,23 +46,25 @@ void check_day(const ArrivalPlan& plan) {
   double sum = 0;
   for (const double weight : plan.day_weights) {
     if (!(weight >= 0 && weight <= kMostRate)) {
-      refuse("a day has an hour that weighs " + python_float(weight), "give weights from 0 up");
+      refuse_arrivals("a day has an hour that weighs " + python_float(weight),
+                      "give weights from 0 up");
     }
     sum += weight;
   }
-  if (!(sum > 0)) refuse("a day has no hour with arrivals", "give a weight above 0");
+  if (!(sum > 0)) refuse_arrivals("a day has no hour with arrivals", "give a weight above 0");
 }
 
 void check_recorded(const std::vector<double>& recorded) {
   if (recorded.empty()) {
-    refuse("the workload tells no instants to follow",
-           "use a trace with timestamps, or another kind of arrivals");
+    refuse_arrivals("the workload tells no instants to follow",
+                    "use a trace with timestamps, or another kind of arrivals");
   }
   for (size_t i = 0; i < recorded.size(); ++i) {
     const bool is_instant = recorded[i] >= 0 && recorded[i] <= kMostSeconds;
     if (!is_instant || (i > 0 && recorded[i] < recorded[i - 1])) {
-      refuse("recorded instant " + std::to_string(i) + " is none, or before the one before it",
-             "give ascending seconds");
+      refuse_arrivals(
+          "recorded instant " + std::to_string(i) + " is none, or before the one before it",
+          "give ascending seconds");
     }
   }
 }
@@ -72,37 +74,37 @@ void check_plan(const ArrivalPlan& plan) {
                         plan.kind != ArrivalKind::kTrace;
   const bool may_begin_at_none = plan.kind == ArrivalKind::kRamp && plan.rate == 0;
   if (has_rate && !is_rate(plan.rate) && !may_begin_at_none) {
-    refuse("there can be no rate of " + python_float(plan.rate) + " per second",
-           "give --rate above 0 and at most 1e7");
+    refuse_arrivals("there can be no rate of " + python_float(plan.rate) + " per second",
+                    "give --rate above 0 and at most 1e7");
   }
   switch (plan.kind) {
     case ArrivalKind::kGamma:
       if (!(plan.burstiness >= 1e-3 && plan.burstiness <= 1e6)) {
-        refuse("there can be no burstiness of " + python_float(plan.burstiness),
-               "give one from 0.001 to 1e6; 1 is Poisson");
+        refuse_arrivals("there can be no burstiness of " + python_float(plan.burstiness),
+                        "give one from 0.001 to 1e6; 1 is Poisson");
       }
       return;
     case ArrivalKind::kRamp:
       if (!(plan.rate_end == 0 || is_rate(plan.rate_end)) || !is_seconds(plan.ramp_seconds) ||
           plan.rate + plan.rate_end <= 0) {
-        refuse("a ramp to " + python_float(plan.rate_end) + " per second in " +
-                   python_float(plan.ramp_seconds) + " seconds is none",
-               "give ramp:RATE_AT_END:SECONDS");
+        refuse_arrivals("a ramp to " + python_float(plan.rate_end) + " per second in " +
+                            python_float(plan.ramp_seconds) + " seconds is none",
+                        "give ramp:RATE_AT_END:SECONDS");
       }
       return;
     case ArrivalKind::kBurst:
       if (plan.burst_size < 1 || plan.burst_size > static_cast<int64_t>(kMostSessions) ||
           !is_seconds(plan.burst_seconds)) {
-        refuse("bursts of " + std::to_string(plan.burst_size) + " every " +
-                   python_float(plan.burst_seconds) + " seconds are none",
-               "give burst:SIZE:SECONDS");
+        refuse_arrivals("bursts of " + std::to_string(plan.burst_size) + " every " +
+                            python_float(plan.burst_seconds) + " seconds are none",
+                        "give burst:SIZE:SECONDS");
       }
       return;
     case ArrivalKind::kDay:
     case ArrivalKind::kTrace:
       if (!(plan.speed >= 1e-6 && plan.speed <= 1e6)) {
-        refuse("time cannot run " + python_float(plan.speed) + " times as fast",
-               "give a speed from 1e-6 to 1e6");
+        refuse_arrivals("time cannot run " + python_float(plan.speed) + " times as fast",
+                        "give a speed from 1e-6 to 1e6");
       }
       if (plan.kind == ArrivalKind::kDay) {
         check_day(plan);
@@ -131,8 +133,8 @@ double number_of(std::string_view part, std::string_view text) {
   double value = 0;
   const auto [end, status] = std::from_chars(part.data(), part.data() + part.size(), value);
   if (status != std::errc() || end != part.data() + part.size() || !std::isfinite(value)) {
-    refuse(printable(text, 60) + " has " + printable(part, 20) + " where a number belongs",
-           "see hadal measure run --help");
+    refuse_arrivals(printable(text, 60) + " has " + printable(part, 20) + " where a number belongs",
+                    "see hadal measure run --help");
   }
   return value;
 }
@@ -144,10 +146,10 @@ ArrivalKind kind_of(std::string_view word) {
     known.emplace_back(kind.name);
   }
   const std::string meant = nearest(word, known);
-  refuse(printable(word, 40) + " is no kind of arrivals",
-         meant.empty() ? "give closed, constant, poisson, gamma:BURSTINESS, "
-                         "ramp:RATE_AT_END:SECONDS, burst:SIZE:SECONDS, day:SPEED or trace"
-                       : "did you mean \"" + meant + "\"?");
+  refuse_arrivals(printable(word, 40) + " is no kind of arrivals",
+                  meant.empty() ? "give closed, constant, poisson, gamma:BURSTINESS, "
+                                  "ramp:RATE_AT_END:SECONDS, burst:SIZE:SECONDS, day:SPEED or trace"
+                                : "did you mean \"" + meant + "\"?");
 }
 
 }  // namespace
@@ -165,9 +167,10 @@ ArrivalPlan parse_arrivals(std::string_view text, double rate, uint64_t seed) {
   const size_t given = parts.size() - 1;
   const auto take = [&](size_t least, size_t most) {
     if (given >= least && given <= most) return;
-    refuse(printable(text, 60) + " has " + std::to_string(given) + " values after its kind",
-           "give " + std::to_string(least) +
-               (most > least ? " to " + std::to_string(most) : std::string()));
+    refuse_arrivals(
+        printable(text, 60) + " has " + std::to_string(given) + " values after its kind",
+        "give " + std::to_string(least) +
+            (most > least ? " to " + std::to_string(most) : std::string()));
   };
   const auto number = [&](size_t place) { return number_of(parts[place], text); };
   switch (plan.kind) {
@@ -199,8 +202,8 @@ ArrivalPlan parse_arrivals(std::string_view text, double rate, uint64_t seed) {
       if (given == 2) {
         const std::vector<std::string_view> weights = parts_of(parts[2], ',');
         if (weights.size() != plan.day_weights.size()) {
-          refuse("a day of " + std::to_string(weights.size()) + " hours was given",
-                 "give 24 weights with commas between them");
+          refuse_arrivals("a day of " + std::to_string(weights.size()) + " hours was given",
+                          "give 24 weights with commas between them");
         }
         for (size_t i = 0; i < weights.size(); ++i) {
           plan.day_weights[i] = number_of(weights[i], text);

@@ -54,7 +54,7 @@ size_t count_between(const std::vector<double>& from, double begin, double end) 
       std::count_if(from.begin(), from.end(), [&](double t) { return t >= begin && t < end; }));
 }
 
-std::string refusal(const std::string& text, double rate = 1) {
+std::string arrivals_refusal(const std::string& text, double rate = 1) {
   try {
     Arrivals arrivals(parse_arrivals(text, rate, 0));
   } catch (const Error& error) {
@@ -165,26 +165,26 @@ TEST(Arrivals, ATraceIsFollowedAsItWasOrFaster) {
 TEST(Arrivals, AClosedLoopHasNoInstants) { EXPECT_TRUE(instants("closed", 0, 5).empty()); }
 
 TEST(Arrivals, WhatIsNoPlanIsRefusedByName) {
-  EXPECT_NE(refusal("poison").find("did you mean \"poisson\""), std::string::npos);
-  EXPECT_NE(refusal("xyz").find("give closed"), std::string::npos);
-  EXPECT_NE(refusal("poisson", 0).find("--rate"), std::string::npos);
-  EXPECT_NE(refusal("constant", -1), "");
-  EXPECT_NE(refusal("poisson", std::nan("")), "");
-  EXPECT_NE(refusal("poisson:3"), "");
-  EXPECT_NE(refusal("gamma"), "");
-  EXPECT_NE(refusal("gamma:0"), "");
-  EXPECT_NE(refusal("gamma:x").find("where a number belongs"), std::string::npos);
-  EXPECT_NE(refusal("gamma:inf"), "");
-  EXPECT_NE(refusal("ramp:5"), "");
-  EXPECT_NE(refusal("ramp:0:10", 0), "");
-  EXPECT_NE(refusal("ramp:5:0"), "");
-  EXPECT_NE(refusal("burst:0:10"), "");
-  EXPECT_NE(refusal("burst:1.5:10"), "");
-  EXPECT_NE(refusal("day:1:1,2,3").find("24"), std::string::npos);
-  EXPECT_NE(refusal("day:0"), "");
-  EXPECT_NE(refusal("day:1:0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0"), "");
-  EXPECT_NE(refusal("trace").find("no instants"), std::string::npos);
-  EXPECT_NE(refusal(""), "");
+  EXPECT_NE(arrivals_refusal("poison").find("did you mean \"poisson\""), std::string::npos);
+  EXPECT_NE(arrivals_refusal("xyz").find("give closed"), std::string::npos);
+  EXPECT_NE(arrivals_refusal("poisson", 0).find("--rate"), std::string::npos);
+  EXPECT_NE(arrivals_refusal("constant", -1), "");
+  EXPECT_NE(arrivals_refusal("poisson", std::nan("")), "");
+  EXPECT_NE(arrivals_refusal("poisson:3"), "");
+  EXPECT_NE(arrivals_refusal("gamma"), "");
+  EXPECT_NE(arrivals_refusal("gamma:0"), "");
+  EXPECT_NE(arrivals_refusal("gamma:x").find("where a number belongs"), std::string::npos);
+  EXPECT_NE(arrivals_refusal("gamma:inf"), "");
+  EXPECT_NE(arrivals_refusal("ramp:5"), "");
+  EXPECT_NE(arrivals_refusal("ramp:0:10", 0), "");
+  EXPECT_NE(arrivals_refusal("ramp:5:0"), "");
+  EXPECT_NE(arrivals_refusal("burst:0:10"), "");
+  EXPECT_NE(arrivals_refusal("burst:1.5:10"), "");
+  EXPECT_NE(arrivals_refusal("day:1:1,2,3").find("24"), std::string::npos);
+  EXPECT_NE(arrivals_refusal("day:0"), "");
+  EXPECT_NE(arrivals_refusal("day:1:0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0"), "");
+  EXPECT_NE(arrivals_refusal("trace").find("no instants"), std::string::npos);
+  EXPECT_NE(arrivals_refusal(""), "");
 }
 
 TEST(Arrivals, ThePlanSaysWhatItIs) {

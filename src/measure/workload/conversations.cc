@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kMostTurns = 4096;
 
-[[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse_conversations(const std::string& what, const std::string& remedy) {
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = "conversations",
                .what = what,
@@ -24,7 +24,7 @@ constexpr int64_t kMostTurns = 4096;
 
 void check_range(const TokenRange& range, int64_t most, const std::string& name) {
   if (range.low >= 1 && range.low <= range.high && range.high <= most) return;
-  refuse(
+  refuse_conversations(
       name + " cannot be from " + std::to_string(range.low) + " to " + std::to_string(range.high),
       "give a range within 1 and " + std::to_string(most) + ", the lower first");
 }
@@ -39,23 +39,24 @@ Conversations::Conversations(ConversationsOptions options) : options_(options) {
   check_range(options_.answer_tokens, kMostTokens, "tokens of an answer");
   const SecondsRange& think = options_.think;
   if (!(think.low >= 0 && think.low <= think.high && think.high <= kMostSeconds)) {
-    refuse("think times cannot be from " + python_float(think.low) + " to " +
-               python_float(think.high) + " seconds",
-           "give a range from 0 up, the lower first");
+    refuse_conversations("think times cannot be from " + python_float(think.low) + " to " +
+                             python_float(think.high) + " seconds",
+                         "give a range from 0 up, the lower first");
   }
   if (options_.system_tokens < 0 || options_.system_tokens > kMostTokens) {
-    refuse("a system prompt cannot have " + std::to_string(options_.system_tokens) + " tokens",
-           "give 0 or more");
+    refuse_conversations(
+        "a system prompt cannot have " + std::to_string(options_.system_tokens) + " tokens",
+        "give 0 or more");
   }
   if (options_.sessions < 0 || options_.system_prompts < 0 || options_.cache_block < 0) {
-    refuse("counts cannot be negative", "give 0 or more");
+    refuse_conversations("counts cannot be negative", "give 0 or more");
   }
   const int64_t first =
       options_.system_tokens + options_.user_tokens.high + options_.answer_tokens.high;
   if (options_.context_limit > 0 && first > options_.context_limit) {
-    refuse("a first turn has up to " + std::to_string(first) + " tokens, and the context " +
-               std::to_string(options_.context_limit),
-           "make the system prompt, the turns or the answers shorter");
+    refuse_conversations("a first turn has up to " + std::to_string(first) +
+                             " tokens, and the context " + std::to_string(options_.context_limit),
+                         "make the system prompt, the turns or the answers shorter");
   }
 }
 

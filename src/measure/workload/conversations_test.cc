@@ -11,7 +11,7 @@
 namespace hadal {
 namespace {
 
-constexpr RequestPhase kMeasured = RequestPhase::kMeasured;
+using RequestPhase::kMeasured;
 
 size_t shared_tokens(const Prompt& a, const Prompt& b) {
   const auto differ =

@@ -18,7 +18,7 @@
 namespace hadal {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse_shape(const std::string& what, const std::string& remedy) {
   throw Error(
       {.code = ErrorCode::kInvalidArgument, .where = "workload", .what = what, .remedy = remedy});
 }
@@ -62,7 +62,7 @@ LengthShape parse_length_shape(std::string_view text) {
   const std::string remedy =
       "give 8k1k, 1k1k, 1k8k, INPUT:OUTPUT or INPUT:OUTPUT:RANGE, for example 8192:1024:0.8";
   if (parts.size() < 2 || parts.size() > 3) {
-    refuse(printable(text, 40) + " is no pair of lengths", remedy);
+    refuse_shape(printable(text, 40) + " is no pair of lengths", remedy);
   }
   const std::optional<int64_t> input = whole_number<int64_t>(parts[0]);
   const std::optional<int64_t> output = whole_number<int64_t>(parts[1]);
@@ -72,12 +72,12 @@ LengthShape parse_length_shape(std::string_view text) {
     return length && *length >= 1 && *length <= kMostTokens;
   };
   if (!is_length(input) || !is_length(output)) {
-    refuse(printable(text, 40) + " has a length that is not from 1 to " +
-               std::to_string(kMostTokens) + " tokens",
-           remedy);
+    refuse_shape(printable(text, 40) + " has a length that is not from 1 to " +
+                     std::to_string(kMostTokens) + " tokens",
+                 remedy);
   }
   if (!range || !(*range > 0 && *range <= 1)) {
-    refuse(printable(text, 40) + " has a range that is not above 0 and at most 1", remedy);
+    refuse_shape(printable(text, 40) + " has a range that is not above 0 and at most 1", remedy);
   }
   return {.name = std::string(text), .input = *input, .output = *output, .range = *range};
 }
@@ -88,11 +88,11 @@ FixedLengths::FixedLengths(FixedLengthsOptions options) : options_(std::move(opt
   HADAL_CHECK(options_.requests >= 0);
   const int64_t longest = shape.input + shape.output;
   if (options_.context_limit > 0 && longest > options_.context_limit) {
-    refuse(shape.name + " needs a context of " + std::to_string(longest) +
-               " tokens, and the server has " + std::to_string(options_.context_limit),
-           "ask for shorter prompts or answers, for example " +
-               std::to_string(options_.context_limit / 2) + ":" +
-               std::to_string(options_.context_limit / 4));
+    refuse_shape(shape.name + " needs a context of " + std::to_string(longest) +
+                     " tokens, and the server has " + std::to_string(options_.context_limit),
+                 "ask for shorter prompts or answers, for example " +
+                     std::to_string(options_.context_limit / 2) + ":" +
+                     std::to_string(options_.context_limit / 4));
   }
 }
 

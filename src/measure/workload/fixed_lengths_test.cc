@@ -13,8 +13,8 @@
 namespace hadal {
 namespace {
 
-constexpr RequestPhase kMeasured = RequestPhase::kMeasured;
-constexpr RequestPhase kWarmUp = RequestPhase::kWarmUp;
+using RequestPhase::kMeasured;
+using RequestPhase::kWarmUp;
 
 FixedLengthsOptions options_of(const std::string& shape, uint64_t seed = 1, uint64_t salt = 0) {
   return {.shape = parse_length_shape(shape), .content = {.seed = seed, .salt = salt}};
@@ -25,7 +25,7 @@ PlannedRequest request_of(const Workload& workload, int64_t number,
   return workload.session(number, space).requests.at(0);
 }
 
-std::string refusal(const std::string& shape) {
+std::string shape_refusal(const std::string& shape) {
   try {
     parse_length_shape(shape);
   } catch (const Error& error) {
@@ -96,13 +96,13 @@ TEST(FixedLengths, ShapesAreReadOrRefusedWithTheReason) {
   EXPECT_EQ(shape.range, 0.5);
   EXPECT_EQ(parse_length_shape("300:20").range, 1);
   EXPECT_EQ(parse_length_shape("1k8k").output, 8192);
-  EXPECT_NE(refusal("300").find("no pair of lengths"), std::string::npos);
-  EXPECT_NE(refusal("0:20").find("not from 1 to"), std::string::npos);
-  EXPECT_NE(refusal("300:20:1.5").find("range"), std::string::npos);
-  EXPECT_NE(refusal("300:20:nan").find("range"), std::string::npos);
-  EXPECT_NE(refusal("300:99999999999999999999"), "");
-  EXPECT_NE(refusal("a:b"), "");
-  EXPECT_NE(refusal(""), "");
+  EXPECT_NE(shape_refusal("300").find("no pair of lengths"), std::string::npos);
+  EXPECT_NE(shape_refusal("0:20").find("not from 1 to"), std::string::npos);
+  EXPECT_NE(shape_refusal("300:20:1.5").find("range"), std::string::npos);
+  EXPECT_NE(shape_refusal("300:20:nan").find("range"), std::string::npos);
+  EXPECT_NE(shape_refusal("300:99999999999999999999"), "");
+  EXPECT_NE(shape_refusal("a:b"), "");
+  EXPECT_NE(shape_refusal(""), "");
   EXPECT_TRUE(is_length_shape("8192:1024:0.8"));
   EXPECT_FALSE(is_length_shape("agentx"));
 }

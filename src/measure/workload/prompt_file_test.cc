@@ -11,15 +11,15 @@
 namespace hadal {
 namespace {
 
-constexpr RequestPhase kMeasured = RequestPhase::kMeasured;
-constexpr RequestPhase kWarmUp = RequestPhase::kWarmUp;
+using RequestPhase::kMeasured;
+using RequestPhase::kWarmUp;
 
 std::vector<WrittenPrompt> read(std::string_view text, PromptFileForm form) {
   TraceLineReader lines(text, "mine");
   return read_prompts(lines, form);
 }
 
-std::string refusal(std::string_view text) {
+std::string prompt_refusal(std::string_view text) {
   try {
     read(text, PromptFileForm::kJsonl);
   } catch (const Error& error) {
@@ -48,17 +48,18 @@ TEST(PromptFile, ReadsPlainLinesAndJsonl) {
 }
 
 TEST(PromptFile, SlipsAreNamed) {
-  EXPECT_NE(refusal(R"({"promt": "a"})").find("did you mean \"prompt\""), std::string::npos);
-  EXPECT_NE(refusal(R"({"prompt": "a", "messages": []})").find("not both"), std::string::npos);
-  EXPECT_NE(refusal(R"({"messages": []})").find("messages are none"), std::string::npos);
-  EXPECT_NE(refusal(R"({"prompt": ""})").find("is empty"), std::string::npos);
-  EXPECT_NE(refusal(R"({"prompt": 5})"), "");
-  EXPECT_NE(
-      refusal(R"({"messages": [{"role": "sistem", "content": ""}]})").find("messages[0].role"),
-      std::string::npos);
-  EXPECT_NE(refusal(R"({"messages": [{"role": "user"}]})").find("messages[0].content"),
+  EXPECT_NE(prompt_refusal(R"({"promt": "a"})").find("did you mean \"prompt\""), std::string::npos);
+  EXPECT_NE(prompt_refusal(R"({"prompt": "a", "messages": []})").find("not both"),
             std::string::npos);
-  EXPECT_NE(refusal(R"({"prompt": "a", "output_tokens": 0})"), "");
+  EXPECT_NE(prompt_refusal(R"({"messages": []})").find("messages are none"), std::string::npos);
+  EXPECT_NE(prompt_refusal(R"({"prompt": ""})").find("is empty"), std::string::npos);
+  EXPECT_NE(prompt_refusal(R"({"prompt": 5})"), "");
+  EXPECT_NE(prompt_refusal(R"({"messages": [{"role": "sistem", "content": ""}]})")
+                .find("messages[0].role"),
+            std::string::npos);
+  EXPECT_NE(prompt_refusal(R"({"messages": [{"role": "user"}]})").find("messages[0].content"),
+            std::string::npos);
+  EXPECT_NE(prompt_refusal(R"({"prompt": "a", "output_tokens": 0})"), "");
   EXPECT_THROW(read("\xff", PromptFileForm::kPlainLines), Error);
   EXPECT_THROW(WrittenPrompts({}, {}), Error);
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "measure/workload/limits.h"
 #include "measure/workload/synthetic_traces.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -19,7 +20,7 @@ std::string written(const Trace& trace) {
   return text;
 }
 
-std::string refusal(const std::string& text) {
+std::string trace_refusal(const std::string& text) {
   try {
     read_trace_text(text, "mine");
   } catch (const Error& error) {
@@ -50,8 +51,7 @@ TEST(TraceFile, WhatIsWrittenReadsBackEqual) {
 }
 
 TEST(TraceFile, AnyTraceCanBeConverted) {
-  const std::filesystem::path testdata =
-      std::filesystem::path(HADAL_SOURCE_DIR) / "src/measure/workload/testdata";
+  const std::filesystem::path testdata = test::source_path("src/measure/workload/testdata");
   for (const char* name : {"weka_excerpt.jsonl", "mooncake_head60.jsonl"}) {
     const Trace trace = read_trace(testdata / name);
     const Trace read = read_trace_text(written(trace), "mine");
@@ -73,44 +73,50 @@ TEST(TraceFile, OnlyLengthsAreNeeded) {
 }
 
 TEST(TraceFile, SlipsAreNamed) {
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2, "dealy": 1})"))
+  EXPECT_NE(trace_refusal(session_of(R"({"in": 4, "out": 2, "dealy": 1})"))
                 .find("mine line 2: requests[0].dealy is not a known key; did you mean \"delay\"?"),
             std::string::npos);
-  EXPECT_NE(refusal("{\"schema\": \"hadal.trace/2\"}\n").find("hadal.trace/1"), std::string::npos);
-  EXPECT_NE(refusal(kHeader + "{\"requests\": []}").find("are none"), std::string::npos);
-  EXPECT_NE(refusal(kHeader).find("has no requests"), std::string::npos);
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2, "after": [0]})")).find("before this one"),
+  EXPECT_NE(trace_refusal("{\"schema\": \"hadal.trace/2\"}\n").find("hadal.trace/1"),
             std::string::npos);
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2}, {"in": 4, "out": 2, "after": [0, 0]})"))
-                .find("twice"),
-            std::string::npos);
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2, "blocks": [[0, 2]]})"))
+  EXPECT_NE(trace_refusal(kHeader + "{\"requests\": []}").find("are none"), std::string::npos);
+  EXPECT_NE(trace_refusal(kHeader).find("has no requests"), std::string::npos);
+  EXPECT_NE(
+      trace_refusal(session_of(R"({"in": 4, "out": 2, "after": [0]})")).find("before this one"),
+      std::string::npos);
+  EXPECT_NE(
+      trace_refusal(session_of(R"({"in": 4, "out": 2}, {"in": 4, "out": 2, "after": [0, 0]})"))
+          .find("twice"),
+      std::string::npos);
+  EXPECT_NE(trace_refusal(session_of(R"({"in": 4, "out": 2, "blocks": [[0, 2]]})"))
                 .find("blocks are more than the prompt holds, 1"),
             std::string::npos);
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2, "blocks": [[0, -1]]})")), "");
-  EXPECT_NE(refusal(session_of(R"({"in": 40, "out": 2, "blocks": [[4611686018427387903, 2]]})")),
-            "");
-  EXPECT_EQ(refusal(session_of(R"({"in": 40, "out": 2, "blocks": [[4611686018427387903, 1]]})")),
-            "");
-  EXPECT_NE(refusal(session_of(R"({"at": 5, "in": 4, "out": 2}, {"at": 4, "in": 4, "out": 2})"))
-                .find("before"),
+  EXPECT_NE(trace_refusal(session_of(R"({"in": 4, "out": 2, "blocks": [[0, -1]]})")), "");
+  EXPECT_NE(
+      trace_refusal(session_of(R"({"in": 40, "out": 2, "blocks": [[4611686018427387903, 2]]})")),
+      "");
+  EXPECT_EQ(
+      trace_refusal(session_of(R"({"in": 40, "out": 2, "blocks": [[4611686018427387903, 1]]})")),
+      "");
+  EXPECT_NE(
+      trace_refusal(session_of(R"({"at": 5, "in": 4, "out": 2}, {"at": 4, "in": 4, "out": 2})"))
+          .find("before"),
+      std::string::npos);
+  EXPECT_NE(trace_refusal(session_of(R"({"in": 4, "out": 2, "delay": NaN})")), "");
+  EXPECT_NE(trace_refusal(session_of(R"({"in": 4, "in": 4, "out": 2})")).find("twice"),
             std::string::npos);
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "out": 2, "delay": NaN})")), "");
-  EXPECT_NE(refusal(session_of(R"({"in": 4, "in": 4, "out": 2})")).find("twice"),
-            std::string::npos);
-  EXPECT_NE(refusal("hello\n"), "");
-  EXPECT_NE(refusal("[1]\n").find("no trace that hadal knows"), std::string::npos);
-  EXPECT_NE(refusal("").find("no trace that hadal knows"), std::string::npos);
-  EXPECT_NE(refusal("\xff\xfe"), "");
+  EXPECT_NE(trace_refusal("hello\n"), "");
+  EXPECT_NE(trace_refusal("[1]\n").find("no trace that hadal knows"), std::string::npos);
+  EXPECT_NE(trace_refusal("").find("no trace that hadal knows"), std::string::npos);
+  EXPECT_NE(trace_refusal("\xff\xfe"), "");
   std::string many;
   for (size_t i = 0; i <= kMostRequestsOfSession; ++i) many += "{\"in\": 1, \"out\": 1},";
   many.pop_back();
-  EXPECT_NE(refusal(session_of(many)).find("16384 requests of a session"), std::string::npos);
+  EXPECT_NE(trace_refusal(session_of(many)).find("16384 requests of a session"), std::string::npos);
 }
 
 TEST(MooncakeTrace, ReadsARealOne) {
-  const Trace trace = read_trace(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                 "src/measure/workload/testdata/mooncake_head60.jsonl");
+  const Trace trace =
+      read_trace(test::source_path("src/measure/workload/testdata/mooncake_head60.jsonl"));
   EXPECT_EQ(trace.format, "mooncake");
   EXPECT_EQ(trace.block_tokens, 512);
   EXPECT_TRUE(trace.blocks_are_global);
@@ -134,12 +140,13 @@ TEST(MooncakeTrace, SortsAndTells) {
   EXPECT_EQ(trace.remarks, (std::vector<std::string>{
                                "lines were not in the order of their timestamps; they are now",
                                "unknown field a was not used"}));
-  EXPECT_NE(
-      refusal(R"({"timestamp": 0, "input_length": 512, "output_length": 5, "hash_ids": [1, 2]})")
-          .find("hash_ids has 2 blocks, and the prompt only 1"),
-      std::string::npos);
-  EXPECT_NE(refusal(R"({"input_length": 512, "output_length": 5})").find("timestamp is missing"),
+  EXPECT_NE(trace_refusal(
+                R"({"timestamp": 0, "input_length": 512, "output_length": 5, "hash_ids": [1, 2]})")
+                .find("hash_ids has 2 blocks, and the prompt only 1"),
             std::string::npos);
+  EXPECT_NE(
+      trace_refusal(R"({"input_length": 512, "output_length": 5})").find("timestamp is missing"),
+      std::string::npos);
 }
 
 TEST(TraceLineReader, ReadsFilesOfAnySizeByLines) {

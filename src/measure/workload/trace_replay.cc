@@ -20,7 +20,7 @@ namespace {
 // Tokens of the marker that keeps sessions apart: enough for any vocabulary.
 constexpr int64_t kMarkerTokens = 8;
 
-[[noreturn]] void refuse(const std::string& what, const std::string& remedy) {
+[[noreturn]] void refuse_replay(const std::string& what, const std::string& remedy) {
   throw Error({.code = ErrorCode::kInvalidArgument,
                .where = "trace replay",
                .what = what,
@@ -29,18 +29,18 @@ constexpr int64_t kMarkerTokens = 8;
 
 void check_options(const ReplayOptions& options) {
   if (!(options.length_scale > 0 && options.length_scale <= 1)) {
-    refuse("lengths cannot be scaled by " + python_float(options.length_scale),
-           "give a scale above 0 and at most 1");
+    refuse_replay("lengths cannot be scaled by " + python_float(options.length_scale),
+                  "give a scale above 0 and at most 1");
   }
   if (!(options.start_min >= 0 && options.start_min <= options.start_max &&
         options.start_max <= 1)) {
-    refuse("sessions cannot begin from " + python_float(options.start_min) + " to " +
-               python_float(options.start_max) + " of their records",
-           "give shares from 0 to 1, the lower first");
+    refuse_replay("sessions cannot begin from " + python_float(options.start_min) + " to " +
+                      python_float(options.start_max) + " of their records",
+                  "give shares from 0 to 1, the lower first");
   }
   if (options.idle_gap_cap && !(*options.idle_gap_cap >= 0)) {
-    refuse("pauses cannot be capped at " + python_float(*options.idle_gap_cap) + " seconds",
-           "give 0 or more");
+    refuse_replay("pauses cannot be capped at " + python_float(*options.idle_gap_cap) + " seconds",
+                  "give 0 or more");
   }
   HADAL_CHECK(options.lanes >= 0 && options.warm_up_requests >= 0);
   HADAL_CHECK(options.context_limit >= 0 && options.cache_block >= 0);
@@ -106,9 +106,9 @@ TraceReplay::TraceReplay(Trace trace, ReplayOptions options)
   check_options(options_);
   drop_beyond_context();
   if (trace_.sessions.empty()) {
-    refuse("no request of " + trace_.name + " fits a context of " +
-               std::to_string(options_.context_limit) + " tokens",
-           "scale the lengths down, or give a server a longer context");
+    refuse_replay("no request of " + trace_.name + " fits a context of " +
+                      std::to_string(options_.context_limit) + " tokens",
+                  "scale the lengths down, or give a server a longer context");
   }
   const bool are_timed = std::all_of(trace_.sessions.begin(), trace_.sessions.end(),
                                      [](const auto& record) { return record.starts.has_value(); });

@@ -13,17 +13,17 @@
 #include "measure/workload/prefix_proof.h"
 #include "measure/workload/synthetic_traces.h"
 #include "measure/workload/trace_file.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
 
 using Places = std::vector<int>;
-constexpr RequestPhase kMeasured = RequestPhase::kMeasured;
-constexpr RequestPhase kWarmUp = RequestPhase::kWarmUp;
+using RequestPhase::kMeasured;
+using RequestPhase::kWarmUp;
 
 Trace testdata(const std::string& name) {
-  return read_trace(std::filesystem::path(HADAL_SOURCE_DIR) / "src/measure/workload/testdata" /
-                    name);
+  return read_trace(test::source_path("src/measure/workload/testdata") / name);
 }
 
 // Requests a second apart that take none, each a block longer than the one before.

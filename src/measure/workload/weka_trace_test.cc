@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "measure/workload/trace_file.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -14,7 +15,7 @@ using Places = std::vector<int>;
 
 Trace parse(const std::string& text) { return read_trace_text(text, "plays"); }
 
-std::string refusal(const std::string& text) {
+std::string weka_refusal(const std::string& text) {
   try {
     parse(text);
   } catch (const Error& error) {
@@ -30,8 +31,8 @@ std::string play_of(std::string requests) {
 
 // Figures that were counted from the file by others.
 TEST(WekaTrace, ReadsARealPlay) {
-  const Trace trace = read_trace(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                 "src/measure/workload/testdata/weka_excerpt.jsonl");
+  const Trace trace =
+      read_trace(test::source_path("src/measure/workload/testdata/weka_excerpt.jsonl"));
   EXPECT_EQ(trace.format, "weka");
   EXPECT_EQ(trace.block_tokens, 64);
   EXPECT_FALSE(trace.blocks_are_global);
@@ -133,26 +134,26 @@ TEST(WekaTrace, OddRecordsAreTakenAndTold) {
 
 TEST(WekaTrace, WhatCannotBeIsRefusedByLineAndField) {
   const std::string good = play_of(R"({"t": 0, "in": 5, "out": 5})");
-  EXPECT_NE(refusal(good + play_of(R"({"t": -1, "in": 5, "out": 5})"))
+  EXPECT_NE(weka_refusal(good + play_of(R"({"t": -1, "in": 5, "out": 5})"))
                 .find("plays line 2: requests[0].t"),
             std::string::npos);
-  EXPECT_NE(refusal(play_of(R"({"in": 5, "out": 5})")).find("requests[0].t is missing"),
+  EXPECT_NE(weka_refusal(play_of(R"({"in": 5, "out": 5})")).find("requests[0].t is missing"),
             std::string::npos);
-  EXPECT_NE(refusal(play_of(R"({"t": 0, "in": 99999999999, "out": 5})")), "");
-  EXPECT_NE(refusal(play_of(R"({"t": 1e300, "in": 5, "out": 5})")), "");
-  EXPECT_NE(refusal(play_of(R"({"t": 0, "in": 5, "out": 5, "hash_ids": ["a"]})")), "");
-  EXPECT_NE(refusal(play_of(R"({"t": 0, "in": 5, "out": 5, "type": "q"})")).find("subagent"),
+  EXPECT_NE(weka_refusal(play_of(R"({"t": 0, "in": 99999999999, "out": 5})")), "");
+  EXPECT_NE(weka_refusal(play_of(R"({"t": 1e300, "in": 5, "out": 5})")), "");
+  EXPECT_NE(weka_refusal(play_of(R"({"t": 0, "in": 5, "out": 5, "hash_ids": ["a"]})")), "");
+  EXPECT_NE(weka_refusal(play_of(R"({"t": 0, "in": 5, "out": 5, "type": "q"})")).find("subagent"),
             std::string::npos);
-  EXPECT_NE(refusal(good + R"({"block_size": 128, "requests": []})").find("block_size"),
+  EXPECT_NE(weka_refusal(good + R"({"block_size": 128, "requests": []})").find("block_size"),
             std::string::npos);
-  EXPECT_NE(refusal("{\"requests\": [1]}"), "");
-  EXPECT_NE(refusal("{\"requests\": "), "");
-  EXPECT_NE(refusal("{\"requests\": []}").find("no requests"), std::string::npos);
+  EXPECT_NE(weka_refusal("{\"requests\": [1]}"), "");
+  EXPECT_NE(weka_refusal("{\"requests\": "), "");
+  EXPECT_NE(weka_refusal("{\"requests\": []}").find("no requests"), std::string::npos);
   std::string deep = R"({"t": 0, "in": 5, "out": 5})";
   for (int i = 0; i < 20; ++i) {
     deep = R"({"t": 0, "type": "subagent", "requests": [)" + deep + "]}";
   }
-  EXPECT_NE(refusal(play_of(deep)).find("deep"), std::string::npos);
+  EXPECT_NE(weka_refusal(play_of(deep)).find("deep"), std::string::npos);
 }
 
 }  // namespace

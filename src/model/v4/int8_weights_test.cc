@@ -9,6 +9,7 @@
 #include "numeric/bf16.h"
 #include "numeric/e4m3.h"
 #include "numeric/e8m0.h"
+#include "support/source_dir.h"
 #include "support/temporary_directory.h"
 
 namespace hadal {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path golden_model(const char* name) {
-  return fs::path(HADAL_SOURCE_DIR) / "tests/golden/data/model" / name / "model";
+  return test::source_path("tests/golden/data/model") / name / "model";
 }
 
 class Int8WeightsTest : public testing::Test {
@@ -227,7 +228,7 @@ TEST_F(Int8WeightsTest, WhatIsNotItsOwnIsLeftAndTheWeightsStayInMemory) {
 }
 
 TEST_F(Int8WeightsTest, ModelsDoNotShareAFile) {
-  const Checkpoint other = Checkpoint::open(fs::path(HADAL_SOURCE_DIR) / "models/nano");
+  const Checkpoint other = Checkpoint::open(test::source_path("models/nano"));
   ModelWeights mine = bind_weights(checkpoint_);
   ModelWeights others = bind_weights(other);
   const auto a = Int8Weights::attach(mine, threads_, options());

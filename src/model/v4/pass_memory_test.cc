@@ -8,6 +8,7 @@
 #include "checkpoint/v4/memory_needs.h"
 #include "model/v4/v4_model.h"
 #include "model/v4/work_buffers.h"
+#include "support/source_dir.h"
 
 namespace hadal {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 constexpr StepLimits kUsual{.rows = 528, .sequences = 16, .logit_rows = 16, .droppable_rows = 64};
 
 TEST(PassMemory, IsWhatWasPlanned) {
-  const Checkpoint checkpoint = Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) /
-                                                 "tests/golden/data/model/pico/model");
+  const Checkpoint checkpoint =
+      Checkpoint::open(test::source_path("tests/golden/data/model/pico/model"));
   ThreadPool threads(1);
   for (const ActivationPolicy policy :
        {ActivationPolicy::kNone, ActivationPolicy::kFp8, ActivationPolicy::kInt8}) {

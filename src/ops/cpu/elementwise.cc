@@ -11,7 +11,7 @@ namespace hadal::cpu {
 namespace {
 
 // Few enough to share out large rows, so many of small ones that sharing pays.
-int rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }
+int elementwise_rows_per_task(int row_floats) { return std::clamp(4096 / row_floats, 1, 16); }
 
 // mixes = products / rms(streams), of one row: `count` mixes, `width` values in all streams.
 void normalize_mixes(const MicroKernels& micro, const float* products, int count,
@@ -87,7 +87,7 @@ void hyper_post(OpContext& context, const HyperPostArgs& args) {
   HADAL_CHECK(n >= 1 && n <= kMaxStreams);
   const MicroKernels& micro = *context.kernels().micro;
   const size_t hidden = as_size(args.hidden);
-  const int grain = rows_per_task(n * args.hidden);
+  const int grain = elementwise_rows_per_task(n * args.hidden);
   context.threads().parallel_for(args.rows, grain, [&](int begin, int end, int) {
     for (size_t row = as_size(begin); row < as_size(end); ++row) {
       micro.spread(args.block_out + row * hidden, args.post + row * as_size(n),

@@ -206,7 +206,7 @@ void linear_bf16(OpContext& context, const LinearArgs& args) {
 }
 
 // Rows of inputs that are converted in less than the threads need to share them.
-int rows_per_task(int columns) { return std::clamp(16384 / columns, 4, 64); }
+int converted_rows_per_task(int columns) { return std::clamp(16384 / columns, 4, 64); }
 
 }  // namespace
 
@@ -215,7 +215,7 @@ void pack_bf16_rows(OpContext& context, const PackBf16RowsArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const size_t columns = as_size(args.columns);
   context.threads().parallel_for(
-      args.rows, rows_per_task(args.columns), [&](int begin, int end, int) {
+      args.rows, converted_rows_per_task(args.columns), [&](int begin, int end, int) {
         for (size_t row = as_size(begin); row < as_size(end); ++row) {
           micro.pack_bf16(args.x + row * columns, args.columns, args.values + row * columns);
         }
@@ -227,7 +227,7 @@ void quantize_int8_rows(OpContext& context, const QuantizeInt8RowsArgs& args) {
   const MicroKernels& micro = *context.kernels().micro;
   const size_t columns = as_size(args.columns);
   context.threads().parallel_for(
-      args.rows, rows_per_task(args.columns), [&](int begin, int end, int) {
+      args.rows, converted_rows_per_task(args.columns), [&](int begin, int end, int) {
         for (size_t row = as_size(begin); row < as_size(end); ++row) {
           micro.quantize_int8({.x = args.x + row * columns,
                                .columns = args.columns,

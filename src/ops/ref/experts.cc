@@ -26,7 +26,7 @@ struct Candidate {
   int32_t expert;
 };
 
-bool ranks_before(const Candidate& a, const Candidate& b) {
+bool chosen_before(const Candidate& a, const Candidate& b) {
   return a.key != b.key ? a.key > b.key : a.expert < b.expert;
 }
 
@@ -38,7 +38,7 @@ void choose_by_score(const RouteArgs& args, const float* scores, Candidate* cand
     candidates[e] = {std::isnan(key) ? -INFINITY : key, e};
   }
   std::partial_sort(candidates, candidates + args.topk, candidates + args.expert_count,
-                    ranks_before);
+                    chosen_before);
   for (int k = 0; k < args.topk; ++k) chosen[k] = candidates[k].expert;
 }
 

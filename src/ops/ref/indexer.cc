@@ -49,7 +49,7 @@ struct ScoredEntry {
   int32_t entry;
 };
 
-bool ranks_before(const ScoredEntry& a, const ScoredEntry& b) {
+bool scores_before(const ScoredEntry& a, const ScoredEntry& b) {
   return a.score != b.score ? a.score > b.score : a.entry < b.entry;
 }
 
@@ -102,7 +102,7 @@ void choose_entries(OpContext& context, const ChooseEntriesArgs& args) {
         // A NaN would break the order that the selection relies on.
         scored[j] = {std::isnan(score) ? -INFINITY : score, j};
       }
-      std::nth_element(scored, scored + args.topk - 1, scored + visible, ranks_before);
+      std::nth_element(scored, scored + args.topk - 1, scored + visible, scores_before);
       for (size_t i = 0; i < topk; ++i) chosen[i] = scored[i].entry;
       std::sort(chosen, chosen + topk);
     }

@@ -26,7 +26,7 @@ using Tcp = asio::ip::tcp;
 using boost::system::error_code;
 
 // Errors as values: a failed accept is no exception here.
-constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
+constexpr auto kAsValues = asio::as_tuple(asio::use_awaitable);
 
 // At shutdown: for a request that has begun to arrive, and for the last answers to be written.
 constexpr std::chrono::milliseconds kArrivalTime{3000};
@@ -115,11 +115,11 @@ void HttpServer::Impl::listen() {
 
 asio::awaitable<void> HttpServer::Impl::accept() {
   while (!context.stopping) {
-    auto [error, socket] = co_await acceptor.async_accept(kResult);
+    auto [error, socket] = co_await acceptor.async_accept(kAsValues);
     if (error && !context.stopping) {
       // Out of file descriptors, most likely: wait for connections to end.
       asio::steady_timer pause(context.io, std::chrono::milliseconds(100));
-      co_await pause.async_wait(kResult);
+      co_await pause.async_wait(kAsValues);
     } else if (!error) {
       add(std::move(socket));
     }
@@ -149,15 +149,15 @@ asio::awaitable<void> HttpServer::Impl::enforce_shutdown() {
   const auto waits = [this] { return !impatient && !context.open.empty(); };
 
   patience.expires_at(begin + std::min(timeout, kArrivalTime));
-  if (waits()) co_await patience.async_wait(kResult);
+  if (waits()) co_await patience.async_wait(kAsValues);
   for (Connection* connection : context.open) connection->refuse_incomplete();
 
   patience.expires_at(begin + timeout);
-  if (waits()) co_await patience.async_wait(kResult);
+  if (waits()) co_await patience.async_wait(kAsValues);
   for (Connection* connection : context.open) connection->refuse_unanswered();
 
   patience.expires_after(kLastWords);
-  if (!context.open.empty()) co_await patience.async_wait(kResult);
+  if (!context.open.empty()) co_await patience.async_wait(kAsValues);
   for (Connection* connection : context.open) connection->close();
 }
 

@@ -8,13 +8,13 @@ namespace {
 
 constexpr int kMostPort = 65535;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_uri_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return is_uri_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // unreserved and sub-delims of RFC 3986.
 bool is_name_char(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+  return is_uri_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          std::string_view("-._~!$&'()*+,;=").find(c) != std::string_view::npos;
 }
 
@@ -31,7 +31,7 @@ bool is_registered_name(std::string_view name) {
 }
 
 bool is_port(std::string_view port) {
-  if (port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) return false;
+  if (port.size() > 5 || !std::all_of(port.begin(), port.end(), is_uri_digit)) return false;
   int number = 0;
   for (const char digit : port) number = 10 * number + (digit - '0');
   return number <= kMostPort;

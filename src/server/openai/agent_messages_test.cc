@@ -9,25 +9,22 @@
 #include "base/error.h"
 #include "server/api_error.h"
 #include "server/openai/chat_reader.h"
+#include "support/nano_tokenizer.h"
 
 namespace hadal {
 namespace {
 
-const Tokenizer& tokenizer() {
-  static const Tokenizer instance =
-      Tokenizer::load(std::filesystem::path(HADAL_SOURCE_DIR) / "models/nano/tokenizer.json");
-  return instance;
-}
+using test::nano_tokenizer;
 
-ChatCompletionRequest read(const std::string& messages, const std::string& fields = "") {
+ChatCompletionRequest read_agent(const std::string& messages, const std::string& fields = "") {
   return read_chat_completion_request(
       R"({"messages": )" + messages + (fields.empty() ? "" : ", " + fields) + "}",
-      {.model_names = {"nano"}, .vocab_size = 2048}, tokenizer());
+      {.model_names = {"nano"}, .vocab_size = 2048}, nano_tokenizer());
 }
 
 // What follows the beginning of the text.
 std::string prompt(const std::string& messages, const std::string& fields = "") {
-  const std::string text = tokenizer().decode(read(messages, fields).turn.prompt);
+  const std::string text = nano_tokenizer().decode(read_agent(messages, fields).turn.prompt);
   const std::string begin = "<｜begin▁of▁sentence｜>";
   EXPECT_TRUE(text.starts_with(begin));
   return text.substr(begin.size());
@@ -36,7 +33,7 @@ std::string prompt(const std::string& messages, const std::string& fields = "") 
 // The field that the refusal names; empty when there was none.
 std::string refused(const std::string& messages, const std::string& fields = "") {
   try {
-    read(messages, fields);
+    read_agent(messages, fields);
   } catch (const ApiException& error) {
     EXPECT_EQ(error.error().status, 400);
     EXPECT_TRUE(error.error().message.starts_with(error.error().param)) << error.what();
@@ -129,10 +126,10 @@ TEST(AgentMessagesTest, FunctionsOfOldBecomeTools) {
   EXPECT_EQ(prompt("[" + user + "]", R"("functions": )" + functions),
             prompt("[" + user + "]", R"("tools": )" + tools));
   const ChatCompletionRequest request =
-      read("[" + user + "]", R"("functions": )" + functions + R"(, "function_call": "auto")");
+      read_agent("[" + user + "]", R"("functions": )" + functions + R"(, "function_call": "auto")");
   EXPECT_TRUE(request.legacy_functions);
   EXPECT_TRUE(request.one_call);
-  EXPECT_FALSE(read("[" + user + "]", R"("tools": )" + tools).legacy_functions);
+  EXPECT_FALSE(read_agent("[" + user + "]", R"("tools": )" + tools).legacy_functions);
   EXPECT_EQ(prompt("[" + user + "]", R"("function_call": "none", "functions": )" + functions),
             prompt("[" + user + "]"));
 
@@ -212,8 +209,8 @@ TEST(AgentMessagesTest, TheLastMessageIsContinued) {
             "<｜User｜>u<｜Assistant｜></think>The ans");
   const std::string reasoned =
       R"({"role": "assistant", "content": "The", "reasoning_content": "R", "prefix": true}])";
-  const ChatCompletionRequest thought = read(user + reasoned, R"("thinking": true)");
-  EXPECT_TRUE(tokenizer()
+  const ChatCompletionRequest thought = read_agent(user + reasoned, R"("thinking": true)");
+  EXPECT_TRUE(nano_tokenizer()
                   .decode(thought.turn.prompt)
                   .ends_with("<｜User｜>u<｜Assistant｜><think>R</think>The"));
   EXPECT_EQ(thought.turn.thinking_mode, ThinkingMode::kChat);  // of what is yet to come
@@ -221,9 +218,10 @@ TEST(AgentMessagesTest, TheLastMessageIsContinued) {
   for (const char* empty : {R"("")", "null"}) {
     const std::string last =
         R"({"role": "assistant", "prefix": true, "content": )" + std::string(empty) + "}]";
-    const ChatCompletionRequest request = read(user + last, R"("thinking": true)");
-    EXPECT_TRUE(
-        tokenizer().decode(request.turn.prompt).ends_with("<｜User｜>u<｜Assistant｜><think>"));
+    const ChatCompletionRequest request = read_agent(user + last, R"("thinking": true)");
+    EXPECT_TRUE(nano_tokenizer()
+                    .decode(request.turn.prompt)
+                    .ends_with("<｜User｜>u<｜Assistant｜><think>"));
     EXPECT_EQ(request.turn.thinking_mode, ThinkingMode::kThinking);
   }
   // With tools there is one message more than the caller sent.

@@ -17,7 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 using test::ClientResponse;
 
-constexpr char kCompletions[] = "/v1/completions";
+constexpr char kStopCompletions[] = "/v1/completions";
 
 // Knows how one sequence goes on.
 class Knowing final : public Drafter {
@@ -53,12 +53,12 @@ class StopStringsTest : public test::ServerTest {
 
   // What clients see of an answer, whole and streamed; not how long it took.
   ordered_json seen(ordered_json request) {
-    ordered_json body = answer(request, kCompletions);
+    ordered_json body = answer(request, kStopCompletions);
     request["stream"] = true;
     request["stream_options"] = {{"include_usage", true}};
     std::string streamed;
     ordered_json usage;
-    for (const ordered_json& event : events_of(ask(request, kCompletions).body)) {
+    for (const ordered_json& event : events_of(ask(request, kStopCompletions).body)) {
       if (event["choices"].empty()) {
         usage = event["usage"];
       } else {
@@ -79,7 +79,7 @@ TEST_F(StopStringsTest, EndTheAnswerWithinARunOfKeptGuesses) {
   std::vector<int32_t> tokens = answer(
       chat(std::string(test::kNotes) + " What pet does Victor have?"), "/tokenize")["tokens"];
   request["prompt"] = tokens;
-  const ordered_json whole = answer(request, kCompletions)["choices"][0];
+  const ordered_json whole = answer(request, kStopCompletions)["choices"][0];
   const std::string text = whole["text"];
   const std::vector<int32_t> ids = whole["token_ids"];
   ASSERT_EQ(ids.size(), 40U);

@@ -20,7 +20,7 @@ using test::kNotes;
 using test::kPath;
 using test::TestClient;
 
-constexpr char kCompletions[] = "/v1/completions";
+constexpr char kCountedCompletions[] = "/v1/completions";
 
 class UsageTest : public test::ServerTest {
  protected:
@@ -46,9 +46,9 @@ class UsageTest : public test::ServerTest {
 
 TEST_F(UsageTest, GrowsWithTheStreamWhereThatIsAskedFor) {
   start();
-  for (const std::string path : {kPath, kCompletions}) {
+  for (const std::string path : {kPath, kCountedCompletions}) {
     ordered_json request = question();
-    if (path == kCompletions) {
+    if (path == kCountedCompletions) {
       request["prompt"] = answer(request, "/tokenize")["tokens"];
       request.erase("messages");
     }
@@ -151,7 +151,7 @@ TEST_F(UsageTest, SecondsOfAllRequestsAreTheEnginesBusyTime) {
                      {"echo", i == 4},
                      {"logprobs", 1},
                      {"ignore_eos", true}};
-          take(answer(request, kCompletions)["usage"], false);
+          take(answer(request, kCountedCompletions)["usage"], false);
           break;
       }
     });

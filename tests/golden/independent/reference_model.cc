@@ -11,7 +11,7 @@
 namespace hadal::independent {
 namespace {
 
-size_t size_of(int value) { return static_cast<size_t>(value); }
+size_t as_count(int value) { return static_cast<size_t>(value); }
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
@@ -61,9 +61,9 @@ ReferenceModel::ReferenceModel(const Checkpoint& checkpoint, ThreadPool& threads
 
 Matrix ReferenceModel::embed(std::span<const int32_t> ids) const {
   const WeightMatrix table(checkpoint_, "embed.weight");
-  Matrix streams(ids.size(), size_of(config_.hc_mult) * table.inputs());
+  Matrix streams(ids.size(), as_count(config_.hc_mult) * table.inputs());
   for (size_t i = 0; i < ids.size(); ++i) {
-    for (size_t stream = 0; stream < size_of(config_.hc_mult); ++stream) {
+    for (size_t stream = 0; stream < as_count(config_.hc_mult); ++stream) {
       table.decode_row(static_cast<size_t>(ids[i]),
                        streams.row(i).subspan(stream * table.inputs(), table.inputs()));
     }
@@ -94,8 +94,8 @@ Matrix ReferenceModel::norm(const std::string& weight_name, Matrix x) const {
 
 ReferenceModel::Mixing ReferenceModel::mix_before(const std::string& prefix,
                                                   const Matrix& streams) const {
-  const size_t n = size_of(config_.hc_mult);
-  const size_t hidden = size_of(config_.hidden_size);
+  const size_t n = as_count(config_.hc_mult);
+  const size_t hidden = as_count(config_.hidden_size);
   const double eps = static_cast<double>(config_.hc_eps);
   const std::vector<double> base = values(prefix + "_base");
   const std::vector<double> scale = values(prefix + "_scale");
@@ -126,8 +126,8 @@ ReferenceModel::Mixing ReferenceModel::mix_before(const std::string& prefix,
 
 Matrix ReferenceModel::mix_after(const Mixing& mixing, const Matrix& output,
                                  const Matrix& streams) const {
-  const size_t n = size_of(config_.hc_mult);
-  const size_t hidden = size_of(config_.hidden_size);
+  const size_t n = as_count(config_.hc_mult);
+  const size_t hidden = as_count(config_.hidden_size);
   Matrix out(streams.rows(), streams.columns());
   for (size_t i = 0; i < streams.rows(); ++i) {
     for (size_t k = 0; k < n; ++k) {
@@ -159,8 +159,8 @@ Matrix ReferenceModel::swiglu(const std::string& prefix, const Matrix& x,
 
 Matrix ReferenceModel::experts(const std::string& prefix, const Matrix& x,
                                std::span<const int32_t> ids, LayerChoices* choices) const {
-  const size_t count = size_of(config_.routed_experts);
-  const size_t chosen_count = size_of(config_.experts_per_token);
+  const size_t count = as_count(config_.routed_experts);
+  const size_t chosen_count = as_count(config_.experts_per_token);
   Matrix scores = linear(prefix + ".gate", x);
   for (double& score : scores.values()) score = std::sqrt(softplus(score));
 
@@ -182,17 +182,17 @@ Matrix ReferenceModel::experts(const std::string& prefix, const Matrix& x,
     } else {
       std::iota(chosen.begin(), chosen.end(), 0);
       std::ranges::stable_sort(chosen, std::greater<>(), [&](int32_t e) {
-        return scores.row(i)[size_of(e)] + bias[size_of(e)];
+        return scores.row(i)[as_count(e)] + bias[as_count(e)];
       });
       chosen.resize(chosen_count);
     }
     std::ranges::sort(chosen);
     double sum = 0;
-    for (const int32_t e : chosen) sum += scores.row(i)[size_of(e)];
+    for (const int32_t e : chosen) sum += scores.row(i)[as_count(e)];
     for (const int32_t e : chosen) {
-      rows_of[size_of(e)].push_back(i);
-      weights_of[size_of(e)].push_back(scores.row(i)[size_of(e)] / sum *
-                                       static_cast<double>(config_.routed_scaling_factor));
+      rows_of[as_count(e)].push_back(i);
+      weights_of[as_count(e)].push_back(scores.row(i)[as_count(e)] / sum *
+                                        static_cast<double>(config_.routed_scaling_factor));
     }
     if (choices != nullptr) choices->experts.push_back(chosen);
   }
@@ -233,12 +233,12 @@ Matrix ReferenceModel::block(const std::string& prefix, size_t ratio, std::span<
 Matrix ReferenceModel::run_layer(int layer, std::span<const int32_t> ids, const Matrix& streams,
                                  std::span<const size_t> wanted, LayerChoices* choices) const {
   HADAL_CHECK(streams.rows() == ids.size());
-  const auto ratio = size_of(compress_ratio(config_.layer_kinds.at(size_of(layer))));
+  const auto ratio = as_count(compress_ratio(config_.layer_kinds.at(as_count(layer))));
   return block("layers." + std::to_string(layer), ratio, ids, streams, wanted, choices);
 }
 
 Matrix ReferenceModel::head(const std::string& prefix, const Matrix& streams) const {
-  const size_t hidden = size_of(config_.hidden_size);
+  const size_t hidden = as_count(config_.hidden_size);
   const std::vector<double> base = values(prefix + "hc_head_base");
   const double scale = values(prefix + "hc_head_scale")[0];
   Matrix normalised = streams;
@@ -246,7 +246,7 @@ Matrix ReferenceModel::head(const std::string& prefix, const Matrix& streams) co
   const Matrix mixes = WeightMatrix(checkpoint_, prefix + "hc_head_fn").apply(normalised, threads_);
   Matrix x(streams.rows(), hidden);
   for (size_t i = 0; i < streams.rows(); ++i) {
-    for (size_t j = 0; j < size_of(config_.hc_mult); ++j) {
+    for (size_t j = 0; j < as_count(config_.hc_mult); ++j) {
       const double pre =
           sigmoid(mixes.row(i)[j] * scale + base[j]) + static_cast<double>(config_.hc_eps);
       for (size_t c = 0; c < hidden; ++c) x.row(i)[c] += pre * streams.row(i)[j * hidden + c];
@@ -260,8 +260,8 @@ Matrix ReferenceModel::logits(const Matrix& streams) const { return head("", str
 Matrix ReferenceModel::mtp_logits(std::span<const int32_t> ids, const Matrix& streams) const {
   const std::string prefix = "mtp.0";
   const size_t rows = ids.size() - 1;
-  const size_t n = size_of(config_.hc_mult);
-  const size_t hidden = size_of(config_.hidden_size);
+  const size_t n = as_count(config_.hc_mult);
+  const size_t hidden = as_count(config_.hidden_size);
   const WeightMatrix table(checkpoint_, "embed.weight");
   Matrix embedded(rows, hidden);
   Matrix previous(rows * n, hidden);

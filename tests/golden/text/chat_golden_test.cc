@@ -12,6 +12,7 @@
 #include "chat/openai_messages.h"
 #include "chat/text_lines.h"
 #include "golden_lines.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -27,7 +28,7 @@ TEST(ChatGoldenTest, EncodesEveryConversationExactly) {
 
 TEST(ChatGoldenTest, ToolsBlockIsTheReleasedText) {
   const std::string block =
-      read_text_file(HADAL_SOURCE_DIR "/tests/golden/data/chat/tools_block.txt", size_t{1} << 20);
+      read_text_file(test::source_path("tests/golden/data/chat/tools_block.txt"), size_t{1} << 20);
   const auto request = parse_json(
       R"({"messages": [{"role": "system", "content": "S", "tools":
           [{"type": "function", "function": {"name": "f"}}]}], "thinking_mode": "chat"})",
@@ -39,7 +40,7 @@ TEST(ChatGoldenTest, ToolsBlockIsTheReleasedText) {
 
 // Pieces change what may become a special token, and nothing else.
 TEST(ChatGoldenTest, PiecesTokeniseAsTheWholePrompt) {
-  const Tokenizer nano = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+  const Tokenizer nano = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   for (const auto& line : read_golden_lines("chat/encode.jsonl")) {
     const auto pieces =
         encode_chat_pieces(read_openai_messages(line["messages"]), parse_chat_options(line));

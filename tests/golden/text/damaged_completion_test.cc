@@ -12,6 +12,7 @@
 #include "chat/completion_stream.h"
 #include "chat/turn.h"
 #include "golden_lines.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal {
@@ -129,7 +130,7 @@ void expect_same(const Read& a, const Read& b, const ordered_json& line) {
 }
 
 TEST(DamagedCompletionTest, IsReadAsOthersExpectWhateverItsTokens) {
-  const Tokenizer nano = Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+  const Tokenizer nano = Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   const auto lines = read_golden_lines("chat/damaged.jsonl");
   ASSERT_GE(lines.size(), 105u);
   for (const ordered_json& line : lines) {

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "read_request.h"
 #include "server/openai/chat_handler.h"
+#include "support/source_dir.h"
 
 namespace hadal::regressions {
 namespace {
@@ -36,7 +37,7 @@ class IdleExchange final : public Exchange {
 };
 
 TEST(ContextOverflowWordingTest, IsThatOfOtherServers) {
-  const Checkpoint checkpoint = Checkpoint::open(HADAL_SOURCE_DIR "/models/nano");
+  const Checkpoint checkpoint = Checkpoint::open(test::source_path("models/nano"));
   Engine engine(checkpoint, {.threads = 1, .max_context = 64});
   std::string text;
   for (int i = 0; i < 100; ++i) text += "word ";

@@ -4,6 +4,7 @@
 
 #include "chat/sampling_defaults.h"
 #include "read_request.h"
+#include "support/source_dir.h"
 
 namespace hadal::regressions {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 SamplingOptions sampling_of(const std::string& fields) {
   const RequestRules rules{.model_names = {"nano"},
                            .vocab_size = 2048,
-                           .sampling = sampling_defaults(HADAL_SOURCE_DIR "/models/nano")};
+                           .sampling = sampling_defaults(test::source_path("models/nano"))};
   const std::string body = R"({"messages": [{"role": "user", "content": "hello"}])" + fields + "}";
   return read_chat_completion_request(body, rules, nano_tokenizer()).turn.sampling;
 }

@@ -13,6 +13,7 @@
 #include "server/api_error.h"
 #include "server/server.h"
 #include "support/http_client.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal::regressions {
@@ -31,9 +32,7 @@ class OwnTimeoutTest : public testing::Test {
     thread_.join();
   }
 
-  static std::filesystem::path nano() {
-    return std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano";
-  }
+  static std::filesystem::path nano() { return test::source_path("models") / "nano"; }
 
   ClientResponse ask(bool stream) const {
     const ordered_json body = {

@@ -6,13 +6,14 @@
 #include "base/error.h"
 #include "server/api_error.h"
 #include "server/openai/chat_reader.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal::regressions {
 
 inline const Tokenizer& nano_tokenizer() {
   static const Tokenizer tokenizer =
-      Tokenizer::load(HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
+      Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
   return tokenizer;
 }
 

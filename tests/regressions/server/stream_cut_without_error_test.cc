@@ -11,13 +11,13 @@
 #include "read_request.h"
 #include "server/server.h"
 #include "support/http_client.h"
+#include "support/source_dir.h"
 
 namespace hadal::regressions {
 namespace {
 
 TEST(StreamCutWithoutErrorTest, ItEndsWithAnErrorEvent) {
-  const Checkpoint checkpoint =
-      Checkpoint::open(std::filesystem::path(HADAL_SOURCE_DIR) / "models" / "nano");
+  const Checkpoint checkpoint = Checkpoint::open(test::source_path("models") / "nano");
   std::promise<void> held;
   std::promise<void> go_on;
   const std::shared_future<void> may_go_on = go_on.get_future().share();
