@@ -26,6 +26,16 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   add_compile_options(-march=x86-64-v2)
 endif()
 
+# Several sources to a compilation (CMAKE_UNITY_BUILD of the presets), so that headers are read and
+# templates are made once for all of them. g++ then takes a class with members of an unnamed
+# namespace for one of a header.
+if(CMAKE_UNITY_BUILD)
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+endif()
+
+# No object says where the sources lay: a message names them from the root of the repository.
+add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
 # What nothing calls stays out of the program, and tools/check-objects.sh can tell what that is.
 add_compile_options(-ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
@@ -40,7 +50,9 @@ endif()
 
 find_program(HADAL_CCACHE ccache)
 if(HADAL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Without these ccache knows nothing of precompiled headers.
+  # Without the sloppiness ccache knows nothing of precompiled headers. With paths relative to the
+  # clone, one clone finds what another has compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros "${HADAL_CCACHE}")
+      CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_NOHASHDIR=1
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" "${HADAL_CCACHE}")
 endif()

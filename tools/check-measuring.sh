@@ -4,7 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cmake -S . -B build/measuring -G Ninja -DCMAKE_BUILD_TYPE=Release -DHADAL_ENGINE=OFF -DHADAL_TESTS=OFF >/dev/null
+cmake -S . -B build/measuring -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON \
+  -DHADAL_ENGINE=OFF -DHADAL_TESTS=OFF >/dev/null
 cmake --build build/measuring --target hadal
 hadal=build/measuring/bin/hadal
 "$hadal" measure costs --published >/dev/null
