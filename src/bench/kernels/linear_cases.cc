@@ -132,6 +132,7 @@ std::vector<KernelCase> linear_cases(const CaseOptions& options) {
   }
   const std::vector<int> rows =
       options.quick ? std::vector<int>{8, 128} : std::vector<int>{2, 4, 8, 32, 128, 512};
+  constexpr int kMostHeadRows = 32;  // a row for each sequence of a step
   for (const CaseModel& model : options.models) {
     const ModelShapes shapes = shapes_of(model.config);
     const Shape& expert = shapes.fp4.front();
@@ -146,6 +147,9 @@ std::vector<KernelCase> linear_cases(const CaseOptions& options) {
       cases.push_back(linear_case(options, model.name, kInt8Int8, shared, count));
       cases.push_back(linear_case(options, model.name, kFp8Float, shared, count));
       cases.push_back(linear_case(options, model.name, kBf16Float, shapes.bf16.front(), count));
+      if (count <= kMostHeadRows) {
+        cases.push_back(linear_case(options, model.name, kBf16Float, shapes.bf16.back(), count));
+      }
     }
   }
   return cases;
