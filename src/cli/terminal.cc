@@ -16,14 +16,14 @@
 namespace hadal {
 namespace {
 
-std::atomic<bool> interrupted = false;
+std::atomic<bool> interrupt_noted = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
 struct sigaction previous_action;
 
-void note_interrupt(int /*signal*/) { interrupted.store(true, std::memory_order_relaxed); }
+void note_interrupt(int /*signal*/) { interrupt_noted.store(true, std::memory_order_relaxed); }
 
 void note_interrupt_once(int signal) {
-  if (interrupted.exchange(true, std::memory_order_relaxed)) report_stop_signal(signal);
+  if (interrupt_noted.exchange(true, std::memory_order_relaxed)) report_stop_signal(signal);
 }
 
 // Others that share a terminal or a pipe may have made it non-blocking for everyone.
@@ -111,9 +111,9 @@ InterruptGuard::InterruptGuard(Second second) {
 
 InterruptGuard::~InterruptGuard() { ::sigaction(SIGINT, &previous_action, nullptr); }
 
-const std::atomic<bool>& InterruptGuard::flag() { return interrupted; }
+const std::atomic<bool>& InterruptGuard::flag() { return interrupt_noted; }
 
-void InterruptGuard::clear() { interrupted.store(false, std::memory_order_relaxed); }
+void InterruptGuard::clear() { interrupt_noted.store(false, std::memory_order_relaxed); }
 
 Progress::Progress(std::string label, std::string unit, std::chrono::milliseconds quiet)
     : label_(std::move(label)), unit_(std::move(unit)), quiet_(quiet) {}

@@ -8,13 +8,12 @@
 #include "base/error.h"
 #include "json/fields.h"
 #include "json/python_json.h"
+#include "measure/gate/gate_endpoint.h"
 
 namespace hadal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kHttpOk = 200;
 
 const FieldsSource& endpoint_source() {
   static const FieldsSource source{.code = ErrorCode::kInvalidFile,

@@ -9,13 +9,12 @@
 #include "base/error.h"
 #include "json/fields.h"
 #include "json/python_json.h"
+#include "measure/gate/gate_endpoint.h"
 
 namespace hadal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kOk = 200;
 
 const FieldsSource& answer_source() {
   static const FieldsSource source{.code = ErrorCode::kInvalidFile,
@@ -174,7 +173,7 @@ std::string error_text(const GateReply& reply) {
 
 CanaryAnswer read_answer(const Canary& canary, const GateReply& reply) {
   CanaryAnswer answer{.canary = canary.id};
-  if (reply.status != kOk) {
+  if (reply.status != kHttpOk) {
     answer.error = error_text(reply);
     return answer;
   }

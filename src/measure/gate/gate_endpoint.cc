@@ -49,8 +49,7 @@ GateReply HttpGateEndpoint::ask(std::string_view path, const std::string& json) 
       continue;
     }
     GateReply reply{.status = answer.end.status, .body = std::move(answer.body)};
-    constexpr int kOk = 200;
-    if (reply.status != kOk) reply.body = without_secrets(std::move(reply.body), secrets_);
+    if (reply.status != kHttpOk) reply.body = without_secrets(std::move(reply.body), secrets_);
     if (!answer.end.failure.empty()) {
       reply.status = 0;
       reply.failure = without_secrets(answer.end.failure + ": " + answer.end.text, secrets_);

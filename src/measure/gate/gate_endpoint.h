@@ -10,8 +10,10 @@
 
 namespace hadal {
 
+inline constexpr int kHttpOk = 200;
+
 struct GateReply {
-  int status = 0;            // 0: no answer came, `failure` says why
+  int status = 0;            // of HTTP; 0: no answer came, `failure` says why
   std::string body = {};     // as it came
   std::string failure = {};  // one line, printable
 };
