@@ -6,7 +6,7 @@ if(HADAL_SANITIZE)
   find_program(HADAL_SYMBOLIZER NAMES llvm-symbolizer-16 llvm-symbolizer)
 endif()
 
-# What tests, their helpers and benchmarks include from tests/, and where the sources lie.
+# What tests and their helpers include from tests/, and where the sources lie.
 add_library(hadal_test_places STATIC EXCLUDE_FROM_ALL "${PROJECT_SOURCE_DIR}/tests/support/source_dir.cc")
 target_include_directories(hadal_test_places PUBLIC "${PROJECT_SOURCE_DIR}/tests")
 target_compile_definitions(hadal_test_places PRIVATE HADAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

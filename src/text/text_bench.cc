@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "support/source_dir.h"
 #include "text/detokenizer.h"
 #include "text/tokenizer.h"
 
@@ -15,8 +14,7 @@ namespace {
 const Tokenizer& tokenizer() {
   static const Tokenizer kTokenizer = [] {
     const char* path = std::getenv("HADAL_BENCH_TOKENIZER");
-    return Tokenizer::load(path != nullptr ? path
-                                           : test::source_path("models/nano/tokenizer.json"));
+    return Tokenizer::load(path != nullptr ? path : HADAL_SOURCE_DIR "/models/nano/tokenizer.json");
   }();
   return kTokenizer;
 }
@@ -127,7 +125,7 @@ void load(benchmark::State& state) {
   const char* path = std::getenv("HADAL_BENCH_TOKENIZER");
   for (auto _ : state) {
     benchmark::DoNotOptimize(
-        Tokenizer::load(path != nullptr ? path : test::source_path("models/nano/tokenizer.json")));
+        Tokenizer::load(path != nullptr ? path : HADAL_SOURCE_DIR "/models/nano/tokenizer.json"));
   }
 }
 BENCHMARK(load)->Unit(benchmark::kMillisecond);
