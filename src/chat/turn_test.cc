@@ -24,7 +24,7 @@ constexpr char kNotes[] =
     "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
     "Rosa is on Friday.";
 
-std::filesystem::path nano_directory() { return test::source_path("models") / "nano"; }
+std::filesystem::path nano_directory() { return test::source_path("models/nano"); }
 
 const Tokenizer& tokenizer() {
   static const Tokenizer instance = Tokenizer::load(nano_directory() / "tokenizer.json");

@@ -37,7 +37,7 @@ int scale_exponent(const std::vector<float>& x, float floor, float limit) {
   return k;
 }
 
-// x rounded to the nearest_magnitude of +-magnitudes, ties to the even code, by search.
+// x rounded to the nearest of +-magnitudes, ties to the even code, by search.
 long double nearest_magnitude(const std::vector<float>& magnitudes, long double x) {
   size_t best = 0;
   for (size_t i = 1; i < magnitudes.size(); ++i) {

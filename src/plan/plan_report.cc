@@ -11,7 +11,7 @@
 namespace hadal {
 namespace {
 
-constexpr double kThousand = 1000;  // thousandths of a unit in it
+constexpr double kThousand = 1000;  // milliseconds in a second, kWh in a MWh
 
 // Three or four digits, thousands with commas.
 std::string figure(double value) {

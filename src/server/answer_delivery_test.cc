@@ -108,7 +108,7 @@ class KeptExchange final : public Exchange {
 class AnswerDeliveryTest : public testing::Test {
  protected:
   AnswerDeliveryTest()
-      : directory_(test::source_path("models") / "nano"),
+      : directory_(test::source_path("models/nano")),
         tokenizer_(Tokenizer::load(directory_ / "tokenizer.json")),
         checkpoint_(Checkpoint::open(directory_)),
         engine_(checkpoint_, {.threads = 1}) {}

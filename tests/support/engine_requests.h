@@ -16,7 +16,7 @@
 namespace hadal::test {
 
 inline const Checkpoint& nano() {
-  static const Checkpoint checkpoint = Checkpoint::open(test::source_path("models") / "nano");
+  static const Checkpoint checkpoint = Checkpoint::open(test::source_path("models/nano"));
   return checkpoint;
 }
 

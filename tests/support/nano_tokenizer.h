@@ -1,16 +1,13 @@
 // The tokenizer of the model that comes with the program, read once.
 #pragma once
 
-#include <filesystem>
-
 #include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace hadal::test {
 
 inline const Tokenizer& nano_tokenizer() {
-  static const Tokenizer instance =
-      Tokenizer::load(test::source_path("models/nano/tokenizer.json"));
+  static const Tokenizer instance = Tokenizer::load(source_path("models/nano/tokenizer.json"));
   return instance;
 }
 

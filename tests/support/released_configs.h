@@ -10,7 +10,7 @@
 
 namespace hadal::test {
 
-inline std::filesystem::path golden_data() { return test::source_path("tests/golden/data"); }
+inline std::filesystem::path golden_data() { return source_path("tests/golden/data"); }
 
 inline nlohmann::json flash_config() {
   return nlohmann::json::parse(read_text_file(golden_data() / "config/flash/config.json", 1 << 20));

@@ -30,7 +30,7 @@ inline constexpr char kNotes[] =
     "talked for an hour. The key is under the stairs. Victor has a white owl. The meeting with "
     "Rosa is on Friday.";
 
-inline std::filesystem::path nano_directory() { return test::source_path("models") / "nano"; }
+inline std::filesystem::path nano_directory() { return test::source_path("models/nano"); }
 
 class ServerTest : public testing::Test {
  protected:

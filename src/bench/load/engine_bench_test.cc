@@ -14,7 +14,7 @@
 namespace hadal {
 namespace {
 
-std::filesystem::path nano() { return test::source_path("models") / "nano"; }
+std::filesystem::path nano() { return test::source_path("models/nano"); }
 
 ModelOptions model() { return {.activations = ActivationPolicy::kNone}; }
 

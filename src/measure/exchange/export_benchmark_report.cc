@@ -22,12 +22,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json object_of(const std::string& text) {
-  if (text.empty()) return ordered_json::object();
-  ordered_json value = parse_json(text, "a stored record");
-  return value.is_object() ? value : ordered_json::object();
-}
-
 ordered_json member(const ordered_json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() ? ordered_json() : *found;
@@ -55,9 +49,9 @@ class ReportWriter {
   ReportWriter(const RunRecord& run, const PointRecord& point, std::string_view tool_version)
       : run_(run),
         point_(point),
-        plan_(object_of(run.plan_json)),
-        provenance_(object_of(run.provenance_json)),
-        extra_(object_of(point.extra_json)),
+        plan_(stored_object(run.plan_json)),
+        provenance_(stored_object(run.provenance_json)),
+        extra_(stored_object(point.extra_json)),
         tool_(tool_of(run, provenance_)),
         tool_version_(tool_version) {}
 

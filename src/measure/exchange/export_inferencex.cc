@@ -11,6 +11,7 @@
 #include "measure/exchange/export.h"
 #include "measure/exchange/metric_names.h"
 #include "measure/exchange/point_builder.h"
+#include "measure/exchange/record_json.h"
 
 namespace hadal {
 namespace {
@@ -77,19 +78,13 @@ constexpr std::array kWhole = {
     Column{metric::kOutputRate, "output_tput_tps"},
 };
 
-ordered_json json_object_of(const std::string& text) {
-  if (text.empty()) return ordered_json::object();
-  ordered_json value = parse_json(text, "a stored record");
-  return value.is_object() ? value : ordered_json::object();
-}
-
 class RowWriter {
  public:
   RowWriter(const RunRecord& run, const PointRecord& point)
       : run_(run),
         point_(point),
-        provenance_(json_object_of(run.provenance_json)),
-        extra_(json_object_of(point.extra_json)),
+        provenance_(stored_object(run.provenance_json)),
+        extra_(stored_object(point.extra_json)),
         is_agentic_(run.workload == "agentx" ||
                     text_in(provenance_, "benchmark_type").starts_with("agentic")),
         is_disaggregated_(provenance_.contains("disagg") ||
@@ -154,7 +149,7 @@ class RowWriter {
     set("spec_decoding", run_.speculation);
     row_["disagg"] = is_disaggregated_;
     row_["is_multinode"] = provenance_.contains("is_multinode");
-    const ordered_json plan = json_object_of(run_.plan_json);
+    const ordered_json plan = stored_object(run_.plan_json);
     for (const char* key : {"isl", "osl"}) {
       const auto found = plan.find(key);
       row_[key] = found == plan.end() ? ordered_json() : *found;

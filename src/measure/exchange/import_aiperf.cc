@@ -11,6 +11,7 @@
 
 #include "json/python_json.h"
 #include "measure/exchange/import_formats.h"
+#include "measure/exchange/metric_names.h"
 #include "measure/exchange/point_builder.h"
 
 namespace hadal {
@@ -18,20 +19,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct KnownFigure {
-  std::string_view key;
-  MetricName name;
-};
-
 constexpr std::array kKnown = {
-    KnownFigure{"request_latency", metric::kE2e},
-    KnownFigure{"time_to_first_token", metric::kTtft},
-    KnownFigure{"inter_token_latency", metric::kItlPerRequest},
-    KnownFigure{"request_throughput", metric::kRequestRate},
-    KnownFigure{"output_token_throughput", metric::kOutputRate},
-    KnownFigure{"total_token_throughput", metric::kTotalRate},
-    KnownFigure{"input_sequence_length", metric::kInputTokens},
-    KnownFigure{"output_sequence_length", metric::kOutputTokens},
+    KnownMetric{"request_latency", metric::kE2e},
+    KnownMetric{"time_to_first_token", metric::kTtft},
+    KnownMetric{"inter_token_latency", metric::kItlPerRequest},
+    KnownMetric{"request_throughput", metric::kRequestRate},
+    KnownMetric{"output_token_throughput", metric::kOutputRate},
+    KnownMetric{"total_token_throughput", metric::kTotalRate},
+    KnownMetric{"input_sequence_length", metric::kInputTokens},
+    KnownMetric{"output_sequence_length", metric::kOutputTokens},
 };
 
 struct AiperfUnit {
@@ -119,7 +115,7 @@ class AiPerfReader {
     }
     const std::string id = "aiperf." + key + "/1";
     MetricName name{id, unit.unit};
-    for (const KnownFigure& known : kKnown) {
+    for (const KnownMetric& known : kKnown) {
       if (known.key != key) continue;
       if (known.name.unit != unit.unit && known.name.unit != "tokens") {
         fields.fields().refuse(

@@ -11,17 +11,13 @@
 
 #include "json/python_json.h"
 #include "measure/exchange/import_formats.h"
+#include "measure/exchange/metric_names.h"
 #include "measure/exchange/point_builder.h"
 
 namespace hadal {
 namespace {
 
 using nlohmann::ordered_json;
-
-struct KnownMetric {
-  std::string_view key;
-  MetricName name;
-};
 
 // All others keep GuideLLM's name and version: its time per output token counts the first token in,
 // its inter-token latency is one mean per request weighted by tokens, and its rates are

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "measure/exchange/import_formats.h"
+#include "measure/exchange/metric_names.h"
 #include "measure/exchange/point_builder.h"
 
 namespace hadal {
@@ -16,24 +17,19 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct KnownKind {
-  std::string_view key;
-  MetricName name;
-};
-
 // Its time between tokens is spread over the tokens that a chunk turns out to hold.
 constexpr std::array kLatencyFigures = {
-    KnownKind{"request_latency", metric::kE2e},
-    KnownKind{"time_to_first_token", metric::kTtft},
-    KnownKind{"time_per_output_token", metric::kTpot},
-    KnownKind{"normalized_time_per_output_token", metric::kE2ePerToken},
-    KnownKind{"inter_token_latency", {"inference_perf.inter_token_latency/1", "s"}},
+    KnownMetric{"request_latency", metric::kE2e},
+    KnownMetric{"time_to_first_token", metric::kTtft},
+    KnownMetric{"time_per_output_token", metric::kTpot},
+    KnownMetric{"normalized_time_per_output_token", metric::kE2ePerToken},
+    KnownMetric{"inter_token_latency", {"inference_perf.inter_token_latency/1", "s"}},
 };
 constexpr std::array kRates = {
-    KnownKind{"input_tokens_per_sec", metric::kInputRate},
-    KnownKind{"output_tokens_per_sec", metric::kOutputRate},
-    KnownKind{"total_tokens_per_sec", metric::kTotalRate},
-    KnownKind{"requests_per_sec", metric::kRequestRate},
+    KnownMetric{"input_tokens_per_sec", metric::kInputRate},
+    KnownMetric{"output_tokens_per_sec", metric::kOutputRate},
+    KnownMetric{"total_tokens_per_sec", metric::kTotalRate},
+    KnownMetric{"requests_per_sec", metric::kRequestRate},
 };
 
 class StageReader {
@@ -92,12 +88,13 @@ class StageReader {
     }
     if (const ordered_json* throughput = fields.value("throughput"); throughput != nullptr) {
       TakenFields rates(*throughput, "successes.throughput", context_.source);
-      for (const KnownKind& rate : kRates) builder_.add(rate.name, "mean", rates.amount(rate.key));
+      for (const KnownMetric& rate : kRates)
+        builder_.add(rate.name, "mean", rates.amount(rate.key));
       builder_.keep_fields(prefixed("successes.throughput.", rates.rest()));
     }
     known(fields,
-          std::array{KnownKind{"prompt_len", metric::kInputTokens},
-                     KnownKind{"output_len", metric::kOutputTokens}},
+          std::array{KnownMetric{"prompt_len", metric::kInputTokens},
+                     KnownMetric{"output_len", metric::kOutputTokens}},
           "successes");
     load_summary();
     builder_.keep_fields(prefixed("successes.", fields.rest()));
@@ -111,7 +108,7 @@ class StageReader {
 
   template <typename Names>
   void known(TakenFields& fields, const Names& names, const std::string& path) {
-    for (const KnownKind& name : names) {
+    for (const KnownMetric& name : names) {
       const ordered_json* value = fields.value(name.key);
       if (value == nullptr) continue;
       statistics(*value, path + "." + std::string(name.key), name.name);

@@ -14,6 +14,12 @@ struct MetricName {
   std::string_view unit;
 };
 
+// What a file of another tool calls a metric.
+struct KnownMetric {
+  std::string_view key;
+  MetricName name;
+};
+
 namespace metric {
 
 // Of requests, seconds.

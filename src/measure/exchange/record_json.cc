@@ -137,6 +137,12 @@ ClientLoad client_from_json(const ordered_json& json, const std::string& path,
   return client;
 }
 
+ordered_json stored_object(const std::string& text) {
+  if (text.empty()) return ordered_json::object();
+  ordered_json value = parse_json(text, "a stored record");
+  return value.is_object() ? value : ordered_json::object();
+}
+
 ordered_json run_object(const RunRecord& run) {
   ordered_json json = ordered_json::object();
   for (const RunText& text : kRunTexts) {

@@ -33,6 +33,10 @@ nlohmann::ordered_json client_to_json(const ClientLoad& client);
 ClientLoad client_from_json(const nlohmann::ordered_json& json, const std::string& path,
                             const FieldsSource& source);
 
+// A record's member that holds an object as JSON text (plan_json, extra_json), empty where it holds
+// none.
+nlohmann::ordered_json stored_object(const std::string& text);
+
 // The run without its points, only what is set.
 nlohmann::ordered_json run_object(const RunRecord& run);
 RunRecord run_of_object(const nlohmann::ordered_json& json, const std::string& path,

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kLongestLine = 4096;             // bytes
 constexpr size_t kMostBytes = size_t{256} << 10;  // between two readings
-constexpr size_t kMostLines = 1024;
+constexpr size_t kMostReadings = 1024;
 // How long further lines are waited for after one: a command that prints a line per device and
 // ends has done so by then, and its status belongs to the reading.
 constexpr auto kSettling = std::chrono::milliseconds(50);
@@ -25,7 +25,7 @@ class Newest {
     const auto known = std::ranges::find(readings_, reading.device, &MeterReading::device);
     if (known != readings_.end()) {
       *known = std::move(reading);
-    } else if (readings_.size() < kMostLines) {
+    } else if (readings_.size() < kMostReadings) {
       readings_.push_back(std::move(reading));
     }
   }

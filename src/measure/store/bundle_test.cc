@@ -125,11 +125,12 @@ class ForeignBundleTest : public testing::Test {
 
   std::filesystem::path path() const { return directory_ / "a b?c#d%.hadalrun"; }
 
-  // As somebody would who owns the file: without triggers in the way.
+  // As somebody would who owns the file: without triggers and checks in the way.
   void alter(const std::vector<std::string>& statements) {
     const std::unique_ptr<SqlConnection> file =
         open_sqlite({.path = path(), .access = SqliteAccess::kExisting, .write_ahead_log = false});
     file->execute("PRAGMA synchronous = OFF");
+    file->execute("PRAGMA ignore_check_constraints = ON");
     SqlTransactionScope writing(*file, SqlTransaction::kWrite);
     std::vector<std::pair<std::string, std::string>> triggers;
     for (SqlRow& row : sql_rows(*file,
@@ -148,6 +149,14 @@ class ForeignBundleTest : public testing::Test {
       }
     }
     writing.commit();
+  }
+
+  // The same, by somebody who makes the digests anew.
+  void alter_with_digests(const std::string& statement) {
+    alter({statement, "DELETE FROM digests"});
+    const std::unique_ptr<SqlConnection> file =
+        open_sqlite({.path = path(), .access = SqliteAccess::kExisting, .write_ahead_log = false});
+    store_digests(*file, id_);
   }
 
   std::string refusal() {
@@ -211,13 +220,13 @@ TEST_F(ForeignBundleTest, AMissingDigestIsFound) {
 
 // Whoever computes the digests anew can claim anything, and still not what no record can hold.
 TEST_F(ForeignBundleTest, RowsThatNoRecordCanHoldAreRefused) {
-  alter({"UPDATE runs SET gpus = 1000000000000", "DELETE FROM digests"});
-  {
-    const std::unique_ptr<SqlConnection> file =
-        open_sqlite({.path = path(), .access = SqliteAccess::kExisting, .write_ahead_log = false});
-    store_digests(*file, id_);
-  }
+  alter_with_digests("UPDATE runs SET gpus = 1000000000000");
   expect_refused("out of range");
+}
+
+TEST_F(ForeignBundleTest, WordsThatMeanNothingAreRefused) {
+  alter_with_digests("UPDATE requests SET outcome = 'gone' WHERE place = 0");
+  expect_refused("a word that is none of the known ones");
 }
 
 TEST_F(ForeignBundleTest, AnnotationsThatNobodyCanMakeAreRefused) {

@@ -88,12 +88,6 @@ void read_figure(SqlRowReader& row, std::optional<double>& value,
   if (low) interval = Interval{.low = *low, .high = *high};
 }
 
-template <typename Value>
-Value known(SqlRowReader& row, std::optional<Value> value) {
-  if (!value) row.refuse("a word that is none of the known ones");
-  return *value;
-}
-
 }  // namespace
 
 std::string text_list_json(const std::vector<std::string>& list) {
@@ -326,7 +320,7 @@ RequestRecord request_of(SqlRow& row, const std::string& where) {
   reader.integer();
   reader.integer();
   request.index = reader.integer();
-  request.phase = known(reader, request_phase_of(reader.text()));
+  request.phase = reader.known(request_phase_of(reader.text()));
   request.session = reader.integer();
   request.turn = reader.int32();
   request.planned = reader.optional_real();
@@ -346,7 +340,7 @@ RequestRecord request_of(SqlRow& row, const std::string& where) {
   request.tokens_estimated = reader.boolean();
   request.server_prefill_seconds = reader.optional_real();
   request.server_decode_seconds = reader.optional_real();
-  request.outcome = known(reader, request_outcome_of(reader.text()));
+  request.outcome = reader.known(request_outcome_of(reader.text()));
   request.failure = reader.text();
   request.failure_text = reader.text();
   request.http_status = reader.int32();

@@ -28,12 +28,6 @@ constexpr const char* kSummaryColumns =
     "prefill_gpus, decode_gpus, precision, speculation, workload, source, state, ended_unix, "
     "reason, gate, points, finished_points, client_limited FROM run_overview";
 
-template <typename Value>
-Value known_value(SqlRowReader& row, std::optional<Value> value) {
-  if (!value) row.refuse("a word that is none of the known_value ones");
-  return *value;
-}
-
 RunSummary summary_of(SqlRow& row, const std::string& where) {
   SqlRowReader reader(row, where);
   RunSummary summary;
@@ -54,10 +48,10 @@ RunSummary summary_of(SqlRow& row, const std::string& where) {
   run.speculation = reader.text();
   run.workload = reader.text();
   run.source = reader.text();
-  run.state = known_value(reader, run_state_of(reader.text()));
+  run.state = reader.known(run_state_of(reader.text()));
   summary.ended_unix = reader.optional_real();
   summary.reason = reader.text();
-  run.gate = known_value(reader, gate_verdict_of(reader.text()));
+  run.gate = reader.known(gate_verdict_of(reader.text()));
   summary.points = reader.integer();
   summary.finished_points = reader.integer();
   summary.client_limited = reader.boolean();
@@ -123,7 +117,7 @@ PointRecord unfinished(SqlConnection& connection, const std::string& run_id, int
       "phase = 'measured' GROUP BY outcome",
       key, [&](SqlRow& row) {
         SqlRowReader reader(row, connection.name());
-        const RequestOutcome outcome = known_value(reader, request_outcome_of(reader.text()));
+        const RequestOutcome outcome = reader.known(request_outcome_of(reader.text()));
         const int64_t count = reader.integer();
         record.requests.attempted += count;
         if (outcome == RequestOutcome::kOk) record.requests.ok = count;
@@ -250,7 +244,7 @@ StoredRun RunStore::load(const std::string& run_id) {
                      [&](SqlRow& row) { stored.original = run_of(row, where); });
   connection_->query("SELECT state FROM run_ends WHERE run_id = $1", {&id, 1}, [&](SqlRow& row) {
     SqlRowReader reader(row, where);
-    stored.original.state = known_value(reader, run_state_of(reader.text()));
+    stored.original.state = reader.known(run_state_of(reader.text()));
   });
   connection_->query(run_table("annotations").select_rows_of_run(), {&id, 1},
                      [&](SqlRow& row) { stored.annotations.push_back(annotation_of(row, where)); });

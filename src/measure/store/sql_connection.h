@@ -108,6 +108,12 @@ class SqlRowReader {
   std::string blob();
   std::optional<int64_t> optional_integer();
   std::optional<double> optional_real();
+  // What a word of the row was found to mean, nothing if it is no word of ours.
+  template <typename Meaning>
+  Meaning known(std::optional<Meaning> meaning) const {
+    if (!meaning) refuse("a word that is none of the known ones");
+    return *meaning;
+  }
   [[noreturn]] void refuse(const std::string& what) const;
 
  private:

@@ -29,7 +29,7 @@ CompletionRequest read_completion_with(const std::string& fields) {
   return read_completion(R"({"prompt": "Hi")" + (fields.empty() ? "" : ", " + fields) + "}");
 }
 
-// Status, param and message of a completion_refusal; status 0: there was none.
+// Status, param and message of a refusal; status 0: there was none.
 struct CompletionRefusal {
   int status = 0;
   std::string param;

@@ -32,7 +32,7 @@ class OwnTimeoutTest : public testing::Test {
     thread_.join();
   }
 
-  static std::filesystem::path nano() { return test::source_path("models") / "nano"; }
+  static std::filesystem::path nano() { return test::source_path("models/nano"); }
 
   ClientResponse ask(bool stream) const {
     const ordered_json body = {

@@ -17,7 +17,7 @@ namespace hadal::regressions {
 namespace {
 
 TEST(StreamCutWithoutErrorTest, ItEndsWithAnErrorEvent) {
-  const Checkpoint checkpoint = Checkpoint::open(test::source_path("models") / "nano");
+  const Checkpoint checkpoint = Checkpoint::open(test::source_path("models/nano"));
   std::promise<void> held;
   std::promise<void> go_on;
   const std::shared_future<void> may_go_on = go_on.get_future().share();
