@@ -10,9 +10,6 @@ function(hadal_module name)
   # With the fuzzer's coverage counters where it has targets, or it would search blindly.
   if(HADAL_FUZZ AND name MATCHES "^(base|json|checkpoint|text|cache|chat_text|economics|measure_[a-z]+)$")
     target_compile_options(hadal_${name} PRIVATE -fsanitize=fuzzer-no-link)
-    hadal_precompile(hadal_${name} hadal_fuzzed_headers)
-  else()
-    hadal_precompile(hadal_${name} hadal_library_headers)
   endif()
   target_link_libraries(hadal_${name} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
   set(threaded base ops model cache engine chat measure_client measure_meters measure_selftest server measure_run

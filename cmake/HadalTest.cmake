@@ -25,7 +25,9 @@ function(hadal_add_test name)
     # std::string. The presets with clang warn of the same sources.
     target_compile_options(${name} PRIVATE
       "$<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow;-Wno-stringop-overread>")
-    hadal_precompile(${name} hadal_test_headers)
+    if(TARGET hadal_test_headers)
+      target_precompile_headers(${name} REUSE_FROM hadal_test_headers)
+    endif()
   endif()
   if(NOT ARG_SHARDS)
     set(ARG_SHARDS 1)
