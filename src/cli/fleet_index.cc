@@ -15,22 +15,15 @@
 namespace hadal {
 namespace {
 
-constexpr double kUnit = 64;        // tokens that are simulated as one
-constexpr int kPageUnits = 4;       // a page of 256 tokens
+constexpr int kUnit = 64;  // tokens that are simulated as one
+constexpr int kPageTokens = 256;
+constexpr int kPageUnits = kPageTokens / kUnit;
 constexpr size_t kBlockBytes = 64;  // nothing is stored in them
 constexpr SipKey kSecret = {.low = 1, .high = 2};
 
 int units(double tokens) {
   constexpr double kMost = 1 << 24;
   return static_cast<int>(std::clamp(tokens / kUnit, 0.0, kMost));
-}
-
-CacheGeometry geometry_of(const PlanModel& model) {
-  const double page = kPageUnits * kUnit * model.kv_bytes_per_token();
-  const double state = model.sequence_state_bytes();
-  return {.page_tokens = kPageUnits,
-          .block_bytes = kBlockBytes,
-          .state_units = std::max(1, static_cast<int>(std::ceil(state / page)))};
 }
 
 // Of one replica.
@@ -105,7 +98,7 @@ class Store {
 class IndexKeeper : public PrefixKeeper {
  public:
   IndexKeeper(const PlanModel& model, double tokens)
-      : geometry_(geometry_of(model)),
+      : geometry_(fleet_geometry(model, kUnit)),
         blocks_(std::max(geometry_.state_units + 1, units(tokens) / kPageUnits)) {}
 
   double start(int replica, int64_t session, double tokens) override {
@@ -130,6 +123,14 @@ class IndexKeeper : public PrefixKeeper {
 
 std::unique_ptr<PrefixKeeper> index_keeper(const PlanModel& model, double tokens_per_replica) {
   return std::make_unique<IndexKeeper>(model, tokens_per_replica);
+}
+
+CacheGeometry fleet_geometry(const PlanModel& model, int unit) {
+  const double page = kPageTokens * model.kv_bytes_per_token();
+  const double state = model.sequence_state_bytes();
+  return {.page_tokens = kPageTokens / unit,
+          .block_bytes = kBlockBytes,
+          .state_units = std::max(1, static_cast<int>(std::ceil(state / page)))};
 }
 
 }  // namespace hadal

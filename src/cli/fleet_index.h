@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "cache/cache_geometry.h"
 #include "plan/fleet.h"
 #include "plan/plan_model.h"
 
@@ -14,5 +15,9 @@ namespace hadal {
 // start to its end. Histories are told apart by session; 64 tokens of one count as a unit, so that
 // a million requests are simulated in seconds.
 std::unique_ptr<PrefixKeeper> index_keeper(const PlanModel& model, double tokens_per_replica);
+
+// Pages of 256 tokens, counted in units of `unit` tokens, and state slots as large as those of
+// `model`. Blocks are small: nothing is stored in them.
+CacheGeometry fleet_geometry(const PlanModel& model, int unit);
 
 }  // namespace hadal

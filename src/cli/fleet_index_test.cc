@@ -50,7 +50,7 @@ TEST(FleetIndex, AgreesWithWholeSessionsWhereAllFits) {
                              .requests = 3000,
                              .seed = 3};
   const auto keeper = index_keeper(load_plan_model("flash"), 1e7);
-  const FleetResult index = simulate_fleet(speed, load, options, keeper.get());
+  const FleetResult index = simulate_fleet(speed, load, options, {.keeper = keeper.get()});
   const FleetResult sessions = simulate_fleet(speed, load, options);
   EXPECT_GT(index.hit, 0.5);
   EXPECT_NEAR(index.hit, sessions.hit, 0.02);

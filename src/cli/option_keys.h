@@ -192,6 +192,7 @@ inline constexpr IntegerKey kMostReplicas{"most-replicas"};
 inline constexpr NumberKey kReload{"reload"};
 inline constexpr IntegerKey kReplicas{"replicas"};
 inline constexpr ChoiceKey kRouting{"routing"};
+inline constexpr ChoiceKey kScheduler{"scheduler"};
 inline constexpr IntegerKey kSeeds{"seeds"};
 inline constexpr IntegerKey kSpares{"spares"};
 inline constexpr NumberKey kSwing{"swing"};

@@ -243,6 +243,15 @@ const std::vector<OptionSpec>& plan_options() {
                "prefix index that hadal serves with",
        .commands = Command::kPlanFleet,
        .choices = {"sessions", "hadal"}},
+      {.key = option::kScheduler,
+       .value_name = "HOW",
+       .fallback = "queue",
+       .help =
+           "How a replica works: a queue of whole prompts beside answers at the speed of the "
+           "load, or in steps that the scheduler which hadal serves with fills, with its memory "
+           "and prefix index (some thousand requests a second)",
+       .commands = Command::kPlanFleet,
+       .choices = {"queue", "hadal"}},
       {.key = option::kBurstiness,
        .value_name = "CV2",
        .fallback = "1",

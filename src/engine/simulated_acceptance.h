@@ -1,7 +1,7 @@
 // For measurements alone: guesses are kept as often as is wished, whatever the model would have
 // sampled, so that the speed of an acceptance can be known before there is a drafter that has it.
 // The answers are worth nothing. Nothing but hadal bench speculation makes engines so, and all that
-// they report says it.
+// they report says it; beside it the planner's fleets draw from it, which have no model at all.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <deque>
 #include <limits>
-#include <list>
 #include <queue>
 #include <random>
 #include <unordered_map>
@@ -17,6 +16,7 @@ namespace {
 constexpr double kHour = 3600;
 constexpr double kDay = 86400;
 constexpr double kNever = std::numeric_limits<double>::infinity();
+constexpr int64_t kProgressRequests = 1000;
 
 void require(bool condition, const char* where, const char* rule) {
   if (condition) return;
@@ -52,49 +52,6 @@ struct Request {
   int turns_left = 0;
 };
 
-class SessionKeeper : public PrefixKeeper {
- public:
-  explicit SessionKeeper(double capacity) : capacity_(capacity) {}
-
-  double start(int replica, int64_t session, double tokens) override {
-    Store& store = stores_[replica];
-    const auto found = store.places.find(session);
-    if (found == store.places.end()) return 0;
-    store.by_use.splice(store.by_use.begin(), store.by_use, found->second);
-    return std::min(tokens, found->second->tokens);
-  }
-  void finish(int replica, int64_t session, double tokens) override {
-    Store& store = stores_[replica];
-    const auto found = store.places.find(session);
-    if (found != store.places.end()) {
-      store.held -= found->second->tokens;
-      store.by_use.erase(found->second);
-    }
-    store.by_use.push_front({session, tokens});
-    store.places[session] = store.by_use.begin();
-    store.held += tokens;
-    while (store.held > capacity_ && !store.by_use.empty()) {
-      store.held -= store.by_use.back().tokens;
-      store.places.erase(store.by_use.back().session);
-      store.by_use.pop_back();
-    }
-  }
-  void lose(int replica) override { stores_.erase(replica); }
-
- private:
-  struct Held {
-    int64_t session = 0;
-    double tokens = 0;
-  };
-  struct Store {
-    std::list<Held> by_use = {};
-    std::unordered_map<int64_t, std::list<Held>::iterator> places = {};
-    double held = 0;
-  };
-  double capacity_;
-  std::unordered_map<int, Store> stores_;
-};
-
 struct Decoding {
   double ends_at = 0;  // tokens that each sequence has had since the replica began
   uint32_t request = 0;
@@ -114,7 +71,14 @@ struct Replica {
   uint32_t epoch = 0;
   bool paid = false;
 
-  size_t load() const { return waiting.size() + decoding.size() + (prefill_ends < kNever ? 1 : 0); }
+  // Where replicas work in steps, in place of the lists above.
+  std::unique_ptr<ReplicaSteps> steps = {};
+  std::vector<uint32_t> held = {};
+  const ReplicaStep* step = nullptr;  // under way; belongs to `steps`
+
+  size_t load() const {
+    return held.size() + waiting.size() + decoding.size() + (prefill_ends < kNever ? 1 : 0);
+  }
 };
 
 enum class EventKind : uint8_t { kArrival, kReplica, kFailure, kReady, kDecide, kTurn };
@@ -131,9 +95,14 @@ struct Event {
 class Simulation {
  public:
   Simulation(const ReplicaSpeed& speed, const FleetLoad& load, const FleetOptions& options,
-             PrefixKeeper* keeper)
-      : speed_(speed), load_(load), options_(options), random_(options.seed), keeper_(keeper) {
-    if (keeper_ == nullptr && options.cache_tokens > 0) {
+             const FleetParts& parts)
+      : speed_(speed),
+        load_(load),
+        options_(options),
+        parts_(parts),
+        random_(options.seed),
+        keeper_(parts.make_replica ? nullptr : parts.keeper) {
+    if (keeper_ == nullptr && !parts.make_replica && options.cache_tokens > 0) {
       own_ = session_keeper(options.cache_tokens);
       keeper_ = own_.get();
     }
@@ -153,6 +122,10 @@ class Simulation {
       events_.pop();
       now_ = event.at;
       handle(event);
+      if (parts_.on_progress && done_ >= told_ + kProgressRequests) {
+        told_ = done_;
+        parts_.on_progress(done_);
+      }
     }
     return result();
   }
@@ -265,8 +238,62 @@ class Simulation {
       return;
     }
     Replica& r = replica(index);
-    r.waiting.push_back(slot);
+    if (!parts_.make_replica) {
+      r.waiting.push_back(slot);
+    } else if (!submit(r, slot)) {
+      refuse(slot);
+      return;
+    }
     advance(index);
+  }
+
+  bool submit(Replica& r, uint32_t slot) {
+    if (r.steps == nullptr) r.steps = parts_.make_replica();
+    const Request& request = requests_[slot];
+    if (!r.steps->submit({.request = slot,
+                          .session = request.session,
+                          .input = request.input,
+                          .output = request.output})) {
+      return false;
+    }
+    r.held.push_back(slot);
+    return true;
+  }
+
+  void refuse(uint32_t slot) {
+    ++done_;
+    ++sums_.refused;
+    last_replica_.erase(requests_[slot].session);
+    free_.push_back(slot);
+  }
+
+  // Ends the step that is due, if any, and begins the next.
+  void advance_steps(int index) {
+    Replica& r = replica(index);
+    if (r.step != nullptr) {
+      if (now_ < r.updated + r.step->seconds) return;  // an arrival within the step
+      r.busy_seconds += r.step->seconds;
+      for (const uint32_t slot : r.step->first_tokens) requests_[slot].first = now_;
+      for (const uint32_t slot : r.step->ended) {
+        std::erase(r.held, slot);
+        finish(index, slot);
+      }
+      r.step = nullptr;
+    }
+    if (r.steps == nullptr) return;
+    const ReplicaStep& step = r.steps->step();
+    if (step.seconds <= 0) return;
+    for (const ReplicaStep::Beginning& beginning : step.beginnings) {
+      Request& request = requests_[beginning.request];
+      request.began = now_;
+      request.fresh = request.input - std::min(request.input, beginning.cached_tokens);
+    }
+    r.step = &step;
+    r.updated = now_;
+    push({.at = now_ + step.seconds,
+          .kind = EventKind::kReplica,
+          .replica = index,
+          .epoch = ++r.epoch});
   }
 
   double seconds_per_token(size_t sequences) const {
@@ -278,6 +305,10 @@ class Simulation {
   void advance(int index) {
     Replica& r = replica(index);
     if (!r.paid || r.ready_at > now_) return;
+    if (parts_.make_replica) {
+      advance_steps(index);
+      return;
+    }
     const double passed = now_ - r.updated;
     const bool prefilling = r.prefill_ends < kNever;
     if (passed > 0 && (prefilling || !r.decoding.empty())) r.busy_seconds += passed;
@@ -409,6 +440,13 @@ class Simulation {
     for (const Decoding& decoding : r.decoding) lost.push_back(decoding.request);
     if (r.prefill_ends < kNever) lost.push_back(r.prefilling);
     sums_.restarted += static_cast<int64_t>(lost.size() - r.waiting.size());
+    for (const uint32_t slot : r.held) {
+      if (requests_[slot].began >= 0) ++sums_.restarted;
+      lost.push_back(slot);
+    }
+    r.held.clear();
+    r.step = nullptr;
+    r.steps.reset();
     r.waiting.clear();
     r.decoding.clear();
     r.prefill_ends = kNever;
@@ -423,7 +461,10 @@ class Simulation {
     push({.at = r.ready_at + exponential(kHour * options_.hours_between_failures),
           .kind = EventKind::kFailure,
           .replica = index});
-    for (const uint32_t slot : lost) route(slot);
+    for (const uint32_t slot : lost) {
+      requests_[slot].began = -1;
+      route(slot);
+    }
   }
 
   void scale() {
@@ -440,6 +481,7 @@ class Simulation {
     for (size_t i = active_.size(); i-- > 0 && static_cast<int>(active_.size()) > wanted;) {
       Replica& r = replica(active_[i]);
       if (r.load() > 0) continue;
+      r.steps.reset();
       pay(r);
       r.paid = false;
       ++r.epoch;
@@ -487,6 +529,7 @@ class Simulation {
   const ReplicaSpeed& speed_;
   const FleetLoad& load_;
   const FleetOptions& options_;
+  const FleetParts& parts_;
   std::mt19937_64 random_;
   std::unique_ptr<PrefixKeeper> own_;
   PrefixKeeper* keeper_;
@@ -501,6 +544,7 @@ class Simulation {
   std::unordered_map<int64_t, int> last_replica_;
   int64_t next_session_ = 0;
   int64_t done_ = 0;
+  int64_t told_ = 0;
   double counted_from_ = -1;
   double paid_seconds_ = 0;
   double busy_seconds_ = 0;
@@ -513,14 +557,10 @@ class Simulation {
 
 }  // namespace
 
-std::unique_ptr<PrefixKeeper> session_keeper(double tokens_per_replica) {
-  return std::make_unique<SessionKeeper>(tokens_per_replica);
-}
-
 FleetResult simulate_fleet(const ReplicaSpeed& speed, const FleetLoad& load,
-                           const FleetOptions& options, PrefixKeeper* keeper) {
+                           const FleetOptions& options, const FleetParts& parts) {
   check(speed, load, options);
-  return Simulation(speed, load, options, keeper).run();
+  return Simulation(speed, load, options, parts).run();
 }
 
 FleetInterval interval_of(const std::vector<double>& values) {

@@ -1,13 +1,17 @@
 // A discrete-event simulation of many replicas under arriving requests: queues, prefills that hold
 // decoding up, sessions whose history lies on the replica that served them last, failures, scaling
-// with cold starts. One request after the other, no steps: speeds of replicas come from
-// serving_model.h as a table. Deterministic for a seed.
+// with cold starts. Replicas are tables of speeds (from serving_model.h), one request after the
+// other, or work step by step as replica_steps.h has it. Deterministic for a seed.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "plan/replica_steps.h"
 
 namespace hadal {
 
@@ -92,16 +96,24 @@ struct FleetResult {
   double tokens = 0;         // input and output of the counted requests
   int64_t restarted = 0;     // requests that a failure interrupted
   int64_t failures = 0;
+  int64_t refused = 0;  // turns that no replica's memory holds; their sessions end
+};
+
+// What the program puts in the place of the simulation's own.
+struct FleetParts {
+  PrefixKeeper* keeper = nullptr;    // of prefixes; none: session_keeper()
+  ReplicaFactory make_replica = {};  // of replicas, prefixes included; none: tables of speeds
+  std::function<void(int64_t)> on_progress = {};  // requests that are done, now and then
 };
 
 // Throws Error kInvalidArgument for a load or options that make no sense.
 FleetResult simulate_fleet(const ReplicaSpeed& speed, const FleetLoad& load,
-                           const FleetOptions& options, PrefixKeeper* keeper = nullptr);
+                           const FleetOptions& options, const FleetParts& parts = {});
 
-// Over several seeds: the mean, and half the width of its 95 % interval.
+// Over several seeds: the mean, and half the width of its 95 % interval, which one value has not.
 struct FleetInterval {
   double mean = 0;
-  double half = 0;
+  std::optional<double> half = {};
 };
 FleetInterval interval_of(const std::vector<double>& values);
 

@@ -85,7 +85,9 @@ class Pricer {
 };
 
 SearchLimits search_limits(const PlanQuestion& question) {
-  SearchLimits limits{.most_devices = question.most_devices, .other_chunks = true};
+  SearchLimits limits{.most_devices = question.most_devices,
+                      .disaggregate = question.disaggregate,
+                      .other_chunks = true};
   if (question.users) limits.most_places = std::max(1.0, *question.users);
   return limits;
 }
@@ -456,7 +458,9 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   free.longest_gap_s.reset();
   for (PlanCandidate& candidate : all_candidates(
            base_deployment(question, first.candidate.deployment.device), constants, question.shape,
-           {.most_devices = question.most_devices, .other_chunks = true})) {
+           {.most_devices = question.most_devices,
+           .disaggregate = question.disaggregate,
+           .other_chunks = true})) {
     if (!meets(free, candidate)) continue;
     curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
     own.push_back(pricer.option(std::move(candidate), 1));

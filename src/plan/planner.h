@@ -43,6 +43,7 @@ struct PlanQuestion {
   double pue = 1.2;
   std::optional<DeploymentCosts> own = {};  // one's own machine, for any hardware of the question
   int most_devices = 16;                    // of one deployment
+  bool disaggregate = true;                 // prefill may have devices of its own
   double utilisation = 0.5;                 // of the paid hours, for own, rent or API
   LoadYear year = {};                       // set by use_year()
   double horizon_weeks = 104;               // over which waiting is judged

@@ -193,6 +193,23 @@ class Server {
     return p;
   }
 
+  double mixed_step(const MixedStep& step) const {
+    const Role& role = d_.serve;
+    const double copies = role.spread.dp * role.workers;
+    const double apart = std::min<double>(role.spread.pp, std::max(1.0, step.decoding));
+    StepLoad load{.sequences = std::max(step.decoding / (copies * apart), 1e-9),
+                  .rows_per_sequence = 1.0 + verified_,
+                  .context = step.context,
+                  .drafts = static_cast<double>(d_.speculation.drafts)};
+    if (step.prefill_rows > 0) {
+      load.prefill_rows = step.prefill_rows / std::clamp(step.prompts, 1.0, copies);
+      load.prefill_context = step.prefill_context;
+      load.expert_rows = step.prefill_rows / role.workers +
+                         role.spread.dp * load.sequences * load.rows_per_sequence;
+    }
+    return step_time(setting(role), load).total();
+  }
+
   double prefill_alone(double tokens) const {
     return prefill(d_.prefill ? *d_.prefill : d_.serve, tokens, 0, 1).total();
   }
@@ -220,14 +237,16 @@ class Server {
            (d_.device.scale_out_bytes * share_of(Constant::kCollectiveShare));
   }
 
-  static Prediction rates(Prediction p, const RequestShape& shape) {
+  Prediction rates(Prediction p, const RequestShape& shape) const {
+    p.verified = verified_;
+    p.tokens_per_step = yield_;
     p.total_rate = p.requests_per_s * (shape.input + shape.output);
     p.output_rate = p.requests_per_s * shape.output;
     return p;
   }
 
   const Deployment& d_;
-  double verified_;
+  int verified_;
   double yield_;
   const Constants& constants_;
   double youth_;
@@ -265,6 +284,11 @@ Prediction predict_decode(const Deployment& deployment, const Constants& constan
     const Server server(deployment, constants, verified);
     return server.decoding(context, sequences);
   });
+}
+
+double predict_step(const Deployment& deployment, const Constants& constants, int verified,
+                    const MixedStep& step) {
+  return Server(deployment, constants, verified).mixed_step(step);
 }
 
 double predict_prefill(const Deployment& deployment, const Constants& constants, double tokens) {

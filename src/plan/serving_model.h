@@ -58,6 +58,8 @@ struct Prediction {
   double prefill_share = 0;  // of the time of the devices that prefill
   StepTime decode = {};      // of one step
   StepTime prefill_parts = {};
+  int verified = 0;            // drafts that a step checks for each sequence
+  double tokens_per_step = 1;  // of each sequence
   bool memory_binds = false;
   bool prefill_binds = false;
 
@@ -71,6 +73,18 @@ Prediction predict(const Deployment& deployment, const Constants& constants,
 // Of decoding alone, at a depth and `sequences` at a time.
 Prediction predict_decode(const Deployment& deployment, const Constants& constants, double context,
                           double sequences);
+
+// What the devices that decode do in one step, where they compute prompts as well.
+struct MixedStep {
+  double decoding = 0;  // sequences, of all copies of the attention
+  double context = 0;   // mean depth of them
+  double prefill_rows = 0;
+  double prefill_context = 0;  // mean depth of those rows
+  double prompts = 1;          // that they are of
+};
+// Seconds, with `verified` drafts checked for each sequence that decodes.
+double predict_step(const Deployment& deployment, const Constants& constants, int verified,
+                    const MixedStep& step);
 
 // Seconds of one prompt alone on an instance.
 double predict_prefill(const Deployment& deployment, const Constants& constants, double tokens);
