@@ -200,6 +200,30 @@ TEST(Speculator, AsksTheModelsDrafterForWhatPays) {
   EXPECT_EQ(speculator.expected_drafts(7), 0);
 }
 
+// One that pays only where it is better than any is taken for at first.
+TEST(Speculator, AGoodDrafterIsFoundInAFewSteps) {
+  const Repetition text(10);
+  const Speculation any{.kind = SpeculationKind::kAuto};
+  const StepCost cheap = cheap_rows();
+  Speculator speculator(any, {.most_drafts = 4, .pass_for_each = true});
+  speculator.measured(1, 0.08);
+  int without = 0;
+  for (int step = 0; step < 40; ++step) {
+    const int wanted = speculator.plan({{text.target(any)}}, cheap)[0];
+    if (wanted == 0) {
+      ++without;
+      continue;
+    }
+    speculator.measured(wanted, 0.08 * wanted);
+    speculator.give(0, 7, text.tokens.size(), text.next(wanted), {});
+    const DraftRequest request{.sequence = 7, .tokens = text.tokens, .most = 8};
+    const int proposed = static_cast<int>(speculator.propose(request).size());
+    speculator.observe({.sequence = 7, .proposed = proposed, .kept = proposed});
+  }
+  EXPECT_GT(without, 0);
+  EXPECT_LE(without, 5);
+}
+
 // A pass that was delayed, by whatever ran on the machine beside it, says nothing of the next.
 TEST(Speculator, OneSlowPassOfTheDrafterDecidesNothing) {
   const Repetition text(10);

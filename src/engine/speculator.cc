@@ -18,16 +18,17 @@ constexpr int kMatch = 6;
 constexpr int kLongMatch = 12;
 
 // A plan that gives no guesses is overruled after so many steps, then after twice as many, up to
-// the most: its grounds may have changed, and only guesses tell. Steps count, not the sequences in
-// them, since a trial costs passes of a drafter however many do without: at the most, with the few
-// rows of a trial, less than one step in a hundred.
-constexpr int kFirstPatience = 4;
+// the most: its grounds may have changed, and only guesses tell. The first trials come soon, for
+// the plan then rests on what is taken for granted of any drafter. Steps count, not the sequences
+// in them, since a trial costs passes of a drafter however many do without: at the most, with the
+// few rows of a trial, less than one step in a hundred.
+constexpr int kFirstPatience = 1;
 constexpr int kMostPatience = 256;
 constexpr int kTrialDrafts = 2;
 
 // The model's drafter rests for so many steps after trials in vain have reached the most patience.
 // Its state takes one more layer in each step, a fortieth of V4's; waking up takes a window of
-// steps, six trials some 260 more: beside a rest of that length a sixth of all steps.
+// steps, eight trials some 260 more: beside a rest of that length a sixth of all steps.
 constexpr int kRest = 2048;
 // Steps between looks at whether a change of the load should end a rest.
 constexpr int kLook = 8;
