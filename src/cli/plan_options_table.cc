@@ -246,10 +246,9 @@ const std::vector<OptionSpec>& plan_options() {
       {.key = option::kScheduler,
        .value_name = "HOW",
        .fallback = "queue",
-       .help =
-           "How a replica works: a queue of whole prompts beside answers at the speed of the "
-           "load, or in steps that the scheduler which hadal serves with fills, with its memory "
-           "and prefix index (some thousand requests a second)",
+       .help = "How a replica works: a queue of whole prompts beside answers at the speed of the "
+               "load, or in steps that hadal's own scheduler fills, with its memory and prefix "
+               "index (about a thousand requests a second)",
        .commands = Command::kPlanFleet,
        .choices = {"queue", "hadal"}},
       {.key = option::kBurstiness,
