@@ -8,6 +8,7 @@ DIR (default: local-validation in the temporary directory, 24 GB) keeps the chec
 measurements; what is there already is not measured again. Without --isa: all that this processor has."""
 
 import argparse
+import os
 import pathlib
 import shutil
 import subprocess
@@ -43,6 +44,21 @@ def runs(isas, shapes):
                     yield shape, name, arguments
 
 
+def make_checkpoint(hadal, directory, shape):
+    """Just before it is measured, so that it lies in memory, and all of it on disk: neither reading
+    another shape's weights back in nor writing its own out may go on meanwhile."""
+    if (directory / shape).exists():
+        return
+    # Whole or not at all, whenever this is interrupted.
+    unfinished = directory / (shape + ".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    command = [hadal, "synth", SHAPES[shape][0], str(unfinished)]
+    if subprocess.run(command + SHAPES[shape][1:], check=False).returncode != 0:
+        sys.exit("validate-local: no checkpoint could be written; free space or give --dir")
+    unfinished.rename(directory / shape)
+    os.sync()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hadal", default="build/release/bin/hadal")
@@ -58,20 +74,13 @@ def main():
     for shape in shapes:
         if shape not in SHAPES:
             sys.exit(f"validate-local: {shape} is no shape; use some of {', '.join(SHAPES)}")
-        if not (directory / shape).exists():
-            # Whole or not at all, whenever this is interrupted.
-            unfinished = directory / (shape + ".part")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            command = [asked.hadal, "synth", SHAPES[shape][0], str(unfinished)]
-            if subprocess.run(command + SHAPES[shape][1:], check=False).returncode != 0:
-                sys.exit("validate-local: no checkpoint could be written; free space or give --dir")
-            unfinished.rename(directory / shape)
     isas = asked.isa.split(",") if asked.isa else available(asked.hadal)
     measurements = list(runs(isas, shapes))
     for count, (shape, name, arguments) in enumerate(measurements, 1):
         file = directory / name
         if file.exists():
             continue
+        make_checkpoint(asked.hadal, directory, shape)
         print(f"{count} of {len(measurements)}: {name}", file=sys.stderr, flush=True)
         command = [asked.hadal, *arguments, "--model", str(directory / shape)]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -37,6 +38,23 @@ double best_peak(const MachineRates& rates, PeakKind kind) {
 }
 
 }  // namespace
+
+MachineRates rates_of(MachineRates rates, std::string_view isa) {
+  std::vector<std::string_view> used;
+  if (isa == "avx2") {
+    used = {"vpmaddubsw", "vpmaddubsw, 16-bit sums", "fma f32 (256)"};
+  } else if (isa.starts_with("avx-vnni")) {
+    used = {"vpdpbusd (256)", "fma f32 (256)"};
+  } else if (isa.starts_with("avx512")) {
+    used = {"vpdpbusd", "fma f32 (512)"};
+  } else {
+    return rates;
+  }
+  std::erase_if(rates.peaks, [&](const DotPeak& peak) {
+    return std::ranges::find(used, peak.instruction) == used.end();
+  });
+  return rates;
+}
 
 DeviceLimits local_limits(const MachineRates& rates, std::string name, double memory_bytes) {
   const double floats = 2 * kGiga * best_peak(rates, PeakKind::kFloats);

@@ -60,12 +60,40 @@ TEST(LocalMachine, SumsOfSixteenBitsServeFp4Alone) {
   EXPECT_EQ(limits.bf16_flops, 120e9);
 }
 
+// Kernels of one instruction set, on a processor that has more.
+TEST(LocalMachine, AnInstructionSetHasItsOwnPeaks) {
+  const MachineRates all{.threads = 2,
+                         .read_gb_per_s = 20,
+                         .read_kernel = "",
+                         .peaks = {{"vpdpbusd", 700},
+                                   {"fma f32 (512)", 200},
+                                   {"vpdpbusd (256)", 300},
+                                   {"vpmaddubsw", 210},
+                                   {"vpmaddubsw, 16-bit sums", 370},
+                                   {"fma f32 (256)", 100}}};
+  const auto limits_of = [&](std::string_view isa) {
+    return local_limits(rates_of(all, isa), "here", 64e9);
+  };
+  EXPECT_EQ(limits_of("avx2").fp8_flops, 420e9);
+  EXPECT_EQ(limits_of("avx2").fp4_flops, 740e9);
+  EXPECT_EQ(limits_of("avx2").bf16_flops, 200e9);
+  EXPECT_EQ(limits_of("avx-vnni").fp8_flops, 600e9);
+  EXPECT_EQ(limits_of("avx-vnni-int8").fp4_flops, 600e9);
+  EXPECT_EQ(limits_of("avx512-bf16").fp8_flops, 1400e9);
+  EXPECT_EQ(limits_of("avx512").bf16_flops, 400e9);
+  EXPECT_EQ(limits_of("").fp8_flops, 1400e9);
+}
+
 // A token of Flash takes 5.85 G parameters in FP8, 6.5 in FP4 and 0.95 in BF16 (StepModel's known
 // totals), 11 GB: at 20 GB/s half a second and more.
 TEST(LocalValidation, IsThePlannersOwnStep) {
   const LocalPoint one = point_of(run("decode", 1, 1, 500));
   EXPECT_GT(one.predicted_ms(), 400);
   EXPECT_LT(one.predicted_ms(), 900);
+  // One row streams the dense weights at the rate of the memory, 0.95 of 20 GB/s.
+  const StepTime& parts = one.predicted;
+  const double dense = parts[TimePart::kWeights] + parts[TimePart::kGemm] + parts[TimePart::kWide];
+  EXPECT_NEAR(dense * 19, 5.85 + 2 * 0.95, 0.8);
   const LocalPoint four = point_of(run("decode", 4, 1, 500));
   EXPECT_GT(four.predicted_ms(), 1.5 * one.predicted_ms());
   const LocalPoint prompt = point_of(run("prefill", 1, 512, 500));

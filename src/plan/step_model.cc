@@ -89,6 +89,9 @@ class StepClock {
     return std::max(rows, 1e-9) / (std::max(rows, 1e-9) + share_of(Constant::kHalfRows));
   }
 
+  // The same where one row alone has kernels of its own, which stream weights as they come.
+  double dense_fullness(double rows) const { return rows <= 1 ? 1 : fullness(rows); }
+
   // FP4 experts compute at the rate of FP8, or partly at that of FP4 where there is one.
   double expert_rate() const {
     const bool narrow = s_.weights.experts < 0.6;
@@ -111,11 +114,12 @@ class StepClock {
       return 2 * (whole * rows_ + part * (decode_rows_ / tp() + prefill_rows_ / head_ranks()));
     };
     const double reading = bytes / memory_rate();
-    const double gemm = flops(columns.fp8_whole, columns.fp8_split) /
-                        (s_.device.fp8_flops * share_of(Constant::kGemmShare) * fullness(rows_));
+    const double gemm =
+        flops(columns.fp8_whole, columns.fp8_split) /
+        (s_.device.fp8_flops * share_of(Constant::kGemmShare) * dense_fullness(rows_));
     const double wide =
         flops(columns.wide_whole, columns.wide_split) /
-        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * fullness(rows_));
+        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * dense_fullness(rows_));
     time_[TimePart::kWeights] += layers * (reading - hidden(reading, gemm + wide));
     time_[TimePart::kGemm] += layers * gemm;
     time_[TimePart::kWide] += layers * wide;
@@ -250,7 +254,7 @@ class StepClock {
     const double reading = 2 * parameters / memory_rate();
     const double computing =
         2 * parameters * rows /
-        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * fullness(rows));
+        (s_.device.bf16_flops * share_of(Constant::kWideGemmShare) * dense_fullness(rows));
     return reading + computing - hidden(reading, computing);
   }
 
