@@ -13,7 +13,7 @@ using nlohmann::json;
 
 json answer_of(std::vector<std::string> words) {
   words.insert(words.begin(), "plan");
-  words.push_back("--json");
+  words.emplace_back("--json");
   const Outcome outcome = run_hadal({.words = std::move(words)});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   return json::parse(outcome.out, nullptr, false);
