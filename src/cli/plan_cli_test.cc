@@ -1,10 +1,14 @@
 // The commands of `hadal plan`, as the command line reads them.
 #include <gtest/gtest.h>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/command_line.h"
+#include "cli/command_table.h"
 #include "cli/help_text.h"
 #include "cli/plan_setup.h"
 #include "support/command_lines.h"
@@ -24,6 +28,19 @@ TEST(PlanCommandLine, AQuestionNeedsNoWord) {
   EXPECT_EQ(parse({"plan", "validate", "--json"}).command, Command::kPlanValidate);
   EXPECT_EQ(parse({"plan", "--json", "validate"}).command, Command::kPlanValidate);
   EXPECT_EQ(parse({"plan", "fleet", "--rate", "2"}).command, Command::kPlanFleet);
+}
+
+// What the help shows can be typed as it stands.
+TEST(PlanCommandLine, ExamplesAreWhole) {
+  for (const CommandSpec& command : plan_commands()) {
+    for (const std::string_view example : command.examples) {
+      std::istringstream text{std::string(example)};
+      std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+      words.erase(words.begin());  // hadal
+      const ParsedLine line = parse(words);
+      EXPECT_TRUE(command.id == Command::kPlanValidate || line.has(option::kPlanModel)) << example;
+    }
+  }
 }
 
 TEST(PlanCommandLine, MistakesAreNamed) {

@@ -26,8 +26,9 @@ const std::vector<CommandSpec>& plan_commands() {
            "cheapest on one kind of hardware, with sessions of several turns, routing, failures "
            "and scaling. Figures are means over seeds with their 95 % interval.",
        .examples = {"hadal plan fleet --model flash --hardware h200 --rate 20 --replicas 4",
-                    "hadal plan fleet --rate 20 --replicas 2 --most-replicas 8 --cold-start 180",
-                    "hadal plan fleet --hardware h200 --rate 1 --scheduler hadal --requests 5000"}},
+                    "hadal plan fleet --model flash --rate 20 --replicas 2 --most-replicas 8",
+                    "hadal plan fleet --model flash --hardware h200 --rate 0.4 --scheduler hadal "
+                    "--requests 5000"}},
       {.id = Command::kPlanValidate,
        .group = "plan",
        .name = "validate",
