@@ -129,6 +129,9 @@ TEST(LocalValidation, RefusesWhatItCannotRead) {
   nlohmann::json odd = run("decode", 1, 1, 500);
   odd["config"]["num_attention_heads"] = -1;
   EXPECT_THROW(point_of(odd), Error);
+  nlohmann::json other = run("decode", 1, 1, 500);
+  other["isa"] = "avx2";  // of whose instructions the machine's row has no floats
+  EXPECT_THROW(point_of(other), Error);
 }
 
 }  // namespace

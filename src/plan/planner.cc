@@ -84,10 +84,15 @@ class Pricer {
   std::string era_;
 };
 
+// At any number of requests at a time.
+SearchLimits all_loads(const PlanQuestion& question) {
+  return {.most_devices = question.most_devices,
+          .disaggregate = question.disaggregate,
+          .other_chunks = true};
+}
+
 SearchLimits search_limits(const PlanQuestion& question) {
-  SearchLimits limits{.most_devices = question.most_devices,
-                      .disaggregate = question.disaggregate,
-                      .other_chunks = true};
+  SearchLimits limits = all_loads(question);
   if (question.users) limits.most_places = std::max(1.0, *question.users);
   return limits;
 }
@@ -456,11 +461,9 @@ PlanAnswer answer_plan(PlanQuestion question, const HardwareCatalogue& catalogue
   free.interactivity.reset();
   free.ttft_s.reset();
   free.longest_gap_s.reset();
-  for (PlanCandidate& candidate : all_candidates(
-           base_deployment(question, first.candidate.deployment.device), constants, question.shape,
-           {.most_devices = question.most_devices,
-           .disaggregate = question.disaggregate,
-           .other_chunks = true})) {
+  for (PlanCandidate& candidate :
+       all_candidates(base_deployment(question, first.candidate.deployment.device), constants,
+                      question.shape, all_loads(question))) {
     if (!meets(free, candidate)) continue;
     curve.push_back({candidate.prediction.interactivity(), candidate.total_per_device()});
     own.push_back(pricer.option(std::move(candidate), 1));

@@ -184,6 +184,8 @@ class Server {
   Prediction decoding(double context, double sequences) const {
     const Role& role = d_.serve;
     Prediction p;
+    p.verified = verified_;
+    p.tokens_per_step = yield_;
     p.running = sequences;
     p.decode = decode_step(role, sequences / (role.workers * role.spread.dp), context);
     p.step_s = p.decode.total();
@@ -193,6 +195,8 @@ class Server {
     return p;
   }
 
+  // Prompts lie on different copies, as far as there are so many of either; all wait for the
+  // fullest.
   double mixed_step(const MixedStep& step) const {
     const Role& role = d_.serve;
     const double copies = role.spread.dp * role.workers;
