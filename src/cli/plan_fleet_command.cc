@@ -283,6 +283,12 @@ int plan_fleet_command(const ParsedLine& line) {
                        {.keeper = keeper.get(), .make_replica = replicas, .on_progress = tell}));
   }
   progress.finish();
+  if (report.sum(&FleetResult::requests) == 0) {
+    throw Error({.code = ErrorCode::kResourceExhausted,
+                 .where = "the fleet",
+                 .what = "serves nothing: no request fits into the memory of a replica",
+                 .remedy = "give more --cache-tokens, or shorter requests (--workload)"});
+  }
   write_out(line.has(option::kJson) ? report_json(report) : report_text(report));
   return 0;
 }
