@@ -82,6 +82,10 @@ TEST(PlanningTest, SaysWhyItCannot) {
   EXPECT_NE(
       refusal_of({"--model", "pro", "--hardware", "h200", "--most-devices", "1"}).find("weights"),
       std::string::npos);
+  EXPECT_NE(refusal_of({"fleet", "--model", "flash", "--hardware", "h200", "--scheduler", "hadal",
+                        "--cache-tokens", "100", "--requests", "200"})
+                .find("shorter requests"),
+            std::string::npos);
 }
 
 }  // namespace
