@@ -65,6 +65,7 @@ InputFile::InputFile(const std::filesystem::path& path) {
     refuse_kind(path, mode);
   }
   size_ = static_cast<uint64_t>(status.st_size);
+  identity_ = {.device = status.st_dev, .inode = status.st_ino};
 }
 
 InputFile::~InputFile() { ::close(fd_); }

@@ -8,6 +8,14 @@
 
 namespace hadal {
 
+// Which file it is, whatever its name.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
 class InputFile {
  public:
   // Throws Error: kNotFound, kPermissionDenied, kInvalidFile (no regular file) or
@@ -19,10 +27,12 @@ class InputFile {
 
   int fd() const { return fd_; }
   uint64_t size() const { return size_; }  // bytes when it was opened
+  FileIdentity identity() const { return identity_; }
 
  private:
   int fd_ = -1;
   uint64_t size_ = 0;
+  FileIdentity identity_;
 };
 
 // Whether the directory has an entry of that name, even one that cannot be opened such as a link to

@@ -6,13 +6,13 @@
 
 #include "base/files.h"
 #include "base/huge_pages.h"
-#include "base/input_file.h"
 #include "base/machine.h"
 
 namespace hadal {
 
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const InputFile file(path);
+  identity_ = file.identity();
   if (file.size() == 0) return;
   void* address =
       ::mmap(nullptr, static_cast<size_t>(file.size()), PROT_READ, MAP_SHARED, file.fd(), 0);
@@ -38,12 +38,18 @@ MappedFile::~MappedFile() {
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : path_(std::move(other.path_)),
       data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)) {}
+      size_(std::exchange(other.size_, 0)),
+      identity_(other.identity_) {}
+
+bool MappedFile::is_open_as(const InputFile& file) const {
+  return file.identity() == identity_ && file.size() == size_;
+}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(identity_, other.identity_);
   return *this;
 }
 

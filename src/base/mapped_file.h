@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <span>
 
+#include "base/input_file.h"
+
 namespace hadal {
 
 class MappedFile {
@@ -20,11 +22,14 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  // Whether `file` is the one that is mapped; path() may lead to another by now.
+  bool is_open_as(const InputFile& file) const;
 
  private:
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  FileIdentity identity_;
 };
 
 }  // namespace hadal

@@ -35,6 +35,7 @@ class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
   const std::filesystem::path& path() const { return file_.path(); }
+  const MappedFile& mapped() const { return file_; }
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }
   TensorView view(const SafetensorsEntry& entry) const;
   // The view of the tensor called `name`. Throws Error kInvalidFile when there is none.

@@ -515,6 +515,14 @@ const std::vector<OptionSpec>& engine_options() {
        .help = "Where the int8 form of a large model's FP8 weights is kept, made once under "
                "--activations int8",
        .commands = kModelCommands | kBenchModelCommands},
+      {.key = option::kWeightMemory,
+       .value_name = "PLACE",
+       .fallback = "auto",
+       .help = "Where the weights lie: mapped from their files, copied into huge pages of this "
+               "process, or auto: copied where the system caches the files in small pages, which "
+               "makes steps slower, and memory has room",
+       .commands = kModelCommands | kBenchModelCommands,
+       .choices = {kWeightMemoryNames[0], kWeightMemoryNames[1], kWeightMemoryNames[2]}},
   };
   return table;
 }

@@ -1,7 +1,9 @@
 #include "cli/model_setup.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <iterator>
 #include <memory>
 
 #include "base/downloads.h"
@@ -69,8 +71,8 @@ std::string describe_thread_count(const ParsedLine& line) {
 
 namespace {
 
-// Shows what the int8 weights are going through; a new bar for every stage.
-std::function<void(const char*, uint64_t, uint64_t)> repack_progress() {
+// Shows what the weights are going through; a new bar for every stage.
+std::function<void(const char*, uint64_t, uint64_t)> weight_progress() {
   struct Stage {
     std::string what;
     std::unique_ptr<Progress> bar;
@@ -85,6 +87,12 @@ std::function<void(const char*, uint64_t, uint64_t)> repack_progress() {
   };
 }
 
+WeightMemory weight_memory(std::string_view name) {
+  const auto* const found =
+      std::find(std::begin(kWeightMemoryNames), std::end(kWeightMemoryNames), name);
+  return static_cast<WeightMemory>(found - std::begin(kWeightMemoryNames));
+}
+
 }  // namespace
 
 ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory) {
@@ -93,10 +101,13 @@ ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directo
     options.isa = isa_from_name(*isa).value();
   }
   const std::optional<std::string> cache = line.get(option::kRepackCache);
-  options.int8_weights = {
-      .cache_directory = cache ? fs::path(*cache) : directory.path() / ".hadal",
-      .progress = repack_progress(),
-      .notice = [](const std::string& message) { write_err("hadal: " + message + "\n"); }};
+  const auto notice = [](const std::string& message) { write_err("hadal: " + message + "\n"); };
+  options.int8_weights = {.cache_directory = cache ? fs::path(*cache) : directory.path() / ".hadal",
+                          .progress = weight_progress(),
+                          .notice = notice};
+  options.weight_memory = {.wish = weight_memory(line.value(option::kWeightMemory)),
+                           .progress = weight_progress(),
+                           .notice = notice};
   const std::string policy = line.value(option::kActivations);
   if (policy == "none") options.activations = ActivationPolicy::kNone;
   if (policy == "int8") options.activations = ActivationPolicy::kInt8;

@@ -35,7 +35,8 @@ int thread_count(const ParsedLine& line);
 // core". Warns of more threads than the CPU quota has processors for.
 std::string describe_thread_count(const ParsedLine& line);
 
-// --isa, --activations and --repack-cache, with progress and notices on standard error.
+// --isa, --activations, --repack-cache and --weight-memory, with progress and notices on standard
+// error.
 ModelOptions model_options(const ParsedLine& line, const ModelDirectory& directory);
 
 }  // namespace hadal

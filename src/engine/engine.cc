@@ -148,7 +148,7 @@ Engine::Impl::Impl(const Checkpoint& checkpoint, const EngineOptions& engine_opt
       speculator(dynamic_cast<Speculator*>(drafter.get())),
       drafter_window(used_drafter(options, model_config).window),
       cache_plan(plan_cache(options, model_config, *drafter)),
-      executor(make_executor(checkpoint, options, *drafter)),
+      executor(make_executor(checkpoint, options, *drafter, cache_plan.bytes)),
       memory(executor->geometry(),
              memory_options(options, checkpoint, executor->geometry(), cache_plan.blocks)),
       scheduler(memory, *drafter,

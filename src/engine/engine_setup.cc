@@ -174,9 +174,14 @@ KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
 }
 
 std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
-                                             const EngineOptions& options, const Drafter& drafter) {
+                                             const EngineOptions& options, const Drafter& drafter,
+                                             size_t cache_bytes) {
   auto threads = std::make_unique<ThreadPool>(threads_of(options));
-  auto model = std::make_unique<V4Model>(checkpoint, *threads, options.model);
+  ModelOptions model_options = options.model;
+  model_options.weight_memory.cache_bytes = static_cast<int64_t>(cache_bytes);
+  model_options.weight_memory.with_drafter =
+      used_drafter(options, checkpoint.config()).most_drafts > 0;
+  auto model = std::make_unique<V4Model>(checkpoint, *threads, model_options);
   return std::make_unique<LocalExecutor>(
       std::move(threads), std::move(model),
       LocalExecutorOptions{.limits = step_limits(options, checkpoint.config(), drafter),

@@ -35,9 +35,10 @@ Speculation effective_speculation(const std::optional<Speculation>& wish, const 
 KvMemoryPlan plan_cache(const EngineOptions& options, const ModelConfig& config,
                         const Drafter& drafter);
 
-// `checkpoint` must outlive the executor.
+// `checkpoint` must outlive the executor. `cache_bytes`: what the cache will take.
 std::unique_ptr<LocalExecutor> make_executor(const Checkpoint& checkpoint,
-                                             const EngineOptions& options, const Drafter& drafter);
+                                             const EngineOptions& options, const Drafter& drafter,
+                                             size_t cache_bytes);
 
 SequenceMemoryOptions memory_options(const EngineOptions& options, const Checkpoint& checkpoint,
                                      const CacheGeometry& geometry, int blocks);

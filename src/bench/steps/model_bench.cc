@@ -205,6 +205,7 @@ ModelFigures MeasuredModel::figures() const {
   const ModelConfig& config = checkpoint_.config();
   ModelFigures figures{.model = name_, .config = config};
   figures.kind = course_.kind;
+  figures.weight_place = model_.weight_place();
   figures.context = course_.context;
   figures.batch = course_.batch;
   figures.rows = course_.rows;

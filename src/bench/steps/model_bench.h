@@ -44,6 +44,7 @@ struct ModelFigures {
   std::string model;  // the directory's name
   ModelConfig config;
   BenchKind kind = BenchKind::kDecode;
+  WeightPlace weight_place = WeightPlace::kMapped;
   int context = 0;
   int batch = 1;
   int rows = 1;             // of each sequence in one step

@@ -82,10 +82,10 @@ std::string model_report_text(const ModelReport& report) {
   const ModelFigures& figures = report.figures;
   const MachineRates& machine = report.machine;
   std::string text = fmt::format(
-      "{} {}: {} layers, {} experts; {} {}, {} kernels, activations {}\n", kind_name(figures.kind),
-      figures.model, figures.config.layers, figures.config.routed_experts, machine.threads,
-      machine.threads == 1 ? "thread" : "threads", isa_name(report.isa),
-      policy_name(report.activations));
+      "{} {}: {} layers, {} experts; {} {}, {} kernels, activations {}, weights {}\n",
+      kind_name(figures.kind), figures.model, figures.config.layers, figures.config.routed_experts,
+      machine.threads, machine.threads == 1 ? "thread" : "threads", isa_name(report.isa),
+      policy_name(report.activations), weight_place_name(figures.weight_place));
   text += fmt::format("batch {}, {} new {} for each sequence after {} in the cache; median of {}\n",
                       figures.batch, figures.rows, figures.rows == 1 ? "token" : "tokens",
                       figures.context, figures.measured);
@@ -142,6 +142,7 @@ std::string model_report_json(const ModelReport& report) {
   json["machine"] = machine_json(report.machine);
   json["machine"]["read_samples_between_steps"] = report.read_samples;
   json["model"] = figures.model;
+  json["weights"] = weight_place_name(figures.weight_place);
   json["layers"] = figures.config.layers;
   json["routed_experts"] = figures.config.routed_experts;
   json["config"] = nlohmann::ordered_json::parse(config_to_json(figures.config));

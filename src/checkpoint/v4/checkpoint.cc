@@ -390,6 +390,12 @@ const TensorView& Checkpoint::tensor(std::string_view name) const {
 
 bool Checkpoint::has(std::string_view name) const { return tensors_.contains(name); }
 
+std::vector<const MappedFile*> Checkpoint::files() const {
+  std::vector<const MappedFile*> files;
+  for (const SafetensorsFile& shard : shards_) files.push_back(&shard.mapped());
+  return files;
+}
+
 void Checkpoint::verify(const Progress& progress) const {
   uint64_t total = 0;
   for (const auto& [name, tensor] : tensors_) {

@@ -41,6 +41,8 @@ class Checkpoint {
   bool has(std::string_view name) const;
 
   size_t shard_count() const { return shards_.size(); }
+  // The shards as they are mapped; none of a checkpoint in memory.
+  std::vector<const MappedFile*> files() const;
   // Names of tensors that are present but not used: the stages of a DSpark drafter, or of any where
   // the config says that there is none.
   const std::vector<std::string>& unused_tensors() const { return unused_; }

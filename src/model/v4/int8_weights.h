@@ -35,6 +35,7 @@ class Int8Weights {
                                              const Int8WeightsOptions& options);
 
   bool in_file() const { return !file_.bytes().empty(); }
+  const MappedFile& file() const { return file_; }
   size_t bytes() const { return bytes_; }
 
  private:

@@ -142,6 +142,9 @@ struct V4Model::Impl {
     if (options.activations == ActivationPolicy::kInt8) {
       int8_weights = Int8Weights::attach(parts.weights, threads, options.int8_weights);
     }
+    std::vector<const MappedFile*> files = checkpoint.files();
+    if (int8_weights != nullptr) files.push_back(&int8_weights->file());
+    weight_place = place_weights(parts.weights, files, threads, options.weight_memory);
   }
 
   size_t stream_floats() const {
@@ -150,6 +153,7 @@ struct V4Model::Impl {
 
   ModelParts parts;
   std::unique_ptr<Int8Weights> int8_weights;  // null under other policies
+  WeightPlace weight_place = WeightPlace::kMapped;
   OpContext ops;
   ThreadPool caller{1};
   OpContext commit_ops;  // commit uses nothing of it but its kernels
@@ -174,6 +178,8 @@ int V4Model::max_positions() const { return config().max_positions; }
 size_t V4Model::weight_bytes() const {
   return static_cast<size_t>(catalogue_totals(config()).bytes);
 }
+
+WeightPlace V4Model::weight_place() const { return impl_->weight_place; }
 
 ModelDrafter V4Model::drafter() const { return drafter_of(config()); }
 

@@ -17,6 +17,7 @@
 #include "model/v4/cache_layout.h"
 #include "model/v4/int8_weights.h"
 #include "model/v4/step.h"
+#include "model/v4/weight_memory.h"
 #include "numeric/activation_policy.h"
 #include "ops/isa.h"
 
@@ -31,6 +32,7 @@ struct ModelOptions {
   int page_tokens = kDefaultPageTokens;
   RopeStorage rope_storage = RopeStorage::kBf16;  // of cached keys
   Int8WeightsOptions int8_weights = {};           // used under the int8 policy
+  WeightMemoryOptions weight_memory = {};
 };
 
 // Sees intermediate results of every layer, for checking; called on the caller's thread.
@@ -62,6 +64,7 @@ class V4Model final : public Model {
   int vocab_size() const override;
   int max_positions() const override;
   size_t weight_bytes() const override;
+  WeightPlace weight_place() const;
   ModelDrafter drafter() const override;
   std::unique_ptr<ModelPass> make_pass(ThreadPool& threads) const override;
 
