@@ -1,8 +1,6 @@
 #include "plan/local_machine.h"
 
-#include <algorithm>
-#include <cmath>
-#include <vector>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -15,59 +13,21 @@
 namespace hadal {
 namespace {
 
-// Of multiply-adds of bytes with sums of 16 bits, which do for FP4 only, with sums of 32 bits, and
-// of floats that hadal's kernels use under integer activations.
-enum class PeakKind { kNarrowSums, kBytes, kFloats };
-
-PeakKind kind_of(std::string_view instruction) {
-  if (instruction.ends_with("16-bit sums")) return PeakKind::kNarrowSums;
-  const bool bytes = instruction.starts_with("vpdpb") || instruction.starts_with("vpmaddubsw") ||
-                     instruction.starts_with("tdpb");
-  return bytes ? PeakKind::kBytes : PeakKind::kFloats;
-}
-
-// The best; 0 where none was measured.
-double best_peak(const MachineRates& rates, PeakKind kind) {
-  double best = 0;
-  for (const DotPeak& peak : rates.peaks) {
-    // Products of BF16 pairs serve other activations.
-    if (peak.instruction == "vdpbf16ps") continue;
-    if (kind_of(peak.instruction) == kind) best = std::max(best, peak.gmac_per_s);
-  }
-  return best;
+double flops(const MachineRates& rates, std::string_view instruction) {
+  return 2 * kGiga * rates.peak(instruction);
 }
 
 }  // namespace
 
-MachineRates rates_of(MachineRates rates, std::string_view isa) {
-  std::vector<std::string_view> used;
-  if (isa == "avx2") {
-    used = {"vpmaddubsw", "vpmaddubsw, 16-bit sums", "fma f32 (256)"};
-  } else if (isa.starts_with("avx-vnni")) {
-    used = {"vpdpbusd (256)", "fma f32 (256)"};
-  } else if (isa.starts_with("avx512")) {
-    used = {"vpdpbusd", "fma f32 (512)"};
-  } else {
-    return rates;
-  }
-  std::erase_if(rates.peaks, [&](const DotPeak& peak) {
-    return std::ranges::find(used, peak.instruction) == used.end();
-  });
-  return rates;
-}
-
 DeviceLimits local_limits(const MachineRates& rates, std::string name, double memory_bytes) {
-  const double floats = 2 * kGiga * best_peak(rates, PeakKind::kFloats);
-  const double measured_bytes = 2 * kGiga * best_peak(rates, PeakKind::kBytes);
-  const double bytes = measured_bytes > 0 ? measured_bytes : floats;
   return {.key = "this",
           .name = std::move(name),
           .family = DeviceFamily::kCpu,
           .memory_bytes = memory_bytes,
           .bytes_per_s = rates.read_gb_per_s * kGiga,
-          .fp4_flops = std::max(bytes, 2 * kGiga * best_peak(rates, PeakKind::kNarrowSums)),
-          .fp8_flops = bytes,
-          .bf16_flops = floats,
+          .fp4_flops = flops(rates, rates.used.fp4_int8),
+          .fp8_flops = flops(rates, rates.used.int8),
+          .bf16_flops = flops(rates, rates.used.floats),
           .scale_up_bytes = rates.read_gb_per_s * kGiga,
           .scale_out_bytes = rates.read_gb_per_s * kGiga,
           .joined = false,
@@ -87,8 +47,17 @@ MachineRates read_machine_row(const Fields& row) {
       if (const auto peak = fields.number(name)) rates.peaks.push_back({name, *peak});
     }
   }
-  if (!(rates.read_gb_per_s > 0) || !(best_peak(rates, PeakKind::kFloats) > 0)) {
-    row.refuse("read_gb_per_s", "and gmac_per_s must be there, above 0");
+  if (row.object("instructions") == nullptr) {
+    row.refuse("instructions", "must be there: measure again, with this version of hadal bench");
+  }
+  const Fields used(row.at("instructions"), row.path("instructions"), row.source());
+  rates.used = {.fp4_int8 = used.required_string("fp4_int8"),
+                .int8 = used.required_string("int8"),
+                .floats = used.required_string("float")};
+  const bool measured = rates.read_gb_per_s > 0 && rates.peak(rates.used.fp4_int8) > 0 &&
+                        rates.peak(rates.used.int8) > 0 && rates.peak(rates.used.floats) > 0;
+  if (!measured) {
+    row.refuse("read_gb_per_s", "and gmac_per_s of the instructions in use must be there, above 0");
   }
   return rates;
 }

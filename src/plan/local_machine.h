@@ -15,11 +15,6 @@ class Fields;
 // known.
 DeviceLimits local_limits(const MachineRates& rates, std::string name, double memory_bytes);
 
-// Of the rates those that kernels of one instruction set can use, as `hadal bench` names it: a
-// processor with AVX-VNNI that runs the kernels of AVX2 has byte products at another rate. All of
-// them for a name that is not known.
-MachineRates rates_of(MachineRates rates, std::string_view isa);
-
 // Reads the JSON of bench kernels; of several numbers of threads the rates of the most. Throws
 // Error kInvalidFile that names the field.
 MachineRates read_machine_row(const Fields& row);  // of one number of threads

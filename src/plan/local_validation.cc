@@ -56,10 +56,7 @@ LocalPoint read_local_point(std::string_view text, const std::string& where,
   }
   const PlanModel model = plan_model(parse_config(run.at("config").dump(), where), "measured");
   const MachineRates rates = read_machine_row(Fields(run.at("machine"), "machine", source));
-  DeviceLimits device = local_limits(rates_of(rates, run.string("isa").value_or("")), "", 0);
-  if (!(device.bf16_flops > 0)) {
-    run.refuse("machine", "lacks the peaks of the instruction set that was measured");
-  }
+  DeviceLimits device = local_limits(rates, "", 0);
   // Other activations are multiplied as floats.
   if (activations != "int8") device.fp4_flops = device.fp8_flops = device.bf16_flops;
   const bool decodes = bench == "decode";

@@ -14,6 +14,13 @@ struct DotPeak {
   double gmac_per_s = 0;
 };
 
+// What kernels multiply with, under integer activations: names among the peaks.
+struct UsedInstructions {
+  std::string fp4_int8;
+  std::string int8;
+  std::string floats;
+};
+
 // With one number of threads.
 struct MachineRates {
   int threads = 0;
@@ -22,6 +29,7 @@ struct MachineRates {
   double cache_gb_per_s = 0;  // of 256 KiB for each thread, again and again
   double fork_join_us = 0;    // one parallel_for whose items do nothing
   std::vector<DotPeak> peaks;
+  UsedInstructions used = {};  // by the kernels whose instruction set was measured
 
   // Of an instruction in `peaks`; 0 when it is not there.
   double peak(std::string_view instruction) const;

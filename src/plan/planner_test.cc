@@ -143,13 +143,15 @@ TEST(Planner, ATariffReplacesThatOfOnesOwnMachine) {
 
 TEST(Planner, AMachineWithoutAPriceHasThatOfItsFile) {
   PlanQuestion asked = question("flash", {});
-  asked.devices = {local_limits({.threads = 64,
-                                 .read_gb_per_s = 400,
-                                 .read_kernel = "",
-                                 .cache_gb_per_s = 4000,
-                                 .fork_join_us = 5,
-                                 .peaks = {{"fma f32 (512)", 2500}, {"vpdpbusd", 10000}}},
-                                "server", 1e12)};
+  asked.devices = {local_limits(
+      {.threads = 64,
+       .read_gb_per_s = 400,
+       .read_kernel = "",
+       .cache_gb_per_s = 4000,
+       .fork_join_us = 5,
+       .peaks = {{"fma f32 (512)", 2500}, {"vpdpbusd", 10000}},
+       .used = {.fp4_int8 = "vpdpbusd", .int8 = "vpdpbusd", .floats = "fma f32 (512)"}},
+      "server", 1e12)};
   asked.engine = engine_traits("hadal");
   asked.interactivity = 1;
   asked.own = read_deployment_costs(

@@ -136,9 +136,10 @@ KernelCase expert_case(const CaseOptions& options, const CaseModel& model, const
 std::vector<KernelCase> expert_cases(const CaseOptions& options) {
   std::vector<Load> loads = {{"6 experts of 1 row", 6, 1, 0}, {"4 experts of 32 rows", 4, 32, 0}};
   if (!options.quick) {
-    loads = {{"6 experts of 1 row", 6, 1, 0},      {"6 experts of 8 rows", 6, 8, 0},
-             {"8 experts of 12 rows", 8, 12, 0},   {"4 experts of 32 rows", 4, 32, 0},   {"4 experts of 48 rows", 4, 48, 0},
-             {"2 experts of 128 rows", 2, 128, 0}, {"1 expert of 65 rows, 7 of 1", 8, 1, 64}};
+    loads = {{"6 experts of 1 row", 6, 1, 0},          {"6 experts of 8 rows", 6, 8, 0},
+             {"8 experts of 12 rows", 8, 12, 0},       {"4 experts of 32 rows", 4, 32, 0},
+             {"4 experts of 48 rows", 4, 48, 0},       {"2 experts of 128 rows", 2, 128, 0},
+             {"1 expert of 65 rows, 7 of 1", 8, 1, 64}};
   }
   // What the inputs become under the fp8 policy.
   const Arithmetic fp8_form = has_bf16_pairs(options) ? Arithmetic::kBf16 : Arithmetic::kFloat;

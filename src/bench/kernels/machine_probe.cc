@@ -139,7 +139,12 @@ std::string_view dot_instruction(Isa isa, Arithmetic arithmetic) {
 
 MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& arena,
                              const TimingOptions& timing) {
-  MachineRates rates{.threads = threads.threads(), .read_kernel = {}, .peaks = {}};
+  MachineRates rates{.threads = threads.threads(),
+                     .read_kernel = {},
+                     .peaks = {},
+                     .used = {.fp4_int8 = std::string(dot_instruction(isa, Arithmetic::kFp4Int8)),
+                              .int8 = std::string(dot_instruction(isa, Arithmetic::kInt8)),
+                              .floats = std::string(dot_instruction(isa, Arithmetic::kFloat))}};
   const probe::ProbeKernels& kernels = read_kernels(isa);
   for (const probe::ReadKernel& kernel : kernels.read) {
     const double rate = memory_read_rate(threads, kernel, arena, timing);

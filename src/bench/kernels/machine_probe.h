@@ -30,7 +30,7 @@ RooflineLimits roofline_limits(const MachineRates& rates, Isa isa);
 
 // Measures with all threads of the pool. Reads the values of `arena`: at least 1 GiB for figures
 // that stand for memory and not for a cache. `peaks` holds the instructions of `isa` and of the
-// lesser instruction sets.
+// lesser instruction sets, `used` names those of `isa`.
 MachineRates measure_machine(ThreadPool& threads, Isa isa, const WeightArena& arena,
                              const TimingOptions& timing);
 
