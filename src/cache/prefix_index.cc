@@ -179,9 +179,14 @@ PrefixIndex::Node* PrefixIndex::node_at(const PrefixChain& chain, std::span<cons
 
 void PrefixIndex::add_pages(PrefixChain& chain, std::span<const int32_t> tokens,
                             SequenceCache& cache) {
+  place_pages(chain, tokens, cache);
+}
+
+PrefixIndex::Node* PrefixIndex::place_pages(PrefixChain& chain, std::span<const int32_t> tokens,
+                                            SequenceCache& cache) {
   const int full_pages = cache.length / geometry_.page_tokens;
   HADAL_CHECK(static_cast<size_t>(cache.length) <= tokens.size());
-  if (full_pages == 0) return;
+  if (full_pages == 0) return nullptr;
   chain.cover(tokens.first(static_cast<size_t>(cache.length)));
   // Pages are added in order and stay while a sequence holds them, so the last one that is there
   // with this very block shows that those before it are.
@@ -213,34 +218,38 @@ void PrefixIndex::add_pages(PrefixChain& chain, std::span<const int32_t> tokens,
     }
     node = next;
   }
-  if (Node* salt = root(chain); salt != nullptr && salt->bare()) drop_node(*salt);
+  if (Node* salt = root(chain); salt != nullptr && salt->bare()) {
+    drop_node(*salt);
+    return nullptr;
+  }
+  return node;
 }
 
 bool PrefixIndex::add_image(PrefixChain& chain, std::span<const int32_t> tokens,
                             SequenceCache& cache) {
   HADAL_CHECK(cache.length > 0);
-  add_pages(chain, tokens, cache);
+  Node* node = place_pages(chain, tokens, cache);
   const int full_pages = cache.length / geometry_.page_tokens;
+  if (full_pages == 0) node = root(chain);
   const auto tail = tokens_after(tokens.first(static_cast<size_t>(cache.length)), full_pages,
                                  geometry_.page_tokens);
-  if (Node* node = node_at(chain, tokens, full_pages)) {
-    if (Image* image = image_with(*node, tail)) {
-      touch(*image);
-      return true;
-    }
+  if (Image* image = node == nullptr ? nullptr : image_with(*node, tail)) {
+    touch(*image);
+    return true;
   }
   // The sequence holds the pages that the image builds on; only a root may go meanwhile.
   if (!make_room(blocks_for_image(geometry_, cache.length))) return false;
   std::optional<StateImage> image = create_image(pool_, geometry_, cache, tokens);
   HADAL_CHECK(image);
-  return adopt_image(chain, tokens, std::move(*image));
+  return hang_image(full_pages == 0 ? ensure_root(chain) : node, std::move(*image));
 }
 
 void PrefixIndex::keep(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache) {
   HADAL_CHECK(cache.length > 0);
-  add_pages(chain, tokens, cache);
-  const auto known = tokens.first(static_cast<size_t>(cache.length));
-  adopt_image(chain, known, move_to_image(pool_, geometry_, cache, tokens));
+  Node* const node = place_pages(chain, tokens, cache);
+  const bool has_pages = cache.length >= geometry_.page_tokens;
+  StateImage image = move_to_image(pool_, geometry_, cache, tokens);
+  hang_image(has_pages ? node : ensure_root(chain), std::move(image));
 }
 
 int PrefixIndex::adopt_pages(PrefixChain& chain, std::span<const int32_t> tokens, int first,
@@ -280,7 +289,11 @@ void PrefixIndex::hold_pages(const PrefixChain& chain, std::span<const int32_t> 
 bool PrefixIndex::adopt_image(PrefixChain& chain, std::span<const int32_t> tokens,
                               StateImage image) {
   const int full_pages = image.length / geometry_.page_tokens;
-  Node* node = full_pages == 0 ? ensure_root(chain) : node_at(chain, tokens, full_pages);
+  return hang_image(full_pages == 0 ? ensure_root(chain) : node_at(chain, tokens, full_pages),
+                    std::move(image));
+}
+
+bool PrefixIndex::hang_image(Node* node, StateImage image) {
   if (node == nullptr || image_with(*node, image.tail) != nullptr) {
     release_image(pool_, image);
     return false;

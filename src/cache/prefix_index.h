@@ -139,6 +139,10 @@ class PrefixIndex {
   Node* ensure_root(const PrefixChain& chain);
   Node* add_node(Node* parent, const PrefixChain& chain, std::span<const int32_t> tokens,
                  int32_t block);
+  // add_pages(), and the node of the last full page: null where there is none.
+  Node* place_pages(PrefixChain& chain, std::span<const int32_t> tokens, SequenceCache& cache);
+  // Takes over `image`, of a sequence that goes on from the pages of `node`, which may be null.
+  bool hang_image(Node* node, StateImage image);
   Node* node_at(const PrefixChain& chain, std::span<const int32_t> tokens, int pages) const;
   static Image* image_with(Node& node, std::span<const int32_t> tail);
 
