@@ -206,6 +206,29 @@ TEST(BenchKernels, AComparisonTakesWhatOneSetHasAndKeepsItsColumns) {
   EXPECT_THROW(bench_kernels_on_all_isas(options), Error);
 }
 
+TEST(BenchKernels, EveryGroupIsPrintedOnceForAllNumbersOfThreads) {
+  KernelReport report{.processor = "a processor",
+                      .machine = {{.threads = 1, .read_kernel = {}, .peaks = {}}}};
+  for (const int threads : {1, 2}) {
+    for (const char* group : {"experts", "rope"}) {
+      report.figures.push_back(
+          {.group = group, .name = "flash", .threads = threads, .limit = "memory"});
+      report.summaries.push_back({.group = group, .threads = threads});
+    }
+  }
+  const std::string text = kernel_report_text(report);
+  const auto times = [&](std::string_view part) {
+    int count = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(times("\nexperts: "), 1) << text;
+  EXPECT_EQ(times("\nrope: "), 1) << text;
+  EXPECT_EQ(times("\nflash "), 4) << text;
+}
+
 TEST(MachineRates, TheBestOfTwoMeasurementsIsTakenLimitByLimit) {
   const MachineRates a{.threads = 2,
                        .read_gb_per_s = 50,

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -123,10 +124,10 @@ std::string kernel_report_text(const KernelReport& report) {
   text +=
       "\nratio = time at the limit / time; limit = the slower of bytes / read rate and macs / "
       "peak\n";
-  std::string_view group;
+  std::set<std::string_view> printed;  // of several numbers of threads there is a summary each
   for (const KernelSummary& summary : report.summaries) {
-    if (summary.group == group) continue;
-    group = summary.group;
+    const std::string_view group = summary.group;
+    if (!printed.insert(group).second) continue;
     text += fmt::format("\n{}: {}\n{:<44}{:>7}{:>12}{:>9}{:>9}  {:<23}{:>6}\n", group,
                         formula_of(group), "", "threads", "µs", "GB/s", "GMAC/s", "limit", "ratio");
     for (const KernelFigure& figure : report.figures) {
