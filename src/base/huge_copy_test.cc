@@ -19,7 +19,7 @@ class HugeCopyTest : public testing::Test {
  protected:
   // A file of some huge pages and a little more, every word of which is its own number.
   fs::path write(const std::string& name, size_t huge_pages) {
-    const fs::path path = directory_.path() / name;
+    fs::path path = directory_.path() / name;
     std::vector<uint64_t> words((huge_pages * kHugePage + 4096) / sizeof(uint64_t));
     for (size_t i = 0; i < words.size(); ++i) words[i] = i * 0x9e3779b97f4a7c15U;
     std::ofstream(path, std::ios::binary)
