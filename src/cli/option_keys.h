@@ -96,7 +96,7 @@ inline constexpr FlagKey kQuote{"quote"};
 inline constexpr FlagKey kAllIsas{"all-isas"};
 inline constexpr IntegerKey kReadTimeout{"read-timeout"};
 inline constexpr PathKey kRepackCache{"repack-cache"};
-inline constexpr TextKey kWeightMemory{"weight-memory"};
+inline constexpr ChoiceKey kWeightMemory{"weight-memory"};
 inline constexpr IntegerKey kRequests{"requests"};
 inline constexpr IntegerKey kRounds{"rounds"};
 inline constexpr SeedKey kSeed{"seed"};
