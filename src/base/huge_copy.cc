@@ -55,8 +55,9 @@ class Region {
                    .where = path.string(),
                    .what = "cannot be copied into memory: the system refuses " +
                            short_size(static_cast<int64_t>(bytes)) + memory_limit_note(),
-                   .remedy = "leave it mapped, or raise the limits of this process (ulimit -v of "
-                             "the shell, LimitAS= of a service)"});
+                   .remedy =
+                       "leave it mapped (--weight-memory mapped), or raise the limits of this "
+                       "process (ulimit -v of the shell, LimitAS= of a service)"});
     }
     const auto address = reinterpret_cast<uintptr_t>(all);
     const uintptr_t before = (kHugePage - address % kHugePage) % kHugePage;
